@@ -1,0 +1,62 @@
+# Needs git, make and Python 3.11 or newer; everything else is put into .venv by `make setup`.
+
+PYTHON ?=
+BIN := .venv/bin
+READY := .venv/.ready
+PACKAGE := gemini-interactions-mcp
+
+# Build requirements (hatchling) are pinned too: older pips read PIP_CONSTRAINT for them, newer
+# ones PIP_BUILD_CONSTRAINT.
+PINNED := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
+	PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# The first interpreter that is new enough, asked (not guessed) for its version.
+FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12 python3.14; do \
+	[ -n "$$python" ] && "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && break; python=; done; \
+	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format clean constraints
+
+help:  ## Show this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## Install everything into .venv (needs the network once)
+
+$(READY): pyproject.toml constraints.txt
+	@$(FIND_PYTHON); $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear .venv
+	$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres,dev]'
+	@touch $@
+
+demo: $(READY)  ## A real client, the real server, an offline Gemini: no key, no network
+	@$(BIN)/$(PACKAGE) demo
+
+test: $(READY)  ## Lint, types and tests, changing nothing
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/pytest -q
+
+check: $(READY) format  ## What to run before a push: format, then lint, types and tests
+	@$(MAKE) --no-print-directory test
+
+format: $(READY)  ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format --quiet
+
+bench: $(READY)  ## Measure start-up and the rest against their budgets
+	@$(BIN)/python -m tests.benchmarks
+
+constraints:  ## Resolve anew and write constraints.txt
+	@$(FIND_PYTHON); here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && \
+	"$$python" -m venv "$$here" && \
+	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[postgres,dev]' && \
+	{ sed '/^[^#]/,$$d' constraints.txt && \
+	"$$here/bin/python" -m pip freeze --disable-pip-version-check --exclude-editable \
+	--exclude $(PACKAGE); } > "$$here/constraints.txt" && \
+	! grep -n '[@:/]' "$$here/constraints.txt" && mv "$$here/constraints.txt" constraints.txt
+
+clean:  ## Remove everything made here
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find server tests -name __pycache__ -prune -exec rm -rf {} +
