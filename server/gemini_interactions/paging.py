@@ -1,0 +1,267 @@
+"""How much of a text one result holds, and where a longer one is cut.
+
+Every offset counts code points of the whole text; the pieces joined are exactly the whole.
+A piece fits its room twice, in characters and in UTF-8 bytes, because hosts measure either.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# clientInfo.name → characters its model surely sees, footer included. Measured 2026-11-22:
+# Codex cuts at ~12,000, Copilot between 20 and 60 KB, Gemini CLI at 40,000, Claude Code at
+# 50,000, opencode at ~51,000.
+BUDGETS: dict[str, int] = {
+    "codex-mcp-client": 11_000,
+    "copilot-cli": 18_000,
+    "gemini-cli-mcp-client": 35_000,
+    "claude-code": 40_000,
+    "opencode": 40_000,
+    "kimi-code": 40_000,
+}
+OTHER_CLIENT = 20_000
+NAMELESS_CLIENT = 11_000
+
+
+def budget(client_name: str | None, override: int | None = None) -> int:
+    """The characters (and bytes) one result may have for this client, footer included."""
+    if override:
+        return override
+    name = (client_name or "").strip().lower()
+    return BUDGETS.get(name, OTHER_CLIENT) if name else NAMELESS_CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a text: where it starts, and where the next one does (None: this is the end)."""
+
+    text: str
+    offset: int
+    next_offset: int | None
+
+
+def page(text: str, offset: int, room: int) -> Page:
+    """The largest well-cut piece from `offset` that fits `room` characters and bytes.
+
+    A fenced code block is cut only if it is larger than `room` by itself. A page is empty only
+    at the end of the text: where not even one character fits, it holds that one.
+    """
+    if offset >= len(text):
+        return Page("", offset, None)
+    limit = offset + max(1, _fitting(text, offset, room))
+    end = len(text) if limit >= len(text) else _cut(text, offset, limit, room)
+    return Page(text[offset:end], offset, end if end < len(text) else None)
+
+
+def layout(piece: str, tail: str) -> str:
+    """One result: the piece of text, a line `---`, and what follows it (notes, footer)."""
+    return f"{piece}\n---\n{tail}" if piece else tail
+
+
+# ------------------------------------------------------------------------------ where to cut
+
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def leads(data: bytes) -> int:
+    """How many characters begin in these UTF-8 bytes."""
+    return len(data.translate(None, _CONTINUATION))
+
+
+def _fitting(text: str, offset: int, room: int) -> int:
+    """How many characters from `offset` fit `room` characters and bytes."""
+    # Only the window is encoded: a page of a 10 MB text costs what a page of a small one does.
+    # A lone surrogate can come out of JSON; it must not end in an exception.
+    window = text[offset : offset + max(room, 0)].encode("utf-8", "surrogatepass")
+    if len(window) <= room:
+        return leads(window)
+    whole = leads(window[:room])
+    return whole - 1 if window[room] & 0xC0 == 0x80 else whole
+
+
+# Full stops of scripts that put a space behind them (Latin, Arabic, Urdu, Devanagari,
+# Ethiopic, Burmese, Khmer, Canadian syllabics), and of those that do not (Chinese, Japanese).
+_STOPS = r".!?\u2026\u203c\u2047-\u2049\u061f\u06d4\u0964\u0965\u1362\u1367\u104b\u17d4\u166e"
+_WIDE_STOPS = r"\u3002\uff01\uff1f\uff61\uff0e"
+_CLOSERS = r"\"'\u201d\u2019\u00bb\u203a)\]*_`\u300d\u300f\uff09\u3011\u300b\u3009"
+
+_PARAGRAPH = re.compile(r"\n(?:[ \t\r]*\n)+")
+_SENTENCE = re.compile(
+    # A full stop that numbers a list item ("12. ") ends nothing; a citation's mark belongs
+    # to its sentence.
+    rf"(?:(?<!\n\d)(?<!\n\d\d)[{_STOPS}]+[{_CLOSERS}]*(?:\[\d+\])*(?=\s)"
+    rf"|[{_WIDE_STOPS}]+[{_CLOSERS}]*(?:\[\d+\])*)"
+    r"[^\S\n]*\n*"
+)
+_LINE = re.compile(r"\n+")
+_SPACE = re.compile(r"\s+")
+_IN_TEXT = (_PARAGRAPH, _SENTENCE, _LINE, _SPACE)
+_IN_CODE = (_LINE, _SPACE)
+
+
+def _cut(text: str, offset: int, limit: int, room: int) -> int:
+    """The best place to end a page that begins at `offset` and cannot go beyond `limit`.
+
+    A paragraph's end or a code block's edge, else a sentence's end, a line's, a space: first
+    in the last two thirds of the page (a sentence far on beats a paragraph near the start,
+    since a tiny page helps nobody), then anywhere, else at the limit between two characters.
+    """
+    blocks = [block for block in fences(text, limit) if block.end > offset]
+    if not blocks or not blocks[-1].splits(limit):
+        return _best(_IN_TEXT, text, offset, limit, blocks)
+    block = blocks[-1]
+    is_far_on = block.start >= offset + (limit - offset) // 3
+    if block.start > offset and (is_far_on or _fits(text, block, room)):
+        return block.start  # the next page begins with it, whole if it fits one
+    return _best(_IN_CODE, text, offset, limit, blocks[:-1])
+
+
+def _fits(text: str, block: Fence, room: int) -> bool:
+    size = block.end - block.start
+    return size <= room and _fitting(text, block.start, room) >= size
+
+
+def _best(
+    kinds: tuple[re.Pattern[str], ...], text: str, offset: int, limit: int, blocks: list[Fence]
+) -> int:
+    for lowest in (offset + max(1, (limit - offset) // 3), offset + 1):
+        for kind in kinds:
+            cut = _last(kind, text, lowest, limit, blocks)
+            if cut is not None:
+                return cut
+    return _between(text, offset, limit)
+
+
+def _last(
+    kind: re.Pattern[str], text: str, lowest: int, limit: int, blocks: list[Fence]
+) -> int | None:
+    """The last cut of this kind from `lowest` to `limit`, never inside one of `blocks`."""
+    # One character more on each side: a full stop has to see the space that follows it.
+    matches = kind.finditer(text, lowest - 1, min(limit + 1, len(text)))
+    found = [min(match.end(), limit) for match in matches]
+    if kind is _PARAGRAPH:
+        found += [edge for block in blocks for edge in (block.start, block.end)]
+    cuts = (
+        cut
+        for cut in sorted(found, reverse=True)
+        if lowest <= cut <= limit
+        and not joined(text, cut)
+        and not any(block.splits(cut) for block in blocks)
+    )
+    return next(cuts, None)
+
+
+def _between(text: str, offset: int, limit: int) -> int:
+    """The limit, or the last place before it that splits no character."""
+    cut = limit
+    while cut > offset and joined(text, cut):
+        cut -= 1
+    return cut if cut > offset else limit
+
+
+# ------------------------------------------------------------------------------- code blocks
+
+_OPENING = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`\n]*(?:\n|\Z))|~{3,})")
+
+
+class Fence(NamedTuple):
+    """A fenced code block, its fence lines included; one nobody closed reaches the text's end."""
+
+    start: int
+    end: int
+    is_closed: bool = True
+
+    def splits(self, cut: int) -> bool:
+        """Whether this cut would go through the block."""
+        return self.start < cut < self.end
+
+
+def fences(text: str, until: int | None = None) -> Iterator[Fence]:
+    """The fenced code blocks that begin before `until`, in order."""
+    until = len(text) if until is None else until
+    place = 0
+    for mark in _fence_marks(text, until):
+        start = text.rfind("\n", 0, mark) + 1
+        opening = _OPENING.match(text, start) if start >= place else None
+        if opening:
+            end = _closing(text, _after_line(text, start), opening.group(1))
+            yield Fence(start, end or len(text), end is not None)
+            place = end or len(text)
+
+
+def _fence_marks(text: str, until: int) -> Iterator[int]:
+    """Where ``` or ~~~ stands, in order, at most once a line."""
+    # find() instead of a regular expression over everything: 10 MB cost a few milliseconds.
+    upcoming = {mark: text.find(mark, 0, until + 2) for mark in ("```", "~~~")}
+    while places := [place for place in upcoming.values() if place >= 0]:
+        place = min(places)
+        yield place
+        line = _after_line(text, place)
+        for mark, next_place in upcoming.items():
+            if 0 <= next_place < line:
+                upcoming[mark] = text.find(mark, line, until + 2)
+
+
+def _after_line(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end + 1
+
+
+def _closing(text: str, place: int, mark: str) -> int | None:
+    """Where the block opened by `mark` ends: after its closing line, if it has one."""
+    closing = re.compile(rf"[ \t>]*{mark[0]}{{{len(mark)},}}[ \t\r]*(?:\n|\Z)")
+    while (hit := text.find(mark, place)) >= 0:
+        start = max(text.rfind("\n", place, hit) + 1, place)
+        if match := closing.match(text, start):
+            return match.end()
+        place = _after_line(text, start)
+    return None
+
+
+# -------------------------------------------------------------------------------- characters
+
+
+def joined(text: str, place: int) -> bool:
+    """Whether a cut at `place` would split what a reader sees as one character.
+
+    Accents, variation selectors, skin tones, ZWJ sequences, flags, Hangul jamo and Indic
+    conjuncts; not the whole of Unicode's rules, which would need a table of our own.
+    """
+    if not 0 < place < len(text):
+        return False
+    before, after = text[place - 1], text[place]
+    if before == "\r" and after == "\n":
+        return True
+    if after < "\u0300" or before in "\r\n":
+        return False
+    if before == "\u200d" or _extends(after):
+        return True
+    if _is_flag_half(before) and _is_flag_half(after):
+        return _flag_halves_before(text, place) % 2 == 1
+    return unicodedata.combining(before) == 9 and unicodedata.category(after) == "Lo"
+
+
+def _extends(character: str) -> bool:
+    """Whether this character belongs to the one before it."""
+    return (
+        unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or character in "\u200c\u200d\u0e33\u0eb3"
+        or "\u1160" <= character <= "\u11ff"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+    )
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def _flag_halves_before(text: str, place: int) -> int:
+    start = place
+    while start > 0 and _is_flag_half(text[start - 1]) and place - start < 200:
+        start -= 1
+    return place - start
