@@ -1,0 +1,13 @@
+"""The store remembers: conversations, their turns, who runs them, and what was spent.
+
+The only package that knows SQL. One SQL text serves both databases: a SQLite file that
+several local processes share, and PostgreSQL for replicas.
+"""
+
+from .conversations import ConversationSummary, Deleted
+from .database import StoreError
+from .ledger import Spent
+from .sessions import Session
+from .store import Store
+
+__all__ = ["ConversationSummary", "Deleted", "Session", "Spent", "Store", "StoreError"]

@@ -1,0 +1,217 @@
+"""Conversations: begun, followed, listed, searched and deleted."""
+
+# ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import interactions
+from ..interactions import Conversation, Settings, Turn
+from . import rows
+from .database import Transaction, Value, cleaned
+
+FIRST_WORDS = 300
+"""Characters of a first prompt kept in a list: prompts may have megabytes."""
+
+BATCH = 100
+"""Conversations deleted in one transaction, so that nobody waits long for the lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """A conversation as a list shows it."""
+
+    id: str
+    turns: int
+    created: float
+    updated: float
+    first_prompt: str
+    last_status: str
+    last_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How much was deleted."""
+
+    conversations: int
+    turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTurn:
+    """What is known of a turn when it is put in, before anything is sent."""
+
+    owner: str
+    kind: str
+    prompt: str
+    settings: Settings
+    session: str
+    fingerprint: str
+    holder: str
+    lease_until: float
+    now: float
+    input: list[dict[str, Any]] | None
+    extra: Mapping[str, Any]
+
+
+def begin(t: Transaction, new: NewTurn, *, stored: bool) -> Turn:
+    while True:
+        conversation_id = interactions.new_name("c")
+        if t.change(
+            "INSERT INTO conversations (id, owner, created, updated, newest, stored) "
+            "VALUES (%s, %s, %s, %s, 1, %s) ON CONFLICT (id) DO NOTHING",
+            (conversation_id, new.owner, new.now, new.now, int(stored)),
+        ):
+            return _put(t, new, conversation_id, n=1, parent=None)
+
+
+def follow(
+    t: Transaction, new: NewTurn, conversation_id: str, *, parent: int | None
+) -> Turn | None:
+    # Whoever else follows this conversation, in any process, waits here for our commit: the
+    # numbers have no gaps, and a parent chosen below is really the newest.
+    ours = (conversation_id, new.owner)
+    if not t.change(
+        "UPDATE conversations SET newest = newest + 1, "
+        "updated = CASE WHEN updated < %s THEN %s ELSE updated END WHERE id = %s AND owner = %s",
+        (new.now, new.now, *ours),
+    ):
+        return None
+    n = t.execute("SELECT newest FROM conversations WHERE id = %s AND owner = %s", ours)[0]
+    if parent is None:
+        parent = t.execute(
+            "SELECT MAX(n) AS n FROM turns WHERE conversation_id = %s "
+            "AND NOT (kind = 'research' AND status = 'running')",
+            (conversation_id,),
+        )[0]["n"]
+    return _put(t, new, conversation_id, n=n["newest"], parent=parent)
+
+
+def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: int | None) -> Turn:
+    row: dict[str, Value] = {
+        "conversation_id": conversation_id,
+        "n": n,
+        "owner": new.owner,
+        "kind": new.kind,
+        "status": "running",
+        "parent": parent,
+        "chained": None,
+        "interaction_id": "",
+        "created": float(new.now),
+        "sent": None,
+        "finished": None,
+        "lease_holder": new.holder,
+        "lease_until": float(new.lease_until),
+        "session": new.session,
+        "fingerprint": new.fingerprint,
+        "delivery": "waiting",
+        "owed": None,
+        "model": "",
+        "usage": None,
+        "error": None,
+        "settings": rows.settings_json(new.settings),
+        "notes": "[]",
+        "extra": rows.to_json(dict(new.extra)),
+        "prompt": new.prompt,
+        "input": rows.maybe_json(new.input),
+        "text": "",
+        "steps": "[]",
+    }
+    values = cleaned(row.values())
+    t.change(f"INSERT INTO turns ({rows.columns(row)}) VALUES ({rows.places(row)})", values)
+    t.change(
+        "INSERT INTO words (conversation_id, n, owner, prompt, answer) VALUES (%s, %s, %s, %s, '')",
+        (conversation_id, n, new.owner, rows.folded(new.prompt)),
+    )
+    return rows.turn(dict(zip(row, values, strict=True)))
+
+
+def conversation(t: Transaction, owner: str, conversation_id: str) -> Conversation | None:
+    found = t.execute(
+        "SELECT id, owner, created, updated, newest, stored FROM conversations "
+        "WHERE id = %s AND owner = %s",
+        (conversation_id, owner),
+    )
+    return rows.conversation(found[0]) if found else None
+
+
+def summaries(
+    t: Transaction, owner: str, query: str, limit: int, offset: int
+) -> list[ConversationSummary]:
+    where, values = _matching(owner, query)
+    found = t.execute(
+        "SELECT c.id, c.newest AS turns, c.created, c.updated, "
+        f"SUBSTR(first.prompt, 1, {FIRST_WORDS}) AS first_prompt, "
+        "last.status AS last_status, last.model AS last_model "
+        "FROM conversations c "
+        "JOIN turns first ON first.conversation_id = c.id AND first.n = 1 "
+        "JOIN turns last ON last.conversation_id = c.id AND last.n = c.newest "
+        f"WHERE {where} ORDER BY c.updated DESC, c.id DESC LIMIT %s OFFSET %s",
+        (*values, limit, offset),
+    )
+    return [ConversationSummary(**row) for row in found]
+
+
+def count(t: Transaction, owner: str, query: str) -> int:
+    where, values = _matching(owner, query)
+    found = t.execute(f"SELECT COUNT(*) AS found FROM conversations c WHERE {where}", values)
+    return int(found[0]["found"])
+
+
+def _matching(owner: str, query: str) -> tuple[str, tuple[Value, ...]]:
+    sought = rows.folded(query)
+    if not sought:
+        return "c.owner = %s", (owner,)
+    # REPLACE finds a literal substring in both databases: LIKE would need escapes and, in
+    # SQLite, a bound on the length.
+    return (
+        "c.owner = %s AND EXISTS (SELECT 1 FROM words w WHERE w.conversation_id = c.id "
+        "AND (REPLACE(w.prompt, %s, '') <> w.prompt OR REPLACE(w.answer, %s, '') <> w.answer))",
+        (owner, sought, sought),
+    )
+
+
+def delete(t: Transaction, owner: str, conversation_id: str) -> list[str]:
+    """Google's ids of the turns that are now forgotten here."""
+    ours = (conversation_id, owner)
+    if not t.change("DELETE FROM conversations WHERE id = %s AND owner = %s", ours):
+        return []
+    return _delete_turns(t, ours)[1]
+
+
+def delete_older(t: Transaction, before: float) -> Deleted:
+    """A batch of what was last touched before then; nothing that still runs."""
+    old = t.execute(
+        "SELECT c.id, c.owner FROM conversations c WHERE c.updated < %s AND NOT EXISTS "
+        "(SELECT 1 FROM turns WHERE conversation_id = c.id AND status = 'running') "
+        f"ORDER BY c.updated LIMIT {BATCH}",
+        (before,),
+    )
+    conversations = turns = 0
+    for row in old:
+        # Asked again, since somebody may have followed it in the meantime.
+        if t.change(
+            "DELETE FROM conversations WHERE id = %s AND updated < %s", (row["id"], before)
+        ):
+            conversations += 1
+            turns += _delete_turns(t, (row["id"], row["owner"]))[0]
+    t.change("DELETE FROM sessions WHERE updated < %s", (before,))
+    return Deleted(conversations, turns)
+
+
+def _delete_turns(t: Transaction, ours: tuple[str, str]) -> tuple[int, list[str]]:
+    named = t.execute(
+        "SELECT interaction_id FROM turns "
+        "WHERE conversation_id = %s AND owner = %s AND interaction_id <> '' ORDER BY n",
+        ours,
+    )
+    deleted = t.change("DELETE FROM turns WHERE conversation_id = %s AND owner = %s", ours)
+    t.change("DELETE FROM words WHERE conversation_id = %s AND owner = %s", ours)
+    t.change(
+        "UPDATE sessions SET conversation_id = '' WHERE conversation_id = %s AND owner = %s", ours
+    )
+    return deleted, [row["interaction_id"] for row in named]

@@ -1,0 +1,98 @@
+"""What the store asks of a database: one transaction at a time, in plain SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+Value = str | int | float | None
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says what to do, and names no path."""
+
+
+class TryAgain(StoreError):
+    """The transaction surely did not happen, and may well succeed when it is run again."""
+
+
+class Transaction(Protocol):
+    """SQL valid in SQLite 3.25 and PostgreSQL 13 alike, with ``%s`` for every value."""
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """The rows it finds."""
+
+    def change(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """How many rows it changed.
+
+        RETURNING would save a round trip, but Python on RHEL 9 comes with SQLite 3.34.
+        """
+
+
+class Database(Protocol):
+    """Two of these exist; a test may wrap one to break a transaction at a chosen moment."""
+
+    workers: int
+    """How many transactions may run side by side."""
+
+    def transaction(self, *, writes: bool) -> AbstractContextManager[Transaction]:
+        """Commits at the end, or leaves nothing behind."""
+
+    def claim_schema(self, transaction: Transaction) -> bool:
+        """Keep other processes from migrating until the end; whether `schema_version` exists."""
+
+    def close(self) -> None: ...
+
+
+def clean(text: str) -> str:
+    """Text both databases take: NUL and lone surrogates become U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\x00", "\ufffd")
+
+
+def cleaned(values: Iterable[Value]) -> list[Value]:
+    return [clean(value) if isinstance(value, str) else value for value in values]
+
+
+def run(database: Database, work: Callable[[Transaction], T], *, writes: bool) -> T:
+    """One whole transaction; a second time where the first surely left nothing behind."""
+    try:
+        with database.transaction(writes=writes) as transaction:
+            return work(transaction)
+    except TryAgain:
+        with database.transaction(writes=writes) as transaction:
+            return work(transaction)
+
+
+def open_database(url: str) -> Database:
+    """The database an URL names, brought up to this version's schema."""
+    from .migrations import migrate
+
+    database = _connected(url)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _connected(url: str) -> Database:
+    if url.startswith("sqlite:///"):
+        from .sqlite import SQLite
+
+        return SQLite(url.removeprefix("sqlite:///"))
+    if url.startswith(("postgresql://", "postgres://")):
+        from .postgres import Postgres
+
+        return Postgres(url)
+    raise StoreError(
+        "The database URL is not understood. Write sqlite:////absolute/path/gemini.db or "
+        "postgresql://user@host/name."
+    )

@@ -1,0 +1,130 @@
+"""How the tables came to be: numbered, append-only, the same text for both databases.
+
+Never change an entry that was released: add the next one. Statements end with a semicolon
+and contain no other. Times are epoch seconds, JSON is TEXT, truth is 0 or 1. In `turns`
+the long columns come last: SQLite walks through the ones before to read the ones behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .database import Database, StoreError, Transaction, run
+
+MIGRATIONS: list[str] = [
+    """
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        updated DOUBLE PRECISION NOT NULL,
+        newest INTEGER NOT NULL,
+        stored INTEGER NOT NULL
+    );
+    CREATE INDEX conversations_by_owner ON conversations (owner, updated, id);
+    CREATE INDEX conversations_by_age ON conversations (updated);
+
+    CREATE TABLE turns (
+        conversation_id TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        status TEXT NOT NULL,
+        parent INTEGER,
+        chained INTEGER,
+        interaction_id TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        sent DOUBLE PRECISION,
+        finished DOUBLE PRECISION,
+        lease_holder TEXT NOT NULL,
+        lease_until DOUBLE PRECISION NOT NULL,
+        session TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        delivery TEXT NOT NULL,
+        owed DOUBLE PRECISION,
+        model TEXT NOT NULL,
+        usage TEXT,
+        error TEXT,
+        settings TEXT NOT NULL,
+        notes TEXT NOT NULL,
+        extra TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        input TEXT,
+        text TEXT NOT NULL,
+        steps TEXT NOT NULL,
+        PRIMARY KEY (conversation_id, n)
+    );
+    CREATE INDEX turns_by_interaction ON turns (owner, interaction_id);
+    CREATE INDEX turns_by_fingerprint ON turns (owner, fingerprint, created);
+    CREATE INDEX turns_by_session ON turns (owner, session, finished);
+    CREATE INDEX turns_by_lease ON turns (lease_until) WHERE status = 'running';
+    CREATE INDEX turns_by_holder ON turns (lease_holder) WHERE status = 'running';
+
+    CREATE TABLE words (
+        conversation_id TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        PRIMARY KEY (conversation_id, n)
+    );
+
+    CREATE TABLE sessions (
+        owner TEXT NOT NULL,
+        session TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        research_id TEXT NOT NULL,
+        updated DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (owner, session)
+    );
+    CREATE INDEX sessions_by_age ON sessions (updated);
+
+    CREATE TABLE known_names (
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (owner, name)
+    );
+
+    CREATE TABLE usage (
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        calls BIGINT NOT NULL,
+        input BIGINT NOT NULL,
+        output BIGINT NOT NULL,
+        thought BIGINT NOT NULL,
+        cached BIGINT NOT NULL,
+        tool_use BIGINT NOT NULL,
+        total BIGINT NOT NULL,
+        usd DOUBLE PRECISION,
+        PRIMARY KEY (owner, day, model)
+    );
+    """,
+]
+
+
+def migrate(database: Database, migrations: Sequence[str] | None = None) -> None:
+    """Bring the tables up to this version, all or nothing."""
+    scripts = MIGRATIONS if migrations is None else migrations
+
+    def bring_up(t: Transaction) -> None:
+        known = database.claim_schema(t)
+        if not known:
+            t.change("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+            t.change("INSERT INTO schema_version (version) VALUES (0)")
+        version: int = t.execute("SELECT version FROM schema_version")[0]["version"]
+        if version > len(scripts):
+            raise StoreError(
+                "The database was written by a newer version of gemini-interactions-mcp. "
+                "Upgrade this one, or give it another database."
+            )
+        if version == len(scripts):
+            return
+        for script in scripts[version:]:
+            for statement in filter(str.strip, script.split(";")):
+                t.change(statement)
+        t.change("UPDATE schema_version SET version = %s", (len(scripts),))
+
+    run(database, bring_up, writes=True)

@@ -1,0 +1,90 @@
+"""What each session is in the middle of, and whether several agents share one."""
+
+# ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from . import rows
+from .database import Transaction, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The conversation and the research a session used last; empty where there is none."""
+
+    conversation_id: str = ""
+    research_id: str = ""
+    updated: float = 0.0
+
+
+def current(t: Transaction, owner: str, session: str) -> Session:
+    found = t.execute(
+        "SELECT conversation_id, research_id, updated FROM sessions "
+        "WHERE owner = %s AND session = %s",
+        (owner, session),
+    )
+    return Session(**found[0]) if found else Session()
+
+
+def set_current(
+    t: Transaction,
+    owner: str,
+    session: str,
+    now: float,
+    *,
+    conversation_id: str | None,
+    research_id: str | None,
+) -> None:
+    if not session:
+        return
+    row: dict[str, Value] = {
+        "owner": owner,
+        "session": session,
+        "conversation_id": conversation_id or "",
+        "research_id": research_id or "",
+        "updated": now,
+    }
+    changed = ["updated"]
+    if conversation_id is not None:
+        changed.append("conversation_id")
+    if research_id is not None:
+        changed.append("research_id")
+    t.change(
+        f"INSERT INTO sessions ({rows.columns(row)}) VALUES ({rows.places(row)}) "
+        "ON CONFLICT (owner, session) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in changed),
+        tuple(row.values()),
+    )
+
+
+def side_by_side(t: Transaction, owner: str, session: str, *, since: float) -> list[str]:
+    if not session:
+        return []
+    ours = (owner, session)
+    about = (
+        "SELECT conversation_id, created, finished FROM turns WHERE owner = %s AND session = %s "
+        # When an interrupted turn ended nobody knows; it was found only later.
+        "AND kind IN ('ask', 'continue') AND status <> 'interrupted' "
+    )
+    # Two plain ranges of one index; with OR a long session would be read as a whole.
+    recent = [
+        *t.execute(about + "AND finished >= %s", (*ours, since)),
+        *t.execute(about + "AND finished IS NULL", ours),
+    ]
+    together: set[str] = set()
+    for one, other in combinations(recent, 2):
+        if (
+            one["conversation_id"] != other["conversation_id"]
+            and one["created"] < (other["finished"] or float("inf"))
+            and other["created"] < (one["finished"] or float("inf"))
+        ):
+            together |= {one["conversation_id"], other["conversation_id"]}
+    oldest_first = sorted(recent, key=lambda row: float(row["created"]))
+    return [
+        name
+        for name in dict.fromkeys(row["conversation_id"] for row in oldest_first)
+        if name in together
+    ]

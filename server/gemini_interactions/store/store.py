@@ -1,0 +1,318 @@
+"""The store as everybody else sees it: each method is one transaction, in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from anyio import CancelScope, CapacityLimiter, to_thread
+
+from ..interactions import Conversation, Settings, Status, Step, Turn, Usage
+from . import conversations, ledger, sessions, turns
+from .conversations import ConversationSummary, Deleted, NewTurn
+from .database import Database, Transaction, open_database, run
+from .ledger import Spent
+from .sessions import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Delivery = Literal["waiting", "owed", "delivered"]
+
+
+class Store:
+    """Everything remembered, each row with its owner; the time is always handed in.
+
+    A caller that is cancelled leaves a transaction whole: done, or never begun.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._places = CapacityLimiter(database.workers)
+
+    @classmethod
+    async def open(cls, url: str) -> Store:
+        """`sqlite:////absolute/path`, `sqlite:///:memory:` or `postgresql://…`."""
+        return cls(await to_thread.run_sync(open_database, url))
+
+    async def close(self) -> None:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._database.close)
+
+    async def check(self) -> None:
+        """Raises where the database does not answer."""
+        await self._read(lambda t: t.execute("SELECT 1 AS alive"))
+
+    # Conversations
+
+    async def begin(
+        self,
+        owner: str,
+        *,
+        kind: str,
+        prompt: str,
+        settings: Settings,
+        session: str = "",
+        fingerprint: str = "",
+        stored: bool = True,
+        holder: str,
+        lease_until: float,
+        now: float,
+        input: list[dict[str, Any]] | None = None,
+        parent_interaction_id: str = "",
+        extra: Mapping[str, Any] | None = None,
+    ) -> Turn:
+        """A new conversation with its first turn, running.
+
+        `parent_interaction_id`, where the chain starts from an interaction made elsewhere,
+        is kept as `extra["after"]`.
+        """
+        after = {"after": parent_interaction_id} if parent_interaction_id else {}
+        new = NewTurn(
+            owner=owner,
+            kind=kind,
+            prompt=prompt,
+            settings=settings,
+            session=session,
+            fingerprint=fingerprint,
+            holder=holder,
+            lease_until=lease_until,
+            now=now,
+            input=input,
+            extra={**(extra or {}), **after},
+        )
+        return await self._write(conversations.begin, new, stored=stored)
+
+    async def follow(
+        self,
+        owner: str,
+        conversation_id: str,
+        *,
+        kind: str,
+        parent: int | None = None,
+        prompt: str,
+        settings: Settings,
+        session: str = "",
+        fingerprint: str = "",
+        holder: str,
+        lease_until: float,
+        now: float,
+        input: list[dict[str, Any]] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Turn | None:
+        """The next turn, running; None where the owner has no such conversation.
+
+        No `parent` means the newest turn at this moment, running researches passed over.
+        """
+        new = NewTurn(
+            owner=owner,
+            kind=kind,
+            prompt=prompt,
+            settings=settings,
+            session=session,
+            fingerprint=fingerprint,
+            holder=holder,
+            lease_until=lease_until,
+            now=now,
+            input=input,
+            extra=extra or {},
+        )
+        return await self._write(conversations.follow, new, conversation_id, parent=parent)
+
+    async def conversation(self, owner: str, conversation_id: str) -> Conversation | None:
+        return await self._read(conversations.conversation, owner, conversation_id)
+
+    async def conversations(
+        self, owner: str, *, query: str = "", limit: int, offset: int = 0
+    ) -> list[ConversationSummary]:
+        """Newest activity first; `query` is found literally in prompts and answers, in any case."""
+        return await self._read(conversations.summaries, owner, query, limit, offset)
+
+    async def count_conversations(self, owner: str, query: str = "") -> int:
+        return await self._read(conversations.count, owner, query)
+
+    async def delete_conversation(self, owner: str, conversation_id: str) -> list[str]:
+        """Google's ids of the turns deleted here, for whoever deletes them there."""
+        return await self._write(conversations.delete, owner, conversation_id)
+
+    async def delete_older(self, before: float) -> Deleted:
+        """Conversations untouched since then, except where something still runs."""
+        total = Deleted(0, 0)
+        while (batch := await self._write(conversations.delete_older, before)).conversations:
+            total = Deleted(total.conversations + batch.conversations, total.turns + batch.turns)
+        return total
+
+    # Turns
+
+    async def turn(self, owner: str, conversation_id: str, n: int) -> Turn | None:
+        return await self._read(turns.turn, owner, conversation_id, n)
+
+    async def newest_turn(self, owner: str, conversation_id: str) -> Turn | None:
+        return await self._read(turns.newest, owner, conversation_id)
+
+    async def turns(self, owner: str, conversation_id: str) -> list[Turn]:
+        return await self._read(turns.all_of, owner, conversation_id)
+
+    async def lineage(self, owner: str, conversation_id: str, n: int) -> list[Turn]:
+        """That turn, its parent, and so on back to the first."""
+        return await self._read(turns.lineage, owner, conversation_id, n)
+
+    async def turn_of_interaction(self, owner: str, interaction_id: str) -> Turn | None:
+        return await self._read(turns.of_interaction, owner, interaction_id)
+
+    async def sending(
+        self,
+        turn: Turn,
+        *,
+        holder: str,
+        now: float,
+        chained: int | None,
+        settings: Settings | None = None,
+        notes: Sequence[str] | None = None,
+    ) -> bool:
+        """Just before the POST; False where this holder no longer runs the turn: do not send."""
+        return await self._write(
+            turns.sending,
+            turn,
+            holder=holder,
+            now=now,
+            chained=chained,
+            settings=settings,
+            notes=notes,
+        )
+
+    async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool:
+        """Google's id, the moment it is known."""
+        return await self._write(turns.named, turn, interaction_id, holder=holder)
+
+    async def finish(
+        self,
+        turn: Turn,
+        *,
+        status: Status,
+        now: float,
+        steps: Sequence[Step] = (),
+        usage: Usage | None = None,
+        model: str = "",
+        text: str = "",
+        notes: Sequence[str] = (),
+        error: Mapping[str, str] | None = None,
+        interaction_id: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """The outcome; False where there was one already ("interrupted" is none).
+
+        `notes` and `extra` are added to those already there.
+        """
+        return await self._write(
+            turns.finish,
+            turn,
+            status=status,
+            now=now,
+            steps=steps,
+            usage=usage,
+            model=model,
+            text=text,
+            notes=notes,
+            error=error,
+            interaction_id=interaction_id,
+            extra=extra,
+        )
+
+    # Leases
+
+    async def renew(self, holder: str, until: float) -> int:
+        return await self._write(turns.renew, holder, until)
+
+    async def release(self, holder: str) -> int:
+        """Let others take over at once all that this holder still runs."""
+        return await self._write(turns.release, holder)
+
+    async def expired(self, now: float, limit: int) -> list[Turn]:
+        """Running turns of every owner whose holder has stopped renewing."""
+        return await self._read(turns.expired, now, limit)
+
+    async def take_over(self, turn: Turn, holder: str, until: float) -> bool:
+        """False where the lease is no longer the one seen in `turn`."""
+        return await self._write(turns.take_over, turn, holder, until)
+
+    # Deliveries: who still has to read an outcome
+
+    async def waits(self, turn: Turn, delivery: Delivery, *, now: float) -> bool:
+        return await self._write(turns.waits, turn, delivery, now=now)
+
+    async def joinable(
+        self, owner: str, session: str, fingerprint: str, *, since: float
+    ) -> Turn | None:
+        """The newest turn of an identical call whose outcome is owed; without a session,
+        any of the owner's."""
+        return await self._read(turns.joinable, owner, session, fingerprint, since=since)
+
+    async def claim_join(self, turn: Turn, now: float) -> bool:
+        """True for exactly one of those who want to wait for what is owed."""
+        return await self._write(turns.claim_join, turn)
+
+    # Sessions
+
+    async def current(self, owner: str, session: str) -> Session:
+        return await self._read(sessions.current, owner, session)
+
+    async def set_current(
+        self,
+        owner: str,
+        session: str,
+        now: float,
+        conversation_id: str | None = None,
+        research_id: str | None = None,
+    ) -> None:
+        """What is None stays as it was; without a session nothing is remembered."""
+        await self._write(
+            sessions.set_current,
+            owner,
+            session,
+            now,
+            conversation_id=conversation_id,
+            research_id=research_id,
+        )
+
+    async def side_by_side(self, owner: str, session: str, *, since: float) -> list[str]:
+        """Conversations of the session in which calls ran at the same time, oldest first."""
+        return await self._read(sessions.side_by_side, owner, session, since=since)
+
+    # Names and usage
+
+    async def add_name(self, owner: str, kind: str, name: str, now: float) -> None:
+        await self._write(ledger.add_name, owner, kind, name, now)
+
+    async def owns_name(self, owner: str, name: str) -> bool:
+        """Whether the owner created what Google calls that, a turn's interaction included."""
+        return await self._read(ledger.owns_name, owner, name)
+
+    async def add_usage(
+        self, owner: str, day: str, model: str, usage: Usage, usd: float | None
+    ) -> None:
+        await self._write(ledger.add_usage, owner, day, model, usage, usd)
+
+    async def usage(self, owner: str, day: str) -> list[Spent]:
+        return await self.usage_between(owner, day, day)
+
+    async def usage_between(self, owner: str, first_day: str, last_day: str) -> list[Spent]:
+        """Both days included."""
+        return await self._read(ledger.between, owner, first_day, last_day)
+
+    async def _read(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._run(False, lambda t: work(t, *args, **kwargs))
+
+    async def _write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._run(True, lambda t: work(t, *args, **kwargs))
+
+    async def _run(self, writes: bool, work: Callable[[Transaction], T]) -> T:
+        # Not abandoned on cancellation: the caller's end waits for the commit.
+        return await to_thread.run_sync(
+            partial(run, self._database, work, writes=writes), limiter=self._places
+        )

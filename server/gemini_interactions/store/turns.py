@@ -1,0 +1,221 @@
+"""Turns: found, marked as sent and named, finished; and who runs them (the lease)."""
+
+# ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..interactions import Settings, Status, Step, Turn, Usage
+from . import rows
+from .database import Row, Transaction, Value
+
+_THIS = "conversation_id = %s AND n = %s AND owner = %s"
+
+
+def turn(t: Transaction, owner: str, conversation_id: str, n: int) -> Turn | None:
+    return _first(
+        t.execute(f"SELECT {rows.TURN} FROM turns WHERE {_THIS}", (conversation_id, n, owner))
+    )
+
+
+def newest(t: Transaction, owner: str, conversation_id: str) -> Turn | None:
+    return _first(
+        t.execute(
+            f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
+            "ORDER BY n DESC LIMIT 1",
+            (conversation_id, owner),
+        )
+    )
+
+
+def all_of(t: Transaction, owner: str, conversation_id: str) -> list[Turn]:
+    found = t.execute(
+        f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s ORDER BY n",
+        (conversation_id, owner),
+    )
+    return [rows.turn(row) for row in found]
+
+
+def lineage(t: Transaction, owner: str, conversation_id: str, n: int) -> list[Turn]:
+    """From that turn back to the first; a parent always has the smaller number."""
+    ours = (conversation_id, owner)
+    found = t.execute(
+        "WITH RECURSIVE line (n, parent) AS ("
+        f"SELECT n, parent FROM turns WHERE {_THIS} "
+        "UNION ALL SELECT older.n, older.parent FROM turns older "
+        "JOIN line ON older.n = line.parent AND older.n < line.n "
+        "WHERE older.conversation_id = %s AND older.owner = %s) "
+        f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
+        "AND n IN (SELECT n FROM line) ORDER BY n DESC",
+        (ours[0], n, ours[1], *ours, *ours),
+    )
+    return [rows.turn(row) for row in found]
+
+
+def of_interaction(t: Transaction, owner: str, interaction_id: str) -> Turn | None:
+    if not interaction_id:
+        return None
+    return _first(
+        t.execute(
+            f"SELECT {rows.TURN} FROM turns WHERE owner = %s AND interaction_id = %s "
+            "ORDER BY created DESC, n DESC LIMIT 1",
+            (owner, interaction_id),
+        )
+    )
+
+
+def sending(
+    t: Transaction,
+    turn: Turn,
+    *,
+    holder: str,
+    now: float,
+    chained: int | None,
+    settings: Settings | None,
+    notes: Sequence[str] | None,
+) -> bool:
+    values: dict[str, Value] = {"sent": now, "chained": chained}
+    if settings is not None:
+        values["settings"] = rows.settings_json(settings)
+    if notes is not None:
+        values["notes"] = rows.to_json(list(notes))
+    return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
+
+
+def named(t: Transaction, turn: Turn, interaction_id: str, *, holder: str) -> bool:
+    values = {"interaction_id": interaction_id}
+    return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
+
+
+def finish(
+    t: Transaction,
+    turn: Turn,
+    *,
+    status: Status,
+    now: float,
+    steps: Sequence[Step],
+    usage: Usage | None,
+    model: str,
+    text: str,
+    notes: Sequence[str],
+    error: Mapping[str, str] | None,
+    interaction_id: str | None,
+    extra: Mapping[str, Any] | None,
+) -> bool:
+    # Conversation before turn, as everywhere: nobody waits in a circle.
+    t.change(
+        "UPDATE conversations SET updated = %s WHERE id = %s AND owner = %s AND updated < %s",
+        (now, turn.conversation_id, turn.owner, now),
+    )
+    before = t.execute(f"SELECT notes, extra FROM turns WHERE {_THIS}", _key(turn))
+    if not before:
+        return False
+    said: list[str] = json.loads(before[0]["notes"])
+    text = text
+    values: dict[str, Value] = {
+        "status": status,
+        "finished": now,
+        "lease_holder": "",
+        "lease_until": 0.0,
+        "steps": rows.to_json(list(steps)),
+        "usage": rows.usage_json(usage),
+        "model": model,
+        "text": text,
+        "notes": rows.to_json([*said, *(note for note in notes if note not in said)]),
+        "error": rows.maybe_json(None if error is None else dict(error)),
+        "extra": rows.to_json({**json.loads(before[0]["extra"]), **(extra or {})}),
+    }
+    if interaction_id is not None:
+        values["interaction_id"] = interaction_id
+    # A real outcome beats "interrupted"; among two of a kind the first stays.
+    open_to = "('running')" if status == "interrupted" else "('running', 'interrupted')"
+    took = _set(t, turn, values, f"status IN {open_to}")
+    if took:
+        t.change(f"UPDATE words SET answer = %s WHERE {_THIS}", (rows.folded(text), *_key(turn)))
+    return took
+
+
+def renew(t: Transaction, holder: str, until: float) -> int:
+    return t.change(
+        "UPDATE turns SET lease_until = %s WHERE status = 'running' AND lease_holder = %s",
+        (until, holder),
+    )
+
+
+def release(t: Transaction, holder: str) -> int:
+    return renew(t, holder, 0.0)
+
+
+def expired(t: Transaction, now: float, limit: int) -> list[Turn]:
+    found = t.execute(
+        f"SELECT {rows.TURN} FROM turns WHERE status = 'running' AND lease_until < %s "
+        "ORDER BY lease_until LIMIT %s",
+        (now, limit),
+    )
+    return [rows.turn(row) for row in found]
+
+
+def take_over(t: Transaction, turn: Turn, holder: str, until: float) -> bool:
+    # PostgreSQL evaluates the condition again after waiting for the row, so two replicas
+    # never hold one turn. Whoever waited for it did so in the process that died: the same
+    # call may join it now.
+    return bool(
+        t.change(
+            "UPDATE turns SET lease_holder = %s, lease_until = %s, "
+            "owed = CASE WHEN delivery = 'waiting' THEN lease_until ELSE owed END, "
+            "delivery = CASE WHEN delivery = 'waiting' THEN 'owed' ELSE delivery END "
+            f"WHERE {_THIS} AND status = 'running' AND lease_holder = %s AND lease_until = %s",
+            (holder, until, *_key(turn), turn.lease_holder, turn.lease_until),
+        )
+    )
+
+
+def waits(t: Transaction, turn: Turn, delivery: str, *, now: float) -> bool:
+    values: dict[str, Value] = {"delivery": delivery, "owed": now if delivery == "owed" else None}
+    return _set(t, turn, values)
+
+
+def joinable(
+    t: Transaction, owner: str, session: str, fingerprint: str, *, since: float
+) -> Turn | None:
+    if not fingerprint:
+        return None
+    of_session, values = ("AND session = %s", (session,)) if session else ("", ())
+    return _first(
+        t.execute(
+            f"SELECT {rows.TURN} FROM turns WHERE owner = %s AND fingerprint = %s {of_session} "
+            "AND delivery = 'owed' AND owed >= %s "
+            "AND status IN ('running', 'completed', 'incomplete', 'requires_action') "
+            "ORDER BY created DESC, n DESC LIMIT 1",
+            (owner, fingerprint, *values, since),
+        )
+    )
+
+
+def claim_join(t: Transaction, turn: Turn) -> bool:
+    return _set(t, turn, {"delivery": "waiting", "owed": None}, "delivery = 'owed'")
+
+
+def _set(
+    t: Transaction, turn: Turn, values: Mapping[str, Value], only_if: str = "", *seen: Value
+) -> bool:
+    """Compare and set; whether it took."""
+    changes = ", ".join(f"{name} = %s" for name in values)
+    condition = f"{_THIS} AND {only_if}" if only_if else _THIS
+    return bool(
+        t.change(
+            f"UPDATE turns SET {changes} WHERE {condition}",
+            (*values.values(), *_key(turn), *seen),
+        )
+    )
+
+
+def _key(turn: Turn) -> tuple[str, int, str]:
+    return turn.conversation_id, turn.n, turn.owner
+
+
+def _first(found: list[Row]) -> Turn | None:
+    return rows.turn(found[0]) if found else None

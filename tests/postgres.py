@@ -1,0 +1,135 @@
+"""A throw-away PostgreSQL for tests: one server a run, a fresh database a test.
+
+Import the two fixtures into a `conftest.py`:
+
+    from tests.postgres import postgres_server, postgres_url
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+__all__ = ["postgres_server", "postgres_url"]
+
+_numbers = itertools.count(1)
+
+NEW = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+FAST = [
+    *("-c", "listen_addresses="),  # the unix socket is enough
+    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+    *("-c", "autovacuum=off"),
+]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The folder of a running server's unix socket."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed here (no initdb found)")
+    # Not pytest's own folder: a socket's path must be short, and the server's user gets in.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    log = folder / "log"
+    user = _server_user()
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    as_user: dict[str, Any] = (
+        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    )
+    server = None
+    try:
+        with log.open("wb") as output:
+            where: dict[str, Any] = {"cwd": folder, "stdout": output, "stderr": output, **as_user}
+            made = subprocess.run(
+                [programs / "initdb", "-D", folder / "data", *NEW],
+                **where,
+            )
+            if made.returncode == 0:
+                server = subprocess.Popen(
+                    [programs / "postgres", "-D", folder / "data", "-k", folder, *FAST],
+                    **where,
+                )
+        if server is None or not _answers(server, folder):
+            _cannot_start(log.read_text(errors="replace"))
+        yield str(folder)
+    finally:
+        if server is not None:
+            server.terminate()
+            try:
+                server.wait(1)
+            except subprocess.TimeoutExpired:  # somebody is still connected
+                server.send_signal(2)
+                server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database, gone after the test."""
+    import psycopg
+
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(_url(postgres_server, "postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        yield _url(postgres_server, name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _url(folder: str, name: str) -> str:
+    return f"postgresql://postgres@/{name}?host={folder}"
+
+
+def _programs() -> Path | None:
+    """The folder that holds initdb and postgres; Debian keeps it off the PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parts[-2]))
+    places = [*reversed(versions)]
+    if shutil.which("pg_config"):
+        asked = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True)
+        places.append(Path(asked.stdout.strip()))
+    if found := shutil.which("initdb"):
+        places.append(Path(found).resolve().parent)
+    return next((at for at in places if (at / "initdb").exists()), None)
+
+
+def _server_user() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+def _answers(server: subprocess.Popen[bytes], folder: Path) -> bool:
+    import psycopg
+
+    deadline = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg.connect(_url(str(folder), "postgres")).close()
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+def _cannot_start(log: str) -> NoReturn:
+    reason = f"PostgreSQL is installed, but could not be started here:\n{log[-2000:]}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
