@@ -1,0 +1,266 @@
+"""Gemini: sends calls to the Interactions API and hands back what it answers.
+
+All traffic goes through google-genai, but past its models of the answer: the answers are read
+as the JSON the API sent. Steps are stored and sent again verbatim, types nobody knows yet pass
+untouched, and a stream costs a hundredth of the CPU. What the SDK does on top for its own
+models (going on after `requires_continuation`) is therefore done here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import aclosing, asynccontextmanager
+from math import inf
+from typing import Any, TypeVar
+
+import anyio
+
+from gemini_interactions.draft import Draft
+from gemini_interactions.errors import (
+    ConnectionLost,
+    Garbled,
+    NoKey,
+    TimedOut,
+    WrongKey,
+)
+from gemini_interactions.gemini import failures, sdk, sse, translate
+from gemini_interactions.gemini.translate import Model, interaction_id
+from gemini_interactions.interactions import Call, Interaction
+
+T = TypeVar("T")
+Event = dict[str, Any]
+Events = AsyncGenerator[Event, None]
+
+_SHORT = 60.0
+# After its last word a stream usually ends; waiting for that keeps the connection for reuse.
+_FAREWELL = 0.1
+_CLOSING = 2.0
+
+
+class Gemini:
+    """Google's side. Every failure is an `UpstreamError`, or `NoKey`.
+
+    `key` is asked at every call, so that a key set later works without a restart.
+    """
+
+    def __init__(self, key: Callable[[], str], base_url: str = "", api_version: str = "v1") -> None:
+        self._key = key
+        self._base_url = base_url
+        self._api_version = api_version
+        self._lock = threading.Lock()
+        self._client_key: str | None = None
+        self._client: Future[Any] | None = None
+        # Calls may still run on the client of an earlier key.
+        self._former: list[Future[Any]] = []
+
+    async def warm(self) -> None:
+        """Do beforehand what makes the first call slow."""
+        try:
+            key = self._usable_key()
+        except (NoKey, WrongKey):
+            key = "none yet"
+        await sdk.finished(self._client_for(key))
+
+    def require_key(self) -> None:
+        """Raise what a call would, if there is no usable key."""
+        self._usable_key()
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[AsyncIterator[Event]]:
+        """Create an interaction and follow it; sent when the first event is asked for.
+
+        Leaving the block closes the connection, and with it a foreground interaction. A stream
+        that ends before its interaction does raises `ConnectionLost`.
+        """
+        async with aclosing(self._created(call, stream=True)) as events:
+            yield events
+
+    async def create(self, call: Call) -> Interaction:
+        """Create an interaction and wait for the answer in one piece."""
+        return await _drafted(self._created(call, stream=False))
+
+    async def get(
+        self,
+        id: str,
+        timeout: float = _SHORT,
+    ) -> Interaction:
+        return await _drafted(self._asked("get", id, timeout))
+
+    async def cancel(self, id: str) -> Interaction:
+        return await _drafted(self._asked("cancel", id, _SHORT))
+
+    async def delete(self, id: str) -> None:
+        async with self._answer(_in(_SHORT), "delete", interaction_id(id)):
+            pass
+
+    @asynccontextmanager
+    async def follow(
+        self, id: str, last_event_id: str = "", silence: float = 120.0
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Follow a stored interaction, from the start or from after an event.
+
+        Google ends such streams after ten minutes, so an early end is no failure here; nothing
+        at all for `silence` seconds is (`TimedOut`), for replays are known to hang.
+        """
+        resume = {"last_event_id": last_event_id} if last_event_id else {}
+        events = self._asked("get", id, inf, silence, stream=True, **resume)
+        async with aclosing(events):
+            yield events
+
+    async def models(self) -> list[Model]:
+        """The models this key may use."""
+        client = await self._connected(deadline := _in(_SHORT))
+
+        async def listed() -> list[Model]:
+            pager = await client.aio.models.list(config={"page_size": 1000})
+            return [translate.model(one) async for one in pager]
+
+        return await _by(deadline, listed())
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            clients = [*self._former, *([self._client] if self._client else [])]
+            self._former, self._client, self._client_key = [], None, None
+        for client in clients:
+            if client.done() and not client.exception():
+                with anyio.move_on_after(_CLOSING, shield=True):
+                    await client.result().aio.aclose()
+                client.result().close()
+
+    async def _created(self, call: Call, *, stream: bool) -> Events:
+        deadline = _in(call.timeout)
+        part = translate.create(call)
+        if stream:
+            part["stream"] = True
+        while part:
+            # A background run is never continued from here, and the SDK insists on that.
+            hops = {} if call.background else {"automatic_continuation": False}
+            last: Event = {}
+            async with (
+                self._answer(deadline, "create", **part, **hops) as answer,
+                aclosing(_events(answer, deadline)) as events,
+            ):
+                async for event in events:
+                    if event.get("event_type") in ("interaction.completed", "error"):
+                        last = event
+                    yield event
+            if not last:
+                raise ConnectionLost()
+            part = translate.continuation(part, last)
+
+    async def _asked(
+        self, what: str, id: str, within: float, silence: float = inf, **arguments: Any
+    ) -> Events:
+        deadline = _in(within)
+        first = min(deadline, _in(silence))
+        async with (
+            self._answer(first, what, interaction_id(id), **arguments) as answer,
+            aclosing(_events(answer, deadline, silence)) as events,
+        ):
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def _answer(
+        self, deadline: float, what: str, *arguments: Any, **named: Any
+    ) -> AsyncIterator[Any]:
+        """Send one request; what it yields is the SDK's response, its body not read yet."""
+        client = await self._connected(deadline)
+        request = getattr(client.aio.interactions.with_streaming_response, what)
+        with failures.told():
+            sent = request(*arguments, **named)
+        answer = await _by(deadline, sent.__aenter__())
+        try:
+            if not 200 <= answer.status_code < 300:
+                raise failures.answered(answer.status_code, None, {})
+            yield answer
+        finally:
+            # Also when cancelled: Google stops working for us when the connection closes.
+            with anyio.move_on_after(_CLOSING, shield=True):
+                await answer.close()
+
+    async def _connected(self, deadline: float) -> Any:
+        client = self._client_for(self._usable_key())
+        with anyio.CancelScope(deadline=deadline):
+            try:
+                return await sdk.finished(client)
+            except Exception:
+                # Vertex AI without a project or credentials: the SDK minds when it is built.
+                if sdk.is_enterprise():
+                    raise NoKey() from None
+                raise
+        raise TimedOut()
+
+    def _usable_key(self) -> str:
+        key = self._key().strip()
+        if not key and not sdk.is_enterprise():
+            raise NoKey()
+        if not key.isascii() or len(key.split()) > 1 or not key.isprintable():
+            raise WrongKey()
+        return key
+
+    def _client_for(self, key: str) -> Future[Any]:
+        with self._lock:
+            current = self._client
+            broken = current is not None and current.done() and current.exception() is not None
+            if current is None or broken or self._client_key != key:
+                if current is not None and not broken:
+                    self._former.append(current)
+                current = sdk.off_the_loop(
+                    lambda: sdk.client(key, self._base_url, self._api_version)
+                )
+                self._client, self._client_key = current, key
+            return current
+
+
+async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
+    """The events of an answer, in whichever of its two forms it came."""
+    kind = answer.headers.get("content-type", "")
+    if "event-stream" not in kind:
+        if "json" not in kind:
+            raise Garbled(status=answer.status_code)
+        for event in translate.events(await _by(deadline, _json(answer))):
+            yield event
+        return
+    reader = sse.Reader()
+    async with aclosing(answer.iter_bytes()) as chunks:
+        while not reader.done:
+            limit = min(deadline, _in(silence))
+            chunk = await _by(limit, anext(chunks, None))
+            for event in reader.feed(chunk) if chunk is not None else reader.close():
+                yield event
+            if chunk is None:
+                return
+        with anyio.move_on_after(_FAREWELL), failures.told():
+            async for _ in chunks:
+                pass
+
+
+async def _json(answer: Any) -> Any:
+    await answer.read()
+    try:
+        return await answer.json()
+    except (ValueError, RecursionError):
+        raise Garbled(status=200) from None
+
+
+async def _drafted(events: Events) -> Interaction:
+    draft = Draft()
+    async with aclosing(events):
+        async for event in events:
+            draft.add(event)
+    return draft.interaction()
+
+
+async def _by(deadline: float, wait: Awaitable[T]) -> T:
+    """Wait for something of the SDK's, but not longer than until then."""
+    with anyio.CancelScope(deadline=deadline), failures.told():
+        return await wait
+    raise TimedOut()
+
+
+def _in(seconds: float) -> float:
+    return anyio.current_time() + seconds
