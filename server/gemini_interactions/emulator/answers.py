@@ -1,0 +1,97 @@
+"""What an emulated model can be told to answer, and who answers when nobody told it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: plain text, or the exact steps; everything else has the usual value."""
+
+    text: str | None = None
+    steps: Sequence[Json] | None = None
+    status: str = "completed"
+    usage: Json | Literal[False] | None = None  # False leaves usage out everywhere
+    errors: Sequence[Json] | None = None
+    deltas: Sequence[str] | None = None  # the exact pieces the text streams in
+    events: Sequence[Json] | None = None  # raw stream events instead of those of the steps
+    thought: str | None = None  # a thought summary before the text
+    delay: float = 0.0  # real seconds before the answer is complete
+    continuation_token: str | None = None  # made up for status="requires_continuation"
+    fields: Json = field(default_factory=dict)  # more fields of the interaction's body
+
+    @classmethod
+    def of(cls, answer: "Answer | str | Json") -> "Answer":
+        """An answer from what a test or a script wrote: text, an Answer, or its fields."""
+        if isinstance(answer, Answer):
+            return answer
+        return cls(answer) if isinstance(answer, str) else cls(**answer)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What an answerer sees: the request, and all that was said before it in this chain."""
+
+    body: Json
+    input: Sequence[Json]  # this request's steps
+    history: Sequence[Json]  # the steps of the whole chain before them
+    call_id: Callable[[], str]
+    signature: Callable[[], str]
+
+    @property
+    def name(self) -> str:
+        return str(self.body.get("model") or self.body.get("agent") or "")
+
+    @property
+    def steps(self) -> list[Json]:
+        return [*self.history, *self.input]
+
+    @property
+    def tools(self) -> list[Json]:
+        return list(self.body.get("tools") or [])
+
+    @property
+    def config(self) -> Json:
+        return dict(self.body.get("generation_config") or {})
+
+    @property
+    def number(self) -> int:
+        """Which turn of the conversation this is, counted in things the user said."""
+        return sum(step.get("type") == "user_input" for step in self.steps) or 1
+
+    @property
+    def prompt(self) -> str:
+        """The words of the last thing the user said."""
+        for step in reversed(self.input):
+            if step.get("type") == "user_input":
+                return words(step)
+        return ""
+
+
+class Answerer(Protocol):
+    """Plays one kind of model or agent."""
+
+    def check(self, body: Json) -> None:
+        """Raise Refusal for what this kind does not accept."""
+
+    def answer(self, turn: Turn) -> Answer: ...
+
+
+def words(step: Json) -> str:
+    """The text of a user_input or model_output step."""
+    content = step.get("content") or []
+    return "".join(
+        part.get("text") or ""
+        for part in content
+        if isinstance(part, dict) and part.get("type") == "text"
+    )
+
+
+def text_step(text: str, annotations: Sequence[Json] = ()) -> Json:
+    part: Json = {"type": "text", "text": text}
+    if annotations:
+        part["annotations"] = list(annotations)
+    return {"type": "model_output", "content": [part]}

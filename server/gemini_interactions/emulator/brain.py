@@ -1,0 +1,254 @@
+"""The brain: what tests and scripts say to the emulator, in plain words."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from .answers import Answer, Json
+from .bell import Bell
+from .interaction import TURN_OVER, Interaction
+from .log import Request
+from .refusals import Refusal, Shape
+from .service import Clock, Service
+from .steering import Delay, Fault, Gate, Plan, Point, Steering, Trouble
+
+
+class Brain:
+    """Steers one emulated service. Every method may be called from any thread at any time."""
+
+    def __init__(self, clock: Clock | None = None, keys: set[str] | None = None) -> None:
+        self._made_with = (clock, keys)
+        self._bell = Bell()
+        self.on_ended: Callable[[Request], None] | None = None
+        self._begin()
+
+    def reset(self) -> None:
+        """Forget everything: interactions, orders, log. Waiting requests are let go."""
+        self.let_go()
+        self._begin()
+
+    def _begin(self) -> None:
+        clock, keys = self._made_with
+        self.service = Service(clock, keys)
+        self.steering = Steering()
+        self.log: list[Request] = []
+
+    def let_go(self) -> None:
+        """Nobody waits any longer: gates open, and what hangs is closed."""
+        self.steering.release_all()
+        for interaction in list(self.service.interactions.values()):
+            interaction.bell.ring()
+
+    # Answers
+
+    def answer_next(self, answer: Answer | str | Json) -> None:
+        """The next interaction gets exactly this; several wait in line."""
+        with self.service.lock:
+            self.service.answers.append(Answer.of(answer))
+
+    def answer_when(self, prompt: str, answer: Answer | str | Json) -> None:
+        """From now on every prompt that contains these words gets this; the newest rule wins."""
+        with self.service.lock:
+            self.service.sticky.append((prompt, Answer.of(answer)))
+
+    # Things that go wrong
+
+    def fail_next(
+        self,
+        status: int,
+        *,
+        retry_after: float | str | None = None,
+        body: Shape = "api",
+        times: int = 1,
+        on: str | None = None,
+        message: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        """The next request (of the kind `on`) is refused with this status."""
+        refusal = Refusal(status, message, code, shape=body, retry_after=retry_after)
+        with self.service.lock:
+            self.steering.troubles.append(Trouble(refusal, on, times))
+
+    def fault_next(
+        self,
+        fault: str | Fault,
+        *,
+        after_events: int | None = None,
+        on: str | None = None,
+        times: int = 1,
+        **options: Any,
+    ) -> None:
+        """The next response (to a request of the kind `on`) goes wrong in this way."""
+        if isinstance(fault, str):
+            fault = Fault(fault, after_events, options)
+        with self.service.lock:
+            self.steering.troubles.append(Trouble(fault, on, times))
+
+    def delay(
+        self, seconds: float, on: str | None = "create", *, first_byte: float | None = None
+    ) -> None:
+        """Every request of this kind takes so long, in real time; 0 ends waits under way too.
+
+        A stream begins at once and spreads its events over the time, unless `first_byte`
+        seconds are asked for before its first one.
+        """
+        with self.service.lock:
+            self.steering.delays[on] = Delay(seconds, first_byte)
+            if not seconds and not first_byte:
+                self.steering.wake()
+
+    def hold_next(self, on: str | None = "create", point: Point = "before_response") -> Gate:
+        """The next request of this kind waits at this point until the gate is released."""
+        with self.service.lock:
+            return self.steering.hold(on, point)
+
+    def release(self, gate: int | None = None) -> None:
+        """Open the gate of this number, or all of them."""
+        for number, held in list(self.steering.all_gates.items()):
+            if gate in (None, number):
+                held.release()
+
+    def lag(
+        self, interaction: str | Literal["next"] = "next", *, gets: int = 0, seconds: float = 0.0
+    ) -> None:
+        """The store is slow: this interaction is 404 for so many looks, or so long."""
+        with self.service.lock:
+            if interaction == "next":
+                self.service.next_lag = (gets, seconds)
+                return
+            found = self._find(interaction)
+            found.lag_looks = gets
+            found.lag_until = self.service.now() + timedelta(seconds=seconds)
+
+    # The fate of interactions
+
+    def expire(self, interaction_id: str) -> None:
+        """Its retention is over: 404 from now on."""
+        with self.service.lock:
+            self._find(interaction_id).gone = True
+
+    def expire_all(self) -> None:
+        with self.service.lock:
+            for interaction in self.service.interactions.values():
+                interaction.gone = True
+
+    def hold_background(self, held: bool = True) -> None:
+        """Background runs started from now on stay in progress until told otherwise."""
+        with self.service.lock:
+            self.service.background_is_held = held
+
+    def think(self, interaction_id: str, summary: str) -> None:
+        """A run in progress has one more thought, told to whoever follows it."""
+        with self.service.lock:
+            self._find(interaction_id).think(summary)
+
+    def finish(self, interaction_id: str, answer: Answer | str | Json | None = None) -> None:
+        """A run in progress ends, with this answer or the one it had planned."""
+        with self.service.lock:
+            interaction = self._find(interaction_id)
+            if not interaction.is_running:
+                raise ValueError(f"It is over already: its status is {interaction.status!r}.")
+            if answer is not None:
+                self.service.replan(interaction, Answer.of(answer))
+            interaction.conclude(self.service.now())
+
+    def fail(self, interaction_id: str, errors: str | Sequence[Json] | None = None) -> None:
+        """A run in progress fails; with [] it does not say why."""
+        if errors is None or isinstance(errors, str):
+            errors = [{"code": "internal", "message": errors or "The agent failed."}]
+        self.finish(interaction_id, Answer(steps=[], status="failed", errors=errors, usage=False))
+
+    def set_status(self, interaction_id: str, status: str) -> None:
+        """Give it this status; one that is not the end keeps it there, as a zombie."""
+        with self.service.lock:
+            interaction = self._find(interaction_id)
+            interaction.due = None
+            if status in TURN_OVER:
+                interaction.close(status, self.service.now(), interaction.errors)
+            else:
+                interaction.status = status
+                interaction.tell_status()
+                interaction.bell.ring()
+
+    def cancel_slowly(self, looks: int) -> None:
+        """A cancelled run shows as cancelled only after so many looks."""
+        self.service.cancel_looks = looks
+
+    def advance(self, seconds: float) -> None:
+        """Move the service's clock; background runs whose time has come end."""
+        self.service.advance(seconds)
+
+    @property
+    def background_seconds(self) -> float:
+        """How long background runs take on the clock; 0 is done at the first look."""
+        return self.service.background_seconds
+
+    @background_seconds.setter
+    def background_seconds(self, seconds: float) -> None:
+        self.service.background_seconds = seconds
+
+    @property
+    def foreground_disconnect(self) -> Literal["completes", "lost"]:
+        """What becomes of a foreground interaction whose client leaves."""
+        return self.service.foreground_disconnect
+
+    @foreground_disconnect.setter
+    def foreground_disconnect(self, fate: Literal["completes", "lost"]) -> None:
+        self.service.foreground_disconnect = fate
+
+    # What happened
+
+    @property
+    def posts(self) -> list[Request]:
+        """The create requests, in order of arrival."""
+        return [request for request in self.log if request.kind == "create"]
+
+    def interaction(self, interaction_id: str) -> Json:
+        """The interaction as a GET with input would show it, forgotten ones included."""
+        with self.service.lock:
+            interaction = self._find(interaction_id)
+            self.service.settle(interaction)
+            return interaction.public(include_input=True)
+
+    def chain(self, interaction_id: str) -> list[str]:
+        """The ids of its conversation, from the first to this one."""
+        with self.service.lock:
+            self._find(interaction_id)
+            return [interaction.id for interaction in self.service.chain(interaction_id)]
+
+    def unknown_id(self) -> str:
+        """A well-formed id that belongs to nothing."""
+        with self.service.lock:
+            return self.service.mint.interaction()[0]
+
+    def wait_until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:
+        """Block this thread until the log (or what it led to) makes this true."""
+        return self._bell.wait_until(true, timeout)
+
+    async def until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:  # noqa: ASYNC109 - as wait_until
+        """The same for a test in an event loop."""
+        return await self._bell.until(true, timeout)
+
+    def _find(self, interaction_id: str) -> Interaction:
+        try:
+            return self.service.interactions[interaction_id]
+        except KeyError:
+            raise KeyError(f"There is no interaction {interaction_id!r} here.") from None
+
+    # For the HTTP layer
+
+    def arrive(self, request: Request) -> Plan:
+        """A request is here: into the log with it, and what is to become of it?"""
+        with self.service.lock:
+            self.log.append(request)
+            plan = self.steering.plan(request.kind, request.stream)
+        self._bell.ring()
+        return plan
+
+    def note(self, request: Request, **changes: Any) -> None:
+        """Something became known about a logged request."""
+        for name, value in changes.items():
+            setattr(request, name, value)
+        self._bell.ring()
+        if request.ended and self.on_ended is not None:
+            self.on_ended(request)

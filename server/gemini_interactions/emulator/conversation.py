@@ -1,0 +1,121 @@
+"""The emulated text model: it remembers what it was told in the conversation, and says so."""
+
+import json
+import re
+
+from . import functions, servertools
+from .answers import Answer, Json, Turn, text_step, words
+from .instances import instance
+
+_QUOTE = 200  # characters of the prompt an answer repeats
+_NAMED = re.compile(r"\bmy name is ([^\W\d_][\w\u2019'-]*)", re.IGNORECASE)
+_REMEMBER = re.compile(
+    r"\bremember(?: that)?(?: (?:the|this|my|a))?"
+    r"(?: ?\b(?P<noun>(?:secret |magic |code ?)?(?:word|number|colou?r|code|phrase|name))\b)?"
+    r"(?: is)?:? [\"“'\u2018]?(?P<what>[^\s\"”'\u2019.,;!?]+)",
+    re.IGNORECASE,
+)
+_FACT = re.compile(r"\b(?P<of>my|the) (?P<noun>\w[\w ]*?) (?:is|was) (?P<what>[^.,;!?\n]+)", re.I)
+_ASKED = re.compile(
+    r"\bwhat(?:['\u2019]s| is| was| were)(?: again)? (?P<of>my|the)"
+    r" (?P<noun>\w[\w ]*?)(?: again| I (?:told|gave|said).*)?\s*[?.!]*$",
+    re.IGNORECASE,
+)
+_ASKED_WHAT = re.compile(r"\bwhat did i (?:ask|tell) you to remember", re.IGNORECASE)
+_MANY_WORDS = re.compile(r"\b(?:write|say|give me) (?P<count>\d{1,6}) words\b", re.IGNORECASE)
+_LOREM = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"]
+
+
+class Conversation:
+    """Answers any text model's turn when nobody scripted it."""
+
+    def check(self, body: Json) -> None:
+        """Text models have no rules beyond those of rules.py."""
+
+    def answer(self, turn: Turn) -> Answer:
+        given = functions.report(turn) or functions.call(turn)
+        if given:
+            return given
+        wanted = _json_format(turn)
+        if wanted is not None:
+            said = text_step(json.dumps(instance(wanted), ensure_ascii=False))
+            return Answer(steps=[thought(turn), said])
+        text = reply(turn)
+        used = servertools.steps(turn)
+        said = text_step(*servertools.cite(turn, text)) if used else text_step(text)
+        if turn.name.startswith("gemini-2.5"):
+            # Seen on the wire: the 2.5 models tell of their searches after the text.
+            return Answer(steps=[thought(turn), said, *used])
+        return Answer(steps=[thought(turn), *used, said])
+
+
+def thought(turn: Turn) -> Json:
+    """A thought step: a summary when asked for, a signature always."""
+    step: Json = {"type": "thought"}
+    if turn.config.get("thinking_summaries") == "auto":
+        about = turn.prompt[:40] or "the input"
+        text = f"**Considering the question**\n\nI think about “{about}”."
+        step["summary"] = [{"type": "text", "text": text}]
+    step["signature"] = turn.signature()
+    return step
+
+
+def reply(turn: Turn) -> str:
+    """The words of the answer."""
+    prompt = turn.prompt
+    earlier = [words(s) for s in turn.steps if s.get("type") == "user_input"][:-1]
+    asked = _ASKED.search(prompt)
+    if asked:
+        return _recall(asked["of"].lower(), asked["noun"].lower(), earlier)
+    if _ASKED_WHAT.search(prompt):
+        kept = [m for text in earlier for m in _REMEMBER.finditer(text)]
+        return f"You asked me to remember {kept[-1]['what']}." if kept else _unknown("that")
+    named = _NAMED.search(prompt)
+    if named:
+        return f"Nice to meet you, {named[1]}. I will remember your name."
+    kept_now = _REMEMBER.search(prompt)
+    if kept_now:
+        noun = f"the {kept_now['noun']} " if kept_now["noun"] else ""
+        return f"OK, I will remember {noun}{kept_now['what']}."
+    many = _MANY_WORDS.search(prompt)
+    if many:
+        return " ".join(_LOREM[i % len(_LOREM)] for i in range(int(many["count"])))
+    quoted = prompt if len(prompt) <= _QUOTE else prompt[:_QUOTE] + "…"
+    turns = f"This is turn {turn.number} of our conversation."
+    return f'You said: "{quoted}"{_attached(turn)}. {turns}'
+
+
+def _recall(of: str, noun: str, earlier: list[str]) -> str:
+    whose = "your" if of == "my" else "the"
+    for text in reversed(earlier):
+        if of == "my" and noun == "name" and (named := _NAMED.findall(text)):
+            return f"Your name is {named[-1]}."
+        for kept in _REMEMBER.finditer(text):
+            kind = (kept["noun"] or "").lower()
+            if kind and (noun == kind or noun.endswith(" " + kind) or kind.endswith(" " + noun)):
+                return f"{whose.capitalize()} {noun} is {kept['what']}."
+        for fact in _FACT.finditer(text):
+            if fact["noun"].lower() == noun and fact["of"].lower() == of:
+                return f"{whose.capitalize()} {noun} is {fact['what'].strip()}."
+    return _unknown(f"{whose} {noun}")
+
+
+def _unknown(what: str) -> str:
+    return f"I do not know {what}: you have not told me in this conversation."
+
+
+def _attached(turn: Turn) -> str:
+    for step in reversed(turn.input):
+        if step.get("type") == "user_input":
+            parts = [p for p in step["content"] if p.get("type") != "text"]
+            names = [f"{p['type']} ({p.get('mime_type') or p.get('uri')})" for p in parts]
+            return f" with {', '.join(names)}" if names else ""
+    return ""
+
+
+def _json_format(turn: Turn) -> Json | None:
+    formats = turn.body.get("response_format") or []
+    for wanted in formats if isinstance(formats, list) else [formats]:
+        if wanted.get("schema") is not None or wanted.get("mime_type") == "application/json":
+            return wanted.get("schema") or {"type": "object"}
+    return None

@@ -1,0 +1,42 @@
+"""Routes: what a method and a path ask for, under any prefix and either API version."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_ROUTE = re.compile(r"(?:.*)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?")
+
+BROKEN = "(not JSON)"
+
+
+def parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return BROKEN
+
+
+def wants_stream(kind: str, body: Any, query: Mapping[str, str]) -> bool:
+    if kind == "create":
+        return isinstance(body, dict) and body.get("stream") is True
+    return kind == "get" and query.get("stream") == "true"
+
+
+def route(method: str, path: str) -> tuple[str, str, str]:
+    """The noun of the path, what follows it, and the kind of request this is."""
+    match = _ROUTE.fullmatch(path)
+    if not match:
+        return "", "", "other"
+    noun, rest = match["noun"], match["rest"] or ""
+    kind = "other"
+    if noun == "interactions":
+        if method == "POST":
+            kind = "cancel" if rest.endswith("/cancel") else "other" if rest else "create"
+        elif rest:
+            kind = {"GET": "get", "DELETE": "delete"}.get(method, "other")
+    elif noun == "models" and method == "GET":
+        kind = "models"
+    elif noun == "agents":
+        kind = "agents"
+    return noun, rest, kind

@@ -1,0 +1,270 @@
+"""The service itself, without HTTP: it creates, shows, cancels and forgets interactions."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from . import ids, inputs, rules, usage
+from .answers import Answer, Answerer, Json, Turn
+from .catalogue import MODELS
+from .conversation import Conversation
+from .interaction import Interaction
+from .pictures import Pictures
+from .refusals import Refusal, invalid, missing, precondition
+
+Clock = Callable[[], datetime | float]
+START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+WRONG_KEY = "wrong-key"
+
+# Agents join here: name -> who plays it.
+AGENTS: dict[str, Answerer] = {}
+
+
+class Service:
+    """Everything the real service would remember and enforce."""
+
+    def __init__(self, clock: Clock | None = None, keys: set[str] | None = None) -> None:
+        self.lock = threading.RLock()
+        self.keys = keys
+        self.agents = dict(AGENTS)
+        self.text: Answerer = Conversation()
+        self.pictures: Answerer = Pictures()
+        self.mint = ids.Mint()
+        self.interactions: dict[str, Interaction] = {}
+        self.answers: deque[Answer] = deque()
+        self.sticky: list[tuple[str, Answer]] = []
+        self.background_seconds = 0.0
+        self.background_is_held = False
+        self.foreground_disconnect: Literal["completes", "lost"] = "completes"
+        self.cancel_looks = 0
+        self.next_lag: tuple[int, float] | None = None
+        self.clock_is_ours = clock is None
+        self._clock = clock or (lambda: START)
+        self._advanced = timedelta()
+
+    # Time
+
+    def now(self) -> datetime:
+        time = self._clock()
+        if not isinstance(time, datetime):
+            time = datetime.fromtimestamp(time, UTC)
+        return time + self._advanced
+
+    def advance(self, seconds: float) -> None:
+        with self.lock:
+            self._advanced += timedelta(seconds=seconds)
+            for interaction in self.interactions.values():
+                self.settle(interaction)
+
+    def settle(self, interaction: Interaction) -> None:
+        """End a background run whose time has come."""
+        with self.lock:
+            if interaction.due is not None and interaction.due <= self.now():
+                interaction.conclude(self.now())
+
+    # What clients ask for
+
+    def admit(self, key: str | None) -> None:
+        if not key or key == WRONG_KEY or (self.keys is not None and key not in self.keys):
+            raise Refusal(401)
+
+    def create(self, body: Any) -> Interaction:
+        with self.lock:
+            rules.check(body, self.agents)
+            previous = self._previous(body)
+            given = inputs.steps_of(body["input"]) if body.get("input") else []
+            history = self.history(previous.id) if previous else []
+            if previous and body.get("continuation_token") not in (
+                None,
+                previous.answer.continuation_token,
+            ):
+                raise invalid("Invalid value at 'continuation_token'.")
+            inputs.check_results(history, given)
+            root = previous.root if previous else None
+            interaction_id, root = self.mint.interaction(root)
+            turn = Turn(body, given, history, self.mint.call, self.mint.signature)
+            answer, steps = self._compose(turn)
+            interaction = Interaction(
+                id=interaction_id,
+                root=root,
+                body=body,
+                input=given,
+                answer=answer,
+                planned=steps,
+                created=self.now(),
+                usage=self._usage(turn, answer, steps),
+            )
+            self._begin(interaction)
+            return interaction
+
+    def _begin(self, interaction: Interaction) -> None:
+        if interaction.stored:
+            self.interactions[interaction.id] = interaction
+        if self.next_lag is not None:
+            interaction.lag_looks, seconds = self.next_lag
+            interaction.lag_until = self.now() + timedelta(seconds=seconds)
+            self.next_lag = None
+        if interaction.background and not self.background_is_held:
+            seconds = self.background_seconds + interaction.answer.delay
+            interaction.due = self.now() + timedelta(seconds=seconds)
+
+    def _previous(self, body: Json) -> Interaction | None:
+        if not body.get("previous_interaction_id"):
+            return None
+        previous = self.look(body["previous_interaction_id"])
+        if previous.is_running:
+            raise precondition(
+                f"The previous interaction is not finished: its status is '{previous.status}'."
+            )
+        return previous
+
+    def look(self, interaction_id: str) -> Interaction:
+        """The interaction as a request finds it: malformed 400, unknown or lagging 404."""
+        with self.lock:
+            if not ids.is_well_formed(interaction_id):
+                raise invalid(f"Invalid interaction id '{interaction_id}'.")
+            interaction = self.interactions.get(interaction_id)
+            if interaction is None or interaction.gone:
+                raise missing()
+            if interaction.lag_looks > 0:
+                interaction.lag_looks -= 1
+                raise missing()
+            if interaction.lag_until is not None and interaction.lag_until > self.now():
+                raise missing()
+            self.settle(interaction)
+            if interaction.cancel_looks is not None and interaction.is_running:
+                interaction.cancel_looks -= 1
+                if interaction.cancel_looks < 0:
+                    interaction.close("cancelled", self.now())
+            return interaction
+
+    def cancel(self, interaction_id: str) -> Interaction:
+        with self.lock:
+            interaction = self.look(interaction_id)
+            if not interaction.is_running:
+                raise precondition(
+                    f"The interaction cannot be cancelled: its status is '{interaction.status}'."
+                )
+            if not interaction.background:
+                raise precondition("Only background interactions can be cancelled.")
+            interaction.due = None
+            if self.cancel_looks:
+                interaction.cancel_looks = self.cancel_looks
+            else:
+                interaction.close("cancelled", self.now())
+            return interaction
+
+    def delete(self, interaction_id: str) -> None:
+        """Forget it; a run under way goes on, unseen."""
+        with self.lock:
+            self.look(interaction_id).gone = True
+
+    def models(self) -> list[Json]:
+        return [model.public() for model in MODELS.values()]
+
+    def model(self, name: str) -> Json:
+        model = MODELS.get(name.removeprefix("models/"))
+        if model is None:
+            raise Refusal(404, f"models/{name} is not found.", shape="google")
+        return model.public()
+
+    # Answers
+
+    def _compose(self, turn: Turn) -> tuple[Answer, list[Json]]:
+        if self.answers:
+            return self.plan(self.answers.popleft(), turn)
+        prompt = turn.prompt
+        for part, answer in reversed(self.sticky):
+            if part in prompt:
+                return self.plan(answer, turn)
+        return self._default(turn)
+
+    def _default(self, turn: Turn) -> tuple[Answer, list[Json]]:
+        if turn.body.get("agent"):
+            answerer = self.agents[turn.name]
+        else:
+            is_picture = MODELS[turn.name.removeprefix("models/")].pictures
+            answerer = self.pictures if is_picture else self.text
+        answer, steps = self.plan(answerer.answer(turn), turn)
+        most = turn.config.get("max_output_tokens")
+        if most is not None and _shorten(steps, most):
+            answer = Answer(steps=steps, status="incomplete")
+        return answer, steps
+
+    def plan(self, answer: Answer, turn: Turn) -> tuple[Answer, list[Json]]:
+        """The answer complete in all its parts, and its steps."""
+        if answer.status == "requires_continuation" and not answer.continuation_token:
+            answer = Answer(**{**vars(answer), "continuation_token": self.mint.token()})
+        if answer.steps is not None:
+            return answer, [dict(step) for step in answer.steps]
+        thought: Json = {"type": "thought", "signature": turn.signature()}
+        if answer.thought is not None:
+            thought["summary"] = [{"type": "text", "text": answer.thought}]
+        text = answer.text if answer.text is not None else "".join(answer.deltas or [])
+        said = {"type": "model_output", "content": [{"type": "text", "text": text}]}
+        return answer, [thought, said] if text else [thought]
+
+    def replan(self, interaction: Interaction, answer: Answer) -> None:
+        """Let a run that has not ended say something else."""
+        with self.lock:
+            previous = interaction.previous_id
+            history = self.history(previous) if previous else []
+            turn = Turn(
+                interaction.body, interaction.input, history, self.mint.call, self.mint.signature
+            )
+            answer, steps = self.plan(answer, turn)
+            interaction.answer, interaction.planned = answer, steps
+            interaction.usage = self._usage(turn, answer, steps)
+
+    def _usage(self, turn: Turn, answer: Answer, steps: list[Json]) -> Json | None:
+        if answer.usage is not None:
+            return answer.usage or None
+        return usage.count(turn.body, turn.steps, steps)
+
+    # Memory
+
+    def chain(self, interaction_id: str) -> list[Interaction]:
+        """From the first interaction of the chain to this one, forgotten ones included."""
+        found: list[Interaction] = []
+        at: str | None = interaction_id
+        while at is not None and at in self.interactions:
+            found.insert(0, self.interactions[at])
+            at = found[0].previous_id
+        return found
+
+    def history(self, interaction_id: str) -> list[Json]:
+        """Every step said up to and including this interaction, as far as it is remembered."""
+        steps: list[Json] = []
+        for interaction in self.chain(interaction_id):
+            # What was deleted or has expired is no longer part of the conversation.
+            if not interaction.gone:
+                steps += [*interaction.input, *interaction.steps]
+        return steps
+
+    def left(self, interaction: Interaction) -> None:
+        """The client of a foreground interaction went away before the answer."""
+        with self.lock:
+            if interaction.background or not interaction.is_running:
+                return
+            if self.foreground_disconnect == "lost":
+                interaction.gone = True
+                interaction.close("cancelled", self.now())
+            else:
+                interaction.conclude(self.now())
+
+
+def _shorten(steps: list[Json], most: int) -> bool:
+    """Cut the text of the answer to so many tokens; True when there was more."""
+    for index, step in enumerate(steps):
+        if step.get("type") != "model_output":
+            continue
+        for part in step["content"]:
+            if part.get("type") == "text" and usage.tokens(part["text"]) > most:
+                text = part["text"].encode()[: most * 4].decode(errors="ignore")
+                steps[index] = {"type": "model_output", "content": [{**part, "text": text}]}
+                steps[index]["content"][0].pop("annotations", None)
+                del steps[index + 1 :]
+                return True
+    return False

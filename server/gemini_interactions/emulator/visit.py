@@ -1,0 +1,233 @@
+"""One request's visit to the brain, from its arrival to its end."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import mishaps, routes
+from .answers import Answer, Json
+from .brain import Brain
+from .interaction import Interaction
+from .log import Request
+from .refusals import Refusal, invalid
+from .sse import Telling
+from .steering import Fault, Point
+from .wire import Exchange
+
+_SECRET = ("x-goog-api-key", "authorization")
+
+
+class Visit:
+    """One request, from its arrival to its end."""
+
+    def __init__(self, brain: Brain, exchange: Exchange) -> None:
+        self.brain, self.exchange = brain, exchange
+        # A reset of the brain leaves requests under way with what they began with.
+        self.service, self.steering = brain.service, brain.steering
+        self.naps_ended = self.steering.naps_ended
+        self.interaction: Interaction | None = None
+        self.noun, self.rest, kind = routes.route(exchange.method, exchange.path)
+        self.body = routes.parsed(exchange.body) if exchange.body else None
+        query = {k: v for k, v in exchange.query.items() if k != "key"}
+        self.request = Request(
+            method=exchange.method,
+            path=exchange.path,
+            kind=kind,
+            at=self.service.now(),
+            body=self.body,
+            headers={k: v for k, v in exchange.headers.items() if k not in _SECRET},
+            query=query,
+            stream=routes.wants_stream(kind, self.body, query),
+        )
+        self.plan = brain.arrive(self.request)
+        self.fault = self.plan.fault
+
+    async def run(self) -> None:
+        try:
+            try:
+                await self._answer()
+            except Refusal as refusal:
+                await self._refuse(refusal)
+        except asyncio.CancelledError:
+            if not self.exchange.is_over:
+                self.brain.note(self.request, closed_early=True)
+                if self.interaction is not None and self.request.kind == "create":
+                    self.service.left(self.interaction)
+            raise
+        finally:
+            self.brain.note(self.request, ended=True)
+
+    async def nap(self, seconds: float) -> None:
+        """Real time passes, unless somebody ends all waits."""
+        if seconds > 0:
+            steering, mine = self.steering, self.naps_ended
+            await steering.naps.until(lambda: steering.naps_ended != mine, seconds)
+
+    async def hang(self) -> None:
+        """Nothing happens any more, until the client leaves or the brain starts anew."""
+        await self.steering.naps.until(lambda: self.steering.is_over)
+        self.exchange.close()
+        raise asyncio.CancelledError
+
+    async def gate(self, point: Point) -> None:
+        if point in self.plan.gates:
+            await self.plan.gates[point].wait()
+
+    def answered(self, status: int) -> None:
+        self.brain.note(self.request, status=status)
+
+    def has(self, *faults: str) -> Fault | None:
+        return self.fault if self.fault and self.fault.name in faults else None
+
+    async def _answer(self) -> None:
+        await self._mishap_before()
+        if self.plan.refusal:
+            raise self.plan.refusal
+        self._admit()
+        await self.gate("before_created")
+        await self.nap(self.plan.delay.first_byte or 0)
+        handlers: Mapping[str, Callable[[], Any]] = {
+            "create": self._create,
+            "get": self._get,
+            "cancel": self._cancel,
+            "delete": self._delete,
+            "models": self._models,
+        }
+        await handlers.get(self.request.kind, self._other)()
+
+    async def _mishap_before(self) -> None:
+        """The faults that need no answer at all."""
+        if fault := self.has("slow_first_byte"):
+            await self.nap(float(fault.options.get("seconds", 0.05)))
+        elif self.has("api_key_not_valid"):
+            message = "API key not valid. Please pass a valid API key."
+            raise Refusal(400, message, "API_KEY_INVALID", shape="google")
+        elif self.fault is not None and self.fault.after_events is None:
+            if self.fault.name == "hang":
+                await self.hang()
+            elif self.fault.name == "reset":
+                self.exchange.reset()
+                raise asyncio.CancelledError
+            elif self.fault.name == "fin":
+                self.exchange.close()
+                raise asyncio.CancelledError
+
+    def _admit(self) -> None:
+        key = self.exchange.headers.get("x-goog-api-key") or self.exchange.query.get("key")
+        try:
+            self.service.admit(key)
+        except Refusal as refusal:
+            if self.request.kind in ("models", "other"):
+                refusal.shape = "google"  # the classic endpoints speak google.rpc
+            raise
+
+    async def _create(self) -> None:
+        if self.body is routes.BROKEN:
+            raise Refusal(400, "Invalid JSON payload received.", shape="google")
+        interaction = self.interaction = self.service.create(self.body)
+        if interaction.stored:
+            self.brain.note(self.request, interaction_id=interaction.id)
+        self._spoil(interaction)
+        wants_stream = self.request.stream and not self.has("unary_instead_of_stream")
+        if wants_stream or self.has("stream_instead_of_unary"):
+            await Telling(self, interaction).run()
+            return
+        if interaction.background:
+            await self.nap(self.plan.delay.seconds)
+            await self.gate("before_response")
+            await self._show(interaction.public(include_input=False))
+            return
+        await self.gate("after_created")
+        await self.nap(self.plan.delay.seconds + interaction.answer.delay)
+        await self.gate("before_completed")
+        with self.service.lock:
+            interaction.conclude(self.service.now())
+        await self.gate("before_response")
+        await self._show(interaction.public(include_input=False))
+
+    def _spoil(self, interaction: Interaction) -> None:
+        """The faults that lie in the answer itself."""
+        steps = mishaps.spoiled_steps(interaction.planned, self.fault)
+        if steps is not None:
+            self.service.replan(interaction, Answer(steps=steps))
+
+    async def _get(self) -> None:
+        if self.request.query.get("fields", "*") != "*":
+            raise invalid("Field masks are not supported.")
+        interaction = self.service.look(self.rest)
+        self.brain.note(self.request, interaction_id=interaction.id)
+        if self.request.stream:
+            first = _after(interaction, self.request.query.get("last_event_id"))
+            await Telling(self, interaction, first).run()
+            return
+        await self.nap(self.plan.delay.seconds)
+        await self.gate("before_response")
+        await self._show(interaction.public(include_input=True))
+
+    async def _cancel(self) -> None:
+        interaction = self.service.cancel(self.rest.removesuffix("/cancel"))
+        self.brain.note(self.request, interaction_id=interaction.id)
+        await self.nap(self.plan.delay.seconds)
+        await self.gate("before_response")
+        await self._show(interaction.public(include_input=False))
+
+    async def _delete(self) -> None:
+        self.service.delete(self.rest)
+        self.brain.note(self.request, interaction_id=self.rest)
+        await self.nap(self.plan.delay.seconds)
+        await self.gate("before_response")
+        await self._show({})
+
+    async def _models(self) -> None:
+        await self.nap(self.plan.delay.seconds)
+        await self.gate("before_response")
+        if self.rest:
+            await self._show(self.service.model(self.rest))
+            return
+        models = self.service.models()
+        start = int(self.request.query.get("pageToken") or 0)
+        size = int(self.request.query.get("pageSize") or 50)
+        page: Json = {"models": models[start : start + size]}
+        if start + size < len(models):
+            page["nextPageToken"] = str(start + size)
+        await self._show(page)
+
+    async def _other(self) -> None:
+        if self.noun == "agents" and self.exchange.method == "GET" and not self.rest:
+            await self._show({"agents": [{"id": name} for name in self.service.agents]})
+            return
+        raise Refusal(404, shape="google")
+
+    async def _show(self, body: Json) -> None:
+        """A JSON answer, or what the fault of the day makes of it."""
+        status, content_type, data = mishaps.spoiled(body, self.fault)
+        self.answered(status)
+        if fault := self.has("reset", "fin", "hang"):
+            await self.exchange.respond(status, data, content_type, only=len(data) // 2)
+            if fault.name == "hang":
+                await self.hang()
+            (self.exchange.reset if fault.name == "reset" else self.exchange.close)()
+            raise asyncio.CancelledError
+        await self.exchange.respond(status, data, content_type)
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        self.answered(refusal.status)
+        headers = {}
+        if refusal.retry_after is not None:
+            headers["Retry-After"] = str(refusal.retry_after)
+        body = refusal.body()
+        if isinstance(body, str):
+            kind = "text/html; charset=UTF-8" if body else "application/json"
+            await self.exchange.respond(refusal.status, body.encode(), kind, headers)
+        else:
+            await self.exchange.respond_json(refusal.status, body, headers)
+
+
+def _after(interaction: Interaction, last_event_id: str | None) -> int:
+    """Where a stream that was interrupted goes on."""
+    if not last_event_id:
+        return 0
+    for index, event in enumerate(interaction.events):
+        if event.get("event_id") == last_event_id:
+            return index + 1
+    raise invalid(f"Invalid last_event_id '{last_event_id}'.")

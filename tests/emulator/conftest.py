@@ -1,0 +1,53 @@
+"""What the emulator's tests share: one running emulator, a fresh brain, the real client."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+from gemini_interactions.emulator import Brain, Emulator
+from google import genai
+from google.genai.types import HttpOptions, HttpRetryOptions
+
+MODEL = "gemini-3.8-flash"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def brain(emulator: Emulator) -> Iterator[Brain]:
+    emulator.brain = Brain()
+    yield emulator.brain
+    emulator.brain.let_go()
+
+
+@pytest.fixture
+async def client(emulator: Emulator, brain: Brain) -> AsyncIterator[genai.Client]:
+    """The real google-genai client, unchanged; without its retries, so one call is one request."""
+    once = HttpRetryOptions(attempts=1)
+    options = HttpOptions(base_url=emulator.url, retry_options=once)
+    client = genai.Client(api_key="test-key", http_options=options)
+    yield client
+    await client.aio.aclose()
+    client.close()
+
+
+@pytest.fixture
+async def gemini(client: genai.Client):
+    return client.aio.interactions
+
+
+@pytest.fixture
+async def raw(emulator: Emulator, brain: Brain) -> AsyncIterator[httpx2.AsyncClient]:
+    """For what the real client refuses to send."""
+    headers = {"x-goog-api-key": "test-key"}
+    async with httpx2.AsyncClient(base_url=emulator.url, headers=headers) as raw:
+        yield raw
