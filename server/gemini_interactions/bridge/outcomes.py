@@ -1,0 +1,139 @@
+"""What became of a turn: Google's nine statuses (and any new one) as ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import answers
+from ..errors import UpstreamError, quoted
+from ..interactions import Interaction, Problem, Status, Step, Usage
+
+UNFINISHED = frozenset({"in_progress", "queued", "requires_continuation"})
+_ENDED = frozenset(
+    {"completed", "requires_action", "incomplete", "budget_exceeded", "failed", "cancelled"}
+)
+
+_BLOCKED = frozenset(
+    {
+        "safety",
+        "recitation",
+        "language",
+        "prohibited_content",
+        "spii",
+        "blocklist",
+        "image_safety",
+        "image_prohibited_content",
+        "image_recitation",
+        "image_other",
+        "content_blocked",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended, ready for the store.
+
+    `error` is ``{"kind", "message"}`` for failed turns, where `message` is what a model reads.
+    """
+
+    status: Status
+    steps: tuple[Step, ...] = ()
+    usage: Usage | None = None
+    model: str = ""
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+    interaction_id: str = ""
+
+
+def is_over(interaction: Interaction) -> bool:
+    """Whether Google is done with it; an unknown status counts as unfinished until a deadline."""
+    return interaction.status in _ENDED
+
+
+def of(interaction: Interaction) -> Outcome:
+    """The outcome of an interaction Google is done with."""
+    answer = answers.read(interaction.steps)
+    status, error, notes = _judge(interaction, answer)
+    return Outcome(
+        status=status,
+        steps=answers.strip_media(interaction.steps),
+        usage=interaction.usage,
+        model=interaction.model,
+        text=answer.text,
+        notes=notes,
+        error=error,
+        interaction_id=interaction.id,
+    )
+
+
+def failed(problem: UpstreamError, partial: Interaction | None = None) -> Outcome:
+    """A turn that Google, or the way to Google, did not finish; what had arrived is kept."""
+    return _partial("failed", partial, {"kind": problem.kind, "message": problem.message})
+
+
+def refused(kind: str, message: str) -> Outcome:
+    """A turn that could not be sent once its predecessor was known."""
+    return Outcome(status="failed", error={"kind": kind, "message": message})
+
+
+def cancelled(partial: Interaction) -> Outcome:
+    return _partial("cancelled", partial, None)
+
+
+def interrupted(partial: Interaction | None = None) -> Outcome:
+    return _partial("interrupted", partial, None)
+
+
+def _partial(status: Status, partial: Interaction | None, error: dict[str, str] | None) -> Outcome:
+    if partial is None:
+        return Outcome(status=status, error=error)
+    return Outcome(
+        status=status,
+        steps=answers.strip_media(partial.steps),
+        usage=partial.usage,
+        model=partial.model,
+        text=answers.read(partial.steps).text,
+        error=error,
+        interaction_id=partial.id,
+    )
+
+
+def _judge(
+    interaction: Interaction, answer: answers.Answer
+) -> tuple[Status, dict[str, str] | None, tuple[str, ...]]:
+    problem = answer.problem or next(iter(interaction.errors), None)
+    match interaction.status:
+        case "failed":
+            return "failed", _said("Gemini could not finish this", problem), ()
+        case "cancelled":
+            return "cancelled", None, ()
+        case "incomplete" | "budget_exceeded":
+            limit = "token budget" if interaction.status == "budget_exceeded" else "output limit"
+            return "incomplete", None, (f"The answer stops early: Gemini reached its {limit}.",)
+        case _ if answer.function_calls:
+            return "requires_action", None, ()
+        case _ if answer.text:
+            return "completed", None, ()
+        case _:
+            return "failed", _said("Gemini finished without an answer", problem), ()
+
+
+def _said(what: str, problem: Problem | None) -> dict[str, str]:
+    if problem is None:
+        return {
+            "kind": "Empty",
+            "message": f"{what} and gave no reason. Rephrase the prompt or use another model.",
+        }
+    if problem.code in _BLOCKED:
+        return {
+            "kind": "Blocked",
+            "message": f"{what}: it was blocked ({problem.code}). Rephrase the prompt.",
+        }
+    sentence = f': "{quoted(problem.message)}"' if problem.message else ""
+    return {
+        "kind": "Failed",
+        "message": f"{what} ({problem.code or 'no code'}){sentence}. "
+        "Try again, or ask differently.",
+    }

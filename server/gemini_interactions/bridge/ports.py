@@ -1,0 +1,158 @@
+"""What the bridge needs of the rooms around it: somewhere to remember, somebody to ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, Protocol
+
+from ..interactions import (
+    Call,
+    Conversation,
+    Interaction,
+    Settings,
+    Status,
+    Step,
+    Turn,
+    Usage,
+)
+
+
+class Session(Protocol):
+    """What a session has in hand."""
+
+    @property
+    def conversation_id(self) -> str | None: ...
+
+
+class Summary(Protocol):
+    """One line of the list of conversations."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def turns(self) -> int: ...
+    @property
+    def created(self) -> float: ...
+    @property
+    def updated(self) -> float: ...
+    @property
+    def first_prompt(self) -> str: ...
+    @property
+    def last_status(self) -> str: ...
+    @property
+    def last_model(self) -> str: ...
+
+
+class Store(Protocol):
+    """Remembers conversations, turns and sessions; times are epoch seconds, handed in."""
+
+    async def begin(
+        self,
+        owner: str,
+        *,
+        kind: str,
+        prompt: str,
+        settings: Settings,
+        session: str = "",
+        fingerprint: str = "",
+        stored: bool = True,
+        holder: str,
+        lease_until: float,
+        now: float,
+        input: list[dict[str, Any]] | None = None,
+        parent_interaction_id: str = "",
+        extra: Mapping[str, Any] | None = None,
+    ) -> Turn: ...
+
+    async def follow(
+        self,
+        owner: str,
+        conversation_id: str,
+        *,
+        kind: str,
+        parent: int | None,
+        prompt: str,
+        settings: Settings,
+        session: str = "",
+        fingerprint: str = "",
+        holder: str,
+        lease_until: float,
+        now: float,
+        input: list[dict[str, Any]] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Turn | None: ...
+
+    async def conversation(self, owner: str, id: str) -> Conversation | None: ...
+    async def turn(self, owner: str, conversation_id: str, n: int) -> Turn | None: ...
+    async def newest_turn(self, owner: str, conversation_id: str) -> Turn | None: ...
+    async def turns(self, owner: str, conversation_id: str) -> list[Turn]: ...
+    async def lineage(self, owner: str, conversation_id: str, n: int) -> list[Turn]: ...
+    async def turn_of_interaction(self, owner: str, interaction_id: str) -> Turn | None: ...
+
+    async def sending(
+        self,
+        turn: Turn,
+        *,
+        holder: str,
+        now: float,
+        chained: int | None,
+        settings: Settings | None = None,
+        notes: Sequence[str] | None = None,
+    ) -> bool: ...
+
+    async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool: ...
+
+    async def finish(
+        self,
+        turn: Turn,
+        *,
+        status: Status,
+        now: float,
+        steps: Sequence[Step] = (),
+        usage: Usage | None = None,
+        model: str = "",
+        text: str = "",
+        notes: Sequence[str] = (),
+        error: Mapping[str, str] | None = None,
+        interaction_id: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> bool: ...
+
+    async def renew(self, holder: str, until: float) -> int: ...
+    async def expired(self, now: float, limit: int) -> list[Turn]: ...
+    async def take_over(self, turn: Turn, holder: str, until: float) -> bool: ...
+    async def release(self, holder: str) -> int: ...
+    async def waits(
+        self, turn: Turn, delivery: Literal["waiting", "owed", "delivered"], *, now: float
+    ) -> bool: ...
+
+    async def joinable(
+        self, owner: str, session: str, fingerprint: str, *, since: float
+    ) -> Turn | None: ...
+    async def claim_join(self, turn: Turn, now: float) -> bool: ...
+    async def current(self, owner: str, session: str) -> Session: ...
+    async def set_current(
+        self,
+        owner: str,
+        session: str,
+        now: float,
+        conversation_id: str | None = None,
+        research_id: str | None = None,
+    ) -> Any: ...
+    async def conversations(
+        self, owner: str, *, query: str = "", limit: int, offset: int
+    ) -> Sequence[Summary]: ...
+    async def count_conversations(self, owner: str, query: str = "") -> int: ...
+    async def close(self) -> None: ...
+
+
+class Gemini(Protocol):
+    """Google's side; every failure is an UpstreamError."""
+
+    def stream(self, call: Call) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]: ...
+    async def get(self, id: str) -> Interaction: ...
+    async def cancel(self, id: str) -> Interaction: ...
+    def require_key(self) -> None: ...
+    async def warm(self) -> None: ...
+    async def aclose(self) -> None: ...

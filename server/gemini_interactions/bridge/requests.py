@@ -1,0 +1,53 @@
+"""Who asks, and what for: the words between a tool and the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..interactions import Turn
+from .work import Progress
+
+
+async def no_progress(_seconds: float, _doing: str) -> None:
+    """For callers that did not ask to hear anything."""
+
+
+def _forget(_turn: Turn) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose call this is.
+
+    `session` is empty where the connection has none. `fingerprint` is equal for identical
+    calls. `made` is told which turn the call makes, so that an abort can find it, and
+    answers whether one has come already.
+    """
+
+    owner: str = "local"
+    session: str = ""
+    fingerprint: str = ""
+    progress: Progress = no_progress
+    made: Callable[[Turn], bool] = _forget
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask, and which settings to change for this turn and those after it.
+
+    `changes` holds only what was given: `model`, `system_instruction`, `thinking`, `tools`.
+    """
+
+    prompt: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call brings back: the turn as it stands, and whether an earlier call had made it."""
+
+    turn: Turn
+    joined: bool = False

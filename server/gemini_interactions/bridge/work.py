@@ -1,0 +1,95 @@
+"""Work in hand: the turns this process is making right now.
+
+Work belongs to the server's lifespan, not to the request that asked for it. A request
+waits for it, may go away, and may come back; the work goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal
+
+import anyio
+
+from ..draft import Draft
+from ..interactions import Turn
+
+HEARTBEAT = 4.0
+"""Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
+SMALLEST_GAP = 0.25
+"""Shortest time between two words of progress."""
+
+Progress = Callable[[float, str], Awaitable[None]]
+"""Tells the waiting client how long it has waited (seconds) and what Gemini is doing."""
+
+
+class Work:
+    """One turn being made: what has arrived, how to stop it, and when it is done."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.draft = Draft()
+        self.done = anyio.Event()
+        self.scope = anyio.CancelScope()
+        self.ended_by: Literal["", "abort", "shutdown"] = ""
+        self.young_until = 0.0
+        """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
+        self._changed = anyio.Event()
+
+    @property
+    def doing(self) -> str:
+        if self.turn.sent is None:
+            return "Waiting for the turn before it"
+        return self.draft.doing or "Waiting for Gemini"
+
+    def changed(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def finished(self, turn: Turn) -> None:
+        self.turn = turn
+        self.done.set()
+        self.changed()
+
+    def end(self, by: Literal["abort", "shutdown"]) -> None:
+        self.ended_by = self.ended_by or by
+        self.scope.cancel()
+
+    async def wait(self, seconds: float, progress: Progress) -> None:
+        """Until the work is done or `seconds` have passed, telling the client what happens."""
+        start = last = anyio.current_time()
+        deadline = start + seconds
+        told = ""
+        while not self.done.is_set() and anyio.current_time() < deadline:
+            with anyio.move_on_at(min(deadline, last + HEARTBEAT)):
+                while self.doing == told and not self.done.is_set():
+                    await self._changed.wait()
+            last = anyio.current_time()
+            if self.done.is_set() or last >= deadline:
+                return
+            told = self.doing
+            await progress(last - start, told)
+            with anyio.move_on_at(min(deadline, last + SMALLEST_GAP)):
+                await self.done.wait()
+
+
+class Works:
+    """All work in hand, by turn id."""
+
+    def __init__(self) -> None:
+        self._works: dict[str, Work] = {}
+
+    def __iter__(self) -> Iterator[Work]:
+        return iter(list(self._works.values()))
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def of(self, turn: Turn) -> Work | None:
+        return self._works.get(turn.id)
+
+    def add(self, work: Work) -> None:
+        self._works[work.turn.id] = work
+
+    def drop(self, work: Work) -> None:
+        self._works.pop(work.turn.id, None)

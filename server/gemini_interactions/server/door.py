@@ -1,0 +1,123 @@
+"""The door: what clients list and call, in both protocol eras."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+
+import mcp_types as types
+from mcp.server.context import CallNext, HandlerResult
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from .. import __version__
+from ..app import App
+from ..bridge.requests import Caller
+from ..errors import Refused, UpstreamError
+from ..tools import result
+from ..tools.calls import Calls, fingerprint
+from ..tools.registry import Tool, Use, tools
+from . import callers
+from .callers import Context
+
+log = logging.getLogger(__name__)
+
+_LISTS = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
+
+
+def build(app: App) -> Server[App]:
+    """The server for one app; entering its lifespan runs the app."""
+    door = _Door(app, tools(app.config.toolsets))
+
+    @asynccontextmanager
+    async def lifespan(_server: Server[App]) -> AsyncIterator[App]:
+        async with app.running():
+            yield app
+
+    server: Server[App] = Server(
+        "gemini",
+        version=__version__,
+        title="Gemini",
+        instructions=files("gemini_interactions")
+        .joinpath("instructions.md")
+        .read_text("utf-8")
+        .strip(),
+        lifespan=lifespan,
+        on_list_tools=door.list_tools,
+        on_call_tool=door.call_tool,
+    )
+    server.middleware.append(door.watch)
+    return server
+
+
+class _Door:
+    """Handlers of one server: from the protocol's words to a tool and back."""
+
+    def __init__(self, app: App, offered: Mapping[str, Tool]) -> None:
+        self._app = app
+        self._tools = offered
+        self._calls = Calls()
+
+    async def list_tools(
+        self, _context: Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[tool.listed for tool in self._tools.values()])
+
+    async def call_tool(
+        self, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            known = ", ".join(self._tools)
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
+            )
+        with self._calls.opened(callers.key(context, context.request_id)) as call:
+            try:
+                arguments = tool.arguments.read(params.arguments)
+                caller = Caller(
+                    owner=callers.owner(context),
+                    session=callers.session(context, self._app),
+                    fingerprint=fingerprint(tool.name, arguments),
+                    progress=partial(_progress, context),
+                    made=call.made,
+                )
+                use = Use(caller, await self._app.conversations(), callers.room(context, self._app))
+                return await tool.run(use, **arguments)
+            except Refused as refusal:
+                return result.refusal(str(refusal))
+            except UpstreamError as problem:
+                return result.refusal(problem.message)
+            except Exception:
+                log.exception("%s failed", tool.name)
+                return result.refusal(
+                    "This server failed in a way it should not; its log says how. "
+                    "Nothing that was handed out is lost: gemini_history lists it."
+                )
+
+    async def watch(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Sees every message: refuses cursors, applies aborts, wakes the app once it is known."""
+        if ctx.method in _LISTS and (ctx.params or {}).get("cursor") is not None:
+            raise MCPError(types.INVALID_PARAMS, "Invalid cursor: lists here are one page.")
+        if ctx.method == "notifications/cancelled":
+            await self._cancelled(ctx)
+        answered = await call_next(ctx)
+        if ctx.method == "tools/list":
+            self._app.wake()
+        return answered
+
+    async def _cancelled(self, context: Context) -> None:
+        params = context.params or {}
+        turn = self._calls.cancelled(
+            callers.key(context, params.get("requestId")), params.get("reason")
+        )
+        if turn is not None:
+            await (await self._app.conversations()).stop(turn)
+
+
+async def _progress(context: Context, seconds: float, doing: str) -> None:
+    """Hosts show the message; the number only has to grow."""
+    await context.session.report_progress(round(seconds, 3), None, doing)

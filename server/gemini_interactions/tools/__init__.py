@@ -1,0 +1,1 @@
+"""The tools models call: one function each, grouped by noun."""

@@ -1,0 +1,176 @@
+"""Arguments as models really send them: forgiving in form, strict in meaning.
+
+`null`, `""` and `[]` on an optional parameter mean omitted; one string where a list is
+expected is a list of one; lossless coercions (`"2"` for 2) are taken. Everything else,
+unknown names included, is refused by name with what is allowed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ..errors import BadArgument
+
+Schema = dict[str, Any]
+
+
+class Arguments:
+    """The parameters of one tool, read off its signature; the first is ours, not the model's."""
+
+    def __init__(self, tool: Callable[..., Any]) -> None:
+        self._tool = tool.__name__
+        hints = get_type_hints(tool, include_extras=True)
+        parameters = list(inspect.signature(tool).parameters.values())[1:]
+        fields: dict[str, Any] = {
+            parameter.name: (
+                hints[parameter.name],
+                ... if parameter.default is parameter.empty else parameter.default,
+            )
+            for parameter in parameters
+        }
+        self._model: type[BaseModel] = create_model(
+            f"{self._tool}_arguments", __config__=ConfigDict(coerce_numbers_to_str=True), **fields
+        )
+        self.schema = _slim(self._model.model_json_schema())
+        self.schema.pop("description", None)
+        self.schema["additionalProperties"] = False
+
+    def read(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The arguments as the tool takes them; raises BadArgument naming what is wrong."""
+        given = given or {}
+        properties: dict[str, Schema] = self.schema["properties"]
+        required = self.schema.get("required", [])
+        unknown = [name for name in given if name not in properties]
+        if unknown:
+            names = ", ".join(f"`{_short(name)}`" for name in unknown)
+            verb = "is not a parameter" if len(unknown) == 1 else "are not parameters"
+            raise BadArgument(f"{names} {verb} of {self._tool}. It takes: {', '.join(properties)}.")
+        kept = {
+            name: _eased(value, properties[name])
+            for name, value in given.items()
+            if name in required or not _is_omitted(value)
+        }
+        try:
+            model = self._model.model_validate(kept)
+        except ValidationError as problem:
+            wrong = dict.fromkeys(str(error["loc"][0]) for error in problem.errors())
+            raise BadArgument(
+                " ".join(self._sentence(name, kept, properties[name]) for name in wrong)
+            ) from None
+        return {name: getattr(model, name) for name in type(model).model_fields}
+
+    def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema) -> str:
+        if name not in given or given[name] is None:
+            return f"`{name}` is required: {_allowed(schema)}."
+        return f"`{name}` must be {_allowed(schema)}, not {_shown(given[name])}."
+
+
+def _is_omitted(value: Any) -> bool:
+    return value is None or value == "" or value == []
+
+
+def _eased(value: Any, schema: Schema) -> Any:
+    """`value` with the mistakes undone that lose nothing."""
+    kinds = _kinds(schema)
+    if "array" in kinds and "string" not in kinds and isinstance(value, str | dict):
+        return [value] if isinstance(value, str) or "object" in _kinds(schema["items"]) else value
+    if kinds == {"object"} and isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            return value
+        return parsed if isinstance(parsed, dict) else value
+    if kinds == {"integer"} and isinstance(value, bool):
+        return str(value)  # pydantic would read true as 1
+    return value
+
+
+def _kinds(schema: Schema) -> set[str]:
+    if "anyOf" in schema:
+        return {kind for option in schema["anyOf"] for kind in _kinds(option)}
+    return {schema["type"]} if "type" in schema else set()
+
+
+def _allowed(schema: Schema) -> str:
+    """What a schema takes, in words."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_allowed(option) for option in schema["anyOf"]))
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    match schema.get("type"):
+        case "array":
+            return f"a list, each item {_allowed(schema.get('items', {}))}"
+        case "integer":
+            return "a whole number" + _range(schema)
+        case "string":
+            return "text"
+        case "boolean":
+            return "true or false"
+        case "object":
+            needed = schema.get("required")
+            return f"an object with {', '.join(needed)}" if needed else "an object"
+        case _:
+            return "a value"
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    return f" of at least {low}" if low is not None else ""
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case str():
+            return f"'{_short(value)}'" if value else "empty"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)[:40]
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return "that"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _slim(schema: Any) -> Any:
+    """A JSON schema without generated titles and empty defaults, its references inlined."""
+    return _without_noise(schema, schema.get("$defs", {}))
+
+
+def _without_noise(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_without_noise(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        schema = {**definitions[name], **{k: v for k, v in schema.items() if k != "$ref"}}
+    options = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    if len(options) == 1:  # `int | None`: null means omitted, which no schema needs to say
+        schema = {**options[0], **{k: v for k, v in schema.items() if k != "anyOf"}}
+    slim = {}
+    for key, value in schema.items():
+        if key == "$defs" or (key == "title" and isinstance(value, str)):
+            continue
+        if key == "default" and value in ("", [], None, {}):
+            continue
+        if key == "additionalProperties" and value is True:
+            continue
+        if key == "properties":
+            slim[key] = {name: _without_noise(each, definitions) for name, each in value.items()}
+        else:
+            slim[key] = _without_noise(value, definitions)
+    return slim

@@ -1,0 +1,75 @@
+"""Calls in flight, and what a host's cancel means for them.
+
+Hosts send `notifications/cancelled` for their own time-outs too, and some after every
+finished call. Only a reason that says somebody aborted stops work; any other detaches:
+the work goes on and gemini_result has it. The SDK cancels the handler first and shows the
+reason only afterwards, so a call that was cut off is remembered until its cancel is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..interactions import Turn
+
+_ABORTED = re.compile("abort|user|interrupt", re.IGNORECASE)
+REMEMBERED = 1000
+"""How many calls that were cut off are remembered at most."""
+
+Key = tuple[str, str]
+"""The connection and the request id."""
+
+
+def stops(reason: Any) -> bool:
+    """Whether a cancel's reason says that somebody aborted."""
+    return isinstance(reason, str) and bool(_ABORTED.search(reason))
+
+
+class Call:
+    """One request and the turn it makes, once there is one."""
+
+    def __init__(self) -> None:
+        self.turn: Turn | None = None
+        self.aborted = False
+
+    def made(self, turn: Turn) -> bool:
+        """Remember the turn; whether an abort had come before there was one."""
+        self.turn = turn
+        return self.aborted
+
+
+class Calls:
+    """The calls that have not answered: in flight, or cut off a moment ago."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[Key, Call] = OrderedDict()
+
+    @contextmanager
+    def opened(self, key: Key) -> Iterator[Call]:
+        call = self._open[key] = Call()
+        yield call
+        # Reached only when the call answered: a cancel that comes later means nothing.
+        if self._open.get(key) is call:
+            del self._open[key]
+
+    def cancelled(self, key: Key, reason: Any) -> Turn | None:
+        """The turn to stop for this cancel, if any."""
+        call = self._open.pop(key, None)
+        while len(self._open) > REMEMBERED:
+            self._open.popitem(last=False)
+        if call is None or not stops(reason):
+            return None
+        call.aborted = True
+        return call.turn
+
+
+def fingerprint(tool: str, arguments: dict[str, Any]) -> str:
+    """Equal for identical calls of a tool, whatever order the arguments came in."""
+    told = json.dumps([tool, arguments], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()

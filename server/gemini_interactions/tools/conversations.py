@@ -1,0 +1,111 @@
+"""The ask toolset: start, continue, collect, recover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import mcp_types as types
+from pydantic import Field
+
+from ..bridge.requests import Question
+from . import result
+from .params import (
+    ConversationId,
+    Model,
+    Offset,
+    Prompt,
+    ResultId,
+    SystemInstruction,
+    Thinking,
+    Tools,
+    TurnNumber,
+    WaitSeconds,
+)
+from .registry import Use, tool
+
+
+@tool(
+    "Ask Gemini",
+    toolset="ask",
+    read_only=True,
+    meta={"anthropic/searchHint": "ask Google Gemini, second opinion, web search, another model"},
+)
+async def gemini_ask(
+    use: Use,
+    prompt: Prompt,
+    model: Model = "",
+    tools: Tools = [],  # noqa: B006  never changed; the schema wants a list
+    thinking: Thinking = None,
+    system_instruction: SystemInstruction = "",
+) -> types.CallToolResult:
+    """Start a conversation with Google Gemini: a second opinion, a web search with sources, code
+    run in a sandbox. The last line of the answer names the conversation for gemini_continue."""
+    question = Question(prompt, _changes(model, tools, thinking, system_instruction))
+    return await result.answer(await use.conversations.ask(use.caller, question), use.room)
+
+
+@tool("Continue with Gemini", toolset="", read_only=True)
+async def gemini_continue(
+    use: Use,
+    prompt: Prompt = "",
+    conversation_id: ConversationId = "",
+    turn: TurnNumber = None,
+    model: Model = "",
+    tools: Tools = [],  # noqa: B006
+    thinking: Thinking = None,
+    system_instruction: SystemInstruction = "",
+) -> types.CallToolResult:
+    """Follow up in a conversation; Gemini remembers everything said in it, and earlier settings
+    hold until changed."""
+    question = Question(prompt, _changes(model, tools, thinking, system_instruction))
+    reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
+    return await result.answer(reply, use.room)
+
+
+@tool("Get a Gemini result", toolset="", read_only=True)
+async def gemini_result(
+    use: Use, id: ResultId, wait_seconds: WaitSeconds = 0, offset: Offset = 0
+) -> types.CallToolResult:
+    """The outcome of any earlier call: collects what was still running, reads on in a long
+    text."""
+    reply = await use.conversations.result(use.caller, id, wait_seconds)
+    return await result.answer(reply, use.room, offset)
+
+
+@tool("Past Gemini conversations", toolset="", read_only=True)
+async def gemini_history(
+    use: Use,
+    query: Annotated[str, Field(description="Only those that contain this text.")] = "",
+    limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,
+    offset: Annotated[
+        int, Field(description="Skip this many entries (with id: characters).", ge=0)
+    ] = 0,
+    id: Annotated[str, Field(description="A c_… id: its whole transcript.")] = "",
+) -> types.CallToolResult:
+    """Find earlier conversations and their ids again, or read one, after your context was lost."""
+    if id:
+        return await result.transcript(
+            await use.conversations.transcript(use.caller, id), use.room, offset
+        )
+    return result.listing(
+        await use.conversations.history(use.caller, query, limit, offset), use.room
+    )
+
+
+def _changes(
+    model: str, tools: Sequence[str], thinking: str | None, system_instruction: str
+) -> dict[str, Any]:
+    """The settings that were given; "none" gives an empty one."""
+    given: dict[str, Any] = {}
+    if model:
+        given["model"] = model
+    if thinking:
+        given["thinking"] = thinking
+    if system_instruction:
+        given["system_instruction"] = (
+            "" if system_instruction.strip().lower() == "none" else system_instruction
+        )
+    if tools:
+        given["tools"] = [] if "none" in tools else [{"type": name} for name in tools]
+    return given

@@ -1,0 +1,89 @@
+"""The tools there are: each a function in its noun's file, found here by name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import mcp_types as types
+
+from ..bridge.conversations import Conversations
+from ..bridge.requests import Caller
+from .arguments import Arguments
+from .result import Room
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One call of a tool: who calls, what with, and how much its client can take."""
+
+    caller: Caller
+    conversations: Conversations
+    room: Room
+
+
+Run = Callable[..., Awaitable[types.CallToolResult]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as clients see it; its docstring is its description."""
+
+    name: str
+    title: str
+    toolset: str
+    run: Run
+    read_only: bool
+    destructive: bool
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        return Arguments(self.run)
+
+    @cached_property
+    def listed(self) -> types.Tool:
+        return types.Tool(
+            name=self.name,
+            title=self.title,
+            description=" ".join((self.run.__doc__ or "").split()),
+            input_schema=self.arguments.schema,
+            annotations=types.ToolAnnotations(
+                read_only_hint=self.read_only,
+                destructive_hint=self.destructive,
+                open_world_hint=True,
+            ),
+            _meta=self.meta or None,
+        )
+
+
+_ALL: dict[str, Tool] = {}
+
+
+def tool(
+    title: str,
+    *,
+    toolset: str,
+    read_only: bool,
+    destructive: bool = False,
+    meta: dict[str, Any] | None = None,
+) -> Callable[[Run], Run]:
+    """Registers a function as a tool of `toolset` ("" is always there)."""
+
+    def register(run: Run) -> Run:
+        _ALL[run.__name__] = Tool(
+            run.__name__, title, toolset, run, read_only, destructive, meta or {}
+        )
+        return run
+
+    return register
+
+
+def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
+    """The tools of the chosen toolsets, by name."""
+    from . import conversations  # noqa: F401  registers its tools on import
+
+    chosen = {"", *toolsets}
+    return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}
