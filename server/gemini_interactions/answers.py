@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from gemini_interactions.interactions import FunctionCall, Problem, Step
-from gemini_interactions.paging import fences, joined, leads
+from gemini_interactions.paging import characters_at, fenced, places_for, put_in, stacked
 
 Json = Mapping[str, Any]
 
@@ -69,7 +68,7 @@ def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> 
     listed = "\n".join(["Sources:", *map(str, sources.listed())]) if sources.listed() else ""
     parts = (said, "\n".join(_deeds(reply, sources)), listed)
     return Answer(
-        text=_joined_blocks(part for part in parts if part),
+        text=stacked(part for part in parts if part),
         sources=sources.listed(),
         function_calls=calls,
         thoughts="\n\n".join(_thoughts(reply)),
@@ -80,18 +79,15 @@ def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> 
 
 def redirects(steps: Iterable[Json]) -> tuple[str, ...]:
     """Google's redirect URLs in these steps' answer, each once, in order."""
-    found: dict[str, None] = {}
+    urls: list[str] = []
     for step in _reply(steps):
         for content in _contents(step.get("content")):
-            for note in _objects(content.get("annotations")):
-                found |= dict.fromkeys(_redirect(note.get("url")))
-            found |= dict.fromkeys(_REDIRECT.findall(_str(content.get("text"))))
+            urls += (_str(note.get("url")) for note in _objects(content.get("annotations")))
+            urls += _REDIRECT.findall(_str(content.get("text")))
         for result in _objects(step.get("result")):
-            for page in (result, *_objects(result.get("places"))):
-                found |= dict.fromkeys(_redirect(page.get("url")))
-        for url in _strings(_arguments(step).get("urls")):
-            found |= dict.fromkeys(_redirect(url))
-    return tuple(found)
+            urls += (_str(page.get("url")) for page in (result, *_objects(result.get("places"))))
+        urls += _strings(_arguments(step).get("urls"))
+    return tuple(dict.fromkeys(url.strip() for url in urls if _REDIRECT.match(url.strip())))
 
 
 def strip_media(steps: Iterable[Json]) -> tuple[Step, ...]:
@@ -114,21 +110,12 @@ def _without_data(key: str, value: Any) -> Any:
         return [_without_data("", item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    if isinstance(value.get("data"), str | bytes) and _is_media(value):
+    is_media = value.get("type") in MEDIA or "mime_type" in value
+    if is_media and isinstance(value.get("data"), str):
         kept = {name: item for name, item in value.items() if name != "data"}
-        return kept | {"bytes": _size(value["data"])}
+        # Base64 says three bytes with four letters.
+        return kept | {"bytes": len(value["data"].rstrip("=")) * 3 // 4}
     return {name: _without_data(name, item) for name, item in value.items()}
-
-
-def _is_media(content: Json) -> bool:
-    return content.get("type") in MEDIA or "mime_type" in content
-
-
-def _size(data: str | bytes) -> int:
-    """How many bytes base64 text stands for."""
-    if isinstance(data, bytes):
-        return len(data)
-    return len(data.rstrip("=")) * 3 // 4
 
 
 # ------------------------------------------------------------------------- reading JSON gently
@@ -201,12 +188,12 @@ class _Body:
             case "code_execution_call":
                 arguments = _arguments(step)
                 if code := _str(arguments.get("code")):
-                    self._block(_fenced(code, _str(arguments.get("language"))))
+                    self._block(fenced(code, _str(arguments.get("language"))))
             case "code_execution_result":
                 self._ran(step)
 
     def text(self) -> str:
-        return _joined_blocks(self._blocks)
+        return stacked(self._blocks)
 
     def _output(self, contents: Sequence[Json]) -> None:
         texts: list[Json] = []
@@ -224,7 +211,9 @@ class _Body:
         text = self._sources.marked(texts)
         if not text:
             return
-        if self._can_continue and _continues(self._blocks[-1], text):
+        before = self._blocks[-1] if self._can_continue else ""
+        # A step may go on in the middle of the sentence the one before it began.
+        if before and (before[-1] in " \t" or text[0] in " \t"):
             self._blocks[-1] += text
         else:
             self._blocks.append(text)
@@ -248,35 +237,10 @@ class _Body:
         contents = _contents(step.get("result"))
         output = "".join(_str(content.get("text")) for content in contents)
         title = "Output (an error):" if step.get("is_error") else "Output:"
-        self._block(f"{title}\n{_fenced(output, 'text')}" if output.strip() else f"{title} none")
+        self._block(f"{title}\n{fenced(output, 'text')}" if output.strip() else f"{title} none")
         for content in contents:
             if content.get("type") in MEDIA:
                 self._shown(content)
-
-
-def _continues(before: str, after: str) -> bool:
-    """Whether a step goes on in the middle of the sentence the one before it began."""
-    return before[-1] in " \t" or after[0] in " \t"
-
-
-def _joined_blocks(blocks: Iterable[str]) -> str:
-    """Blocks with at least one blank line between them, themselves unaltered."""
-    parts: list[str] = []
-    for block in blocks:
-        if parts:
-            before = len(parts[-1]) - len(parts[-1].rstrip("\n"))
-            after = len(block) - len(block.lstrip("\n"))
-            parts.append("\n" * max(0, 2 - before - after))
-        parts.append(block)
-    return "".join(parts)
-
-
-def _fenced(code: str, language: str = "") -> str:
-    """Code as a block whose fence is longer than any run of backticks inside."""
-    longest = max((len(run) for run in re.findall("`+", code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    tag = language if re.fullmatch(r"[\w+#.-]{1,20}", language) else ""
-    return f"{fence}{tag}\n{code.rstrip(chr(10))}\n{fence}"
 
 
 # ---------------------------------------------------------------------------- sources and marks
@@ -286,11 +250,6 @@ _REDIRECT = re.compile(rf"(?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?")
 _REDIRECT_LINK = re.compile(
     rf"(?<!!)\[([^\[\]\n]*)\]\(<?((?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?)>?\)"
 )
-
-
-def _redirect(url: object) -> list[str]:
-    address = _str(url).strip()
-    return [address] if _REDIRECT.match(address) else []
 
 
 class _Sources:
@@ -310,19 +269,21 @@ class _Sources:
         start = 0
         for content in texts:
             piece = _str(content.get("text"))
+            size = len(piece.encode("utf-8", "surrogatepass"))
             notes = [note for note in _objects(content.get("annotations")) if _is_citation(note)]
-            ends = _char_ends(piece, notes)
+            ends = characters_at(piece, [_byte_end(note, size) for note in notes])
             cited += [(start + end, note) for end, note in zip(ends, notes, strict=True)]
             start += len(piece)
         if not cited:
             return text
         # Both sorts keep the order in which citations of one place came.
         cited.sort(key=lambda item: item[0])
-        places = _places(text, [end for end, _ in cited])
-        marks: dict[int, set[int]] = {}
+        places = places_for(text, [end for end, _ in cited])
+        numbers: dict[int, set[int]] = {}
         for place, (_, note) in sorted(zip(places, cited, strict=True), key=lambda item: item[0]):
-            marks.setdefault(place, set()).add(self._number(note))
-        return _with_marks(text, marks) if text.strip() else text
+            numbers.setdefault(place, set()).add(self._number(note))
+        marks = {at: "".join(f"[{n}]" for n in sorted(here)) for at, here in numbers.items()}
+        return put_in(text, marks) if text.strip() else text
 
     def unredirected(self, text: str) -> str:
         """The text with redirects replaced by their targets, or by the words that linked them."""
@@ -368,28 +329,8 @@ def _file_title(note: Json) -> str:
     return f"{name}, page {page}" if isinstance(page, int) and page > 0 else name
 
 
-def _char_ends(text: str, notes: Sequence[Json]) -> list[int]:
-    """Where each citation ends, in characters; the API counts UTF-8 bytes.
-
-    An end inside a character moves behind it; one that makes no sense is the end of the text.
-    """
-    if not notes:
-        return []
-    data = text.encode("utf-8", "surrogatepass")
-    ends = [_byte_end(note, len(data)) for note in notes]
-    if len(data) == len(text):
-        return ends
-    # Each stretch between two ends is counted once, so many citations cost what one does.
-    counted: dict[int, int] = {}
-    place = characters = 0
-    for end in sorted(set(ends)):
-        characters += leads(data[place:end])
-        place = end
-        counted[end] = characters
-    return [counted[end] for end in ends]
-
-
 def _byte_end(note: Json, size: int) -> int:
+    """Where a citation ends, in bytes; one that makes no sense ends where the text does."""
     start, end = note.get("start_index"), note.get("end_index")
     # JSON leaves out a zero: a missing start is the beginning, a missing end is no span at all.
     if not _is_count(end) or not 0 < end <= size:
@@ -403,172 +344,61 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _places(text: str, ends: Sequence[int]) -> list[int]:
-    """Where the marks of these ends (ascending) go, so that they break nothing.
-
-    Beyond the text means nowhere: behind a code block nobody closed.
-    """
-    closed = _unbreakable(text)
-    starts = [span.start for span in closed]
-    places: list[int] = []
-    begun = whole = -1
-    for end in ends:
-        # Ends within one long cluster share the walk to its end.
-        if not begun <= end <= whole:
-            begun, whole = end, _whole_character(text, end)
-        places.append(_place(text, whole, closed, bisect_left(starts, whole) - 1))
-    return places
-
-
-def _place(text: str, end: int, closed: Sequence[_Unbreakable], before: int) -> int:
-    """The place for a mark at `end`; `before` is the last unbreakable that begins before it."""
-    span = closed[before] if before >= 0 else _Unbreakable(0, 0)
-    # A fence's closing line takes no mark either: with one it would close nothing.
-    if end < span.end or (end == span.end and span.is_code_block):
-        return _whole_character(text, span.end) if span.is_closed else len(text) + 1
-    if end and text[end - 1] == "\n":
-        return _end_of_line(text, end, span.end)
-    return end
-
-
-def _end_of_line(text: str, end: int, lowest: int) -> int:
-    """The place before the line break: at the start of a heading or list a mark breaks it."""
-    place = end
-    while place > lowest and text[place - 1].isspace():
-        place -= 1
-    return min(_whole_character(text, place), end)
-
-
-def _whole_character(text: str, place: int) -> int:
-    while joined(text, place):
-        place += 1
-    return place
-
-
-_CLOSING_LINE = re.compile(r"(?:\A|\n)[ \t>]*(?:`{3,}|~{3,})[ \t\r]*\Z")
-
-
-def _with_marks(text: str, marks: Mapping[int, Iterable[int]]) -> str:
-    parts: list[str] = []
-    done = 0
-    for place in sorted(marks):
-        if place > len(text):
-            break
-        parts.append(text[done:place])
-        if place == len(text) and _CLOSING_LINE.search(text[-200:]):
-            parts.append("\n")
-        done = place
-        parts.extend(f"[{number}]" for number in sorted(marks[place]))
-    parts.append(text[done:])
-    return "".join(parts)
-
-
-class _Unbreakable(NamedTuple):
-    """A stretch of Markdown that a mark inside would break."""
-
-    start: int
-    end: int
-    is_code_block: bool = False
-    is_closed: bool = True
-
-
-# One level of brackets inside is enough for images that link. No quantifier gives back what
-# it took, so a hostile text costs no more than its length.
-_LINK = re.compile(
-    r"!?\[(?:[^\[\]\n]++|\[[^\[\]\n]*+\](?:\([^()\s]*+\))?)*+\]"
-    r"\((?:[^()\s]++|\([^()\s]*+\))*+(?:[ \t]++(?:\"[^\"\n]*+\"|'[^'\n]*+'))?\)"
-)
-_ADDRESS = re.compile(r"(?a:<https?://[^\s<>]*>|https?://[\w/=&#%~+.,;:!?@$*()-]*[\w/=&#%~+-])")
-_BACKTICKS = re.compile(r"`+")
-_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
-
-
-def _unbreakable(text: str) -> list[_Unbreakable]:
-    """Code blocks, inline code, links and addresses, in order and not overlapping."""
-    blocks = [_Unbreakable(start, end, True, closed) for start, end, closed in fences(text)]
-    found = [*blocks, *_inline_code(text, blocks)]
-    if "](" in text:
-        found += [_Unbreakable(*match.span()) for match in _LINK.finditer(text)]
-    if "://" in text:
-        found += [_Unbreakable(*match.span()) for match in _ADDRESS.finditer(text)]
-    spans: list[_Unbreakable] = []
-    for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if spans and span.start < spans[-1].end:
-            # What overlaps is one stretch; a code block says what it is.
-            spans[-1] = spans[-1]._replace(end=max(spans[-1].end, span.end))
-        else:
-            spans.append(span)
-    return spans
-
-
-def _inline_code(text: str, blocks: Sequence[_Unbreakable]) -> Iterator[_Unbreakable]:
-    """Stretches between two equal runs of backticks within one paragraph."""
-    if "`" not in text:
-        return
-    breaks = sorted(
-        [match.start() for match in _BLANK_LINE.finditer(text)]
-        + [edge for block in blocks for edge in (block.start, block.end)]
-    )
-    block_starts = [block.start for block in blocks]
-
-    def is_outside(place: int) -> bool:
-        at = bisect_right(block_starts, place) - 1
-        return at < 0 or place >= blocks[at].end
-
-    runs = [match.span() for match in _BACKTICKS.finditer(text) if is_outside(match.start())]
-    partner = _partners([end - start for start, end in runs])
-    at = 0
-    while at < len(runs):
-        start, end = runs[at]
-        other = partner[at]
-        if other and bisect_right(breaks, end) == bisect_right(breaks, runs[other][0]):
-            yield _Unbreakable(start, runs[other][1])
-            at = other
-        at += 1
-
-
-def _partners(lengths: Sequence[int]) -> list[int]:
-    """For each run of backticks the next one of the same length; 0 where there is none."""
-    upcoming: dict[int, int] = {}
-    partners = [0] * len(lengths)
-    for at in range(len(lengths) - 1, -1, -1):
-        partners[at] = upcoming.get(lengths[at], 0)
-        upcoming[lengths[at]] = at
-    return partners
-
-
 # ------------------------------------------------------------------------------ what was done
 
 _MOST_DEEDS = 20
 _UNRESOLVED = "(a link that could not be resolved)"
 
+# Steps told by their queries, all of a kind in one line.
+_QUERIES = {
+    "google_search_call": "Searched",
+    "google_maps_call": "Searched Google Maps",
+    "retrieval_call": "Retrieved",
+}
+# Steps that say no more than that they happened.
+_PLAIN = {
+    "file_search_call": "Searched the files.",
+    "processing_call": "Looked through the media.",
+    "tool_search_call": "Looked for functions.",
+}
+# Steps that are told elsewhere, or through their call.
+_SILENT = frozenset(
+    {"user_input", "model_output", "thought", "code_execution_call", "code_execution_result"}
+    | {"google_search_result", "retrieval_result", "mcp_server_tool_result", "function_result"}
+    | {"file_search_result", "processing_result", "tool_search_result", "function_call"}
+)
+
 
 def _deeds(reply: Sequence[Json], sources: _Sources) -> list[str]:
     """One line for each thing done on the way: searches, pages read, tools called."""
     done: dict[str, dict[str, None]] = {}
-    read: dict[str, str] = {}
     results = {_str(step.get("call_id")): step for step in reply if step.get("call_id")}
     for step in reply:
-        for url, status in _pages_read(step):
-            done.setdefault("Read", {})
-            read[url] = status or read.get(url, "")
-        for group, deed in _deed(step, results, sources):
-            done.setdefault(group, {})[deed] = None
-    for url, status in read.items():
-        line = f"Read: {sources.url(url) or _UNRESOLVED} ({_OUTCOMES.get(status, status)})"
-        done["Read"][line] = None
-    return [line for group, deeds in done.items() for line in _told(group, list(deeds))]
+        kind = _str(step.get("type"))
+        if kind in _QUERIES:
+            told = [(_QUERIES[kind], query) for query in _queries(step)]
+        elif kind in ("url_context_call", "url_context_result"):
+            told = [("Read", line) for line in _pages_read(reply, sources)]
+        elif kind == "google_maps_result":
+            told = [("Places", line) for line in _places_found(step, sources)]
+        elif kind in ("mcp_server_tool_call", "function_call"):
+            told = [("Called", line) for line in _called(step, results.get(_str(step.get("id"))))]
+        elif kind in _PLAIN:
+            told = [(kind, _PLAIN[kind])]
+        elif kind not in _SILENT:
+            name = _line(kind, 60) or "no name"
+            told = [("Unknown", f"[step of a kind this version does not know: {name}]")]
+        else:
+            continue
+        for group, line in told:
+            done.setdefault(group, {})[line] = None
+    return [line for group, lines in done.items() for line in _told(group, list(lines))]
 
 
-_OUTCOMES = {"": "no result", "success": "ok"}
-# Groups told as one line of quoted words.
-_QUOTED = frozenset({"Searched", "Searched Google Maps", "Retrieved"})
-
-
-def _told(group: str, deeds: list[str]) -> Iterator[str]:
-    shown = deeds[:_MOST_DEEDS]
-    more = len(deeds) - len(shown)
-    if group in _QUOTED:
+def _told(group: str, lines: list[str]) -> Iterator[str]:
+    shown = lines[:_MOST_DEEDS]
+    more = len(lines) - len(shown)
+    if group in _QUERIES.values():
         yield f"{group}: {', '.join(shown)}{f' and {more} more' if more else ''}"
         return
     yield from shown
@@ -576,70 +406,23 @@ def _told(group: str, deeds: list[str]) -> Iterator[str]:
         yield f"{group}: {more} more"
 
 
-def _pages_read(step: Json) -> Iterator[tuple[str, str]]:
-    if step.get("type") == "url_context_call":
-        yield from ((url, "") for url in _strings(_arguments(step).get("urls")))
-    if step.get("type") == "url_context_result":
-        for result in _objects(step.get("result")):
-            if url := _str(result.get("url")):
-                yield url, _line(result.get("status"), 40)
+def _queries(step: Json) -> list[str]:
+    queries = _strings(_arguments(step).get("queries"))
+    return [json.dumps(_line(query), ensure_ascii=False) for query in queries]
 
 
-_SILENT = frozenset(
-    {
-        "user_input",
-        "model_output",
-        "thought",
-        "function_result",
-        "code_execution_call",
-        "code_execution_result",
-        "google_search_result",
-        "url_context_call",
-        "url_context_result",
-        "file_search_result",
-        "mcp_server_tool_result",
-        "retrieval_result",
-        "processing_result",
-        "tool_search_result",
-    }
-)
-
-
-def _deed(step: Json, results: Mapping[str, Json], sources: _Sources) -> Iterator[tuple[str, str]]:
-    """What this step did: the group it is told in, and its words."""
-    arguments = _arguments(step)
-    result = results.get(_str(step.get("id")))
-    match step.get("type"):
-        case "google_search_call":
-            yield from _quoted("Searched", arguments)
-        case "google_maps_call":
-            yield from _quoted("Searched Google Maps", arguments)
-        case "google_maps_result":
-            yield from (("Places", line) for line in _places_found(step, sources))
-        case "retrieval_call":
-            yield from _quoted("Retrieved", arguments)
-        case "file_search_call":
-            yield "File search", "Searched the files."
-        case "processing_call":
-            yield "Processing", "Looked through the media."
-        case "tool_search_call":
-            yield "Tool search", "Looked for functions."
-        case "mcp_server_tool_call":
-            name = f"{_line(step.get('server_name'), 60)}: {_line(step.get('name'), 60)}"
-            yield "Called", f"Called {name}{_called_with(arguments)}{_outcome(result)}"
-        case "function_call" if result is not None:
-            name = _line(step.get("name"), 60)
-            yield "Called", f"Called {name}{_called_with(arguments)}{_outcome(result)}"
-        case "function_call":
-            pass
-        case kind if kind not in _SILENT:
-            name = _line(kind, 60) or "no name"
-            yield "Unknown", f"[step of a kind this version does not know: {name}]"
-
-
-def _quoted(group: str, arguments: Json) -> Iterator[tuple[str, str]]:
-    for query in _strings(arguments.get("queries")):
-        yield group, json.dumps(_line(query), ensure_ascii=False)
+def _pages_read(reply: Sequence[Json], sources: _Sources) -> Iterator[str]:
+    """Every page asked for or read in the whole answer, with what came of it."""
+    outcomes: dict[str, str] = {}
+    for step in reply:
+        for url in _strings(_arguments(step).get("urls")):
+            outcomes.setdefault(url, "no result")
+        if step.get("type") == "url_context_result":
+            for page in _objects(step.get("result")):
+                outcomes[_str(page.get("url"))] = _line(page.get("status"), 40)
+    for url, outcome in outcomes.items():
+        word = "ok" if outcome == "success" else outcome or "no result"
+        yield f"Read: {sources.url(url) or _UNRESOLVED} ({word})"
 
 
 def _places_found(step: Json, sources: _Sources) -> Iterator[str]:
@@ -650,16 +433,18 @@ def _places_found(step: Json, sources: _Sources) -> Iterator[str]:
                 yield f"Place: {shown}"
 
 
-def _called_with(arguments: Json) -> str:
-    return f"({_line(json.dumps(arguments, ensure_ascii=False))})" if arguments else "()"
-
-
-def _outcome(result: Json | None) -> str:
-    if result is None:
-        return ""
-    said = _line(" ".join(_str(content.get("text")) for content in _contents(result.get("result"))))
-    failed = " (an error)" if result.get("is_error") else ""
-    return f"{failed} → {said}" if said else failed
+def _called(call: Json, result: Json | None) -> Iterator[str]:
+    """A tool called on the way; a function without a result still waits for the caller."""
+    if result is None and call.get("type") == "function_call":
+        return
+    names = (_line(call.get("server_name"), 60), _line(call.get("name"), 60))
+    arguments = _arguments(call)
+    given = _line(json.dumps(arguments, ensure_ascii=False)) if arguments else ""
+    contents = _contents(result.get("result")) if result else []
+    said = _line(" ".join(_str(content.get("text")) for content in contents))
+    failed = " (an error)" if result and result.get("is_error") else ""
+    outcome = f" → {said}" if said else ""
+    yield f"Called {': '.join(filter(None, names))}({given}){failed}{outcome}"
 
 
 # --------------------------------------------------------- calls waiting, thoughts and problems

@@ -30,7 +30,7 @@ _SECRETS = re.compile(r"AIza[\w-]+|AQ\.[\w-]+|(?i:bearer)\s+\S+|(?i:key)=[\w.-]+
 
 
 def quoted(message: str) -> str:
-    """Google's sentence, fit to be shown: one line, keys and links removed, at most 200 characters."""
+    """Google's sentence, fit to be shown: one line, no keys or links, at most 200 characters."""
     line = _SECRETS.sub("…", " ".join(message.split()))
     return line if len(line) <= 200 else line[:199] + "…"
 
@@ -140,8 +140,12 @@ class Gone(UpstreamError):
     """404: no such interaction, model or file at Google (any more)."""
 
     @property
+    def is_model(self) -> bool:
+        return self.code == "model_not_found"
+
+    @property
     def message(self) -> str:
-        if self.code == "model_not_found":
+        if self.is_model:
             return (
                 "Gemini has no such model. Leave `model` out for the default, or use an alias: "
                 "fast, pro, lite."

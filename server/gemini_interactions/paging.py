@@ -1,4 +1,4 @@
-"""How much of a text one result holds, and where a longer one is cut.
+"""How much of a text one result holds, where a longer one is cut, and where marks may stand.
 
 Every offset counts code points of the whole text; the pieces joined are exactly the whole.
 A piece fits its room twice, in characters and in UTF-8 bytes, because hosts measure either.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ def page(text: str, offset: int, room: int) -> Page:
     """
     if offset >= len(text):
         return Page("", offset, None)
+    room = max(room, 1)
     limit = offset + max(1, _fitting(text, offset, room))
     end = len(text) if limit >= len(text) else _cut(text, offset, limit, room)
     return Page(text[offset:end], offset, end if end < len(text) else None)
@@ -62,12 +64,24 @@ def layout(piece: str, tail: str) -> str:
     return f"{piece}\n---\n{tail}" if piece else tail
 
 
+def stacked(blocks: Iterable[str]) -> str:
+    """Blocks with at least one blank line between them, themselves unaltered."""
+    parts: list[str] = []
+    for block in blocks:
+        if parts:
+            before = len(parts[-1]) - len(parts[-1].rstrip("\n"))
+            after = len(block) - len(block.lstrip("\n"))
+            parts.append("\n" * max(0, 2 - before - after))
+        parts.append(block)
+    return "".join(parts)
+
+
 # ------------------------------------------------------------------------------ where to cut
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
-def leads(data: bytes) -> int:
+def _leads(data: bytes) -> int:
     """How many characters begin in these UTF-8 bytes."""
     return len(data.translate(None, _CONTINUATION))
 
@@ -76,10 +90,10 @@ def _fitting(text: str, offset: int, room: int) -> int:
     """How many characters from `offset` fit `room` characters and bytes."""
     # Only the window is encoded: a page of a 10 MB text costs what a page of a small one does.
     # A lone surrogate can come out of JSON; it must not end in an exception.
-    window = text[offset : offset + max(room, 0)].encode("utf-8", "surrogatepass")
+    window = text[offset : offset + room].encode("utf-8", "surrogatepass")
     if len(window) <= room:
-        return leads(window)
-    whole = leads(window[:room])
+        return _leads(window)
+    whole = _leads(window[:room])
     return whole - 1 if window[room] & 0xC0 == 0x80 else whole
 
 
@@ -165,6 +179,15 @@ def _between(text: str, offset: int, limit: int) -> int:
 
 # ------------------------------------------------------------------------------- code blocks
 
+
+def fenced(code: str, language: str = "") -> str:
+    """Code as a block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    tag = language if re.fullmatch(r"[\w+#.-]{1,20}", language) else ""
+    return f"{fence}{tag}\n{code.rstrip(chr(10))}\n{fence}"
+
+
 _OPENING = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`\n]*(?:\n|\Z))|~{3,})")
 
 
@@ -222,7 +245,161 @@ def _closing(text: str, place: int, mark: str) -> int | None:
     return None
 
 
+# --------------------------------------------------------------- where something may be put in
+
+
+def places_for(text: str, ends: Sequence[int]) -> list[int]:
+    """Where the marks of these ends (ascending) go, so that they break nothing.
+
+    Beyond the text means nowhere: behind a code block nobody closed.
+    """
+    closed = _unbreakable(text)
+    starts = [span.start for span in closed]
+    places: list[int] = []
+    begun = whole = -1
+    for end in ends:
+        # Ends within one long cluster share the walk to its end.
+        if not begun <= end <= whole:
+            begun, whole = end, _whole_character(text, end)
+        places.append(_place(text, whole, closed, bisect_left(starts, whole) - 1))
+    return places
+
+
+def _place(text: str, end: int, closed: list[_Unbreakable], before: int) -> int:
+    """The place for a mark at `end`; `before` is the last unbreakable that begins before it."""
+    span = closed[before] if before >= 0 else _Unbreakable(0, 0)
+    # A fence's closing line takes no mark either: with one it would close nothing.
+    if end < span.end or (end == span.end and span.is_code_block):
+        return _whole_character(text, span.end) if span.is_closed else len(text) + 1
+    if end and text[end - 1] == "\n":
+        return _end_of_line(text, end, span.end)
+    return end
+
+
+def _end_of_line(text: str, end: int, lowest: int) -> int:
+    """The place before the line break: at the start of a heading or list a mark breaks it."""
+    place = end
+    # Further back than this nobody looks, and a thousand marks would each walk all the way.
+    lowest = max(lowest, end - 200)
+    while place > lowest and text[place - 1].isspace():
+        place -= 1
+    return min(_whole_character(text, place), end)
+
+
+def _whole_character(text: str, place: int) -> int:
+    while joined(text, place):
+        place += 1
+    return place
+
+
+_CLOSING_LINE = re.compile(r"(?:\A|\n)[ \t>]*(?:`{3,}|~{3,})[ \t\r]*\Z")
+
+
+def put_in(text: str, words: Mapping[int, str]) -> str:
+    """The text with these words at their places; what is beyond its end is left out."""
+    parts: list[str] = []
+    done = 0
+    for place in sorted(place for place in words if place <= len(text)):
+        parts.append(text[done:place])
+        # Behind a closing fence that is the last line, the words need a line of their own.
+        if place == len(text) and _CLOSING_LINE.search(text[-200:]):
+            parts.append("\n")
+        parts.append(words[place])
+        done = place
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+class _Unbreakable(NamedTuple):
+    """A stretch of Markdown that a mark inside would break."""
+
+    start: int
+    end: int
+    is_code_block: bool = False
+    is_closed: bool = True
+
+
+# One level of brackets inside is enough for images that link. No quantifier gives back what
+# it took, so a hostile text costs no more than its length.
+_LINK = re.compile(
+    r"!?\[(?:[^\[\]\n]++|\[[^\[\]\n]*+\](?:\([^()\s]*+\))?)*+\]"
+    r"\((?:[^()\s]++|\([^()\s]*+\))*+(?:[ \t]++(?:\"[^\"\n]*+\"|'[^'\n]*+'))?\)"
+)
+_ADDRESS = re.compile(r"(?a:<https?://[^\s<>]*>|https?://[\w/=&#%~+.,;:!?@$*()-]*[\w/=&#%~+-])")
+_BACKTICKS = re.compile(r"`+")
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+
+
+def _unbreakable(text: str) -> list[_Unbreakable]:
+    """Code blocks, inline code, links and addresses, in order and not overlapping."""
+    blocks = [_Unbreakable(start, end, True, closed) for start, end, closed in fences(text)]
+    found = [*blocks, *_inline_code(text, blocks)]
+    if "](" in text:
+        found += [_Unbreakable(*match.span()) for match in _LINK.finditer(text)]
+    if "://" in text:
+        found += [_Unbreakable(*match.span()) for match in _ADDRESS.finditer(text)]
+    spans: list[_Unbreakable] = []
+    for span in sorted(found, key=lambda span: (span.start, -span.end)):
+        if spans and span.start < spans[-1].end:
+            # What overlaps is one stretch; a code block says what it is.
+            spans[-1] = spans[-1]._replace(end=max(spans[-1].end, span.end))
+        else:
+            spans.append(span)
+    return spans
+
+
+def _inline_code(text: str, blocks: Sequence[_Unbreakable]) -> Iterator[_Unbreakable]:
+    """Stretches between two equal runs of backticks within one paragraph."""
+    if "`" not in text:
+        return
+    breaks = sorted(
+        [match.start() for match in _BLANK_LINE.finditer(text)]
+        + [edge for block in blocks for edge in (block.start, block.end)]
+    )
+    block_starts = [block.start for block in blocks]
+
+    def is_outside(place: int) -> bool:
+        at = bisect_right(block_starts, place) - 1
+        return at < 0 or place >= blocks[at].end
+
+    runs = [match.span() for match in _BACKTICKS.finditer(text) if is_outside(match.start())]
+    partner = _partners([end - start for start, end in runs])
+    at = 0
+    while at < len(runs):
+        start, end = runs[at]
+        other = partner[at]
+        if other and bisect_right(breaks, end) == bisect_right(breaks, runs[other][0]):
+            yield _Unbreakable(start, runs[other][1])
+            at = other
+        at += 1
+
+
+def _partners(lengths: Sequence[int]) -> list[int]:
+    """For each run of backticks the next one of the same length; 0 where there is none."""
+    upcoming: dict[int, int] = {}
+    partners = [0] * len(lengths)
+    for at in range(len(lengths) - 1, -1, -1):
+        partners[at] = upcoming.get(lengths[at], 0)
+        upcoming[lengths[at]] = at
+    return partners
+
+
 # -------------------------------------------------------------------------------- characters
+
+
+def characters_at(text: str, bytes_at: Sequence[int]) -> list[int]:
+    """These UTF-8 byte offsets as offsets of characters; one inside a character is its end."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) == len(text):
+        return list(bytes_at)
+    # Each stretch between two offsets is counted once: a thousand cost what one does.
+    counted: dict[int, int] = {}
+    done = characters = 0
+    for place in sorted(set(bytes_at)):
+        characters += _leads(data[done:place])
+        done = place
+        counted[place] = characters
+    return [counted[place] for place in bytes_at]
 
 
 def joined(text: str, place: int) -> bool:

@@ -6,27 +6,26 @@ from the store, so that nothing handed out depends on the call that asked for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import anyio
+import anyio.lowlevel
 
-from .. import answers, models
-from ..errors import BadArgument, StillRunning, UnknownId, WaitingForResults
-from ..ids import Id, read_id
-from ..interactions import CHAINABLE, Call, Settings, Turn
-from . import history
+from ..errors import BadArgument
+from ..ids import read_id
+from ..interactions import Settings, Turn
+from . import functions, history, structured
+from .chains import Chains
 from .history import Listing
+from .places import Places
+from .planning import Planner
 from .ports import Gemini, Store
 from .requests import Caller, Question, Reply
 from .sessions import LIST_THEM, MEMORY, Sessions
-from .work import Work
+from .toolbox import Toolbox
 from .workshop import Policy, Workshop
-
-_NOT_SENT_AS_GIVEN = frozenset({"Rejected", "Gone"})
-"""Failures that may be the fault of the turn's own settings: later turns do not inherit those."""
 
 
 class Conversations:
@@ -45,24 +44,31 @@ class Conversations:
         self._workshop = workshop
         self._policy = policy
         self._now = now
-        self.sessions = Sessions(store, now)
-
-    # -- what tools call --------------------------------------------------------
+        self._toolbox = Toolbox(policy.remote_hosts, may_name_stores=not policy.authenticated)
+        self._chains = Chains(store)
+        self._planner = Planner(store, workshop, self._chains, self._toolbox, policy, now)
+        self._sessions = Sessions(store, now)
+        self.places = Places(store, self._sessions, foreign_ids=not policy.authenticated)
 
     async def ask(self, caller: Caller, question: Question) -> Reply:
         """Start a conversation."""
         start = anyio.current_time()
-        self._check(question)
-        repeated = await self._repeated(caller)
+        question = await self._read(question)
+        repeated = await self._repeated(caller, start)
         if repeated is not None:
-            return await self._answer(caller, repeated, start, joined=True)
-        self._gemini.require_key()
-        with anyio.CancelScope(shield=True):
-            turn = await self._store.begin(
-                caller.owner, kind="ask", **self._written(caller, question)
-            )
-            self._make(caller, turn)
-        return await self._answer(caller, turn, start)
+            return repeated
+        return await self._made(
+            caller,
+            question,
+            start,
+            lambda: self._store.begin(
+                caller.owner,
+                kind="ask",
+                stored=question.store,
+                **self._intent(caller, question),
+            ),
+            stored=question.store,
+        )
 
     async def follow(
         self,
@@ -73,38 +79,49 @@ class Conversations:
     ) -> Reply:
         """Continue a conversation, branch from an earlier turn, or adopt a raw interaction."""
         start = anyio.current_time()
-        self._check(question)
-        repeated = await self._repeated(caller)
+        question = await self._read(question)
+        repeated = await self._repeated(caller, start)
         if repeated is not None:
-            return await self._answer(caller, repeated, start, joined=True)
-        place = await self._place(caller, conversation_id, turn_number)
+            return repeated
+        place = await self.places.to_continue(caller, conversation_id, turn_number)
         if place.kind == "interaction":
-            return await self._adopt(caller, question, place.name, start)
-        await self._check_predecessor(caller, place)
-        self._gemini.require_key()
-        turn: Turn | None = None
-        with anyio.CancelScope(shield=True):
-            turn = await self._store.follow(
+            return await self._made(
+                caller,
+                question,
+                start,
+                lambda: self._store.begin(
+                    caller.owner,
+                    kind="continue",
+                    parent_interaction_id=place.name,
+                    **self._intent(caller, question),
+                ),
+            )
+        before = await self.places.before(caller.owner, place)
+        stored = await self._is_stored(before)
+        await self._check_results(before, question, stored)
+        return await self._made(
+            caller,
+            question,
+            start,
+            lambda: self._store.follow(
                 caller.owner,
                 place.name,
                 kind="continue",
                 parent=place.turn,
-                **self._written(caller, question),
-            )
-            if turn is not None:
-                self._make(caller, turn)
-        if turn is None:
-            raise self._unknown(place)
-        return await self._answer(caller, turn, start)
+                **self._intent(caller, question),
+            ),
+            stored=stored,
+        )
 
     async def result(self, caller: Caller, id: str, wait: float = 0) -> Reply:
         """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
-        turn = await self.find(caller.owner, read_id(id))
+        turn = await self.places.find(caller.owner, read_id(id))
         if not turn.is_final:
             wait = min(wait, self._policy.max_wait)
             turn = await self._workshop.until_final(turn, wait, caller.progress)
         elif turn.status == "interrupted" and turn.interaction_id:
             turn = await self._workshop.look_again(turn)
+        turn = await self._workshop.with_words(turn)
         if turn.is_final:
             await self._store.waits(turn, "delivered", now=self._now())
         return Reply(turn)
@@ -119,88 +136,26 @@ class Conversations:
 
     async def transcript(self, caller: Caller, id: str) -> tuple[str, str]:
         """A conversation's id and its Markdown."""
-        turn = await self.find(caller.owner, read_id(id))
+        turn = await self.places.find(caller.owner, read_id(id))
         turns = await self._store.turns(caller.owner, turn.conversation_id)
         return turn.conversation_id, history.transcript(turns)
-
-    async def find(self, owner: str, id: Id) -> Turn:
-        """The turn an id means: itself, or the latest of a conversation."""
-        match id.kind:
-            case "turn" if id.turn is not None:
-                turn = await self._store.turn(owner, id.name, id.turn)
-                if turn is None:
-                    raise await self._no_such_turn(owner, id)
-            case "conversation":
-                turn = await self._store.newest_turn(owner, id.name)
-            case "interaction":
-                raise BadArgument(
-                    f"{id} is Google's own id; only gemini_continue takes those. "
-                    "Pass an id of this server instead: they stand in the last line of answers."
-                )
-            case _:
-                turn = None
-        if turn is None:
-            raise self._unknown(id)
-        return turn
 
     async def stop(self, turn: Turn) -> None:
         """Somebody aborted the call that made this turn."""
         await self._workshop.stop(turn)
 
-    # -- which turn -------------------------------------------------------------
+    # -- before anything is sent --------------------------------------------------
 
-    async def _place(self, caller: Caller, conversation_id: str, turn_number: int | None) -> Id:
-        """Where a continue goes: a conversation's end, a turn to branch from, or a raw id."""
-        if not conversation_id:
-            name = await self.sessions.default(caller)
-            return Id("conversation" if turn_number is None else "turn", name, turn_number)
-        id = read_id(conversation_id)
-        if turn_number is not None:
-            if id.kind != "conversation":
+    async def _read(self, question: Question) -> Question:
+        """The question, checked as far as it can be without knowing its place."""
+        if question.function_results:
+            if question.prompt.strip():
                 raise BadArgument(
-                    f"`turn` was given, but {id} already names one turn. "
-                    "Leave `turn` out, or pass the conversation's id (c_…)."
+                    "Pass `prompt` or `function_results`, not both: send the results first, "
+                    "and say the rest in the next turn."
                 )
-            return Id("turn", id.name, turn_number)
-        if id.kind == "interaction":
-            ours = await self._store.turn_of_interaction(caller.owner, id.name)
-            return Id("turn", ours.conversation_id, ours.n) if ours else id
-        if id.kind in ("research", "image"):
-            raise self._unknown(id)
-        return id
-
-    async def _check_predecessor(self, caller: Caller, place: Id) -> None:
-        """Refuse at once what could only fail later."""
-        before = await self.find(caller.owner, place)
-        if place.turn is not None and not before.is_final:
-            raise StillRunning(
-                f"{before.id} is still running, so nothing can branch from it yet. "
-                f'Call gemini_result with id "{before.id}", or leave `turn` out to queue behind it.'
-            )
-        if before.is_final:
-            good = await self._last_good(before)
-            if good is not None and good.status == "requires_action":
-                raise WaitingForResults(_pending_sentence(good))
-
-    async def _adopt(
-        self, caller: Caller, question: Question, interaction_id: str, start: float
-    ) -> Reply:
-        """Continue an interaction made elsewhere: a new conversation that starts from it."""
-        self._gemini.require_key()
-        with anyio.CancelScope(shield=True):
-            turn = await self._store.begin(
-                caller.owner,
-                kind="continue",
-                parent_interaction_id=interaction_id,
-                **self._written(caller, question),
-            )
-            self._make(caller, turn)
-        return await self._answer(caller, turn, start)
-
-    # -- making it --------------------------------------------------------------
-
-    def _check(self, question: Question) -> None:
-        if not question.prompt.strip():
+            functions.check_shape(question.function_results)
+        elif not question.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what Gemini should answer.")
         size = len(question.prompt.encode("utf-8", "surrogatepass"))
         if size > self._policy.max_prompt_bytes:
@@ -208,44 +163,103 @@ class Conversations:
                 f"`prompt` has {size:,} bytes; at most {self._policy.max_prompt_bytes:,} are taken "
                 "(GEMINI_MCP_MAX_PROMPT_BYTES). Shorten it, or ask in parts."
             )
+        if question.response_schema:
+            await anyio.to_thread.run_sync(structured.check_schema, question.response_schema)
+        if "tools" in question.changes:
+            tools = self._toolbox.read(question.changes["tools"])
+            question = replace(question, changes={**question.changes, "tools": tools})
+        return question
 
-    def _written(self, caller: Caller, question: Question) -> dict[str, Any]:
+    async def _check_results(self, before: Turn, question: Question, stored: bool) -> None:
+        """Refuse at once what could only fail later: results nobody waits for, and the reverse."""
+        if not before.is_final:
+            return
+        good = await self._chains.last_good(before, stored=stored)
+        if good is None:
+            return
+        if question.function_results:
+            functions.steps(await self._workshop.with_words(good), question.function_results)
+        elif good.status == "requires_action":
+            raise functions.waits(await self._workshop.with_words(good))
+
+    def _intent(self, caller: Caller, question: Question) -> dict[str, Any]:
         """What the store writes down of a turn before anything is sent."""
+        changes = dict(question.changes)
+        if "tools" in changes:
+            changes["tools"] = self._toolbox.without_headers(caller.owner, changes["tools"])
+        extra: dict[str, Any] = {"changes": changes}
+        if question.response_schema:
+            extra["response_schema"] = dict(question.response_schema)
         return {
-            "prompt": question.prompt,
+            "prompt": question.prompt if self._policy.transcripts else "",
             "settings": Settings(),
             "session": caller.session,
             "fingerprint": caller.fingerprint,
             "holder": self._workshop.holder,
             "lease_until": self._workshop.lease_until,
             "now": self._now(),
-            "extra": {"changes": dict(question.changes)},
+            "extra": extra,
         }
 
-    def _make(self, caller: Caller, turn: Turn) -> None:
-        work = self._workshop.start(turn, self._plan)
-        if caller.made(turn):
-            work.end("abort")
+    async def _is_stored(self, turn: Turn) -> bool:
+        conversation = await self._store.conversation(turn.owner, turn.conversation_id)
+        return conversation is None or conversation.stored
+
+    # -- making it ------------------------------------------------------------------
+
+    async def _made(
+        self,
+        caller: Caller,
+        question: Question,
+        start: float,
+        write: Callable[[], Awaitable[Turn | None]],
+        stored: bool = True,
+    ) -> Reply:
+        """Write the turn down, set the workshop to it, answer within the time budget.
+
+        Once begun, neither step is undone by a caller that goes away: a turn that is written
+        down is also made.
+        """
+        self._gemini.require_key()
+        turn: Turn | None = None
+        with anyio.CancelScope(shield=True):
+            turn = await write()
+            if turn is not None:
+                turn = replace(turn, prompt=question.prompt)
+                work = self._workshop.start(
+                    turn, lambda work: self._planner.plan(work, question, stored)
+                )
+                if caller.made(turn):
+                    work.end("abort")
+        if turn is None:  # deleted between two looks
+            raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
+        return await self._answer(caller, turn, start)
 
     async def _answer(
         self, caller: Caller, turn: Turn, start: float, joined: bool = False
     ) -> Reply:
         """Wait within the time budget, and remember whether the outcome is still owed."""
-        with self.sessions.speaking(caller, turn.conversation_id):
+        with self._sessions.speaking(caller, turn.conversation_id):
             try:
                 left = self._policy.max_wait - (anyio.current_time() - start)
                 turn = await self._workshop.until_final(turn, left, caller.progress)
+                await self._handed_over(caller, turn, "delivered" if turn.is_final else "owed")
+                await anyio.lowlevel.checkpoint_if_cancelled()
             except anyio.get_cancelled_exc_class():
-                with anyio.CancelScope(shield=True):
-                    await self._store.waits(turn, "owed", now=self._now())
-                    await self.sessions.answered(caller, turn.conversation_id)
+                await self._handed_over(caller, turn, "owed")
                 raise
-        await self._store.waits(turn, "delivered" if turn.is_final else "owed", now=self._now())
-        await self.sessions.answered(caller, turn.conversation_id)
         return Reply(turn, joined)
 
-    async def _repeated(self, caller: Caller) -> Turn | None:
-        """The turn of an identical call that went away or was told "running", if any."""
+    async def _handed_over(
+        self, caller: Caller, turn: Turn, delivery: Literal["delivered", "owed"]
+    ) -> None:
+        """Remember whether the outcome still has to be read, though the caller may be gone."""
+        with anyio.CancelScope(shield=True):
+            await self._store.waits(turn, delivery, now=self._now())
+            await self._sessions.answered(caller, turn.conversation_id)
+
+    async def _repeated(self, caller: Caller, start: float) -> Reply | None:
+        """The answer of an identical call that went away or was told "running", if any."""
         if not caller.fingerprint:
             return None
         turn = await self._store.joinable(
@@ -254,145 +268,4 @@ class Conversations:
         if turn is None or not await self._store.claim_join(turn, self._now()):
             return None
         caller.made(turn)
-        return turn
-
-    async def _plan(self, work: Work) -> Call:
-        """Wait for the turn before, then say what to send."""
-        turn = work.turn
-        before = await self._predecessor(turn)
-        good = await self._last_good(before) if before else None
-        if good is not None and good.status == "requires_action":
-            raise WaitingForResults(_pending_sentence(good))
-        settings = await self._settings(before, turn.extra.get("changes", {}))
-        today = datetime.fromtimestamp(self._now(), UTC).date()
-        call, notes = self._call(turn, settings, good, today)
-        notes = (*_passed_over(before, good), *notes)
-        settings = replace(settings, model=call.model)
-        work.turn = replace(
-            turn,
-            settings=settings,
-            notes=notes,
-            sent=self._now(),
-            chained=good.n if good else None,
-        )
-        work.young_until = (good.finished or good.created) + self._policy.store_lag if good else 0.0
-        work.changed()
-        await self._store.sending(
-            turn,
-            holder=self._workshop.holder,
-            now=self._now(),
-            chained=good.n if good else None,
-            settings=settings,
-            notes=notes,
-        )
-        return call
-
-    def _call(
-        self, turn: Turn, settings: Settings, good: Turn | None, today: date
-    ) -> tuple[Call, tuple[str, ...]]:
-        choice = models.choose(settings.model, kind="text", default=self._policy.model, today=today)
-        thinking, thinking_note = models.level(choice.model, settings.thinking)
-        call = Call(
-            input=turn.prompt,
-            model=choice.model,
-            previous_interaction_id=good.interaction_id if good else turn.extra.get("after", ""),
-            system_instruction=settings.system_instruction,
-            thinking=thinking,
-            tools=settings.tools,
-            timeout=self._policy.upstream_timeout,
-        )
-        return call, tuple(note for note in (choice.note, thinking_note) if note)
-
-    async def _predecessor(self, turn: Turn) -> Turn | None:
-        """The turn this one was written behind, once it is final."""
-        if turn.parent is None:
-            return None
-        before = await self._store.turn(turn.owner, turn.conversation_id, turn.parent)
-        while before is not None and not before.is_final and before.kind != "research":
-            before = await self._workshop.until_final(before, 3600.0, _quietly)
-        return before
-
-    async def _last_good(self, turn: Turn) -> Turn | None:
-        """The nearest turn, from this one back, that Google can continue from."""
-        found: Turn | None = turn
-        while found is not None:
-            if found.status in CHAINABLE and found.interaction_id:
-                return found
-            if found.parent is None:
-                return _foreign_root(found)
-            found = await self._store.turn(found.owner, found.conversation_id, found.parent)
-        return None
-
-    async def _settings(self, before: Turn | None, changes: Mapping[str, Any]) -> Settings:
-        """Those of the nearest ask or continue before, with this turn's changes."""
-        pending = [changes]
-        found = before
-        while found is not None:
-            speaks = found.kind in ("ask", "continue")
-            rejected = (found.error or {}).get("kind") in _NOT_SENT_AS_GIVEN
-            if speaks and not rejected:
-                if found.sent is not None:
-                    return _changed(found.settings, pending)
-                pending.append(found.extra.get("changes", {}))
-            if found.parent is None:
-                break
-            found = await self._store.turn(found.owner, found.conversation_id, found.parent)
-        return _changed(Settings(), pending)
-
-    # -- refusals ---------------------------------------------------------------
-
-    async def _no_such_turn(self, owner: str, id: Id) -> UnknownId:
-        conversation = await self._store.conversation(owner, id.name)
-        if conversation is None:
-            return self._unknown(Id("conversation", id.name))
-        there = "turn 1" if conversation.newest == 1 else f"turns 1 to {conversation.newest}"
-        return UnknownId(
-            f"{id.name} has {there}; there is no turn {id.turn}. "
-            f'Call gemini_history with id "{id.name}" to read it.'
-        )
-
-    def _unknown(self, id: Id) -> UnknownId:
-        noun = "conversation" if id.kind == "turn" else id.kind
-        return UnknownId(f"There is no {noun} '{id.name}' here. {LIST_THEM}")
-
-
-def _foreign_root(first: Turn) -> Turn | None:
-    """The interaction made elsewhere that a conversation began from, as its turn 0."""
-    after = first.extra.get("after", "")
-    return replace(first, interaction_id=after, status="completed", n=0) if after else None
-
-
-async def _quietly(_seconds: float, _doing: str) -> None:
-    pass
-
-
-def _changed(settings: Settings, changes: list[Mapping[str, Any]]) -> Settings:
-    """`settings` with each of `changes`, the oldest (last) first."""
-    for change in reversed(changes):
-        given = dict(change)
-        if "tools" in given:
-            given["tools"] = tuple(given["tools"])
-        settings = replace(settings, **given)
-    return settings
-
-
-def _passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:
-    """One line when the chain goes past the turn just before."""
-    if before is None or before == good:
-        return ()
-    state = "is still running" if not before.is_final else f"was {before.status}"
-    if before.status == "failed":
-        state = "failed"
-    if good is None:
-        return (f"Turn {before.n} {state} and nothing before it can be continued: started afresh.",)
-    origin = f"turn {good.n}" if good.n else "the interaction this conversation began from"
-    return (f"Turn {before.n} {state}: this continues from {origin}.",)
-
-
-def _pending_sentence(turn: Turn) -> str:
-    calls = answers.read(turn.steps).function_calls
-    listed = ", ".join(f"{call.name} (call_id {call.call_id})" for call in calls)
-    return (
-        f"{turn.id} waits for the results of {listed}. "
-        "Run these and call gemini_continue with function_results."
-    )
+        return await self._answer(caller, turn, start, joined=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from .. import answers
 from ..errors import UpstreamError, quoted
@@ -66,6 +67,12 @@ def of(interaction: Interaction) -> Outcome:
         error=error,
         interaction_id=interaction.id,
     )
+
+
+def joined(earlier: Interaction, said: Sequence[Step], later: Interaction) -> Interaction:
+    """Two interactions that make one turn: all steps in order, the later one's end."""
+    usage = earlier.usage + later.usage if earlier.usage and later.usage else later.usage
+    return replace(later, steps=(*earlier.steps, *said, *later.steps), usage=usage)
 
 
 def failed(problem: UpstreamError, partial: Interaction | None = None) -> Outcome:

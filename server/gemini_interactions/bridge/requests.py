@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,10 +39,15 @@ class Question:
     """What to ask, and which settings to change for this turn and those after it.
 
     `changes` holds only what was given: `model`, `system_instruction`, `thinking`, `tools`.
+    `response_schema` holds for one turn; `function_results` stand in for a prompt; `store`
+    only counts where a conversation starts.
     """
 
-    prompt: str
+    prompt: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+    response_schema: Mapping[str, Any] | None = None
+    function_results: Sequence[Mapping[str, Any]] = ()
+    store: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Literal
 import anyio
 
 from ..draft import Draft
-from ..interactions import Turn
+from ..interactions import Call, Turn
 
 HEARTBEAT = 4.0
 """Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
@@ -34,6 +34,8 @@ class Work:
         self.ended_by: Literal["", "abort", "shutdown"] = ""
         self.young_until = 0.0
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
+        self.rebuild: Callable[[], Awaitable[Call]] | None = None
+        """The same call for a chain Google has forgotten, where it can be told again."""
         self._changed = anyio.Event()
 
     @property

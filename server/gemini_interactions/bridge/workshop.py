@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from ..draft import Draft
 from ..errors import (
     ConnectionLost,
     Gone,
@@ -29,7 +30,7 @@ from ..errors import (
     WrongKey,
 )
 from ..interactions import Call, Interaction, Turn
-from . import outcomes
+from . import functions, outcomes, structured
 from .outcomes import Outcome
 from .ports import Gemini, Store
 from .work import Progress, Work, Works
@@ -40,6 +41,8 @@ FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
 TRIES_TO_CONNECT = 3
 TRIES_AT_THE_LIMIT = 3
+GOOGLES_OWN_CALLS = 3
+"""How often a turn that stops for one of Google's own functions is told to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class Policy:
     upstream_timeout: float = 600.0
     max_concurrent: int = 8
     max_prompt_bytes: int = 4 * 1024 * 1024
+    transcripts: bool = True
+    authenticated: bool = False
+    remote_hosts: tuple[str, ...] = ()
 
 
 Plan = Callable[[Work], Awaitable[Call]]
@@ -112,7 +118,7 @@ class Workshop:
             left = turn.created + self.policy.upstream_timeout - self.now()
             try:
                 with anyio.fail_after(max(left, self.policy.store_lag / 4)):
-                    return outcomes.of(await self._look(work.turn))
+                    return await self._judged(turn, await self._look(turn))
             except (TimeoutError, Gone):
                 return outcomes.interrupted()
             except (NoKey, WrongKey):
@@ -129,7 +135,14 @@ class Workshop:
             return turn
         if not outcomes.is_over(interaction):
             return turn
-        return await self._finish(turn, outcomes.of(interaction))
+        return await self._finish(turn, await self._judged(turn, interaction))
+
+    async def with_words(self, turn: Turn) -> Turn:
+        """The turn as it was answered; where only ids are kept, its words are read from Google."""
+        kept = self.policy.transcripts or turn.steps or turn.error is not None
+        if kept or not turn.is_final or not turn.interaction_id:
+            return turn
+        return await self.look_again(turn)
 
     async def until_final(self, turn: Turn, seconds: float, progress: Progress) -> Turn:
         """The turn once it is final, or as it stands after `seconds`."""
@@ -224,21 +237,33 @@ class Workshop:
             work.finished(turn)
 
     async def _finish(self, turn: Turn, outcome: Outcome) -> Turn:
+        kept = outcome if self.policy.transcripts else replace(outcome, steps=(), text="")
         took = await self.store.finish(
             turn,
             status=outcome.status,
             now=self.now(),
-            steps=outcome.steps,
+            steps=kept.steps,
             usage=outcome.usage,
             model=outcome.model,
-            text=outcome.text,
+            text=kept.text,
             notes=(*turn.notes, *outcome.notes),
             error=outcome.error,
             interaction_id=outcome.interaction_id or None,
         )
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
-        return await self._again(turn)
+        turn = await self._again(turn)
+        if not self.policy.transcripts:
+            turn = replace(turn, steps=outcome.steps, text=outcome.text)
+        return turn
+
+    async def _judged(self, turn: Turn, interaction: Interaction) -> Outcome:
+        """What became of an interaction Google is done with, as this turn wanted it."""
+        outcome = outcomes.of(interaction)
+        schema = turn.extra.get("response_schema")
+        if schema:
+            outcome = await anyio.to_thread.run_sync(structured.checked, outcome, schema)
+        return outcome
 
     async def _again(self, turn: Turn) -> Turn:
         return await self.store.turn(turn.owner, turn.conversation_id, turn.n) or turn
@@ -255,8 +280,16 @@ class Workshop:
     async def _send(self, work: Work, call: Call) -> Outcome:
         try:
             with anyio.fail_after(call.timeout):
-                await self._listen(work, call)
-                return await self._settle(work)
+                interaction = await self._exchanged(work, call)
+                for _ in range(GOOGLES_OWN_CALLS):
+                    results = functions.for_google(interaction)
+                    if not results:
+                        break
+                    work.draft = Draft()
+                    call = replace(call, input=results, previous_interaction_id=interaction.id)
+                    later = await self._exchanged(work, call)
+                    interaction = outcomes.joined(interaction, results, later)
+                return await self._judged(work.turn, interaction)
         except TimeoutError:
             raise TimedOut() from None
 
@@ -274,10 +307,16 @@ class Workshop:
                     return  # Google has it: ask there
                 raise
             except UpstreamError as problem:
-                pause = patience.before_repeating(problem, work, self.now())
-                if pause is None or work.draft.changes:
+                if work.draft.changes:
                     raise
-                await self._sleep(pause)
+                pause = patience.before_repeating(problem, work, self.now())
+                if pause is not None:
+                    await self._sleep(pause)
+                elif isinstance(problem, Gone) and work.rebuild and not problem.is_model:
+                    call = await work.rebuild()
+                    work.rebuild = None
+                else:
+                    raise
 
     async def _hear(self, work: Work, event: Mapping[str, Any]) -> None:
         work.draft.add(event)
@@ -286,19 +325,19 @@ class Workshop:
             work.turn = replace(work.turn, interaction_id=work.draft.id)
         work.changed()
 
-    async def _settle(self, work: Work) -> Outcome:
+    async def _exchanged(self, work: Work, call: Call) -> Interaction:
+        """One create, sent and listened to; Google is asked where its stream did not say all."""
+        await self._listen(work, call)
         interaction = work.draft.interaction()
         if work.draft.error is not None:
-            interaction = replace(
-                interaction, status="failed", errors=(work.draft.error, *interaction.errors)
-            )
-            return outcomes.of(interaction)
+            errors = (work.draft.error, *interaction.errors)
+            return replace(interaction, status="failed", errors=errors)
         if work.draft.finished and outcomes.is_over(interaction):
-            return outcomes.of(interaction)
+            return interaction
         if not work.turn.interaction_id:
             raise ConnectionLost()
         try:
-            return outcomes.of(await self._look(work.turn))
+            return await self._look(work.turn)
         except Gone:
             raise ConnectionLost() from None
 

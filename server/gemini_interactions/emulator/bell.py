@@ -39,7 +39,7 @@ class Bell:
                 if self._rings == rings:
                     self._condition.wait(left)
 
-    async def until(self, true: Callable[[], bool], timeout: float | None = None) -> bool:  # noqa: ASYNC109 - returns False instead of raising
+    async def until(self, true: Callable[[], bool], timeout: float | None = None) -> bool:
         """The same without blocking the event loop."""
         if true():
             return True

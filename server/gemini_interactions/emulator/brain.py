@@ -225,7 +225,7 @@ class Brain:
         """Block this thread until the log (or what it led to) makes this true."""
         return self._bell.wait_until(true, timeout)
 
-    async def until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:  # noqa: ASYNC109 - as wait_until
+    async def until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:
         """The same for a test in an event loop."""
         return await self._bell.until(true, timeout)
 

@@ -17,12 +17,14 @@ _REMEMBER = re.compile(
 )
 _FACT = re.compile(r"\b(?P<of>my|the) (?P<noun>\w[\w ]*?) (?:is|was) (?P<what>[^.,;!?\n]+)", re.I)
 _ASKED = re.compile(
-    r"\bwhat(?:['\u2019]s| is| was| were)(?: again)? (?P<of>my|the)"
+    r"\b(?:what(?:['\u2019]s| is| was| were)(?: again)?|do you (?:still )?(?:remember|recall|know))"
+    r" (?P<of>my|the)"
     r" (?P<noun>\w[\w ]*?)(?: again| I (?:told|gave|said).*)?\s*[?.!]*$",
     re.IGNORECASE,
 )
 _ASKED_WHAT = re.compile(r"\bwhat did i (?:ask|tell) you to remember", re.IGNORECASE)
 _MANY_WORDS = re.compile(r"\b(?:write|say|give me) (?P<count>\d{1,6}) words\b", re.IGNORECASE)
+_KEPT = ("word", "number", "color", "colour", "code", "phrase")
 _LOREM = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"]
 
 
@@ -63,12 +65,15 @@ def thought(turn: Turn) -> Json:
 def reply(turn: Turn) -> str:
     """The words of the answer."""
     prompt = turn.prompt
-    earlier = [words(s) for s in turn.steps if s.get("type") == "user_input"][:-1]
+    said = [words(s) for s in turn.steps if s.get("type") == "user_input"]
     asked = _ASKED.search(prompt)
     if asked:
-        return _recall(asked["of"].lower(), asked["noun"].lower(), earlier)
+        before = [*said[:-1], prompt[: asked.start()]]
+        recalled = _recall(asked["of"].lower(), asked["noun"].lower(), before)
+        if recalled is not None:
+            return recalled
     if _ASKED_WHAT.search(prompt):
-        kept = [m for text in earlier for m in _REMEMBER.finditer(text)]
+        kept = [m for text in said[:-1] for m in _REMEMBER.finditer(text)]
         return f"You asked me to remember {kept[-1]['what']}." if kept else _unknown("that")
     named = _NAMED.search(prompt)
     if named:
@@ -85,9 +90,10 @@ def reply(turn: Turn) -> str:
     return f'You said: "{quoted}"{_attached(turn)}. {turns}'
 
 
-def _recall(of: str, noun: str, earlier: list[str]) -> str:
+def _recall(of: str, noun: str, said: list[str]) -> str | None:
+    """What was said about this, or that nothing was; None when it is no matter of memory."""
     whose = "your" if of == "my" else "the"
-    for text in reversed(earlier):
+    for text in reversed(said):
         if of == "my" and noun == "name" and (named := _NAMED.findall(text)):
             return f"Your name is {named[-1]}."
         for kept in _REMEMBER.finditer(text):
@@ -97,7 +103,8 @@ def _recall(of: str, noun: str, earlier: list[str]) -> str:
         for fact in _FACT.finditer(text):
             if fact["noun"].lower() == noun and fact["of"].lower() == of:
                 return f"{whose.capitalize()} {noun} is {fact['what'].strip()}."
-    return _unknown(f"{whose} {noun}")
+    is_memory = of == "my" or noun.split()[-1] in _KEPT
+    return _unknown(f"{whose} {noun}") if is_memory else None
 
 
 def _unknown(what: str) -> str:

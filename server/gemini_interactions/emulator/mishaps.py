@@ -10,6 +10,15 @@ from .pictures import JPEG
 from .steering import Fault
 
 _JSON = "application/json; charset=UTF-8"
+# These answer in one piece even when a stream was asked for.
+NEVER_A_STREAM = (
+    "unary_instead_of_stream",
+    "invalid_json",
+    "empty_body",
+    "json_array",
+    "text_plain",
+    "created_201",
+)
 
 
 def spoiled(body: Json, fault: Fault | None) -> tuple[int, str, bytes]:

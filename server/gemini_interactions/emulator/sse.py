@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import Json
 from .interaction import Interaction
+from .steering import Fault
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -27,6 +28,8 @@ _UNKNOWNS = [
     'id: 77\nevent: interaction.status_update\ndata: {"interaction_id":"v1_u",\n'
     'data: "status":"weird_new_status","event_type":"interaction.status_update"}\n\n',
 ]
+# The faults that end a stream; with no number of events given, just before its last one.
+_CUTS = ("reset", "fin", "hang", "clean_eof", "cut_600", "error_event", "hang_after_replay")
 _LOOK_AGAIN = 0.02  # seconds, while a clock that is not ours decides when a run ends
 
 
@@ -121,8 +124,9 @@ class Telling:
     async def _send_next(self) -> None:
         event = self._interaction.events[self._next]
         is_last = event.get("event_type") == "interaction.completed"
-        if self._fault_is_due(is_last):
-            await self._cut()
+        fault = self._visit.fault
+        if fault is not None and self._is_due(fault, is_last):
+            await self._cut(fault)
         if is_last and self._next == len(self._interaction.events) - 1:
             if self._visit.request.kind == "get" or self._interaction.background:
                 await self._visit.gate("before_completed")
@@ -144,20 +148,15 @@ class Telling:
             body["status"] = fault.options["status"]
         return {**event, "interaction": body}
 
-    def _fault_is_due(self, is_last: bool) -> bool:
-        fault = self._visit.has(
-            "reset", "fin", "hang", "clean_eof", "cut_600", "error_event", "hang_after_replay"
-        )
-        if fault is None:
+    def _is_due(self, fault: Fault, is_last: bool) -> bool:
+        if fault.name not in _CUTS:
             return False
         after = fault.after_events
         if after is None and fault.name == "hang_after_replay":
             after = 2
         return is_last or (after is not None and self._sent >= after)
 
-    async def _cut(self) -> None:
-        fault = self._visit.fault
-        assert fault is not None
+    async def _cut(self, fault: Fault) -> None:
         match fault.name:
             case "reset":
                 self._exchange.reset()

@@ -94,7 +94,7 @@ class Gate:
         """Block this thread until the request waits here."""
         return self._bell.wait_until(lambda: self.is_reached, timeout)
 
-    async def reached(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109 - as wait_reached
+    async def reached(self, timeout: float = 5.0) -> bool:
         """Wait until the request waits here."""
         return await self._bell.until(lambda: self.is_reached, timeout)
 

@@ -44,10 +44,13 @@ class Emulator:
         self._thread = threading.Thread(target=self._main, name="gemini-emulator", daemon=True)
         self._thread.start()
         self._started.wait()
-        if self._failure is not None:
+        self._raise_failure()
+        return self
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None and self._thread is not None:
             self._thread.join()
             raise self._failure
-        return self
 
     def stop(self) -> None:
         if self._loop is not None and self._stop is not None and self._thread is not None:

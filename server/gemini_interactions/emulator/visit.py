@@ -128,14 +128,14 @@ class Visit:
         if interaction.stored:
             self.brain.note(self.request, interaction_id=interaction.id)
         self._spoil(interaction)
-        wants_stream = self.request.stream and not self.has("unary_instead_of_stream")
+        wants_stream = self.request.stream and not self.has(*mishaps.NEVER_A_STREAM)
         if wants_stream or self.has("stream_instead_of_unary"):
             await Telling(self, interaction).run()
             return
         if interaction.background:
             await self.nap(self.plan.delay.seconds)
             await self.gate("before_response")
-            await self._show(interaction.public(include_input=False))
+            await self._show_interaction(interaction)
             return
         await self.gate("after_created")
         await self.nap(self.plan.delay.seconds + interaction.answer.delay)
@@ -143,7 +143,7 @@ class Visit:
         with self.service.lock:
             interaction.conclude(self.service.now())
         await self.gate("before_response")
-        await self._show(interaction.public(include_input=False))
+        await self._show_interaction(interaction)
 
     def _spoil(self, interaction: Interaction) -> None:
         """The faults that lie in the answer itself."""
@@ -162,14 +162,14 @@ class Visit:
             return
         await self.nap(self.plan.delay.seconds)
         await self.gate("before_response")
-        await self._show(interaction.public(include_input=True))
+        await self._show_interaction(interaction, include_input=True)
 
     async def _cancel(self) -> None:
         interaction = self.service.cancel(self.rest.removesuffix("/cancel"))
         self.brain.note(self.request, interaction_id=interaction.id)
         await self.nap(self.plan.delay.seconds)
         await self.gate("before_response")
-        await self._show(interaction.public(include_input=False))
+        await self._show_interaction(interaction)
 
     async def _delete(self) -> None:
         self.service.delete(self.rest)
@@ -197,6 +197,13 @@ class Visit:
             await self._show({"agents": [{"id": name} for name in self.service.agents]})
             return
         raise Refusal(404, shape="google")
+
+    async def _show_interaction(
+        self, interaction: Interaction, *, include_input: bool = False
+    ) -> None:
+        with self.service.lock:  # a test's thread may be ending it right now
+            body = interaction.public(include_input=include_input)
+        await self._show(body)
 
     async def _show(self, body: Json) -> None:
         """A JSON answer, or what the fault of the day makes of it."""

@@ -147,10 +147,12 @@ def summaries(
         "SELECT c.id, c.newest AS turns, c.created, c.updated, "
         f"SUBSTR(first.prompt, 1, {FIRST_WORDS}) AS first_prompt, "
         "last.status AS last_status, last.model AS last_model "
-        "FROM conversations c "
+        # The page first: what is skipped over must not be looked up in `turns`.
+        f"FROM (SELECT * FROM conversations c WHERE {where} "
+        "ORDER BY c.updated DESC, c.id DESC LIMIT %s OFFSET %s) c "
         "JOIN turns first ON first.conversation_id = c.id AND first.n = 1 "
         "JOIN turns last ON last.conversation_id = c.id AND last.n = c.newest "
-        f"WHERE {where} ORDER BY c.updated DESC, c.id DESC LIMIT %s OFFSET %s",
+        "ORDER BY c.updated DESC, c.id DESC",
         (*values, limit, offset),
     )
     return [ConversationSummary(**row) for row in found]

@@ -150,7 +150,7 @@ class Postgres:
         if connection.closed:
             # After a restart of the server every idle connection is dead: without this the
             # second attempt would only meet the next corpse.
-            self._pool.check()
+            self._pool.drain()
             return TryAgain(SILENT)
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             return TryAgain(SILENT)

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 from . import rows
-from .database import Transaction, Value
+from .database import Row, Transaction, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +73,18 @@ def side_by_side(t: Transaction, owner: str, session: str, *, since: float) -> l
         *t.execute(about + "AND finished >= %s", (*ours, since)),
         *t.execute(about + "AND finished IS NULL", ours),
     ]
+    recent.sort(key=lambda row: float(row["created"]))
     together: set[str] = set()
-    for one, other in combinations(recent, 2):
-        if (
-            one["conversation_id"] != other["conversation_id"]
-            and one["created"] < (other["finished"] or float("inf"))
-            and other["created"] < (one["finished"] or float("inf"))
-        ):
-            together |= {one["conversation_id"], other["conversation_id"]}
-    oldest_first = sorted(recent, key=lambda row: float(row["created"]))
-    return [
-        name
-        for name in dict.fromkeys(row["conversation_id"] for row in oldest_first)
-        if name in together
-    ]
+    running: list[Row] = []
+    for row in recent:
+        running = [one for one in running if _end(one) > row["created"]]
+        others = {one["conversation_id"] for one in running} - {row["conversation_id"]}
+        if others:
+            together |= {*others, row["conversation_id"]}
+        running.append(row)
+    oldest_first = dict.fromkeys(row["conversation_id"] for row in recent)
+    return [name for name in oldest_first if name in together]
+
+
+def _end(row: Row) -> float:
+    return float("inf") if row["finished"] is None else float(row["finished"])

@@ -12,9 +12,11 @@ from ..bridge.requests import Question
 from . import result
 from .params import (
     ConversationId,
+    FunctionResult,
     Model,
     Offset,
     Prompt,
+    ResponseSchema,
     ResultId,
     SystemInstruction,
     Thinking,
@@ -38,10 +40,17 @@ async def gemini_ask(
     tools: Tools = [],  # noqa: B006  never changed; the schema wants a list
     thinking: Thinking = None,
     system_instruction: SystemInstruction = "",
+    response_schema: ResponseSchema = {},  # noqa: B006
+    store: Annotated[bool, Field(description="false: Google keeps nothing of it.")] = True,
 ) -> types.CallToolResult:
     """Start a conversation with Google Gemini: a second opinion, a web search with sources, code
     run in a sandbox. The last line of the answer names the conversation for gemini_continue."""
-    question = Question(prompt, _changes(model, tools, thinking, system_instruction))
+    question = Question(
+        prompt,
+        _changes(model, tools, thinking, system_instruction),
+        response_schema=response_schema or None,
+        store=store,
+    )
     return await result.answer(await use.conversations.ask(use.caller, question), use.room)
 
 
@@ -51,14 +60,23 @@ async def gemini_continue(
     prompt: Prompt = "",
     conversation_id: ConversationId = "",
     turn: TurnNumber = None,
+    function_results: Annotated[
+        list[FunctionResult], Field(description="Results of the functions Gemini waits for.")
+    ] = [],  # noqa: B006
     model: Model = "",
     tools: Tools = [],  # noqa: B006
     thinking: Thinking = None,
     system_instruction: SystemInstruction = "",
+    response_schema: ResponseSchema = {},  # noqa: B006
 ) -> types.CallToolResult:
     """Follow up in a conversation; Gemini remembers everything said in it, and earlier settings
     hold until changed."""
-    question = Question(prompt, _changes(model, tools, thinking, system_instruction))
+    question = Question(
+        prompt,
+        _changes(model, tools, thinking, system_instruction),
+        response_schema=response_schema or None,
+        function_results=[dict(each) for each in function_results],
+    )
     reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
     return await result.answer(reply, use.room)
 
@@ -85,27 +103,27 @@ async def gemini_history(
 ) -> types.CallToolResult:
     """Find earlier conversations and their ids again, or read one, after your context was lost."""
     if id:
-        return await result.transcript(
-            await use.conversations.transcript(use.caller, id), use.room, offset
-        )
-    return result.listing(
-        await use.conversations.history(use.caller, query, limit, offset), use.room
-    )
+        told = await use.conversations.transcript(use.caller, id)
+        return await result.transcript(told, use.room, offset)
+    found = await use.conversations.history(use.caller, query, limit, offset)
+    return result.listing(found, use.room)
 
 
 def _changes(
-    model: str, tools: Sequence[str], thinking: str | None, system_instruction: str
+    model: str,
+    tools: Sequence[str | dict[str, Any]],
+    thinking: str | None,
+    system_instruction: str,
 ) -> dict[str, Any]:
-    """The settings that were given; "none" gives an empty one."""
+    """The settings that were given; a system instruction of "none" gives an empty one."""
     given: dict[str, Any] = {}
     if model:
         given["model"] = model
     if thinking:
         given["thinking"] = thinking
     if system_instruction:
-        given["system_instruction"] = (
-            "" if system_instruction.strip().lower() == "none" else system_instruction
-        )
+        cleared = system_instruction.strip().lower() == "none"
+        given["system_instruction"] = "" if cleared else system_instruction
     if tools:
-        given["tools"] = [] if "none" in tools else [{"type": name} for name in tools]
+        given["tools"] = list(tools)
     return given

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
 
 Prompt = Annotated[str, Field(description="What to ask or say.")]
 ConversationId = Annotated[
@@ -18,8 +19,11 @@ TurnNumber = Annotated[
 ]
 Model = Annotated[str, Field(description="fast, pro, lite or a Gemini model id.")]
 Tools = Annotated[
-    list[Literal["google_search", "url_context", "code_execution", "google_maps", "none"]],
-    Field(description='What Gemini may use; remembered for later turns. ["none"] clears.'),
+    list[str | dict[str, Any]],
+    Field(
+        description="What Gemini may use: google_search, url_context, code_execution, google_maps, "
+        'or Interactions tool objects (function, file_search…). Remembered; ["none"] clears.'
+    ),
 ]
 Thinking = Annotated[
     Literal["low", "medium", "high"] | None, Field(description="How hard to think.")
@@ -27,8 +31,22 @@ Thinking = Annotated[
 SystemInstruction = Annotated[
     str, Field(description='Role or rules, remembered for later turns. "none" clears.')
 ]
+ResponseSchema = Annotated[
+    dict[str, Any], Field(description="JSON schema: this turn's answer is JSON that fits it.")
+]
 ResultId = Annotated[str, Field(description="c_…/n (a turn) or c_… (its latest turn).")]
 WaitSeconds = Annotated[
     int, Field(description="Wait this long for a running one; capped by the server.", ge=0)
 ]
 Offset = Annotated[int, Field(description="Read on from the next_offset of a long text.", ge=0)]
+
+
+class FunctionResult(TypedDict):
+    """What a function Gemini called has returned."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
+
+    call_id: str
+    result: Any
+    name: NotRequired[str]
+    is_error: NotRequired[bool]

@@ -1,0 +1,137 @@
+"""Chains: what a turn follows, which settings it inherits, and its history as steps.
+
+State lives at Google; these are the rules for hanging a new turn on what went well before,
+and for telling Google the whole story again when it has forgotten it or was never to keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..interactions import CHAINABLE, Settings, Step, Turn
+from .ports import Store
+
+_NOT_INHERITED = frozenset({"Rejected", "Gone", "BadArgument"})
+"""Failures that may be the fault of the turn's own settings: later turns do not inherit those."""
+
+
+class Chains:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def last_good(self, turn: Turn, *, stored: bool = True) -> Turn | None:
+        """The nearest turn, from this one back, that can be continued from.
+
+        A conversation that began from an interaction made elsewhere ends in a turn 0.
+        """
+        found: Turn | None = turn
+        while found is not None:
+            if found.status in CHAINABLE and (found.interaction_id or not stored):
+                return found
+            if found.parent is None:
+                return _foreign_root(found)
+            found = await self._before(found)
+        return None
+
+    async def settings(self, before: Turn | None, changes: Mapping[str, Any]) -> Settings:
+        """Those of the nearest ask or continue before, with this turn's changes."""
+        pending = [changes]
+        found = before
+        while found is not None:
+            rejected = (found.error or {}).get("kind") in _NOT_INHERITED
+            if found.kind in ("ask", "continue") and not rejected:
+                if found.sent is not None:
+                    return _changed(found.settings, pending)
+                pending.append(found.extra.get("changes", {}))
+            found = await self._before(found)
+        return _changed(Settings(), pending)
+
+    async def story(self, good: Turn) -> tuple[list[Step], list[str]] | None:
+        """Everything said up to a turn, as steps, and the attachments that cannot be sent again.
+
+        None where it began elsewhere or its words were not kept.
+        """
+        turns: list[Turn] = []
+        found: Turn | None = good
+        while found is not None:
+            if found.n == 0 or not found.steps:
+                return None
+            turns.append(found)
+            if found.chained == 0:
+                return None
+            found = (
+                await self._store.turn(found.owner, found.conversation_id, found.chained)
+                if found.chained
+                else None
+            )
+        told: list[Step] = []
+        lost: list[str] = []
+        for turn in reversed(turns):
+            for step in (*said(turn), *(s for s in turn.steps if s.get("type") != "user_input")):
+                kept = _sendable(step, lost)
+                if kept is not None:
+                    told.append(kept)
+        return told, lost
+
+    async def _before(self, turn: Turn) -> Turn | None:
+        if turn.parent is None:
+            return None
+        return await self._store.turn(turn.owner, turn.conversation_id, turn.parent)
+
+
+def said(turn: Turn) -> list[Step]:
+    """What the caller said in a turn, as steps."""
+    if turn.input and any(item.get("type") == "function_result" for item in turn.input):
+        return list(turn.input)
+    content = turn.input or [{"type": "text", "text": turn.prompt}]
+    return [{"type": "user_input", "content": content}]
+
+
+def passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:
+    """One line when the chain goes past the turn just before."""
+    if before is None or (good is not None and before.n == good.n):
+        return ()
+    if not before.is_final:
+        state = "is still running"
+    else:
+        state = "failed" if before.status == "failed" else f"was {before.status}"
+    if good is None:
+        return (
+            f"Turn {before.n} {state} and nothing before it can be continued: this starts afresh.",
+        )
+    origin = f"turn {good.n}" if good.n else "the interaction this conversation began from"
+    return (f"Turn {before.n} {state}: this continues from {origin}.",)
+
+
+def _foreign_root(first: Turn) -> Turn | None:
+    after = first.extra.get("after", "")
+    return (
+        replace(first, interaction_id=after, status="completed", n=0, steps=()) if after else None
+    )
+
+
+def _changed(settings: Settings, changes: Sequence[Mapping[str, Any]]) -> Settings:
+    """`settings` with each of `changes`, the oldest (last) first."""
+    for change in reversed(changes):
+        given = dict(change)
+        if "tools" in given:
+            given["tools"] = tuple(given["tools"])
+        settings = replace(settings, **given)
+    return settings
+
+
+def _sendable(step: Step, lost: list[str]) -> Step | None:
+    """A step as it can be sent again: media whose bytes were not kept are left out and named."""
+    contents = step.get("content")
+    if not isinstance(contents, list):
+        return step
+    kept = []
+    for content in contents:
+        bare = isinstance(content, dict) and "bytes" in content and not content.get("uri")
+        if bare:
+            lost.append(str(content.get("name") or content.get("type") or "attachment"))
+        else:
+            kept.append(content)
+    return {**step, "content": kept} if kept else None

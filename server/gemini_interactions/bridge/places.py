@@ -1,0 +1,87 @@
+"""Places: which turn an id means, and where a continue goes."""
+
+from __future__ import annotations
+
+from ..errors import BadArgument, Refused, StillRunning, UnknownId
+from ..ids import Id, read_id
+from ..interactions import Turn
+from .ports import Store
+from .requests import Caller
+from .sessions import LIST_THEM, Sessions
+
+
+class Places:
+    """Finds turns by what callers write; somebody else's id reads like an unknown one."""
+
+    def __init__(self, store: Store, sessions: Sessions, *, foreign_ids: bool = True) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._foreign_ids = foreign_ids
+
+    async def find(self, owner: str, id: Id) -> Turn:
+        """The turn an id means: itself, or the latest of a conversation."""
+        match id.kind:
+            case "turn" if id.turn is not None:
+                turn = await self._store.turn(owner, id.name, id.turn)
+                if turn is None:
+                    raise await self._no_such_turn(owner, id)
+            case "conversation":
+                turn = await self._store.newest_turn(owner, id.name)
+            case "interaction":
+                raise BadArgument(
+                    f"{id} is Google's own id; only gemini_continue takes those. "
+                    "Pass an id of this server instead: they stand in the last line of answers."
+                )
+            case _:
+                turn = None
+        if turn is None:
+            raise unknown(id)
+        return turn
+
+    async def to_continue(self, caller: Caller, conversation_id: str, number: int | None) -> Id:
+        """A conversation's end, a turn to branch from, or a raw interaction made elsewhere."""
+        if not conversation_id:
+            name = await self._sessions.default(caller)
+            return Id("conversation" if number is None else "turn", name, number)
+        id = read_id(conversation_id)
+        if number is not None:
+            if id.kind != "conversation":
+                raise BadArgument(
+                    f"`turn` was given, but {id} already names one turn. "
+                    "Leave `turn` out, or pass the conversation's id (c_…)."
+                )
+            return Id("turn", id.name, number)
+        if id.kind != "interaction":
+            return id
+        ours = await self._store.turn_of_interaction(caller.owner, id.name)
+        if ours is not None:
+            return Id("turn", ours.conversation_id, ours.n)
+        if not self._foreign_ids:
+            raise unknown(id)
+        return id
+
+    async def before(self, owner: str, place: Id) -> Turn:
+        """The turn a continue there would follow; one that is named must be finished."""
+        turn = await self.find(owner, place)
+        if place.turn is not None and not turn.is_final:
+            raise StillRunning(
+                f"{turn.id} is still running, so nothing can branch from it yet. "
+                f'Call gemini_result with id "{turn.id}", or leave `turn` out to queue behind it.'
+            )
+        return turn
+
+    async def _no_such_turn(self, owner: str, id: Id) -> Refused:
+        conversation = await self._store.conversation(owner, id.name)
+        if conversation is None:
+            return unknown(Id("conversation", id.name))
+        there = "turn 1" if conversation.newest == 1 else f"turns 1 to {conversation.newest}"
+        return UnknownId(
+            f"{id.name} has {there}; there is no turn {id.turn}. "
+            f'Call gemini_history with id "{id.name}" to read it.'
+        )
+
+
+def unknown(id: Id) -> UnknownId:
+    """The same words for what is not here and for what is somebody else's."""
+    noun = "conversation" if id.kind == "turn" else id.kind
+    return UnknownId(f"There is no {noun} '{id.name}' here. {LIST_THEM}")

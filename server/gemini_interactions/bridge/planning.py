@@ -1,0 +1,157 @@
+"""Planning: what to send for a turn, once the turn before it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from .. import models
+from ..errors import BadArgument, Gone
+from ..interactions import Call, Settings, Turn
+from . import functions, structured
+from .chains import Chains, passed_over, said
+from .ports import Store
+from .requests import Question
+from .toolbox import Toolbox
+from .work import Work
+from .workshop import Policy, Workshop
+
+REBUILT = (
+    "Google had forgotten this conversation; it was rebuilt from the copy kept here before asking."
+)
+
+
+class Planner:
+    """Turns a question into a call, in the place the turn has in its conversation."""
+
+    def __init__(
+        self,
+        store: Store,
+        workshop: Workshop,
+        chains: Chains,
+        toolbox: Toolbox,
+        policy: Policy,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._workshop = workshop
+        self._chains = chains
+        self._toolbox = toolbox
+        self._policy = policy
+        self._now = now
+
+    async def plan(self, work: Work, question: Question, stored: bool) -> Call:
+        """Wait for the turn before, write down what is decided, say what to send."""
+        turn = work.turn
+        before = await self._predecessor(turn)
+        good = await self._chains.last_good(before, stored=stored) if before else None
+        if good is not None and good.status == "requires_action":
+            good = await self._workshop.with_words(good)
+        if question.function_results:
+            if good is None:
+                raise BadArgument("`function_results`: nothing here waits for any.")
+            turn = replace(turn, input=functions.steps(good, question.function_results))
+        elif good is not None and good.status == "requires_action":
+            raise functions.waits(good)
+        settings = await self._chains.settings(before, turn.extra.get("changes", {}))
+        call, notes = self._call(turn, settings, question)
+        notes = (*passed_over(before, good), *notes)
+        if stored:
+            call = replace(call, previous_interaction_id=_after(turn, good))
+            if good is not None:
+                work.rebuild = lambda: self._rebuilt(work, call, good)
+        else:
+            call = await self._retold(call, turn, good)
+        if good is not None and good.n:
+            work.young_until = (good.finished or good.created) + self._policy.store_lag
+        await self._written(work, turn, replace(settings, model=call.model), good, notes)
+        return call
+
+    async def _predecessor(self, turn: Turn) -> Turn | None:
+        """The turn this one was written behind, once it is final."""
+        if turn.parent is None:
+            return None
+        before = await self._store.turn(turn.owner, turn.conversation_id, turn.parent)
+        while before is not None and not before.is_final and before.kind != "research":
+            before = await self._workshop.until_final(before, 3600.0, _quietly)
+        return before
+
+    def _call(
+        self, turn: Turn, settings: Settings, question: Question
+    ) -> tuple[Call, tuple[str, ...]]:
+        choice = models.choose(
+            settings.model, kind="text", default=self._policy.model, today=self._today()
+        )
+        thinking, thinking_note = models.level(choice.model, settings.thinking)
+        schema = question.response_schema
+        call = Call(
+            input=turn.input or turn.prompt,
+            model=choice.model,
+            system_instruction=settings.system_instruction,
+            thinking=thinking,
+            tools=self._toolbox.with_headers(turn.owner, settings.tools),
+            response_format=structured.response_format(schema) if schema else None,
+            timeout=self._policy.upstream_timeout,
+        )
+        return call, tuple(note for note in (choice.note, thinking_note) if note)
+
+    async def _retold(self, call: Call, turn: Turn, good: Turn | None) -> Call:
+        """A call that keeps nothing at Google: the whole story goes with it."""
+        story: list[dict[str, Any]] = []
+        if good is not None:
+            told = await self._chains.story(good)
+            if told is None:
+                raise BadArgument(
+                    "This conversation was started with store=false and its words were not kept, "
+                    "so it cannot go on. Start again with gemini_ask."
+                )
+            story = told[0]
+        return replace(call, store=False, input=[*story, *said(turn)] if story else call.input)
+
+    async def _rebuilt(self, work: Work, call: Call, good: Turn) -> Call:
+        """The same call for a chain Google has forgotten: our copy takes its place."""
+        told = await self._chains.story(good) if self._policy.transcripts else None
+        if told is None:
+            if self._policy.transcripts:
+                raise Gone()
+            raise BadArgument(
+                "Google no longer has this conversation, and it cannot be rebuilt because "
+                "transcripts are off here (GEMINI_MCP_TRANSCRIPTS). Start again with gemini_ask."
+            )
+        story, lost = told
+        missing = f" Could not be sent again: {', '.join(lost)}." if lost else ""
+        work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
+        return replace(call, previous_interaction_id="", input=[*story, *said(work.turn)])
+
+    async def _written(
+        self,
+        work: Work,
+        turn: Turn,
+        settings: Settings,
+        good: Turn | None,
+        notes: tuple[str, ...],
+    ) -> None:
+        chained = good.n if good else None
+        work.turn = replace(turn, settings=settings, notes=notes, sent=self._now(), chained=chained)
+        work.changed()
+        await self._store.sending(
+            turn,
+            holder=self._workshop.holder,
+            now=self._now(),
+            chained=chained,
+            settings=settings,
+            notes=notes,
+        )
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._now(), UTC).date()
+
+
+def _after(turn: Turn, good: Turn | None) -> str:
+    return good.interaction_id if good else str(turn.extra.get("after", ""))
+
+
+async def _quietly(_seconds: float, _doing: str) -> None:
+    pass

@@ -1,0 +1,110 @@
+"""What Gemini may use in a turn: built-in tools by name, or full Interactions tool objects.
+
+Objects pass as they are. What is refused here is what Google is known to refuse, and what
+would let a model that was talked into it send data to a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import BadArgument
+from ..interactions import Tool
+
+BUILT_IN = ("google_search", "url_context", "code_execution", "google_maps")
+CLEAR = "none"
+
+
+class Toolbox:
+    """Checks tools and keeps the headers of remote servers, in memory only."""
+
+    def __init__(self, remote_hosts: Iterable[str] = (), *, may_name_stores: bool = True) -> None:
+        self._remote_hosts = frozenset(host.lower() for host in remote_hosts)
+        self._may_name_stores = may_name_stores
+        self._headers: dict[tuple[str, str], dict[str, str]] = {}
+
+    def read(self, given: Sequence[str | Mapping[str, Any]]) -> list[Tool]:
+        """The tool objects meant; [] for `["none"]`. Raises BadArgument."""
+        if CLEAR in given:
+            if len(given) > 1:
+                raise BadArgument('`tools`: "none" clears them all, so it stands alone.')
+            return []
+        tools = [self._tool(each) for each in given]
+        kinds = {tool["type"] for tool in tools}
+        if "function" in kinds and kinds & set(BUILT_IN):
+            mixed = ", ".join(sorted(kinds & set(BUILT_IN)))
+            raise BadArgument(
+                f"`tools`: Gemini does not take functions together with built-in tools ({mixed}) "
+                "in one turn. Use functions in one turn and built-in tools in another."
+            )
+        return tools
+
+    def without_headers(self, owner: str, tools: Iterable[Tool]) -> list[Tool]:
+        """The tools as they may be written down; their headers stay here."""
+        kept = []
+        for tool in tools:
+            if tool.get("type") == "mcp_server" and tool.get("headers"):
+                self._headers[owner, tool["url"]] = tool["headers"]
+                tool = {**tool, "headers": sorted(tool["headers"])}
+            kept.append(tool)
+        return kept
+
+    def with_headers(self, owner: str, tools: Iterable[Tool]) -> tuple[Tool, ...]:
+        """The tools as they are sent; refuses, by name, those whose headers are gone."""
+        whole = []
+        for tool in tools:
+            if tool.get("type") == "mcp_server" and isinstance(tool.get("headers"), list):
+                headers = self._headers.get((owner, tool["url"]))
+                if headers is None:
+                    raise BadArgument(
+                        f"The MCP server '{tool.get('name') or tool['url']}' needs its headers "
+                        f"again ({', '.join(tool['headers'])}): they are kept in memory only. "
+                        "Pass `tools` with them."
+                    )
+                tool = {**tool, "headers": headers}
+            whole.append(tool)
+        return tuple(whole)
+
+    def _tool(self, given: str | Mapping[str, Any]) -> Tool:
+        if isinstance(given, str):
+            name = given.strip()
+            if name not in BUILT_IN:
+                raise BadArgument(
+                    f"`tools`: '{name[:40]}' is not a tool by name. Names are "
+                    f"{', '.join(BUILT_IN)} and {CLEAR}; anything else is a full tool object."
+                )
+            return {"type": name}
+        tool = dict(given)
+        kind = tool.get("type")
+        if not isinstance(kind, str) or not kind:
+            raise BadArgument(
+                '`tools`: a tool object needs its `type`, such as "function" or "file_search".'
+            )
+        if kind == "function" and not tool.get("name"):
+            raise BadArgument("`tools`: a function needs a `name`.")
+        if kind == "mcp_server":
+            self._check_remote(tool)
+        if not self._may_name_stores and tool.get("file_search_store_names"):
+            raise BadArgument(
+                "`tools`: file search stores are not available here: with authentication on, "
+                "only what was created through this server can be named."
+            )
+        return tool
+
+    def _check_remote(self, tool: Tool) -> None:
+        url = tool.get("url")
+        parts = urlsplit(url) if isinstance(url, str) else None
+        if parts is None or parts.scheme != "https" or not parts.hostname:
+            raise BadArgument("`tools`: an mcp_server needs a `url` that begins with https://.")
+        if parts.hostname.lower() not in self._remote_hosts:
+            raise BadArgument(
+                f"`tools`: the MCP server at {parts.hostname} is not allowed here. Whoever runs "
+                "this server can allow its host in GEMINI_MCP_REMOTE_TOOLS."
+            )
+        headers = tool.get("headers")
+        if headers is not None and not (
+            isinstance(headers, dict) and all(isinstance(each, str) for each in headers.values())
+        ):
+            raise BadArgument("`tools`: the `headers` of an mcp_server are an object of texts.")

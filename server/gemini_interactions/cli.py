@@ -1,0 +1,139 @@
+"""The command line: `gemini-interactions-mcp` serves; its other words help people set it up.
+
+Hosts wait for this process at their own start, so nothing heavy is imported here: each
+command brings what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from . import __version__
+from .errors import Refused
+from .settings import OFFERED, Config
+
+PROGRAM = "gemini-interactions-mcp"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; what it returns is the process's exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(arguments).parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Refused as refused:
+        print(f"{PROGRAM}: {refused}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    # No abbreviations: an unambiguous prefix today may name two settings tomorrow.
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="An MCP server that gives any assistant the Gemini Interactions API.",
+        epilog="Without a command it serves MCP over stdio, as a host expects.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    _add_settings(parser)
+    parser.set_defaults(run=_serve)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    serve = _command(commands, "serve", "serve MCP over stdio (the default)")
+    _add_settings(serve)
+    serve.set_defaults(run=_serve)
+
+    key = _command(commands, "key", "save your Gemini API key, from a prompt or standard input")
+    _add_settings(key, only="data_dir")
+    key.set_defaults(run=_key)
+
+    demo = _command(commands, "demo", "see it work against an offline Gemini: no key, no network")
+    demo.set_defaults(run=_demo)
+
+    emulator = _command(commands, "emulator", "run an offline Gemini Interactions API over HTTP")
+    emulator.set_defaults(run=_emulator)
+    if "emulator" in arguments:
+        from .emulator.command import add_arguments
+
+        add_arguments(emulator)
+    return parser
+
+
+def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False
+    )
+    return command
+
+
+def _add_settings(parser: argparse.ArgumentParser, only: str = "") -> None:
+    """One flag for each setting on offer. Left out means absent, so that a command's own flags
+    do not overwrite those given before it."""
+    group = parser.add_argument_group("settings", "a flag beats its environment variable")
+    for setting in OFFERED:
+        if only in ("", setting.name):
+            default = setting.default or setting.otherwise
+            variable = f"{setting.variable}; default {default}" if default else setting.variable
+            group.add_argument(
+                setting.flag,
+                dest=setting.name,
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=f"{setting.help} ({variable})".replace("%", "%%"),
+            )
+
+
+def _config(options: argparse.Namespace) -> Config:
+    return Config.read(os.environ, vars(options))
+
+
+def _serve(options: argparse.Namespace) -> int:
+    config = _config(options)
+
+    # A seventh of the start would go to looking for garbage among the many objects that
+    # imports make, all of which stay; frozen, they are never looked at again either.
+    gc.disable()
+    from .server import serve_stdio
+
+    gc.freeze()
+    gc.enable()
+    return serve_stdio(config)
+
+
+def _key(options: argparse.Namespace) -> int:
+    from .keys import VARIABLES, save_key
+    from .settings import given
+
+    config = _config(options)
+    if sys.stdin.isatty():
+        import getpass
+
+        print("Create a key at https://aistudio.google.com/apikey, then paste it.", file=sys.stderr)
+        key = getpass.getpass("Gemini API key (not shown): ")
+    else:
+        key = sys.stdin.readline()
+    file = save_key(config.data_dir, key)
+    print(f"Saved in {file}, for you alone. Running servers use it from their next call on.")
+    for variable in VARIABLES:
+        if given(os.environ.get(variable)):
+            print(f"Note: {variable} is set in this environment, and beats the file where it is.")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import main as demo
+
+    return int(demo() or 0)
+
+
+def _emulator(options: argparse.Namespace) -> int:
+    from .emulator.command import run
+
+    return int(run(options) or 0)

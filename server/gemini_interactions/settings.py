@@ -1,0 +1,441 @@
+"""Every setting there is: one table, from which the flags, the checks and the reference come.
+
+Each is an environment variable and the flag of the same name (`GEMINI_MCP_DATA_DIR` and
+`--data-dir`); a flag beats the environment. Empty, or a literal ``${…}`` that some host did
+not fill in, counts as not set. Keys are the exception: they have no flag (command lines can
+be read by everybody on the machine) and no place in `Config`; `keys` finds them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import Refused
+
+TOOLSETS = ("ask", "research", "images")
+LATER_TOOLSETS = ("media", "agents")
+LOG_LEVELS = ("error", "warning", "info", "debug")
+
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+
+
+class BadSetting(Refused):
+    """A setting is not what it may be; the message names it and says what is allowed."""
+
+
+def given(value: str | None) -> str:
+    """The value somebody really gave, or "" for none, blank or an unfilled ``${…}``."""
+    value = (value or "").strip()
+    return "" if _PLACEHOLDER.fullmatch(value) else value
+
+
+# What a value may be. A parser raises ValueError with the end of the sentence "X must be …";
+# the value itself is never repeated, since it may be a secret in the wrong place.
+
+
+def _number(least: float, most: float = 1e9, unit: str = "") -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not least <= number <= most:  # also refuses nan
+            raise ValueError(f"a number{unit} from {least:g} to {most:,.0f}")
+        return number
+
+    return parse
+
+
+def _whole(least: int, most: int = 10**12) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and least <= int(value[:20]) <= most):
+            raise ValueError(f"a whole number from {least:,} to {most:,}")
+        return int(value)
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return value.lower()
+
+    return parse
+
+
+def _switch(value: str) -> bool:
+    switches = {"on": True, "1": True, "true": True, "yes": True}
+    switches |= {"off": False, "0": False, "false": False, "no": False}
+    if value.lower() not in switches:
+        raise ValueError("on or off")
+    return switches[value.lower()]
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", value) if part))
+
+
+def _folders(value: str) -> tuple[Path, ...]:
+    return tuple(_folder(part) for part in value.split(os.pathsep) if part.strip())
+
+
+def _folder(value: str) -> Path:
+    if "${" in value or "\0" in value:
+        raise ValueError("the path of a folder")
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as nobody:  # "~somebody" who does not exist
+        raise ValueError("the path of a folder") from nobody
+
+
+def _word(value: str) -> str:
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("a name without spaces")
+    return value
+
+
+def _version(value: str) -> str:
+    if not re.fullmatch(r"v\d+\w*", value):
+        raise ValueError("a version of the API such as v1 or v1beta")
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("an http:// or https:// address without user, query or fragment")
+    return value.rstrip("/")
+
+
+def _database(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ValueError("sqlite:///PATH or postgresql://USER@HOST/NAME")
+    return value
+
+
+def _toolsets(value: str) -> tuple[str, ...]:
+    wanted = _list(value.lower())
+    allowed = f"a comma-separated list of {', '.join(TOOLSETS)}"
+    for name in wanted:
+        if name in LATER_TOOLSETS:
+            raise ValueError(f"{allowed}; {name} is a later set that is not here yet")
+        if name not in TOOLSETS:
+            raise ValueError(allowed)
+    return tuple(name for name in TOOLSETS if name in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table.
+
+    `name` is the field of `Config`; `otherwise` says what holds where the default is not a
+    fixed value; `available` says whether it is offered yet.
+    """
+
+    name: str
+    help: str
+    default: str = ""
+    parse: Callable[[str], Any] = _word
+    otherwise: str = ""
+    env: str = ""
+    scope: Literal["everywhere", "http"] = "everywhere"
+    available: bool = True
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        return self.env or f"GEMINI_MCP_{self.name.upper()}"
+
+    @property
+    def flag(self) -> str:
+        """The flag of the same name; "" for a key, which has none."""
+        if self.secret:
+            return ""
+        return "--" + (self.env or self.name).lower().replace("_", "-")
+
+    def read(self, value: str) -> Any:
+        try:
+            return self.parse(value)
+        except ValueError as wrong:
+            raise BadSetting(f"{self.variable} ({self.flag}) must be {wrong}.") from None
+
+
+LATER = False
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "gemini_api_key",
+        "API key from aistudio.google.com/apikey; the `key` command keeps it in a file instead",
+        env="GEMINI_API_KEY",
+        secret=True,
+    ),
+    Setting(
+        "google_api_key",
+        "the same, under Google's other name; beats GEMINI_API_KEY where both are set",
+        env="GOOGLE_API_KEY",
+        secret=True,
+    ),
+    Setting(
+        "base_url",
+        "where the Gemini API is, if not at Google",
+        parse=_url,
+        env="GOOGLE_GEMINI_BASE_URL",
+    ),
+    Setting("api_version", "version of the API", "v1", _version),
+    Setting("model", "model asked when a call names none (an id or an alias)"),
+    Setting("image_model", "model that makes images when a call names none", available=LATER),
+    Setting("toolsets", "tool sets to offer", ",".join(TOOLSETS), _toolsets),
+    Setting(
+        "data_dir",
+        "folder for everything kept here",
+        "",
+        _folder,
+        otherwise="your user data folder",
+    ),
+    Setting(
+        "database_url",
+        "sqlite:///PATH or postgresql://…",
+        parse=_database,
+        otherwise="gemini.db in the data folder",
+    ),
+    Setting(
+        "images_dir",
+        "folder for generated images",
+        parse=_folder,
+        available=LATER,
+        otherwise="images in the data folder",
+    ),
+    Setting(
+        "allowed_dirs",
+        "folders whose files may be attached",
+        parse=_folders,
+        available=LATER,
+        otherwise="the working folder; over HTTP none",
+    ),
+    Setting(
+        "max_wait_seconds",
+        "longest a call waits before it answers 'running'; 4 for clients that stop after 5 s",
+        "45",
+        _number(0.05, 86_400, " of seconds"),
+    ),
+    Setting(
+        "max_output_chars",
+        "longest answer in characters",
+        parse=_whole(500),
+        otherwise="what the client is known to take",
+    ),
+    Setting(
+        "research_poll_seconds",
+        "first interval between looks at a running research",
+        "10",
+        _number(0.05, 3_600, " of seconds"),
+        available=LATER,
+    ),
+    Setting(
+        "research_deadline_seconds",
+        "age at which an unfinished research counts as stalled",
+        "4200",
+        _number(1, 10_000_000, " of seconds"),
+        available=LATER,
+    ),
+    Setting(
+        "lease_seconds",
+        "how long work belongs to a process that has stopped renewing its claim",
+        "30",
+        _number(0.05, 3_600, " of seconds"),
+    ),
+    Setting(
+        "store_lag_seconds",
+        "how long after its creation a 404 for an interaction is put down to Google's store",
+        "120",
+        _number(0, 86_400, " of seconds"),
+    ),
+    Setting(
+        "resolve_redirects",
+        "look up where Google's source links lead",
+        "on",
+        _switch,
+        available=LATER,
+    ),
+    Setting("transcripts", "keep prompts and answers here", "on", _switch, available=LATER),
+    Setting(
+        "retention_days",
+        "delete words and files here after so many days; 0 keeps them",
+        "0",
+        _whole(0, 100_000),
+        available=LATER,
+    ),
+    Setting("max_prompt_bytes", "longest prompt accepted, in bytes", str(4 * 2**20), _whole(1)),
+    Setting(
+        "structured",
+        "add output schemas and structured content, for programs",
+        "off",
+        _switch,
+        available=LATER,
+    ),
+    Setting(
+        "remote_tools",
+        "hosts that `mcp_server` tools may name",
+        parse=_list,
+        available=LATER,
+        otherwise="none",
+    ),
+    Setting(
+        "daily_token_limit",
+        "refuse new work after so many tokens a day and owner; 0 is no limit",
+        "0",
+        _whole(0),
+        available=LATER,
+    ),
+    Setting(
+        "daily_usd_limit",
+        "the same in estimated US dollars",
+        "0",
+        _number(0, 1e9),
+        available=LATER,
+    ),
+    Setting(
+        "upstream_timeout_seconds",
+        "longest a foreground turn may take in all",
+        "600",
+        _number(0.05, 86_400, " of seconds"),
+    ),
+    Setting(
+        "max_concurrent", "calls to Gemini at once per owner; more wait", "8", _whole(1, 10_000)
+    ),
+    Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
+    Setting(
+        "tokens_file",
+        "file of one owner:sha256-hex-of-token a line, read again when it changes",
+        parse=_folder,
+        scope="http",
+        available=LATER,
+    ),
+    Setting(
+        "public_url",
+        "address that signed links begin with",
+        parse=_url,
+        scope="http",
+        available=LATER,
+        otherwise="the bound address",
+    ),
+    Setting("allowed_hosts", "Host headers accepted", parse=_list, scope="http", available=LATER),
+    Setting("allowed_origins", "Origins accepted", parse=_list, scope="http", available=LATER),
+    Setting(
+        "rate_limit",
+        "calls a minute and owner; 0 is off",
+        parse=_whole(0),
+        scope="http",
+        available=LATER,
+        otherwise="60 with tokens, off without",
+    ),
+    Setting(
+        "max_body_bytes",
+        "largest request body accepted",
+        str(6 * 2**20),
+        _whole(1),
+        scope="http",
+        available=LATER,
+    ),
+    Setting(
+        "signing_key",
+        "signs links and request state; made once and kept in the data folder",
+        scope="http",
+        available=LATER,
+        secret=True,
+    ),
+    Setting(
+        "stateless",
+        "serve legacy clients without sessions",
+        parse=_switch,
+        otherwise="on with PostgreSQL",
+        scope="http",
+        available=LATER,
+    ),
+)
+
+OFFERED: tuple[Setting, ...] = tuple(each for each in SETTINGS if each.available and each.flag)
+"""The settings that can be given as flags today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What this process was told, read once at its start.
+
+    An empty `model` or `base_url` means Google's or our own default; a `max_output_chars` of 0
+    leaves the budget to what is known of the client.
+    """
+
+    data_dir: Path
+    database_url: str = field(default="", repr=False)  # may hold a password
+    base_url: str = ""
+    api_version: str = "v1"
+    model: str = ""
+    toolsets: tuple[str, ...] = TOOLSETS
+    max_wait_seconds: float = 45.0
+    max_output_chars: int = 0
+    lease_seconds: float = 30.0
+    store_lag_seconds: float = 120.0
+    max_prompt_bytes: int = 4 * 2**20
+    upstream_timeout_seconds: float = 600.0
+    max_concurrent: int = 8
+    log_level: str = "warning"
+
+    def __post_init__(self) -> None:
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'gemini.db'}")
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None
+    ) -> Config:
+        """Settings from flags (by `Setting.name`) and environment; `BadSetting` for a bad one."""
+        values: dict[str, Any] = {}
+        for setting in OFFERED:
+            value = given((flags or {}).get(setting.name)) or given(environ.get(setting.variable))
+            if value or setting.default:
+                values[setting.name] = setting.read(value or setting.default)
+        if "data_dir" not in values:
+            values["data_dir"] = default_data_dir()
+        return cls(**values)
+
+
+def default_data_dir() -> Path:
+    """The platform's user data folder for us."""
+    import platformdirs  # 20 ms that nobody pays who names a folder
+
+    return Path(platformdirs.user_data_dir("gemini-interactions-mcp", appauthor=False))
+
+
+def ensure_private_dir(folder: Path) -> Path:
+    """Make the folder if need be, for this user only.
+
+    A folder that others can read is closed to them if it is ours alone; one that holds
+    somebody else's things is refused rather than changed under them.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        open_to_others = os.name != "nt" and stat.S_IMODE(folder.stat().st_mode) & 0o077
+        if open_to_others:
+            ours = {"key", "images", "texts"}
+            if any(
+                each.name not in ours and "gemini" not in each.name for each in folder.iterdir()
+            ):
+                raise BadSetting(
+                    "GEMINI_MCP_DATA_DIR (--data-dir) names a folder that other users can read "
+                    "and that holds other things. Choose an empty one, or make it private "
+                    "(chmod 700)."
+                )
+            folder.chmod(0o700)
+    except OSError:
+        raise BadSetting(
+            "GEMINI_MCP_DATA_DIR (--data-dir) names a folder that cannot be made or used. "
+            "Choose one that this user can write to."
+        ) from None
+    return folder
