@@ -373,12 +373,13 @@ def _deeds(reply: Sequence[Json], sources: _Sources) -> list[str]:
     """One line for each thing done on the way: searches, pages read, tools called."""
     done: dict[str, dict[str, None]] = {}
     results = {_str(step.get("call_id")): step for step in reply if step.get("call_id")}
+    pages = list(_pages_read(reply, sources))
     for step in reply:
         kind = _str(step.get("type"))
         if kind in _QUERIES:
             told = [(_QUERIES[kind], query) for query in _queries(step)]
         elif kind in ("url_context_call", "url_context_result"):
-            told = [("Read", line) for line in _pages_read(reply, sources)]
+            told = [("Read", line) for line in pages]
         elif kind == "google_maps_result":
             told = [("Places", line) for line in _places_found(step, sources)]
         elif kind in ("mcp_server_tool_call", "function_call"):
@@ -415,8 +416,9 @@ def _pages_read(reply: Sequence[Json], sources: _Sources) -> Iterator[str]:
     """Every page asked for or read in the whole answer, with what came of it."""
     outcomes: dict[str, str] = {}
     for step in reply:
-        for url in _strings(_arguments(step).get("urls")):
-            outcomes.setdefault(url, "no result")
+        if step.get("type") == "url_context_call":
+            for url in _strings(_arguments(step).get("urls")):
+                outcomes.setdefault(url, "no result")
         if step.get("type") == "url_context_result":
             for page in _objects(step.get("result")):
                 outcomes[_str(page.get("url"))] = _line(page.get("status"), 40)
@@ -472,13 +474,9 @@ def _answer(pending: dict[str, FunctionCall], result: Json) -> None:
     if call_id := _str(result.get("call_id")):
         pending.pop(call_id, None)
         return
-    name = result.get("name")
-    nameless = (
-        call_id
-        for call_id, call in pending.items()
-        if call_id.startswith("call_") and name in (None, "", call.name)
-    )
-    pending.pop(next(nameless, ""), None)
+    name = _str(result.get("name"))
+    nameless = [key for key, call in pending.items() if name in ("", call.name)]
+    pending.pop(next((key for key in nameless if key.startswith("call_")), ""), None)
 
 
 def _thoughts(reply: Sequence[Json]) -> Iterator[str]:

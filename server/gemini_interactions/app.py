@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from .bridge.conversations import Conversations
+from .bridge.costs import Costs, Limits
 from .bridge.ports import Gemini, Store
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
@@ -76,11 +77,12 @@ class App:
         self._store = store
         async with anyio.create_task_group() as tasks:
             policy = _policy(self.config)
+            costs = Costs(store, _limits(self.config), self.now)
             self._workshop = Workshop(
-                store, self.gemini, policy, tasks, holder=self.holder, now=self.now
+                store, self.gemini, policy, tasks, holder=self.holder, now=self.now, costs=costs
             )
             self._conversations = Conversations(
-                store, self.gemini, self._workshop, policy, self.now
+                store, self.gemini, self._workshop, costs, policy, self.now
             )
             self.watcher = Watcher(self._workshop, policy.lease / 3)
             self._opened.set()
@@ -134,7 +136,14 @@ def _policy(config: Config) -> Policy:
         upstream_timeout=config.upstream_timeout_seconds,
         max_concurrent=config.max_concurrent,
         max_prompt_bytes=config.max_prompt_bytes,
+        transcripts=config.transcripts,
+        authenticated=config.tokens_file is not None,
+        remote_hosts=config.remote_tools,
     )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(config.daily_token_limit, config.daily_usd_limit)
 
 
 def _gemini(config: Config) -> Gemini:

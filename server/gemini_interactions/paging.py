@@ -318,6 +318,16 @@ class _Unbreakable(NamedTuple):
     is_code_block: bool = False
     is_closed: bool = True
 
+    def meets(self, later: _Unbreakable) -> bool:
+        """Whether nothing fits between the two: between two code blocks there is no line."""
+        are_blocks = self.is_code_block and later.is_code_block
+        return later.start < self.end or (are_blocks and later.start == self.end)
+
+    def with_(self, later: _Unbreakable) -> _Unbreakable:
+        last = max(self, later, key=lambda span: span.end)
+        is_code_block = self.is_code_block or later.is_code_block
+        return _Unbreakable(self.start, last.end, is_code_block, last.is_closed)
+
 
 # One level of brackets inside is enough for images that link. No quantifier gives back what
 # it took, so a hostile text costs no more than its length.
@@ -340,9 +350,8 @@ def _unbreakable(text: str) -> list[_Unbreakable]:
         found += [_Unbreakable(*match.span()) for match in _ADDRESS.finditer(text)]
     spans: list[_Unbreakable] = []
     for span in sorted(found, key=lambda span: (span.start, -span.end)):
-        if spans and span.start < spans[-1].end:
-            # What overlaps is one stretch; a code block says what it is.
-            spans[-1] = spans[-1]._replace(end=max(spans[-1].end, span.end))
+        if spans and spans[-1].meets(span):
+            spans[-1] = spans[-1].with_(span)
         else:
             spans.append(span)
     return spans

@@ -87,12 +87,20 @@ def _folders(value: str) -> tuple[Path, ...]:
 
 
 def _folder(value: str) -> Path:
+    return _path(value, "the path of a folder")
+
+
+def _file(value: str) -> Path:
+    return _path(value, "the path of a file")
+
+
+def _path(value: str, allowed: str) -> Path:
     if "${" in value or "\0" in value:
-        raise ValueError("the path of a folder")
+        raise ValueError(allowed)
     try:
         return Path(value).expanduser().absolute()
     except RuntimeError as nobody:  # "~somebody" who does not exist
-        raise ValueError("the path of a folder") from nobody
+        raise ValueError(allowed) from nobody
 
 
 def _word(value: str) -> str:
@@ -111,6 +119,20 @@ def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("an http:// or https:// address without user, query or fragment")
     return value.rstrip("/")
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = _list(value.lower())
+    if not all(re.fullmatch(r"\*|([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}|\*))?", each) for each in hosts):
+        raise ValueError("a comma-separated list of host names, each with or without a port")
+    return hosts
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = _list(value.lower())
+    if not all(re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@*]+", each) for each in origins):
+        raise ValueError("a comma-separated list of origins such as https://app.example.com")
+    return origins
 
 
 def _database(value: str) -> str:
@@ -263,7 +285,7 @@ SETTINGS: tuple[Setting, ...] = (
         _switch,
         available=LATER,
     ),
-    Setting("transcripts", "keep prompts and answers here", "on", _switch, available=LATER),
+    Setting("transcripts", "keep prompts and answers here", "on", _switch),
     Setting(
         "retention_days",
         "delete words and files here after so many days; 0 keeps them",
@@ -277,13 +299,11 @@ SETTINGS: tuple[Setting, ...] = (
         "add output schemas and structured content, for programs",
         "off",
         _switch,
-        available=LATER,
     ),
     Setting(
         "remote_tools",
         "hosts that `mcp_server` tools may name",
         parse=_list,
-        available=LATER,
         otherwise="none",
     ),
     Setting(
@@ -291,14 +311,12 @@ SETTINGS: tuple[Setting, ...] = (
         "refuse new work after so many tokens a day and owner; 0 is no limit",
         "0",
         _whole(0),
-        available=LATER,
     ),
     Setting(
         "daily_usd_limit",
         "the same in estimated US dollars",
         "0",
         _number(0, 1e9),
-        available=LATER,
     ),
     Setting(
         "upstream_timeout_seconds",
@@ -313,26 +331,36 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "tokens_file",
         "file of one owner:sha256-hex-of-token a line, read again when it changes",
-        parse=_folder,
+        parse=_file,
         scope="http",
-        available=LATER,
+        otherwise="none; needed unless bound to loopback",
     ),
     Setting(
         "public_url",
-        "address that signed links begin with",
+        "address that clients know this server by; signed links begin with it",
         parse=_url,
         scope="http",
-        available=LATER,
         otherwise="the bound address",
     ),
-    Setting("allowed_hosts", "Host headers accepted", parse=_list, scope="http", available=LATER),
-    Setting("allowed_origins", "Origins accepted", parse=_list, scope="http", available=LATER),
+    Setting(
+        "allowed_hosts",
+        "Host headers accepted: names, with or without a port; * is any",
+        parse=_hosts,
+        scope="http",
+        otherwise="those of the bound address and the public URL",
+    ),
+    Setting(
+        "allowed_origins",
+        "Origins accepted, such as https://app.example.com; * is any",
+        parse=_origins,
+        scope="http",
+        otherwise="those of the accepted hosts",
+    ),
     Setting(
         "rate_limit",
         "calls a minute and owner; 0 is off",
-        parse=_whole(0),
+        parse=_whole(0, 1_000_000),
         scope="http",
-        available=LATER,
         otherwise="60 with tokens, off without",
     ),
     Setting(
@@ -341,7 +369,6 @@ SETTINGS: tuple[Setting, ...] = (
         str(6 * 2**20),
         _whole(1),
         scope="http",
-        available=LATER,
     ),
     Setting(
         "signing_key",
@@ -356,7 +383,6 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_switch,
         otherwise="on with PostgreSQL",
         scope="http",
-        available=LATER,
     ),
 )
 
@@ -385,11 +411,37 @@ class Config:
     max_prompt_bytes: int = 4 * 2**20
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
+    transcripts: bool = True
+    structured: bool = False
+    remote_tools: tuple[str, ...] = ()
+    daily_token_limit: int = 0
+    daily_usd_limit: float = 0.0
     log_level: str = "warning"
+    tokens_file: Path | None = None
+    public_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    rate_limit: int | None = None
+    max_body_bytes: int = 6 * 2**20
+    stateless: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'gemini.db'}")
+
+    @property
+    def calls_a_minute(self) -> int:
+        """What one owner may call over HTTP; 0 is no limit."""
+        if self.rate_limit is not None:
+            return self.rate_limit
+        return 60 if self.tokens_file else 0
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether legacy HTTP clients get a session; replicas cannot share one."""
+        if self.stateless is not None:
+            return not self.stateless
+        return self.database_url.startswith("sqlite:")
 
     @classmethod
     def read(

@@ -4,16 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
-from gemini_interactions.emulator import Brain, Emulator
 from google import genai
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-MODEL = "gemini-3.8-flash"
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
+from gemini_interactions.emulator import Brain, Emulator
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +23,8 @@ def brain(emulator: Emulator) -> Iterator[Brain]:
     emulator.brain.let_go()
 
 
-@pytest.fixture
-async def client(emulator: Emulator, brain: Brain) -> AsyncIterator[genai.Client]:
+@pytest.fixture(scope="session")
+async def one_client(emulator: Emulator) -> AsyncIterator[genai.Client]:
     """The real google-genai client, unchanged; without its retries, so one call is one request."""
     once = HttpRetryOptions(attempts=1)
     options = HttpOptions(base_url=emulator.url, retry_options=once)
@@ -38,6 +32,11 @@ async def client(emulator: Emulator, brain: Brain) -> AsyncIterator[genai.Client
     yield client
     await client.aio.aclose()
     client.close()
+
+
+@pytest.fixture
+def client(one_client: genai.Client, brain: Brain) -> genai.Client:
+    return one_client
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 import base64
 import json
+from typing import Any
 
 import httpx2
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # has no types of its own
 import pytest
+
 from gemini_interactions.emulator import Brain, Emulator
-
-from .conftest import MODEL
-
-pytestmark = pytest.mark.anyio
+from tests.emulator.names import MODEL
 
 
 async def say(gemini, prompt, after=None, **options):
@@ -46,6 +45,7 @@ async def test_what_was_never_said_is_not_known(gemini):
         ("remember the secret word zebra", "What was the secret word?", "zebra"),
         ("My favourite colour is dark teal.", "What is my favourite colour?", "dark teal"),
         ("Remember Rosebud", "What did I ask you to remember?", "Rosebud"),
+        ("Remember the word fig", "Do you remember the word I gave you?", "fig"),
     ],
 )
 async def test_things_told_can_be_asked_for_a_turn_later(gemini, told, asked, expected):
@@ -53,6 +53,18 @@ async def test_things_told_can_be_asked_for_a_turn_later(gemini, told, asked, ex
     second = await say(gemini, asked, first)
 
     assert expected in second.output_text
+
+
+async def test_a_question_about_the_world_is_no_matter_of_memory(gemini):
+    answer = await say(gemini, "What is the capital of France?")
+
+    assert answer.output_text.startswith('You said: "What is the capital of France?".')
+
+
+async def test_what_is_told_and_asked_in_one_breath_is_known(gemini):
+    answer = await say(gemini, "My name is Phil. What is my name?")
+
+    assert answer.output_text == "Your name is Phil."
 
 
 async def test_a_replayed_history_is_remembered_without_any_chain(gemini):
@@ -100,7 +112,8 @@ async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, brain: 
     def halves(interaction_id):
         text = interaction_id.removeprefix("v1_")
         message = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        assert message[:2] == b"\n\x17" and message[25:27] == b"\x12\x17"
+        assert message[:2] == b"\n\x17"
+        assert message[25:27] == b"\x12\x17"
         return message[2:25], message[27:]
 
     assert halves(first.id)[0] == halves(first.id)[1] == halves(second.id)[0]
@@ -123,8 +136,10 @@ async def test_thinking_summaries_come_when_asked_for(gemini):
     config = {"thinking_summaries": "auto", "thinking_level": "high"}
     summed = await say(gemini, "Hi", generation_config=config)
 
-    assert without.steps[0].summary is None and without.steps[0].signature
-    assert summed.steps[0].summary[0].text and summed.steps[0].signature
+    assert without.steps[0].summary is None
+    assert without.steps[0].signature
+    assert summed.steps[0].summary[0].text
+    assert summed.steps[0].signature
     assert summed.usage.total_thought_tokens > without.usage.total_thought_tokens
 
 
@@ -180,7 +195,8 @@ async def test_not_storing_leaves_no_id_and_nothing_to_get(gemini, raw: httpx2.A
     stream = await gemini.create(model=MODEL, input="Hi", store=False, stream=True)
     events = [event async for event in stream]
 
-    assert answer.id == "" and answer.output_text
+    assert answer.id == ""
+    assert answer.output_text
     assert "id" not in response.json()
     assert events[0].interaction.id == events[-1].interaction.id == ""
 
@@ -239,7 +255,8 @@ async def test_models_are_listed_and_shown(client, raw: httpx2.AsyncClient):
 
     assert f"models/{MODEL}" in names
     assert one.display_name == "Gemini 3.8 Flash"
-    assert len(page["models"]) == 2 and len(rest["models"]) == len(names) - 2
+    assert len(page["models"]) == 2
+    assert len(rest["models"]) == len(names) - 2
 
 
 @pytest.mark.parametrize("prefix", ["/v1", "/v1beta", "/proxy/x/v1", "/a/v1/b/v1beta"])
@@ -257,7 +274,7 @@ async def test_a_base_url_with_a_prefix_works_with_the_real_client(emulator: Emu
 
     options = HttpOptions(base_url=f"{emulator.url}/proxy/x", api_version="v1beta")
     client = genai.Client(api_key="test-key", http_options=options)
-    answer = await client.aio.interactions.create(model=MODEL, input="Hi")
+    answer: Any = await client.aio.interactions.create(model=MODEL, input="Hi")
     await client.aio.aclose()
     client.close()
 

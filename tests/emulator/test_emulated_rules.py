@@ -1,21 +1,21 @@
 """What the emulator refuses, as Google refuses it."""
 
+from typing import Any
+
 import pytest
-from gemini_interactions.emulator import Brain, Emulator
 from google.genai._interactions import (
     AuthenticationError,
     BadRequestError,
     NotFoundError,
 )
 
-from .conftest import MODEL
-
-pytestmark = pytest.mark.anyio
+from gemini_interactions.emulator import Brain, Emulator
+from tests.emulator.names import MODEL
 
 FUNCTION = {"type": "function", "name": "look_up", "parameters": {"type": "object"}}
 HELLO = {"type": "text", "text": "Hi"}
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "an unknown field": ({"zzz": 1}, 400, "parameter_unknown"),
     "both model and agent": ({"agent": "deep-research-preview-04-2026"}, 400, "invalid_request"),
     "neither model nor agent": ({"model": None}, 400, "invalid_request"),
@@ -126,7 +126,8 @@ async def test_it_refuses(raw, brain: Brain, what):
     assert response.status_code == status
     assert response.json()["error"]["message"]
     assert response.json()["error"]["code"] == (code or "invalid_request")
-    assert brain.log[0].status == status and brain.log[0].interaction_id is None
+    assert brain.log[0].status == status
+    assert brain.log[0].interaction_id is None
 
 
 async def test_accepted_are_the_settings_each_model_has(raw):
@@ -145,7 +146,8 @@ async def test_an_unsupported_tool_gets_the_words_google_uses(gemini):
     with pytest.raises(BadRequestError) as refused:
         await gemini.create(model=MODEL, input="Hi", tools=[{"type": "x"}])
 
-    assert refused.value.body["error"]["message"] == (
+    body: Any = refused.value.body
+    assert body["error"]["message"] == (
         "The value 'x' is not supported for 'type' at 'tools[0]'. Supported values: 'function',"
         "'code_execution','mcp_server','filesystem','google_maps','google_search','bash',"
         "'computer_use','file_search','url_context'."
@@ -242,4 +244,5 @@ async def test_an_unknown_model_is_not_shown(client):
     with pytest.raises(ClientError) as missing:
         await client.aio.models.get(model="gemini-9")
 
-    assert missing.value.code == 404 and missing.value.status == "NOT_FOUND"
+    assert missing.value.code == 404
+    assert missing.value.status == "NOT_FOUND"

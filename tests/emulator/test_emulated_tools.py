@@ -1,12 +1,10 @@
 """Tools: those that run at Google, and functions the client has to run."""
 
 import pytest
-from gemini_interactions.emulator import Answer, Brain
 from google.genai._interactions import BadRequestError
 
-from .conftest import MODEL
-
-pytestmark = pytest.mark.anyio
+from gemini_interactions.emulator import Answer, Brain
+from tests.emulator.names import MODEL
 
 WEATHER = {
     "type": "function",
@@ -47,9 +45,7 @@ async def test_citations_point_at_bytes(gemini):
     answer = await gemini.create(model=MODEL, input="Ünïcödé — was?", tools=tools)
 
     part = answer.steps[-1].content[0]
-    cited = [
-        part.text.encode()[a.start_index : a.end_index].decode() for a in part.annotations
-    ]
+    cited = [part.text.encode()[a.start_index : a.end_index].decode() for a in part.annotations]
     assert cited == ["— The web agrees, says example.com.", "— The page was read."]
     assert part.annotations[0].title == "example.com"
 
@@ -59,7 +55,8 @@ async def test_a_search_brings_its_suggestions_and_is_counted(gemini):
 
     assert len(answer.steps[2].result[0].search_suggestions) > 4000
     assert answer.usage.grounding_tool_count[0].count == 1
-    assert answer.steps[1].signature and answer.steps[2].signature
+    assert answer.steps[1].signature
+    assert answer.steps[2].signature
 
 
 async def test_the_older_models_tell_of_their_search_after_the_text(gemini):
@@ -118,8 +115,10 @@ async def test_the_arguments_of_a_call_are_streamed_in_pieces(gemini):
 
     start = next(e for e in events if e.event_type == "step.start" and e.index == 1)
     pieces = [e.delta.arguments for e in events if e.event_type == "step.delta" and e.index == 1]
-    assert start.step.name == "get_weather" and start.step.arguments == {}
-    assert len(pieces) == 2 and "".join(pieces) == '{"location": "location"}'
+    assert start.step.name == "get_weather"
+    assert start.step.arguments == {}
+    assert len(pieces) == 2
+    assert "".join(pieces) == '{"location": "location"}'
     assert events[-1].interaction.status == "requires_action"
 
 
@@ -144,9 +143,7 @@ async def test_tool_choice_is_respected(gemini, choice, called):
 
 
 async def test_a_stateless_client_replays_calls_and_results(gemini):
-    asked = await gemini.create(
-        model=MODEL, input="get_weather", tools=[WEATHER], store=False
-    )
+    asked = await gemini.create(model=MODEL, input="get_weather", tools=[WEATHER], store=False)
     steps = [
         {"type": "user_input", "content": [{"type": "text", "text": "get_weather"}]},
         *asked.steps,

@@ -4,15 +4,17 @@ import asyncio
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from gemini_interactions.store import Store, StoreError, sqlite
 from gemini_interactions.store.database import open_database
+from gemini_interactions.store.sqlite import SQLite
 from tests.store.sayings import OWNER, begun, seen
 
 
@@ -34,6 +36,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: mode(path) for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 async def test_the_folder_and_every_file_in_it_are_for_this_user_only(
     file: Path, mask: int
@@ -42,7 +48,7 @@ async def test_the_folder_and_every_file_in_it_are_for_this_user_only(
         store = await Store.open(f"sqlite:///{file}")
         await begun(store)
 
-    assert {path.name: mode(path) for path in file.parent.iterdir()} == {
+    assert modes(file.parent) == {
         "gemini.db": 0o600,
         "gemini.db-wal": 0o600,
         "gemini.db-shm": 0o600,
@@ -51,7 +57,7 @@ async def test_the_folder_and_every_file_in_it_are_for_this_user_only(
     await store.close()
 
 
-async def test_a_file_others_could_read_is_closed_to_them_and_a_folder_left_alone(
+def test_a_file_others_could_read_is_closed_to_them_and_a_folder_left_alone(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "gemini.db"
@@ -59,7 +65,7 @@ async def test_a_file_others_could_read_is_closed_to_them_and_a_folder_left_alon
     file.chmod(0o666)
     tmp_path.chmod(0o755)
 
-    await (await Store.open(f"sqlite:///{file}")).close()
+    open_database(f"sqlite:///{file}").close()
 
     assert mode(file) == 0o600
     assert mode(tmp_path) == 0o755
@@ -94,19 +100,19 @@ async def test_a_database_in_memory_is_as_good_until_it_is_closed() -> None:
     turn = await begun(store)
 
     assert await seen(store, turn) == turn
-    assert not Path(":memory:").exists()
+    assert ":memory:" not in os.listdir()
     await store.close()
 
 
 @pytest.mark.parametrize("content", [b"This is no database. " * 500, b"SQLite format 3\x00" * 99])
-async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
     tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / "gemini.db"
     file.write_bytes(content)
 
     with pytest.raises(StoreError, match=r"damaged, or is no database") as refused:
-        await Store.open(f"sqlite:///{file}")
+        open_database(f"sqlite:///{file}")
 
     assert str(tmp_path) not in str(refused.value)
     assert file.read_bytes() == content
@@ -117,60 +123,91 @@ async def test_damage_found_later_reads_the_same(file: Path) -> None:
     for _ in range(50):
         await begun(store, prompt="long" * 1000)
     await store.close()
+    _damage(file)
+
+    with pytest.raises(StoreError, match=r"damaged, or is no database"):
+        await _all(f"sqlite:///{file}")
+
+
+def _damage(file: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
 
-    with pytest.raises(StoreError, match=r"damaged, or is no database"):
-        store = await Store.open(f"sqlite:///{file}")
-        await store.conversations(OWNER, limit=9)
-    await store.close()
+
+async def _all(url: str) -> None:
+    store = await Store.open(url)
+    try:
+        await store.conversations(OWNER, limit=99)
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize("place", ["", "file/gemini.db"])
-async def test_a_place_where_no_file_can_be_is_refused_without_naming_it(
+def test_a_place_where_no_file_can_be_is_refused_without_naming_it(
     tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "file").touch()
     tmp_path.chmod(0o755)
 
     with pytest.raises(StoreError, match="cannot be opened or written") as refused:
-        await Store.open(f"sqlite:///{tmp_path}/{place}")
+        open_database(f"sqlite:///{tmp_path}/{place}")
 
     assert str(tmp_path) not in str(refused.value)
     assert mode(tmp_path) == 0o755
 
 
 @pytest.fixture
-def other(file: Path) -> Iterator[sqlite3.Connection]:
+def patience() -> float:
+    return sqlite.PATIENCE
+
+
+@pytest.fixture
+def database(file: Path, patience: float, monkeypatch: pytest.MonkeyPatch) -> SQLite:
+    monkeypatch.setattr(sqlite, "PATIENCE", patience)
+    database = open_database(f"sqlite:///{file}")
+    assert isinstance(database, SQLite)
+    return database
+
+
+@pytest.fixture
+async def store(database: SQLite) -> AsyncIterator[Store]:
+    store = Store(database)
+    yield store
+    await store.close()
+
+
+async def a_thread_is_in(database: SQLite) -> None:
+    while not database._alone.locked():
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.fixture
+def other(database: SQLite, file: Path) -> Iterator[sqlite3.Connection]:
     """Another process's connection."""
-    open_database(f"sqlite:///{file}").close()
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         yield other
 
 
 async def test_a_write_waits_for_another_process_and_a_read_does_not(
-    file: Path, other: sqlite3.Connection
+    file: Path, store: Store, database: SQLite, other: sqlite3.Connection
 ) -> None:
-    store = await Store.open(f"sqlite:///{file}")
     reader = await Store.open(f"sqlite:///{file}")
     other.execute("BEGIN IMMEDIATE")
 
     async with anyio.create_task_group() as group:
         group.start_soon(begun, store)
-        await anyio.sleep(0.05)
+        await a_thread_is_in(database)
         assert await reader.count_conversations(OWNER) == 0
         other.execute("COMMIT")
 
     assert await reader.count_conversations(OWNER) == 1
-    await store.close()
     await reader.close()
 
 
+@pytest.mark.parametrize("patience", [0.01])
 async def test_a_database_held_for_too_long_is_busy_and_works_again_later(
-    file: Path, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    store: Store, other: sqlite3.Connection
 ) -> None:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.01)
-    store = await Store.open(f"sqlite:///{file}")
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreError, match="busy"):
@@ -179,52 +216,45 @@ async def test_a_database_held_for_too_long_is_busy_and_works_again_later(
     other.execute("ROLLBACK")
     turn = await begun(store)
     assert await seen(store, turn) == turn
-    await store.close()
 
 
-async def test_our_patience_is_longer_than_any_host_notices() -> None:
+def test_our_patience_is_longer_than_any_host_notices() -> None:
     assert sqlite.PATIENCE >= 5
 
 
 async def test_a_caller_cancelled_while_writing_leaves_a_whole_turn(
-    file: Path, other: sqlite3.Connection
+    store: Store, database: SQLite, other: sqlite3.Connection
 ) -> None:
-    store = await Store.open(f"sqlite:///{file}")
     other.execute("BEGIN IMMEDIATE")
 
     async with anyio.create_task_group() as group:
         group.start_soon(begun, store)
-        await anyio.sleep(0.05)
+        await a_thread_is_in(database)
         group.cancel_scope.cancel()
         other.execute("COMMIT")
 
     (kept,) = await store.conversations(OWNER, limit=9)
     assert kept.first_prompt == "Why is the sky blue?"
-    await store.close()
 
 
 async def test_a_task_cancelled_by_asyncio_itself_does_not_let_two_threads_in(
-    file: Path, other: sqlite3.Connection
+    store: Store, database: SQLite, other: sqlite3.Connection
 ) -> None:
-    store = await Store.open(f"sqlite:///{file}")
     other.execute("BEGIN IMMEDIATE")
     task = asyncio.create_task(begun(store))
-    await anyio.sleep(0.05)
+    await a_thread_is_in(database)
     task.cancel()
     await asyncio.wait([task])
 
     async with anyio.create_task_group() as group:
         group.start_soon(begun, store)
-        await anyio.sleep(0.05)
+        await a_thread_is_in(database)
         other.execute("COMMIT")
 
     assert await store.count_conversations(OWNER) == 2
-    await store.close()
 
 
-async def test_a_closed_store_says_so_loudly(file: Path) -> None:
-    store = await Store.open(f"sqlite:///{file}")
-    await store.close()
+async def test_a_closed_store_says_so_loudly(store: Store) -> None:
     await store.close()
 
     with pytest.raises(sqlite3.ProgrammingError):

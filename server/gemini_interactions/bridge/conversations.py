@@ -18,6 +18,7 @@ from ..ids import read_id
 from ..interactions import Settings, Turn
 from . import functions, history, structured
 from .chains import Chains
+from .costs import Costs
 from .history import Listing
 from .places import Places
 from .planning import Planner
@@ -36,12 +37,14 @@ class Conversations:
         store: Store,
         gemini: Gemini,
         workshop: Workshop,
+        costs: Costs,
         policy: Policy,
         now: Callable[[], float],
     ) -> None:
         self._store = store
         self._gemini = gemini
         self._workshop = workshop
+        self.costs = costs
         self._policy = policy
         self._now = now
         self._toolbox = Toolbox(policy.remote_hosts, may_name_stores=not policy.authenticated)
@@ -221,6 +224,7 @@ class Conversations:
         down is also made.
         """
         self._gemini.require_key()
+        await self.costs.check(caller.owner)
         turn: Turn | None = None
         with anyio.CancelScope(shield=True):
             turn = await write()

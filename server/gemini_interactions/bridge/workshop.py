@@ -31,6 +31,7 @@ from ..errors import (
 )
 from ..interactions import Call, Interaction, Turn
 from . import functions, outcomes, structured
+from .costs import Costs
 from .outcomes import Outcome
 from .ports import Gemini, Store
 from .work import Progress, Work, Works
@@ -77,6 +78,7 @@ class Workshop:
         *,
         holder: str,
         now: Callable[[], float],
+        costs: Costs,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.store = store
@@ -85,6 +87,7 @@ class Workshop:
         self.holder = holder
         self.now = now
         self.works = Works()
+        self._costs = costs
         self._sleep = sleep
         self._tasks = tasks
         self._places: dict[str, anyio.CapacityLimiter] = {}
@@ -252,6 +255,9 @@ class Workshop:
         )
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
+        elif outcome.usage is not None:
+            model = outcome.model or turn.settings.model
+            await self._costs.book(turn.owner, model, outcome.usage)
         turn = await self._again(turn)
         if not self.policy.transcripts:
             turn = replace(turn, steps=outcome.steps, text=outcome.text)

@@ -69,8 +69,6 @@ class SQLite:
         try:
             self._patiently(self._use_wal)
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            # At most 16 MB. With the usual 2 MB a step in 100,000 turns takes twice as long.
-            self._connection.execute("PRAGMA cache_size = -16000")
         except BaseException:
             self._connection.close()
             raise

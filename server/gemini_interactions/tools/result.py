@@ -15,6 +15,7 @@ from typing import Any
 import mcp_types as types
 
 from .. import answers, paging
+from ..bridge import costs
 from ..bridge.history import Listing
 from ..bridge.requests import Reply
 from ..interactions import FunctionCall, Turn, Usage
@@ -198,7 +199,8 @@ def _footer(turn: Turn) -> str:
         if usage.thought:
             counted.append(f"{usage.thought:,} thinking")
         parts.append(f"{usage.total:,} tokens ({', '.join(counted)})")
-    return " · ".join(parts)
+        parts.append(costs.estimate(model, usage, turn.created))
+    return " · ".join(part for part in parts if part)
 
 
 def _usage(usage: Usage | None) -> dict[str, int] | None:
