@@ -1,6 +1,8 @@
 # Needs git, make and Python 3.11 or newer; everything else is put into .venv by `make setup`.
 
+# Which interpreter to set up with, and in how many processes to test (none: in make's own).
 PYTHON ?=
+WORKERS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGE := gemini-interactions-mcp
@@ -36,7 +38,7 @@ test: $(READY)  ## Lint, types and tests, changing nothing
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(if $(WORKERS),-n $(WORKERS))
 
 check: $(READY) format  ## What to run before a push: format, then lint, types and tests
 	@$(MAKE) --no-print-directory test

@@ -6,54 +6,72 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 
+from .bridge.bridge import Bridge, bridge
 from .bridge.conversations import Conversations
 from .bridge.costs import Costs, Limits
+from .bridge.gallery import Gallery
 from .bridge.ports import Gemini, Store
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
 from .keys import find_key
+from .media.shelf import Shelf
 from .settings import Config
 from .watcher import Watcher
 
 log = logging.getLogger(__name__)
 
+READY_SECONDS = 3.0
+"""How long the store may take to answer before it counts as not answering."""
+
 
 class App:
     """One server's parts. Nothing slow happens before the first client has been answered.
 
-    `now` is the wall clock in epoch seconds. The store is opened and Google's SDK imported
+    `now` is the wall clock in epoch seconds, `sleep` how long to wait between two tries at
+    something that failed. The store is opened and Google's SDK imported
     only after `wake`, so that hosts which give a server one second to start get their answer.
     """
 
-    def __init__(self, config: Config, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
         self.config = config
         self.now = now
+        self.sleep = sleep
         self.session = secrets.token_hex(8)
         self.holder = f"{os.getpid()}-{self.session}"
         self.gemini: Gemini = _gemini(config)
         self._awake = anyio.Event()
         self._opened = anyio.Event()
         self._trouble: Refused | None = None
-        self._closed = False
-        self._conversations: Conversations | None = None
+        self.closed = anyio.Event()
+        self._closing = anyio.Lock()
+        self._bridge: Bridge | None = None
         self.watcher: Watcher | None = None
 
     def wake(self) -> None:
         """A client has been answered: what is slow may happen now."""
         self._awake.set()
 
-    async def conversations(self) -> Conversations:
+    async def bridge(self) -> Bridge:
         """The bridge, once the store is open; refuses where it cannot be opened."""
         self.wake()
         await self._opened.wait()
-        if self._conversations is None:
+        if self._bridge is None:
             raise self._trouble or Refused("This server's store is not open.")
-        return self._conversations
+        return self._bridge
+
+    async def conversations(self) -> Conversations:
+        return (await self.bridge()).conversations
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[App]:
@@ -74,15 +92,30 @@ class App:
             self._trouble = trouble
             self._opened.set()
             return
+        except Exception:
+            log.exception("the store could not be opened")
+            self._trouble = Refused("This server's store cannot be opened; its log says why.")
+            self._opened.set()
+            return
         self._store = store
         async with anyio.create_task_group() as tasks:
             policy = _policy(self.config)
             costs = Costs(store, _limits(self.config), self.now)
+            shelf = Shelf(self.config.data_dir, self.config.images_dir)
+            gallery = Gallery(store, shelf, self.now)
             self._workshop = Workshop(
-                store, self.gemini, policy, tasks, holder=self.holder, now=self.now, costs=costs
+                store,
+                self.gemini,
+                policy,
+                tasks,
+                holder=self.holder,
+                now=self.now,
+                costs=costs,
+                gallery=gallery,
+                sleep=self.sleep,
             )
-            self._conversations = Conversations(
-                store, self.gemini, self._workshop, costs, policy, self.now
+            self._bridge = bridge(
+                store, self.gemini, self._workshop, gallery, costs, shelf, policy, self.now
             )
             self.watcher = Watcher(self._workshop, policy.lease / 3)
             self._opened.set()
@@ -95,15 +128,36 @@ class App:
         except Exception:  # the first call says what is wrong, in words for its reader
             log.warning("google-genai could not be warmed up", exc_info=True)
 
-    async def close(self) -> None:
-        """Commit what there is and give everything up; harmless when done twice."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._conversations is not None:
+    async def is_ready(self) -> bool:
+        """Whether the store answers."""
+        try:
+            with anyio.fail_after(READY_SECONDS):
+                await self.conversations()
+                await self._store.current("", "")
+        except Exception:
+            log.info("the store does not answer", exc_info=True)
+            return False
+        return True
+
+    async def settle(self) -> None:
+        """End the work in hand, written down as it stands: calls that wait for it answer now."""
+        if self._bridge is not None and not self.closed.is_set():
             await self._workshop.close()
-            await self._store.close()
-        await self.gemini.aclose()
+
+    async def close(self) -> None:
+        """Commit what there is and give everything up; who asks again waits until that is done."""
+        async with self._closing:
+            if self.closed.is_set():
+                return
+            steps = [self.gemini.aclose]
+            if self._bridge is not None:
+                steps = [self._workshop.close, self._store.close, self.gemini.aclose]
+            for step in steps:
+                try:
+                    await step()
+                except Exception:  # the others are still worth doing
+                    log.exception("something could not be closed")
+            self.closed.set()
 
     async def keep_whole(self, id: str, text: str) -> str:
         """Writes a long text to a file for clients on this machine; its path."""
@@ -139,6 +193,9 @@ def _policy(config: Config) -> Policy:
         transcripts=config.transcripts,
         authenticated=config.tokens_file is not None,
         remote_hosts=config.remote_tools,
+        image_model=config.image_model,
+        research_poll=config.research_poll_seconds,
+        research_deadline=config.research_deadline_seconds,
     )
 
 

@@ -46,8 +46,14 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.set_defaults(run=_serve)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    serve = _command(commands, "serve", "serve MCP over stdio (the default)")
+    serve = _command(commands, "serve", "serve MCP over stdio (the default) or over HTTP")
+    serve.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="serve many clients over Streamable HTTP there, at /mcp; port 0 is any free one",
+    )
     _add_settings(serve)
+    _add_settings(serve, scope="http")
     serve.set_defaults(run=_serve)
 
     key = _command(commands, "key", "save your Gemini API key, from a prompt or standard input")
@@ -73,12 +79,15 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
     return command
 
 
-def _add_settings(parser: argparse.ArgumentParser, only: str = "") -> None:
+def _add_settings(
+    parser: argparse.ArgumentParser, only: str = "", scope: str = "everywhere"
+) -> None:
     """One flag for each setting on offer. Left out means absent, so that a command's own flags
     do not overwrite those given before it."""
-    group = parser.add_argument_group("settings", "a flag beats its environment variable")
+    title = "settings" if scope == "everywhere" else f"settings for --{scope}"
+    group = parser.add_argument_group(title, "a flag beats its environment variable")
     for setting in OFFERED:
-        if only in ("", setting.name):
+        if only in ("", setting.name) and setting.scope == scope:
             default = setting.default or setting.otherwise
             variable = f"{setting.variable}; default {default}" if default else setting.variable
             group.add_argument(
@@ -102,6 +111,11 @@ def _serve(options: argparse.Namespace) -> int:
     gc.disable()
     from .server import serve_stdio
 
+    if getattr(options, "http", None) is not None:
+        from .server.http import serve_http
+
+        gc.enable()
+        return serve_http(config, options.http)
     gc.freeze()
     gc.enable()
     return serve_stdio(config)

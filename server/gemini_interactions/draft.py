@@ -48,6 +48,18 @@ class Draft:
         self._doing = ""
         self._tail: str | None = None
 
+    @classmethod
+    def of(cls, interaction: Interaction) -> Draft:
+        """As if the interaction's steps so far had been streamed."""
+        draft = cls()
+        draft._begin({"id": interaction.id, "status": interaction.status})
+        for index, step in enumerate(interaction.steps):
+            draft._start({"index": index, "step": step})
+            summary = step.get("summary")
+            for content in summary if isinstance(summary, list) else []:
+                draft._tell({"type": "thought_summary", "content": content})
+        return draft
+
     def add(self, event: object) -> None:
         """Take in one event; `changes` grows if it said anything."""
         if not isinstance(event, Mapping):

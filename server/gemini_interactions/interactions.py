@@ -180,6 +180,19 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Handle:
+    """A research (`r_…`) or an image (`i_…`): the name of a turn, and what belongs to it."""
+
+    id: str
+    owner: str
+    kind: Literal["research", "image"]
+    conversation_id: str
+    n: int
+    created: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Our handle for a tree of interactions."""
 

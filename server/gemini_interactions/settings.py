@@ -123,7 +123,9 @@ def _url(value: str) -> str:
 
 def _hosts(value: str) -> tuple[str, ...]:
     hosts = _list(value.lower())
-    if not all(re.fullmatch(r"\*|([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}|\*))?", each) for each in hosts):
+    if not all(
+        re.fullmatch(r"\*|([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}|\*))?", each) for each in hosts
+    ):
         raise ValueError("a comma-separated list of host names, each with or without a port")
     return hosts
 
@@ -211,7 +213,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("api_version", "version of the API", "v1", _version),
     Setting("model", "model asked when a call names none (an id or an alias)"),
-    Setting("image_model", "model that makes images when a call names none", available=LATER),
+    Setting("image_model", "model that makes images when a call names none"),
     Setting("toolsets", "tool sets to offer", ",".join(TOOLSETS), _toolsets),
     Setting(
         "data_dir",
@@ -230,7 +232,6 @@ SETTINGS: tuple[Setting, ...] = (
         "images_dir",
         "folder for generated images",
         parse=_folder,
-        available=LATER,
         otherwise="images in the data folder",
     ),
     Setting(
@@ -257,14 +258,12 @@ SETTINGS: tuple[Setting, ...] = (
         "first interval between looks at a running research",
         "10",
         _number(0.05, 3_600, " of seconds"),
-        available=LATER,
     ),
     Setting(
         "research_deadline_seconds",
         "age at which an unfinished research counts as stalled",
         "4200",
         _number(1, 10_000_000, " of seconds"),
-        available=LATER,
     ),
     Setting(
         "lease_seconds",
@@ -283,7 +282,6 @@ SETTINGS: tuple[Setting, ...] = (
         "look up where Google's source links lead",
         "on",
         _switch,
-        available=LATER,
     ),
     Setting("transcripts", "keep prompts and answers here", "on", _switch),
     Setting(
@@ -403,6 +401,7 @@ class Config:
     base_url: str = ""
     api_version: str = "v1"
     model: str = ""
+    image_model: str = ""
     toolsets: tuple[str, ...] = TOOLSETS
     max_wait_seconds: float = 45.0
     max_output_chars: int = 0
@@ -411,6 +410,10 @@ class Config:
     max_prompt_bytes: int = 4 * 2**20
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
+    images_dir: Path = Path()
+    research_poll_seconds: float = 10.0
+    research_deadline_seconds: float = 4200.0
+    resolve_redirects: bool = True
     transcripts: bool = True
     structured: bool = False
     remote_tools: tuple[str, ...] = ()
@@ -428,6 +431,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'gemini.db'}")
+        if self.images_dir == Path():
+            object.__setattr__(self, "images_dir", self.data_dir / "images")
 
     @property
     def calls_a_minute(self) -> int:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from tests.benchmarks.rows import Row
 
 ROUNDS = 7
+PATIENCE = 30.0  # seconds after which a server that does not answer is killed
 
 BARE = """
 from mcp.server import MCPServer
@@ -56,6 +58,8 @@ class Child:
             env=dict(environ),
         )
         self._id = 0
+        self._impatience = threading.Timer(PATIENCE, self._process.kill)
+        self._impatience.start()
 
     def ask(self, method: str, params: Mapping[str, Any]) -> float:
         """Sends a request, waits for its answer; milliseconds from spawn to there."""
@@ -85,6 +89,7 @@ class Child:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def end(self) -> None:
+        self._impatience.cancel()
         assert self._process.stdin
         self._process.stdin.close()
         try:

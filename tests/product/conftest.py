@@ -7,8 +7,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from gemini_interactions.emulator import Brain, Emulator
 
+from gemini_interactions.emulator import Brain, Emulator
 from tests.product.house import Clock, Guest, House
 
 
@@ -38,6 +38,8 @@ async def house(
         yield house
         emulator.brain.let_go()
         tasks.cancel_scope.cancel()
+    if house.crashes:
+        raise ExceptionGroup("servers crashed", house.crashes)
 
 
 @pytest.fixture

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio.abc import TaskGroup, TaskStatus
+from mcp.client import Client
+from mcp_types import CallToolResult, Implementation
+
 from gemini_interactions.app import App
 from gemini_interactions.emulator import Brain, Request
 from gemini_interactions.server import build
 from gemini_interactions.settings import Config
-from mcp.client import Client
-from mcp_types import CallToolResult, Implementation
 
 META = "gemini-interactions-mcp/result"
 
@@ -93,14 +94,23 @@ class Guest:
         self.app = app
         self._leaving = anyio.Event()
         self._gone = anyio.Event()
+        self._calls: set[anyio.CancelScope] = set()
 
     async def call(self, tool: str, /, **arguments: Any) -> Said:
-        return Said.of(await self.client.call_tool(tool, arguments))
+        return await self._call(tool, arguments, None)
 
     async def call_in(self, thread: str, tool: str, /, **arguments: Any) -> Said:
         """A call whose host names the thread it belongs to, as Codex does."""
-        meta: Any = {"threadId": thread}
-        return Said.of(await self.client.call_tool(tool, arguments, meta=meta))
+        return await self._call(tool, arguments, {"threadId": thread})
+
+    async def _call(self, tool: str, arguments: dict[str, Any], meta: Any) -> Said:
+        with anyio.CancelScope() as scope:
+            self._calls.add(scope)
+            try:
+                return Said.of(await self.client.call_tool(tool, arguments, meta=meta))
+            finally:
+                self._calls.discard(scope)
+        raise ConnectionError("The server ended during this call.")
 
     async def ask(self, prompt: str, **more: Any) -> Said:
         return await self.call("gemini_ask", prompt=prompt, **more)
@@ -124,6 +134,8 @@ class Guest:
 
     def gone(self) -> None:
         self._gone.set()
+        for scope in self._calls:
+            scope.cancel()
 
 
 @dataclass
@@ -135,6 +147,8 @@ class House:
     clock: Clock
     tasks: TaskGroup
     environ: pytest.MonkeyPatch
+    crashes: list[Exception] = field(default_factory=list)
+    """How servers ended that did not end well; the fixture raises them."""
 
     def set(self, **variables: str | None) -> None:
         """Environment variables, for servers started from now on; None unsets one."""
@@ -161,8 +175,24 @@ class House:
             mode="legacy" if legacy else "auto",
             client_info=Implementation(name=name, version="1"),
         )
-        guest: Guest = await self.tasks.start(_host, client, app)
+        guest: Guest = await self.tasks.start(self._host, client, app)
         return guest
+
+    async def _host(self, client: Client, app: App, *, task_status: TaskStatus[Guest]) -> None:
+        # A task of its own for each, so that they can leave in any order.
+        guest = None
+        try:
+            async with client:
+                guest = Guest(client, app)
+                task_status.started(guest)
+                await guest.stay()
+        except Exception as error:
+            if guest is None:
+                raise
+            self.crashes.append(error)
+        finally:
+            if guest is not None:
+                guest.gone()
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -177,19 +207,6 @@ class House:
         """The only POST with this prompt."""
         (post,) = (post for post in self.brain.posts if post.body["input"] == prompt)
         return post
-
-
-async def _host(client: Client, app: App, *, task_status: TaskStatus[Guest]) -> None:
-    # A task of its own for each, so that they can leave in any order.
-    guest = None
-    try:
-        async with client:
-            guest = Guest(client, app)
-            task_status.started(guest)
-            await guest.stay()
-    finally:
-        if guest is not None:
-            guest.gone()
 
 
 def masked(text: str) -> str:

@@ -32,8 +32,8 @@ class Costs:
 
     async def book(self, owner: str, model: str, usage: Usage) -> None:
         day = self._today()
-        price = models.price(model, usage, day)
-        await self._store.add_usage(owner, day.isoformat(), model or "unknown", usage, price)
+        usd = models.price(model, usage, day)
+        await self._store.add_usage(owner, day.isoformat(), model or "unknown", usage, usd)
 
     async def check(self, owner: str) -> None:
         """Refuses new work past a daily limit, with the figure and when it ends."""
@@ -96,10 +96,14 @@ class Costs:
 
 def estimate(model: str, usage: Usage | None, at: float) -> str:
     """The estimated price of one interaction as people read it; "" where none is known."""
+    return dollars(price(model, usage, at))
+
+
+def price(model: str, usage: Usage | None, at: float) -> float | None:
+    """The estimate itself, in US dollars; None where none is known."""
     if usage is None:
-        return ""
-    day = datetime.fromtimestamp(at, UTC).date()
-    return dollars(models.price(model, usage, day))
+        return None
+    return models.price(model, usage, datetime.fromtimestamp(at, UTC).date())
 
 
 def dollars(usd: float | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ..interactions import Turn
-from .ports import Summary
+from .ports import HandleSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class Listing:
     offset: int
     total: int
     query: str = ""
+    kind: str = "conversations"
+    entries: Sequence[Mapping[str, Any]] = ()
+    """The same for programs, entry by entry."""
 
 
 def line(summary: Summary) -> str:
@@ -27,6 +31,27 @@ def line(summary: Summary) -> str:
     prompt = prompt if len(prompt) <= 100 else prompt[:99] + "…"
     state = "" if summary.last_status == "completed" else f" · last turn {summary.last_status}"
     return f'{summary.id} · {turns} · {when(summary.updated)}{state} · "{prompt}"'
+
+
+def entry(summary: Summary) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "id": summary.id,
+        "status": summary.last_status,
+        "turns": summary.turns,
+        "updated": datetime.fromtimestamp(summary.updated, UTC).isoformat(timespec="seconds"),
+        "prompt": summary.first_prompt,
+    }
+
+
+def handle_line(summary: HandleSummary) -> str:
+    """One research or image: id, its turn, when, state, what it was about."""
+    handle = summary.handle
+    state = "" if summary.status == "completed" else f" · {summary.status}"
+    prompt = " ".join((summary.prompt or str(handle.facts.get("question", ""))).split())
+    prompt = prompt if len(prompt) <= 100 else prompt[:99] + "…"
+    place = f"{handle.conversation_id}/{handle.n}"
+    return f'{handle.id} · {place} · {when(handle.created)}{state} · "{prompt}"'
 
 
 def transcript(turns: Sequence[Turn]) -> str:

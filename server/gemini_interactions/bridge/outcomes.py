@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .. import answers
 from ..errors import UpstreamError, quoted
-from ..interactions import Interaction, Problem, Status, Step, Usage
+from ..interactions import Interaction, Problem, Status, Step, Turn, Usage
 
 UNFINISHED = frozenset({"in_progress", "queued", "requires_continuation"})
 _ENDED = frozenset(
@@ -36,6 +37,7 @@ class Outcome:
     """How a turn ended, ready for the store.
 
     `error` is ``{"kind", "message"}`` for failed turns, where `message` is what a model reads.
+    `targets` says where the redirects among its sources lead.
     """
 
     status: Status
@@ -46,6 +48,17 @@ class Outcome:
     notes: tuple[str, ...] = ()
     error: dict[str, str] | None = None
     interaction_id: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> dict[str, Any]:
+        """What it adds to the turn's `extra`."""
+        return {**self.extra, **({"targets": dict(self.targets)} if self.targets else {})}
+
+    def without_words(self) -> Outcome:
+        """What is kept of it where transcripts are off."""
+        return replace(self, steps=(), text="", targets={})
 
 
 def is_over(interaction: Interaction) -> bool:
@@ -53,9 +66,9 @@ def is_over(interaction: Interaction) -> bool:
     return interaction.status in _ENDED
 
 
-def of(interaction: Interaction) -> Outcome:
-    """The outcome of an interaction Google is done with."""
-    answer = answers.read(interaction.steps)
+def of(interaction: Interaction, targets: Mapping[str, str] | None = None) -> Outcome:
+    """The outcome of an interaction Google is done with; `targets` as in `answers.read`."""
+    answer = answers.read(interaction.steps, targets=targets)
     status, error, notes = _judge(interaction, answer)
     return Outcome(
         status=status,
@@ -66,6 +79,7 @@ def of(interaction: Interaction) -> Outcome:
         notes=notes,
         error=error,
         interaction_id=interaction.id,
+        targets=targets or {},
     )
 
 
@@ -78,6 +92,23 @@ def joined(earlier: Interaction, said: Sequence[Step], later: Interaction) -> In
 def failed(problem: UpstreamError, partial: Interaction | None = None) -> Outcome:
     """A turn that Google, or the way to Google, did not finish; what had arrived is kept."""
     return _partial("failed", partial, {"kind": problem.kind, "message": problem.message})
+
+
+def told(turn: Turn, outcome: Outcome, now: float) -> Turn:
+    """The turn with its outcome, as the store will have it."""
+    return replace(
+        turn,
+        status=outcome.status,
+        finished=now,
+        steps=outcome.steps,
+        usage=outcome.usage,
+        model=outcome.model,
+        text=outcome.text,
+        notes=(*turn.notes, *(note for note in outcome.notes if note not in turn.notes)),
+        error=outcome.error,
+        interaction_id=outcome.interaction_id or turn.interaction_id,
+        extra={**turn.extra, **outcome.remarks},
+    )
 
 
 def refused(kind: str, message: str) -> Outcome:

@@ -33,7 +33,12 @@ class Places:
                     "Pass an id of this server instead: they stand in the last line of answers."
                 )
             case _:
-                turn = None
+                handle = await self._store.handle(owner, id.name)
+                turn = (
+                    await self._store.turn(owner, handle.conversation_id, handle.n)
+                    if handle is not None
+                    else None
+                )
         if turn is None:
             raise unknown(id)
         return turn
@@ -51,6 +56,9 @@ class Places:
                     "Leave `turn` out, or pass the conversation's id (c_…)."
                 )
             return Id("turn", id.name, number)
+        if id.kind in ("research", "image"):
+            turn = await self.find(caller.owner, id)
+            return Id("turn", turn.conversation_id, turn.n)
         if id.kind != "interaction":
             return id
         ours = await self._store.turn_of_interaction(caller.owner, id.name)
@@ -69,6 +77,11 @@ class Places:
                 f'Call gemini_result with id "{turn.id}", or leave `turn` out to queue behind it.'
             )
         return turn
+
+    async def is_stored(self, turn: Turn) -> bool:
+        """Whether Google keeps that conversation."""
+        conversation = await self._store.conversation(turn.owner, turn.conversation_id)
+        return conversation is None or conversation.stored
 
     async def _no_such_turn(self, owner: str, id: Id) -> Refused:
         conversation = await self._store.conversation(owner, id.name)

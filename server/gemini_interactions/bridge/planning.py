@@ -45,7 +45,7 @@ class Planner:
     async def plan(self, work: Work, question: Question, stored: bool) -> Call:
         """Wait for the turn before, write down what is decided, say what to send."""
         turn = work.turn
-        before = await self._predecessor(turn)
+        before = await self._workshop.predecessor(turn)
         good = await self._chains.last_good(before, stored=stored) if before else None
         if good is not None and good.status == "requires_action":
             good = await self._workshop.with_words(good)
@@ -64,19 +64,9 @@ class Planner:
                 work.rebuild = lambda: self._rebuilt(work, call, good)
         else:
             call = await self._retold(call, turn, good)
-        if good is not None and good.n:
-            work.young_until = (good.finished or good.created) + self._policy.store_lag
-        await self._written(work, turn, replace(settings, model=call.model), good, notes)
+        settings = replace(settings, model=call.model)
+        await self._workshop.sending(work, settings, good, notes, turn.input)
         return call
-
-    async def _predecessor(self, turn: Turn) -> Turn | None:
-        """The turn this one was written behind, once it is final."""
-        if turn.parent is None:
-            return None
-        before = await self._store.turn(turn.owner, turn.conversation_id, turn.parent)
-        while before is not None and not before.is_final and before.kind != "research":
-            before = await self._workshop.until_final(before, 3600.0, _quietly)
-        return before
 
     def _call(
         self, turn: Turn, settings: Settings, question: Question
@@ -125,33 +115,9 @@ class Planner:
         work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
         return replace(call, previous_interaction_id="", input=[*story, *said(work.turn)])
 
-    async def _written(
-        self,
-        work: Work,
-        turn: Turn,
-        settings: Settings,
-        good: Turn | None,
-        notes: tuple[str, ...],
-    ) -> None:
-        chained = good.n if good else None
-        work.turn = replace(turn, settings=settings, notes=notes, sent=self._now(), chained=chained)
-        work.changed()
-        await self._store.sending(
-            turn,
-            holder=self._workshop.holder,
-            now=self._now(),
-            chained=chained,
-            settings=settings,
-            notes=notes,
-        )
-
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
 
 
 def _after(turn: Turn, good: Turn | None) -> str:
     return good.interaction_id if good else str(turn.extra.get("after", ""))
-
-
-async def _quietly(_seconds: float, _doing: str) -> None:
-    pass

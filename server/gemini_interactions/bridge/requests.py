@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..interactions import Turn
-from .work import Progress
-
-
-async def no_progress(_seconds: float, _doing: str) -> None:
-    """For callers that did not ask to hear anything."""
+from .work import Progress, no_progress
 
 
 def _forget(_turn: Turn) -> bool:

@@ -83,6 +83,24 @@ class Sessions:
                 caller.owner, caller.session, self._now(), conversation_id=conversation_id
             )
 
+    async def default_research(self, caller: Caller) -> str:
+        """The session's latest research; refuses where there is none."""
+        session = (
+            await self._store.current(caller.owner, caller.session) if caller.session else None
+        )
+        if session is None or not session.research_id:
+            raise BadArgument(
+                "There is no research in this session to look at. Pass `research_id`; "
+                'gemini_history with kind "research" lists them.'
+            )
+        return session.research_id
+
+    async def researched(self, caller: Caller, research_id: str) -> None:
+        if caller.session:
+            await self._store.set_current(
+                caller.owner, caller.session, self._now(), research_id=research_id
+            )
+
     def _recent(self, caller: Caller) -> list[_Run]:
         oldest = self._now() - MEMORY
         runs = self._runs.setdefault((caller.owner, caller.session), [])

@@ -39,7 +39,7 @@ class Toolbox:
                 f"`tools`: Gemini does not take functions together with built-in tools ({mixed}) "
                 "in one turn. Use functions in one turn and built-in tools in another."
             )
-        return tools
+        return [tool for place, tool in enumerate(tools) if tool not in tools[:place]]
 
     def without_headers(self, owner: str, tools: Iterable[Tool]) -> list[Tool]:
         """The tools as they may be written down; their headers stay here."""

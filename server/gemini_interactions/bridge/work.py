@@ -13,6 +13,7 @@ import anyio
 
 from ..draft import Draft
 from ..interactions import Call, Turn
+from .outcomes import Outcome
 
 HEARTBEAT = 4.0
 """Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
@@ -21,6 +22,10 @@ SMALLEST_GAP = 0.25
 
 Progress = Callable[[float, str], Awaitable[None]]
 """Tells the waiting client how long it has waited (seconds) and what Gemini is doing."""
+
+
+async def no_progress(_seconds: float, _doing: str) -> None:
+    """For those who do not ask to hear anything."""
 
 
 class Work:
@@ -32,17 +37,23 @@ class Work:
         self.done = anyio.Event()
         self.scope = anyio.CancelScope()
         self.ended_by: Literal["", "abort", "shutdown"] = ""
+        self.unwritten: Outcome | None = None
+        """How it ended, where the store has not taken that yet."""
         self.young_until = 0.0
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
         self.rebuild: Callable[[], Awaitable[Call]] | None = None
         """The same call for a chain Google has forgotten, where it can be told again."""
+        self.done_so_far = ""
+        """What a long run has done until now, such as how many pages it has read."""
         self._changed = anyio.Event()
+        self._nudged = anyio.Event()
 
     @property
     def doing(self) -> str:
-        if self.turn.sent is None:
+        if self.turn.sent is None and self.turn.parent is not None:
             return "Waiting for the turn before it"
-        return self.draft.doing or "Waiting for Gemini"
+        doing = self.draft.doing or "Waiting for Gemini"
+        return f"{doing} ({self.done_so_far})" if self.done_so_far else doing
 
     def changed(self) -> None:
         self._changed.set()
@@ -52,6 +63,37 @@ class Work:
         self.turn = turn
         self.done.set()
         self.changed()
+
+    def hear(self, draft: Draft, done_so_far: str = "") -> None:
+        """What somebody else has listened to."""
+        self.draft = draft
+        self.done_so_far = done_so_far or self.done_so_far
+        self.changed()
+
+    def nudge(self) -> None:
+        """Somebody wants to know: look soon."""
+        self._nudged.set()
+
+    async def until_nudged(
+        self, seconds: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> None:
+        """After `seconds`, or as soon as somebody wants to know."""
+        async with anyio.create_task_group() as tasks:
+
+            async def sleep_out() -> None:
+                await sleep(seconds)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(sleep_out)
+            await self._nudged.wait()
+            tasks.cancel_scope.cancel()
+        self._nudged = anyio.Event()
+
+    async def until_named(self, seconds: float) -> None:
+        """Until Google's id is known, the work is over, or `seconds` have passed."""
+        with anyio.move_on_after(seconds):
+            while not (self.turn.interaction_id or self.done.is_set()):
+                await self._changed.wait()
 
     def end(self, by: Literal["abort", "shutdown"]) -> None:
         self.ended_by = self.ended_by or by

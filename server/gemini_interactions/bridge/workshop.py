@@ -29,12 +29,14 @@ from ..errors import (
     UpstreamError,
     WrongKey,
 )
-from ..interactions import Call, Interaction, Turn
-from . import functions, outcomes, structured
+from ..interactions import CHAINABLE, Call, Interaction, Settings, Turn, Usage
+from . import functions, outcomes, sources, structured
 from .costs import Costs
+from .gallery import Gallery
 from .outcomes import Outcome
 from .ports import Gemini, Store
-from .work import Progress, Work, Works
+from .sources import Resolve
+from .work import Progress, Work, Works, no_progress
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +62,20 @@ class Policy:
     transcripts: bool = True
     authenticated: bool = False
     remote_hosts: tuple[str, ...] = ()
+    image_model: str = ""
+    research_poll: float = 10.0
+    research_deadline: float = 4200.0
 
 
 Plan = Callable[[Work], Awaitable[Call]]
 """Waits for what a turn follows and says what to send; may refuse."""
+
+Making = Callable[[Work], Awaitable[Outcome | None]]
+"""Makes a turn and says how it ended; None leaves it running for whoever looks next."""
+
+
+class LeaseLost(Exception):
+    """Another process took the turn over: it is theirs to finish, and nothing may be sent."""
 
 
 class Workshop:
@@ -79,6 +91,8 @@ class Workshop:
         holder: str,
         now: Callable[[], float],
         costs: Costs,
+        gallery: Gallery,
+        resolve: Resolve | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.store = store
@@ -88,23 +102,72 @@ class Workshop:
         self.now = now
         self.works = Works()
         self._costs = costs
-        self._sleep = sleep
+        self._gallery = gallery
+        self._resolve = resolve
+        self.sleep = sleep
         self._tasks = tasks
+        self._closing = False
         self._places: dict[str, anyio.CapacityLimiter] = {}
+        self.rescuers: dict[str, Making] = {}
+        """How a turn of some other kind than a question is finished once it was taken over."""
 
     @property
     def lease_until(self) -> float:
         return self.now() + self.policy.lease
 
-    def start(self, turn: Turn, plan: Plan) -> Work:
-        """Make a turn that this process has just written down."""
+    def streamed(self, plan: Plan) -> Making:
+        """Makes a turn by one foreground stream, as `plan` says."""
 
-        async def outcome(work: Work) -> Outcome:
+        async def made(work: Work) -> Outcome:
             call = await plan(work)
-            async with self._place(turn.owner):
+            async with self._place(work.turn.owner):
                 return await self._send(work, call)
 
-        return self._begin(turn, outcome)
+        return made
+
+    async def sending(
+        self,
+        work: Work,
+        settings: Settings,
+        good: Turn | None,
+        notes: tuple[str, ...],
+        input: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write down what is about to be sent, and after which turn; LeaseLost forbids it."""
+        turn = work.turn
+        chained = good.n if good else None
+        sent = self.now()
+        work.turn = replace(
+            turn,
+            settings=settings,
+            notes=notes,
+            sent=sent,
+            chained=chained,
+            input=turn.input if input is None else input,
+        )
+        if good is not None and good.n:
+            work.young_until = (good.finished or good.created) + self.policy.store_lag
+        work.changed()
+        held = await self.store.sending(
+            turn,
+            holder=self.holder,
+            now=sent,
+            chained=chained,
+            settings=settings,
+            notes=notes,
+            input=input,
+        )
+        if not held:
+            raise LeaseLost()
+
+    def undertake(self, turn: Turn, outcome: Making) -> Work:
+        """Set this process to a turn it holds."""
+        work = Work(turn)
+        if self._closing:
+            work.end("shutdown")
+        self.works.add(work)
+        self._tasks.start_soon(self._make, work, outcome, name=f"turn {turn.id}")
+        return work
 
     async def rescue(self, turn: Turn) -> Turn:
         """Take over a running turn whose process is gone, or say how it stands.
@@ -112,33 +175,73 @@ class Workshop:
         One whose Google id is known is looked up and finished; one without is interrupted,
         its prompt kept, and never sent again by itself.
         """
-        if not await self.store.take_over(turn, self.holder, self.lease_until):
-            return await self._again(turn)
-        if not turn.interaction_id:
-            return await self._finish(turn, outcomes.interrupted())
 
         async def outcome(work: Work) -> Outcome | None:
+            if not turn.interaction_id:
+                return outcomes.interrupted()
             left = turn.created + self.policy.upstream_timeout - self.now()
             try:
                 with anyio.fail_after(max(left, self.policy.store_lag / 4)):
-                    return await self._judged(turn, await self._look(turn))
+                    found = await self._look(turn)
             except (TimeoutError, Gone):
                 return outcomes.interrupted()
             except (NoKey, WrongKey):
                 return None  # Google still has it: look again when there is a key
+            return await self.judged(turn, found)
 
-        self._begin(turn, outcome)
-        return turn
+        # Whoever wants to know may go away meanwhile: a lease that is taken is also used.
+        with anyio.CancelScope(shield=True):
+            if not await self.store.take_over(turn, self.holder, self.lease_until):
+                return await self._again(turn)
+            if turn.interaction_id:
+                outcome = self.rescuers.get(turn.kind, outcome)
+            work = self.undertake(turn, outcome)
+            if not turn.interaction_id:
+                await work.done.wait()
+        return work.turn
+
+    async def predecessor(self, turn: Turn) -> Turn | None:
+        """The turn this one was written behind, once it is final; a running research is none.
+
+        One that was aborted or interrupted while it waited in its own queue leaves its place
+        to those after it: they wait for the turn that it was written behind.
+        """
+        before = found = await self._before(turn)
+        while found is not None and found.status not in CHAINABLE:
+            found = await self._before(found)
+        return before
+
+    async def _before(self, turn: Turn) -> Turn | None:
+        if turn.parent is None:
+            return None
+        before = await self.store.turn(turn.owner, turn.conversation_id, turn.parent)
+        while before is not None and not before.is_final and before.kind != "research":
+            before = await self.until_final(before, 3600.0, no_progress)
+        return before
+
+    async def create(self, work: Work, call: Call) -> Interaction:
+        """One create answered in one piece; repeated only when it surely never arrived."""
+        patience = Patience(self.policy, anyio.current_time())
+        async with self._place(work.turn.owner):
+            while True:
+                try:
+                    return await self.gemini.create(call)
+                except UpstreamError as problem:
+                    pause = patience.before_repeating(problem, work, self.now())
+                    if pause is None:
+                        raise
+                await self.sleep(pause)
 
     async def look_again(self, turn: Turn) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
         try:
-            interaction = await self.gemini.get(turn.interaction_id)
-        except (UpstreamError, Refused):
+            with anyio.fail_after(self.policy.max_wait):
+                interaction = await self.gemini.get(turn.interaction_id)
+        except (TimeoutError, UpstreamError, Refused):
             return turn
         if not outcomes.is_over(interaction):
             return turn
-        return await self._finish(turn, await self._judged(turn, interaction))
+        return await self.settle(turn, await self.judged(turn, interaction))
 
     async def with_words(self, turn: Turn) -> Turn:
         """The turn as it was answered; where only ids are kept, its words are read from Google."""
@@ -164,7 +267,7 @@ class Workshop:
             left = start + seconds - anyio.current_time()
             if left <= 0:
                 return turn
-            await self._sleep(min(pause, left))
+            await self.sleep(min(pause, left))
             pause = min(pause * 1.5, 2.0)
             await progress(anyio.current_time() - start, "Another process works on this turn")
             turn = await self._again(turn)
@@ -181,10 +284,12 @@ class Workshop:
 
     async def close(self) -> None:
         """The process ends: commit what there is, give up the leases."""
+        self._closing = True
         for work in self.works:
             work.end("shutdown")
         for work in self.works:
             await work.done.wait()
+        await self._write_again()
         await self.store.release(self.holder)
 
     async def keep_leases(self) -> None:
@@ -192,24 +297,21 @@ class Workshop:
             await self.store.renew(self.holder, self.lease_until)
 
     async def catch_up(self) -> None:
-        """Take over what processes that are gone have left running."""
+        """Write down what could not be before; take over what processes that are gone left."""
+        await self._write_again()
         for turn in await self.store.expired(self.now(), 100):
             if self.works.of(turn) is None:
                 await self.rescue(turn)
 
     # -- one turn -------------------------------------------------------------
 
-    def _begin(self, turn: Turn, outcome: Callable[[Work], Awaitable[Outcome | None]]) -> Work:
-        work = Work(turn)
-        self.works.add(work)
-        self._tasks.start_soon(self._make, work, outcome, name=f"turn {turn.id}")
-        return work
-
-    async def _make(self, work: Work, outcome: Callable[[Work], Awaitable[Outcome | None]]) -> None:
+    async def _make(self, work: Work, outcome: Making) -> None:
         ended: Outcome | None = None
         try:
             with work.scope:
                 ended = await outcome(work)
+        except LeaseLost:
+            log.warning("turn %s was taken over by another process", work.turn.id)
         except Refused as refusal:
             ended = outcomes.refused(type(refusal).__name__, str(refusal))
         except UpstreamError as problem:
@@ -218,29 +320,47 @@ class Workshop:
             log.exception("turn %s failed inside this server", work.turn.id)
             ended = outcomes.refused("Internal", "This server failed while making the turn.")
         with anyio.CancelScope(shield=True):
-            try:
-                await self._end(work, ended)
-            finally:
-                self.works.drop(work)
-
-    async def _end(self, work: Work, ended: Outcome | None) -> None:
-        turn = work.turn
-        try:
             if ended is None and work.ended_by == "abort":
                 await self._cancel_upstream(work)
                 ended = outcomes.cancelled(work.draft.interaction())
             elif ended is None and not work.turn.interaction_id:
                 ended = outcomes.interrupted(work.draft.interaction())
-            # An answer Google still has is left running: the next process looks it up.
-            if ended is not None:
-                turn = await self._finish(turn, ended)
-        except Exception:
-            log.exception("the end of turn %s could not be written down", turn.id)
-        finally:
-            work.finished(turn)
+            # Without an outcome Google still has the answer: whoever looks next finds it.
+            if ended is None:
+                await self._let_go(work)
+            else:
+                await self._write_down(work, ended)
 
-    async def _finish(self, turn: Turn, outcome: Outcome) -> Turn:
-        kept = outcome if self.policy.transcripts else replace(outcome, steps=(), text="")
+    async def _write_down(self, work: Work, outcome: Outcome) -> None:
+        """Write down how the work ended. Where the store fails, the answer still reaches those
+        who wait for it, and the work stays in hand, to be read there, until it is written."""
+        try:
+            turn = await self.settle(work.turn, outcome)
+        except Exception:
+            log.exception("the end of turn %s could not be written down", work.turn.id)
+            work.unwritten = outcome
+            turn = outcomes.told(work.turn, outcome, self.now())
+        else:
+            self.works.drop(work)
+        work.finished(turn)
+
+    async def _write_again(self) -> None:
+        for work in self.works:
+            if work.unwritten is not None:
+                await self._write_down(work, work.unwritten)
+
+    async def _let_go(self, work: Work) -> None:
+        try:
+            if not self._closing:  # which gives up every lease at once
+                await self.store.let_go(work.turn, holder=self.holder)
+        except Exception:
+            log.exception("the lease of turn %s could not be let go", work.turn.id)
+        self.works.drop(work)
+        work.finished(work.turn)
+
+    async def settle(self, turn: Turn, outcome: Outcome) -> Turn:
+        """Write down how a turn ended, book what it used; the turn as it now stands."""
+        kept = outcome if self.policy.transcripts else outcome.without_words()
         took = await self.store.finish(
             turn,
             status=outcome.status,
@@ -252,20 +372,29 @@ class Workshop:
             notes=(*turn.notes, *outcome.notes),
             error=outcome.error,
             interaction_id=outcome.interaction_id or None,
+            extra=kept.remarks,
         )
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
         elif outcome.usage is not None:
-            model = outcome.model or turn.settings.model
-            await self._costs.book(turn.owner, model, outcome.usage)
-        turn = await self._again(turn)
+            await self._book(turn, outcome.model, outcome.usage)
+        turn = await self._again(outcomes.told(turn, outcome, self.now()))
         if not self.policy.transcripts:
-            turn = replace(turn, steps=outcome.steps, text=outcome.text)
+            extra = {**turn.extra, **outcome.remarks}
+            turn = replace(turn, steps=outcome.steps, text=outcome.text, extra=extra)
         return turn
 
-    async def _judged(self, turn: Turn, interaction: Interaction) -> Outcome:
+    async def _book(self, turn: Turn, model: str, usage: Usage) -> None:
+        try:
+            await self._costs.book(turn.owner, model or turn.settings.model, usage)
+        except Exception:  # an answer is worth more than its line in the accounts
+            log.exception("what turn %s used could not be booked", turn.id)
+
+    async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
         """What became of an interaction Google is done with, as this turn wanted it."""
-        outcome = outcomes.of(interaction)
+        await self._gallery.keep(turn, interaction)
+        targets = await sources.targets(interaction.steps, self._resolve)
+        outcome = outcomes.of(interaction, targets)
         schema = turn.extra.get("response_schema")
         if schema:
             outcome = await anyio.to_thread.run_sync(structured.checked, outcome, schema)
@@ -295,9 +424,9 @@ class Workshop:
                     call = replace(call, input=results, previous_interaction_id=interaction.id)
                     later = await self._exchanged(work, call)
                     interaction = outcomes.joined(interaction, results, later)
-                return await self._judged(work.turn, interaction)
         except TimeoutError:
             raise TimedOut() from None
+        return await self.judged(work.turn, interaction)
 
     async def _listen(self, work: Work, call: Call) -> None:
         """Send the create and take in its stream until it ends, well or not."""
@@ -309,7 +438,7 @@ class Workshop:
                         await self._hear(work, event)
                 return
             except ConnectionLost:
-                if work.turn.interaction_id:
+                if work.draft.id:
                     return  # Google has it: ask there
                 raise
             except UpstreamError as problem:
@@ -317,7 +446,7 @@ class Workshop:
                     raise
                 pause = patience.before_repeating(problem, work, self.now())
                 if pause is not None:
-                    await self._sleep(pause)
+                    await self.sleep(pause)
                 elif isinstance(problem, Gone) and work.rebuild and not problem.is_model:
                     call = await work.rebuild()
                     work.rebuild = None
@@ -327,8 +456,17 @@ class Workshop:
     async def _hear(self, work: Work, event: Mapping[str, Any]) -> None:
         work.draft.add(event)
         if work.draft.id and work.draft.id != work.turn.interaction_id:
-            await self.store.named(work.turn, work.draft.id, holder=self.holder)
-            work.turn = replace(work.turn, interaction_id=work.draft.id)
+            await self.named(work, work.draft.id)
+        work.changed()
+
+    async def named(self, work: Work, interaction_id: str) -> None:
+        """Google's id, stored the moment it is known."""
+        work.turn = replace(work.turn, interaction_id=interaction_id)
+        try:
+            if not await self.store.named(work.turn, interaction_id, holder=self.holder):
+                log.warning("turn %s is no longer held by this process", work.turn.id)
+        except Exception:  # an answer that is paid for is not thrown away; its end brings the id
+            log.exception("Google's id of turn %s could not be written down", work.turn.id)
         work.changed()
 
     async def _exchanged(self, work: Work, call: Call) -> Interaction:
@@ -340,7 +478,7 @@ class Workshop:
             return replace(interaction, status="failed", errors=errors)
         if work.draft.finished and outcomes.is_over(interaction):
             return interaction
-        if not work.turn.interaction_id:
+        if not work.draft.id:
             raise ConnectionLost()
         try:
             return await self._look(work.turn)
@@ -365,7 +503,7 @@ class Workshop:
                     raise
             except (Unreachable, Unavailable, RateLimited, TimedOut, ConnectionLost):
                 pass
-            await self._sleep(pause * random.uniform(0.8, 1.2))
+            await self.sleep(pause * random.uniform(0.8, 1.2))
             pause = min(pause * 1.6, LONGEST_LOOK)
 
     async def _cancel_upstream(self, work: Work) -> None:
@@ -400,7 +538,7 @@ class Patience:
                 spent = anyio.current_time() - self._start
                 fits = spent + wish <= self._policy.max_wait
                 return pause if fits and self._limits <= TRIES_AT_THE_LIMIT else None
-            case Gone() if now < work.young_until:
+            case Gone(code=code) if code != "model_not_found" and now < work.young_until:
                 self._lag += 1
                 return float(min(0.5 * 2**self._lag, 10.0))
             case _:

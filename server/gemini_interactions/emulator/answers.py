@@ -8,8 +8,21 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a background run tells on its way: a thought or a step, at a share of its time."""
+
+    share: float
+    thought: str | None = None
+    step: Json | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
-    """One answer: plain text, or the exact steps; everything else has the usual value."""
+    """One answer: plain text, or the exact steps; everything else has the usual value.
+
+    With neither text nor steps but one of the wishes at the end, the emulated model answers as
+    always, in the size and number that is wished for.
+    """
 
     text: str | None = None
     steps: Sequence[Json] | None = None
@@ -22,13 +35,28 @@ class Answer:
     delay: float = 0.0  # real seconds before the answer is complete
     continuation_token: str | None = None  # made up for status="requires_continuation"
     fields: Json = field(default_factory=dict)  # more fields of the interaction's body
+    progress: Sequence[Moment] = ()  # what a background run tells before its end
+    pace: float = 1.0  # the share of the usual time a background run takes
+    image_bytes: int | None = None  # wish: how large an image is
+    images: int | None = None  # wish: how many images
+    report_bytes: int | None = None  # wish: how long a research report is
+    charts: int | None = None  # wish: how many charts are in it
+
+    @property
+    def is_wish(self) -> bool:
+        said = (self.text, self.steps, self.deltas, self.events)
+        wished = (self.image_bytes, self.images, self.report_bytes, self.charts)
+        return all(one is None for one in said) and any(one is not None for one in wished)
 
     @classmethod
     def of(cls, answer: "Answer | str | Json") -> "Answer":
         """An answer from what a test or a script wrote: text, an Answer, or its fields."""
         if isinstance(answer, Answer):
             return answer
-        return cls(answer) if isinstance(answer, str) else cls(**answer)
+        if isinstance(answer, str):
+            return cls(answer)
+        told = [m if isinstance(m, Moment) else Moment(**m) for m in answer.get("progress", ())]
+        return cls(**{**answer, "progress": told})
 
 
 @dataclass(frozen=True)
@@ -40,6 +68,8 @@ class Turn:
     history: Sequence[Json]  # the steps of the whole chain before them
     call_id: Callable[[], str]
     signature: Callable[[], str]
+    bodies: Sequence[Json] = ()  # the requests of the chain before this one
+    wish: Answer = field(default_factory=Answer)
 
     @property
     def name(self) -> str:

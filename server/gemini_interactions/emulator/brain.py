@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from .answers import Answer, Json
 from .bell import Bell
-from .interaction import TURN_OVER, Interaction
+from .fates import Fate
+from .interaction import TURN_OVER, EventIds, Interaction
 from .log import Request
 from .refusals import Refusal, Shape
 from .service import Clock, Service
@@ -109,15 +110,20 @@ class Brain:
                 held.release()
 
     def lag(
-        self, interaction: str | Literal["next"] = "next", *, gets: int = 0, seconds: float = 0.0
+        self,
+        interaction: str | Literal["next"] = "next",
+        *,
+        gets: int = 0,
+        seconds: float = 0.0,
+        status: Literal[404, 403] = 404,
     ) -> None:
-        """The store is slow: this interaction is 404 for so many looks, or so long."""
+        """The store is slow: this interaction is 404 (or 403) for so many looks, or so long."""
         with self.service.lock:
             if interaction == "next":
-                self.service.next_lag = (gets, seconds)
+                self.service.next_lag = (gets, seconds, status)
                 return
             found = self._find(interaction)
-            found.lag_looks = gets
+            found.lag_looks, found.lag_status = gets, status
             found.lag_until = self.service.now() + timedelta(seconds=seconds)
 
     # The fate of interactions
@@ -177,6 +183,80 @@ class Brain:
     def advance(self, seconds: float) -> None:
         """Move the service's clock; background runs whose time has come end."""
         self.service.advance(seconds)
+
+    # Research
+
+    def research_next(self, fate: str | Fate, *, times: int = 1, **options: Any) -> None:
+        """The next research an agent starts meets this fate; see FATES. Several wait in line."""
+        if isinstance(fate, str):
+            fate = Fate(fate, options)
+        with self.service.lock:
+            self.service.research.fates.extend([fate] * times)
+
+    def progress(self, interaction_id: str, share: float) -> None:
+        """A run in progress tells what it tells until this share (0 to 1) of its time."""
+        with self.service.lock:
+            self._find(interaction_id).reach(share)
+
+    def usage_later(self, looks: int | None = 1, seconds: float = 0.0) -> None:
+        """Research started from now on shows its usage only after so many looks at its end.
+
+        None never shows it, 0 at once; without this call it takes one look.
+        """
+        self.service.research.usage_looks = looks
+        self.service.research.usage_seconds = seconds
+
+    def research(self, interaction_id: str) -> Json:
+        """How a research stands: its question, plan and status, and what it let know so far."""
+        with self.service.lock:
+            interaction = self._find(interaction_id)
+            self.service.settle(interaction)
+            return self.service.state(interaction)
+
+    @property
+    def research_seconds(self) -> float | None:
+        """How long research takes on the clock, a plan a tenth; None: as `background_seconds`."""
+        return self.service.research.seconds
+
+    @research_seconds.setter
+    def research_seconds(self, seconds: float | None) -> None:
+        self.service.research.seconds = seconds
+
+    @property
+    def report_bytes(self) -> int | None:
+        """How long reports are, about, in bytes of text; None: some two thousand."""
+        return self.service.research.report_bytes
+
+    @report_bytes.setter
+    def report_bytes(self, size: int | None) -> None:
+        self.service.research.report_bytes = size
+
+    @property
+    def report_charts(self) -> int:
+        """How many charts a report has."""
+        return self.service.research.charts
+
+    @report_charts.setter
+    def report_charts(self, number: int) -> None:
+        self.service.research.charts = number
+
+    @property
+    def event_ids(self) -> EventIds:
+        """Which events of background streams carry an id: some (sparse), all (dense), none."""
+        return self.service.event_ids
+
+    @event_ids.setter
+    def event_ids(self, which: EventIds) -> None:
+        self.service.event_ids = which
+
+    @property
+    def free_tier(self) -> bool:
+        """Whether every key is one without billing: images and research are 429, limit 0."""
+        return self.service.free_tier
+
+    @free_tier.setter
+    def free_tier(self, is_free: bool) -> None:
+        self.service.free_tier = is_free
 
     @property
     def background_seconds(self) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import door
 from .brain import Brain
+from .fates import FATES, Fate
 from .log import Request
 from .steering import FAULTS, Fault
 from .thread import Emulator
@@ -31,6 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="SECONDS",
         help="how long background runs take",
+    )
+    parser.add_argument(
+        "--research-seconds",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="how long Deep Research takes, a plan a tenth of it (default: 3)",
+    )
+    fates = "; ".join(f"{name}: {words}" for name, words in FATES.items())
+    parser.add_argument(
+        "--research",
+        type=_fate,
+        action="append",
+        default=[],
+        metavar="FATE",
+        help=f"what becomes of the next research; repeat for the one after it. {fates}",
     )
     parser.add_argument(
         "--fault",
@@ -56,6 +73,13 @@ def _fault(text: str) -> Fault:
     name, _, after = text.partition(":")
     try:
         return Fault(name, int(after) if after else None)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _fate(text: str) -> Fate:
+    try:
+        return Fate(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -92,6 +116,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def _prepare(brain: Brain, arguments: argparse.Namespace) -> None:
     brain.background_seconds = arguments.background_seconds
+    brain.research_seconds = arguments.research_seconds
+    for fate in arguments.research:
+        brain.research_next(fate)
     if arguments.delay:
         brain.delay(arguments.delay)
     for fault in arguments.fault:

@@ -3,7 +3,7 @@
 import json
 import re
 
-from . import functions, servertools
+from . import attachments, functions, reports, servertools
 from .answers import Answer, Json, Turn, text_step, words
 from .instances import instance
 
@@ -87,7 +87,7 @@ def reply(turn: Turn) -> str:
         return " ".join(_LOREM[i % len(_LOREM)] for i in range(int(many["count"])))
     quoted = prompt if len(prompt) <= _QUOTE else prompt[:_QUOTE] + "…"
     turns = f"This is turn {turn.number} of our conversation."
-    return f'You said: "{quoted}"{_attached(turn)}. {turns}'
+    return f'You said: "{quoted}"{_attached(turn)}.{_reported(turn)} {turns}'
 
 
 def _recall(of: str, noun: str, said: list[str]) -> str | None:
@@ -112,12 +112,19 @@ def _unknown(what: str) -> str:
 
 
 def _attached(turn: Turn) -> str:
-    for step in reversed(turn.input):
-        if step.get("type") == "user_input":
-            parts = [p for p in step["content"] if p.get("type") != "text"]
-            names = [f"{p['type']} ({p.get('mime_type') or p.get('uri')})" for p in parts]
-            return f" with {', '.join(names)}" if names else ""
-    return ""
+    names = attachments.described(turn.input)
+    return f" with {', '.join(names)}" if names else ""
+
+
+def _reported(turn: Turn) -> str:
+    """What a report earlier in the conversation says about the prompt."""
+    said = [words(step) for step in turn.history if step.get("type") == "model_output"]
+    titles = [title for text in said if (title := reports.title(text))]
+    if not titles:
+        return ""
+    text = "\n".join(text for text in said if reports.title(text))
+    found = reports.sentence_about(text, turn.prompt).rstrip(".")
+    return f" From the report “{titles[0]}”: {found}."
 
 
 def _json_format(turn: Turn) -> Json | None:

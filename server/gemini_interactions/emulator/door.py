@@ -27,14 +27,28 @@ ORDERS = frozenset(
         "hold_next",
         "interaction",
         "lag",
+        "progress",
         "release",
+        "research",
+        "research_next",
         "reset",
         "set_status",
         "think",
         "unknown_id",
+        "usage_later",
     ]
 )
-SETTINGS = frozenset({"background_seconds", "foreground_disconnect"})
+SETTINGS = frozenset(
+    [
+        "background_seconds",
+        "event_ids",
+        "foreground_disconnect",
+        "free_tier",
+        "report_bytes",
+        "report_charts",
+        "research_seconds",
+    ]
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

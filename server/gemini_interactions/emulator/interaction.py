@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from .answers import Answer, Json
+from .answers import Answer, Json, Moment
 from .bell import Bell
 from .ids import event_id
 from .stream import step_events
 
+EventIds = Literal["sparse", "dense", "none"]
 TURN_OVER = (
     "completed",
     "failed",
@@ -43,16 +45,24 @@ class Interaction:
     due: datetime | None = None  # when a background run is done; None: when told
     lag_looks: int = 0
     lag_until: datetime | None = None
+    lag_status: int = 404
+    queued_looks: int | None = None  # looks until a queued run starts; None: it is not in line
+    queued_until: datetime | None = None
+    usage_looks: int | None = 0  # looks at the finished run that find no usage; None: all of them
+    usage_seconds: float = 0.0
+    has_usage: bool = True
+    event_ids: EventIds = "sparse"
     cancel_looks: int | None = None  # looks until a cancel shows
     gone: bool = False  # deleted, expired or lost: 404 from now on
     events: list[Json] = field(default_factory=list)
     bell: Bell = field(default_factory=Bell)
     spoken: bool = False
-    _thinking: bool = False
-    _thoughts: list[str] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)  # of the progress, not told yet
+    _thoughts: list[str] = field(default_factory=list)  # of the thought that is going on
     _deltas: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.begun = self.created
         self._tell({"interaction": self._brief(), "event_type": "interaction.created"})
         self.tell_status()
 
@@ -67,6 +77,10 @@ class Interaction:
     @property
     def is_running(self) -> bool:
         return self.status not in TURN_OVER
+
+    @property
+    def is_agents(self) -> bool:
+        return bool(self.body.get("agent"))
 
     @property
     def previous_id(self) -> str | None:
@@ -92,7 +106,9 @@ class Interaction:
         )
 
     def _tell(self, event: Json) -> None:
-        if self.background and event["event_type"] == "step.delta":
+        if self.background and self.event_ids == "dense":
+            event = {**event, "event_id": f"evt_{len(self.events):04d}"}
+        elif self.background and self.event_ids == "sparse" and event["event_type"] == "step.delta":
             # Sparse on purpose: every other delta of a background run carries an event id.
             index = event["index"]
             number = self._deltas[index] = self._deltas.get(index, -1) + 1
@@ -103,31 +119,82 @@ class Interaction:
 
     def think(self, summary: str) -> None:
         """One more thought of a run in progress, told to whoever follows its stream."""
-        if not self._thinking:
-            self._thinking = True
-            self._tell({"index": 0, "step": {"type": "thought"}, "event_type": "step.start"})
+        index = len(self.steps)
+        if not self._thoughts:
+            self._tell({"index": index, "step": {"type": "thought"}, "event_type": "step.start"})
         self._thoughts.append(summary)
-        content = {"type": "text", "text": summary}
-        self._tell(
-            {
-                "index": 0,
-                "delta": {"type": "thought_summary", "content": content},
-                "event_type": "step.delta",
-            }
-        )
+        delta = {"type": "thought_summary", "content": {"type": "text", "text": summary}}
+        self._tell({"index": index, "delta": delta, "event_type": "step.delta"})
         self.bell.ring()
+
+    def _end_thought(self) -> None:
+        if not self._thoughts:
+            return
+        index = len(self.steps)
+        if self.is_agents:
+            delta = {"type": "thought_signature", "signature": ""}  # empty, as on the wire
+            self._tell({"index": index, "delta": delta, "event_type": "step.delta"})
+        self._tell({"index": index, "event_type": "step.stop"})
+        signed = {"signature": ""} if self.is_agents else {}
+        self.steps = [*self.steps, {**self.so_far[-1], **signed}]
+        self._thoughts = []
+
+    @property
+    def so_far(self) -> list[Json]:
+        """The steps a run has told, with the thought that is going on."""
+        if not self._thoughts:
+            return list(self.steps)
+        summary = [{"type": "text", "text": text} for text in self._thoughts]
+        return [*self.steps, {"type": "thought", "summary": summary}]
+
+    def say(self, step: Json) -> None:
+        """One more step of a run in progress."""
+        self._end_thought()
+        for event in step_events(len(self.steps), step):
+            self._tell(event)
+        self.steps.append(step)
+        self.bell.ring()
+
+    def reach(self, share: float) -> None:
+        """So much of its time is over: tell what it tells until then."""
+        while self.moments and self.moments[0].share <= share and self.is_running:
+            moment = self.moments.pop(0)
+            if moment.thought is not None:
+                self.think(moment.thought)
+            if moment.step is not None:
+                self.say(moment.step)
+
+    def start(self) -> None:
+        """A queued run starts."""
+        self.queued_looks = self.queued_until = None
+        self.status = "in_progress"
+        self.tell_status()
+        self.bell.ring()
+
+    def hide_usage(self, looks: int | None, seconds: float) -> None:
+        """The usage shows after so many looks at the end and so many seconds; None: never."""
+        self.usage_looks, self.usage_seconds = looks, seconds
+        self.has_usage = looks == 0 and not seconds
+
+    def looked_at(self, now: datetime) -> None:
+        """Somebody looks: what shows only after some looks comes nearer."""
+        if self.queued_looks:
+            self.queued_looks -= 1
+        if self.is_running:
+            return
+        if self.usage_looks:
+            self.usage_looks -= 1
+        elif self.usage_looks == 0 and self.created + timedelta(seconds=self.usage_seconds) <= now:
+            self.has_usage = True
 
     def speak(self) -> None:
         """Tell the steps of the answer; the interaction is not over before `conclude`."""
         if self.spoken:
             return
         self.spoken = True
-        first = 0
-        if self._thinking:
-            self._tell({"index": 0, "event_type": "step.stop"})
-            summary = [{"type": "text", "text": text} for text in self._thoughts]
-            self.steps.append({"type": "thought", "summary": summary})
-            first = 1
+        self.reach(1.0)
+        self._end_thought()
+        first = len(self.steps)
         self.steps += self.planned
         if self.answer.events is not None:
             for event in self.answer.events:
@@ -149,6 +216,7 @@ class Interaction:
 
     def close(self, status: str, now: datetime, errors: Sequence[Json] | None = None) -> None:
         """End with this status and with what was said so far."""
+        self._end_thought()
         self.status = status
         self.errors = errors
         self.due = None
@@ -180,9 +248,11 @@ class Interaction:
             body["role"] = "agent"
         if self.previous_id:
             body["previous_interaction_id"] = self.previous_id
-        steps = [] if self.is_running else self.steps
+        steps = self.steps
+        if self.is_running:
+            steps = self.so_far if self.is_agents else []
         body["steps"] = [*self.input, *steps] if include_input and steps else steps
-        if not self.is_running and self.usage is not None:
+        if not self.is_running and self.usage is not None and self.has_usage:
             body["usage"] = self.usage
         if self.errors is not None:
             body["errors"] = list(self.errors)

@@ -1,6 +1,7 @@
 """The tools that run on Google's side: plausible calls, results and citations."""
 
 import re
+from collections.abc import Sequence
 
 from .answers import Json, Turn
 
@@ -11,10 +12,10 @@ _STYLE = "<style>.container{align-items:center;border-radius:8px;display:flex}" 
 )
 
 
-def steps(turn: Turn) -> list[Json]:
-    """A call and a result for every server tool this request offers."""
+def steps(turn: Turn, tools: Sequence[Json] | None = None) -> list[Json]:
+    """A call and a result for every server tool this request offers, or for these."""
     made: list[Json] = []
-    for tool in turn.tools:
+    for tool in turn.tools if tools is None else tools:
         make = _MAKERS.get(tool.get("type", ""))
         if make:
             made += make(turn, tool, turn.call_id())
@@ -66,14 +67,15 @@ _SOURCES: dict[str, tuple[str, Json]] = {
 }
 
 
-def _search(turn: Turn, tool: Json, call_id: str) -> list[Json]:
-    query = turn.prompt[:80] or "the question"
-    html = f'{_STYLE}</style><div class="container"><a class="chip" href="#">{query}</a></div>'
+def search(queries: Sequence[str], turn: Turn, call_id: str) -> list[Json]:
+    """One search: its call and its result."""
+    chips = "".join(f'<a class="chip" href="#">{query}</a>' for query in queries)
+    html = f'{_STYLE}</style><div class="container">{chips}</div>'
     return [
         {
             "type": "google_search_call",
             "id": call_id,
-            "arguments": {"queries": [query]},
+            "arguments": {"queries": list(queries)},
             "signature": turn.signature(),
         },
         {
@@ -85,11 +87,19 @@ def _search(turn: Turn, tool: Json, call_id: str) -> list[Json]:
     ]
 
 
+def read(urls: Sequence[str], call_id: str) -> list[Json]:
+    """Pages that were read: the call and its result."""
+    result = [{"url": url, "status": "success"} for url in urls]
+    return _pair("url_context", call_id, {"urls": list(urls)}, result)
+
+
+def _search(turn: Turn, tool: Json, call_id: str) -> list[Json]:
+    return search([turn.prompt[:80] or "the question"], turn, call_id)
+
+
 def _url_context(turn: Turn, tool: Json, call_id: str) -> list[Json]:
     found = re.findall(r"https?://[^\s\"'<>)]+", turn.prompt)
-    urls = [url.rstrip(".,;:!?") for url in found] or ["https://example.com"]
-    result = [{"url": url, "status": "success"} for url in urls]
-    return _pair("url_context", call_id, {"urls": urls}, result)
+    return read([url.rstrip(".,;:!?") for url in found] or ["https://example.com"], call_id)
 
 
 def _code(turn: Turn, tool: Json, call_id: str) -> list[Json]:

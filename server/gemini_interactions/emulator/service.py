@@ -3,21 +3,25 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from . import ids, inputs, rules, usage
+from . import ids, inputs, plans, research, rules, usage
 from .answers import Answer, Answerer, Json, Turn
 from .catalogue import MODELS
 from .conversation import Conversation
-from .interaction import Interaction
+from .fates import Fate
+from .interaction import EventIds, Interaction
 from .pictures import Pictures
 from .refusals import Refusal, invalid, missing, precondition
 
 Clock = Callable[[], datetime | float]
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 WRONG_KEY = "wrong-key"
+FREE_KEY = "free-key"  # a key without billing: no images, no research
 
+_PLAIN = vars(Answer())
 # Agents join here: name -> who plays it.
 AGENTS: dict[str, Answerer] = {}
 
@@ -28,7 +32,8 @@ class Service:
     def __init__(self, clock: Clock | None = None, keys: set[str] | None = None) -> None:
         self.lock = threading.RLock()
         self.keys = keys
-        self.agents = dict(AGENTS)
+        self.research = research.Desk()
+        self.agents: dict[str, Answerer] = {**research.agents(self.research), **AGENTS}
         self.text: Answerer = Conversation()
         self.pictures: Answerer = Pictures()
         self.mint = ids.Mint()
@@ -39,7 +44,9 @@ class Service:
         self.background_is_held = False
         self.foreground_disconnect: Literal["completes", "lost"] = "completes"
         self.cancel_looks = 0
-        self.next_lag: tuple[int, float] | None = None
+        self.next_lag: tuple[int, float, int] | None = None
+        self.event_ids: EventIds = "sparse"
+        self.free_tier = False
         self.clock_is_ours = clock is None
         self._clock = clock or (lambda: START)
         self._advanced = timedelta()
@@ -59,10 +66,19 @@ class Service:
                 self.settle(interaction)
 
     def settle(self, interaction: Interaction) -> None:
-        """End a background run whose time has come."""
+        """A background run is as far as it can be by now, perhaps at its end."""
         with self.lock:
-            if interaction.due is not None and interaction.due <= self.now():
-                interaction.conclude(self.now())
+            now = self.now()
+            until = interaction.queued_until
+            if interaction.queued_looks == 0 and until is not None and until <= now:
+                interaction.start()
+            if interaction.due is None or interaction.queued_looks is not None:
+                return
+            if interaction.due <= now:
+                interaction.conclude(now)
+                return
+            takes = interaction.due - interaction.begun
+            interaction.reach((now - interaction.begun) / takes)
 
     # What clients ask for
 
@@ -70,9 +86,10 @@ class Service:
         if not key or key == WRONG_KEY or (self.keys is not None and key not in self.keys):
             raise Refusal(401)
 
-    def create(self, body: Any) -> Interaction:
+    def create(self, body: Any, key: str | None = None) -> Interaction:
         with self.lock:
             rules.check(body, self.agents)
+            self._check_quota(body, key)
             previous = self._previous(body)
             given = inputs.steps_of(body["input"]) if body.get("input") else []
             history = self.history(previous.id) if previous else []
@@ -84,8 +101,12 @@ class Service:
             inputs.check_results(history, given)
             root = previous.root if previous else None
             interaction_id, root = self.mint.interaction(root)
-            turn = Turn(body, given, history, self.mint.call, self.mint.signature)
+            turn = self._turn(body, given)
             answer, steps = self._compose(turn)
+            fates = self.research.fates
+            fate = fates.popleft() if body.get("agent") and fates else None
+            if fate is not None:
+                answer, steps = fate.answer(answer, steps)
             interaction = Interaction(
                 id=interaction_id,
                 root=root,
@@ -95,20 +116,57 @@ class Service:
                 planned=steps,
                 created=self.now(),
                 usage=self._usage(turn, answer, steps),
+                status=fate.status if fate else "in_progress",
+                moments=list(answer.progress),
+                event_ids=self.event_ids,
             )
-            self._begin(interaction)
+            self._begin(interaction, fate)
             return interaction
 
-    def _begin(self, interaction: Interaction) -> None:
+    def _begin(self, interaction: Interaction, fate: Fate | None) -> None:
         if interaction.stored:
             self.interactions[interaction.id] = interaction
         if self.next_lag is not None:
-            interaction.lag_looks, seconds = self.next_lag
+            interaction.lag_looks, seconds, interaction.lag_status = self.next_lag
             interaction.lag_until = self.now() + timedelta(seconds=seconds)
             self.next_lag = None
+        if interaction.is_agents:
+            interaction.hide_usage(self.research.usage_looks, self.research.usage_seconds)
         if interaction.background and not self.background_is_held:
-            seconds = self.background_seconds + interaction.answer.delay
+            seconds = self._usual_seconds(interaction) * interaction.answer.pace
+            seconds += interaction.answer.delay
             interaction.due = self.now() + timedelta(seconds=seconds)
+        if fate is not None:
+            fate.befall(interaction, self.now())
+
+    def _usual_seconds(self, interaction: Interaction) -> float:
+        if interaction.is_agents and self.research.seconds is not None:
+            return self.research.seconds
+        return self.background_seconds
+
+    def _turn(self, body: Json, given: list[Json]) -> Turn:
+        previous = body.get("previous_interaction_id")
+        return Turn(
+            body,
+            given,
+            self.history(previous) if previous else [],
+            self.mint.call,
+            self.mint.signature,
+            [interaction.body for interaction in self.chain(previous)] if previous else [],
+        )
+
+    def _check_quota(self, body: Json, key: str | None) -> None:
+        """Free keys have a quota of nothing for what is expensive."""
+        if not self.free_tier and key != FREE_KEY:
+            return
+        name = str(body.get("agent") or body["model"]).removeprefix("models/")
+        if body.get("agent") or MODELS[name].pictures:
+            raise Refusal(
+                429,
+                "You exceeded your current quota, please check your plan and billing details. "
+                "* Quota exceeded for metric: generativelanguage.googleapis.com/"
+                f"generate_requests_per_model_per_day, limit: 0, model: {name}",
+            )
 
     def _previous(self, body: Json) -> Interaction | None:
         if not body.get("previous_interaction_id"):
@@ -130,10 +188,11 @@ class Service:
                 raise missing()
             if interaction.lag_looks > 0:
                 interaction.lag_looks -= 1
-                raise missing()
+                raise Refusal(interaction.lag_status)
             if interaction.lag_until is not None and interaction.lag_until > self.now():
-                raise missing()
+                raise Refusal(interaction.lag_status)
             self.settle(interaction)
+            interaction.looked_at(self.now())
             if interaction.cancel_looks is not None and interaction.is_running:
                 interaction.cancel_looks -= 1
                 if interaction.cancel_looks < 0:
@@ -173,13 +232,19 @@ class Service:
     # Answers
 
     def _compose(self, turn: Turn) -> tuple[Answer, list[Json]]:
-        if self.answers:
-            return self.plan(self.answers.popleft(), turn)
-        prompt = turn.prompt
-        for part, answer in reversed(self.sticky):
-            if part in prompt:
-                return self.plan(answer, turn)
-        return self._default(turn)
+        scripted = self.answers.popleft() if self.answers else None
+        if scripted is None:
+            prompt = turn.prompt
+            wanted = (answer for part, answer in reversed(self.sticky) if part in prompt)
+            scripted = next(wanted, None)
+        return self._default(turn) if scripted is None else self._scripted(scripted, turn)
+
+    def _scripted(self, answer: Answer, turn: Turn) -> tuple[Answer, list[Json]]:
+        if not answer.is_wish:
+            return self.plan(answer, turn)
+        usual, steps = self._default(replace(turn, wish=answer))
+        said = {name: value for name, value in vars(answer).items() if value != _PLAIN[name]}
+        return replace(usual, **said), steps
 
     def _default(self, turn: Turn) -> tuple[Answer, list[Json]]:
         if turn.body.get("agent"):
@@ -209,13 +274,10 @@ class Service:
     def replan(self, interaction: Interaction, answer: Answer) -> None:
         """Let a run that has not ended say something else."""
         with self.lock:
-            previous = interaction.previous_id
-            history = self.history(previous) if previous else []
-            turn = Turn(
-                interaction.body, interaction.input, history, self.mint.call, self.mint.signature
-            )
-            answer, steps = self.plan(answer, turn)
+            turn = self._turn(interaction.body, interaction.input)
+            answer, steps = self._scripted(answer, turn)
             interaction.answer, interaction.planned = answer, steps
+            interaction.moments = list(answer.progress)
             interaction.usage = self._usage(turn, answer, steps)
 
     def _usage(self, turn: Turn, answer: Answer, steps: list[Json]) -> Json | None:
@@ -243,6 +305,26 @@ class Service:
                 steps += [*interaction.input, *interaction.steps]
         return steps
 
+    def state(self, interaction: Interaction) -> Json:
+        """A research in the words of a test: where it comes from and how far it is."""
+        bodies = [each.body for each in self.chain(interaction.id)]
+        takes = (interaction.due - interaction.begun).total_seconds() if interaction.due else None
+        gone = (self.now() - interaction.begun).total_seconds()
+        plan = plans.is_wanted(interaction.body)
+        over = 0.0 if takes is None else 1.0 if takes <= 0 else min(1.0, gone / takes)
+        return {
+            "id": interaction.id,
+            "agent": interaction.body.get("agent"),
+            "question": _question(bodies),
+            "status": interaction.status,
+            "is_plan": plan,
+            "follows": interaction.previous_id,
+            "share": over if interaction.is_running else 1.0,
+            "seconds": takes,
+            "has_usage": interaction.has_usage and interaction.usage is not None,
+            **research.told(interaction.so_far),
+        }
+
     def left(self, interaction: Interaction) -> None:
         """The client of a foreground interaction went away before the answer."""
         with self.lock:
@@ -253,6 +335,16 @@ class Service:
                 interaction.close("cancelled", self.now())
             else:
                 interaction.conclude(self.now())
+
+
+def _question(bodies: list[Json]) -> str:
+    """What a chain of plans was asked first, or its only request."""
+    asked = bodies[-1]
+    for body in reversed(bodies[:-1]):
+        if not plans.is_wanted(body):
+            break
+        asked = body
+    return plans.asked(asked)
 
 
 def _shorten(steps: list[Json], most: int) -> bool:

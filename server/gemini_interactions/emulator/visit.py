@@ -113,18 +113,21 @@ class Visit:
                 raise asyncio.CancelledError
 
     def _admit(self) -> None:
-        key = self.exchange.headers.get("x-goog-api-key") or self.exchange.query.get("key")
         try:
-            self.service.admit(key)
+            self.service.admit(self.key)
         except Refusal as refusal:
             if self.request.kind in ("models", "other"):
                 refusal.shape = "google"  # the classic endpoints speak google.rpc
             raise
 
+    @property
+    def key(self) -> str | None:
+        return self.exchange.headers.get("x-goog-api-key") or self.exchange.query.get("key")
+
     async def _create(self) -> None:
         if self.body is routes.BROKEN:
             raise Refusal(400, "Invalid JSON payload received.", shape="google")
-        interaction = self.interaction = self.service.create(self.body)
+        interaction = self.interaction = self.service.create(self.body, self.key)
         if interaction.stored:
             self.brain.note(self.request, interaction_id=interaction.id)
         self._spoil(interaction)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from mcp.server.context import ServerRequestContext
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.requests import Request
 
 from .. import paging
 from ..app import App
@@ -20,9 +25,11 @@ LOCAL = "local"
 _HOST_SESSIONS = ("CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
 
 
-def owner(_context: Context) -> str:
-    """Whose things this call may see."""
-    return LOCAL
+def owner(context: Context) -> str:
+    """Whose things this call may see; over HTTP the gate has found out."""
+    if context.request is None:
+        return LOCAL
+    return str(context.request.user.username)
 
 
 def session(context: Context, app: App) -> str:
@@ -31,7 +38,7 @@ def session(context: Context, app: App) -> str:
     if isinstance(thread, str) and thread:
         return f"thread:{thread[:200]}"
     if context.request is not None:
-        return _legacy_session(context)
+        return _legacy_session(context, app)
     for name in _HOST_SESSIONS:
         if os.environ.get(name):
             return f"{name}:{os.environ[name]}"
@@ -43,14 +50,52 @@ def room(context: Context, app: App) -> Room:
     client = context.session.client_params
     name = client.client_info.name if client else None
     budget = paging.budget(name, app.config.max_output_chars)
-    return Room(budget, app.keep_whole if context.request is None else None)
+    keep_whole = app.keep_whole if context.request is None else None
+    return Room(budget, keep_whole, app.config.structured)
 
 
-def key(context: Context, request_id: Any) -> Key:
-    """Where a request is found again when its cancel comes."""
-    return _legacy_session(context), str(request_id)
+def key(context: Context, request_id: Any, app: App) -> Key | None:
+    """Where a request is found again when its cancel comes; None where no cancel can be its own.
+
+    Request ids are the client's choice, so they tell calls apart only within one connection.
+    """
+    if context.request is None:
+        return "", str(request_id)
+    session = _legacy_session(context, app)
+    return (session, str(request_id)) if session else None
 
 
-def _legacy_session(context: Context) -> str:
-    session = context.request.headers.get("mcp-session-id", "") if context.request else ""
-    return f"http:{session}" if session else ""
+@asynccontextmanager
+async def connected(context: Context, app: App) -> AsyncIterator[None]:
+    """Cuts its body off when the client of a legacy session hangs up.
+
+    The SDK does so everywhere else. Here it lets a call run on, whose answer nobody gets and
+    which would then count as delivered.
+    """
+    if context.request is None or not _legacy_session(context, app):
+        yield
+        return
+    request: Request = context.request
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cut_off, request, tasks.cancel_scope)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _cut_off(request: Request, call: anyio.CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    call.cancel()
+
+
+def _legacy_session(context: Context, app: App) -> str:
+    """The session a legacy client was given, which the SDK has checked to be its owner's.
+
+    Modern clients have none, and without sessions nobody has: there the header is only
+    something a client said.
+    """
+    is_legacy = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    if context.request is None or not is_legacy or not app.config.has_sessions:
+        return ""
+    given = context.request.headers.get("mcp-session-id", "")
+    return f"http:{given}" if given else ""

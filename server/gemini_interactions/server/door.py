@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
+from typing import Any
 
 import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult
@@ -18,10 +19,11 @@ from ..app import App
 from ..bridge.requests import Caller
 from ..errors import Refused, UpstreamError
 from ..tools import result
-from ..tools.calls import Calls, fingerprint
+from ..tools.calls import Call, Calls, fingerprint
 from ..tools.registry import Tool, Use, tools
 from . import callers
 from .callers import Context
+from .limits import Pace
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ def build(app: App) -> Server[App]:
         lifespan=lifespan,
         on_list_tools=door.list_tools,
         on_call_tool=door.call_tool,
+        get_tool_input_schema=door.schema,
     )
     server.middleware.append(door.watch)
     return server
@@ -60,6 +63,7 @@ class _Door:
         self._app = app
         self._tools = offered
         self._calls = Calls()
+        self._pace = Pace(app.config.calls_a_minute, app.now)
 
     async def list_tools(
         self, _context: Context, _params: types.PaginatedRequestParams | None
@@ -75,28 +79,48 @@ class _Door:
             raise MCPError(
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )
-        with self._calls.opened(callers.key(context, context.request_id)) as call:
-            try:
-                arguments = tool.arguments.read(params.arguments)
-                caller = Caller(
-                    owner=callers.owner(context),
-                    session=callers.session(context, self._app),
-                    fingerprint=fingerprint(tool.name, arguments),
-                    progress=partial(_progress, context),
-                    made=call.made,
-                )
-                use = Use(caller, await self._app.conversations(), callers.room(context, self._app))
-                return await tool.run(use, **arguments)
-            except Refused as refusal:
-                return result.refusal(str(refusal))
-            except UpstreamError as problem:
-                return result.refusal(problem.message)
-            except Exception:
-                log.exception("%s failed", tool.name)
-                return result.refusal(
-                    "This server failed in a way it should not; its log says how. "
-                    "Nothing that was handed out is lost: gemini_history lists it."
-                )
+        answer = result.refusal("The client went away.")  # and does not read this
+        key = callers.key(context, context.request_id, self._app)
+        async with callers.connected(context, self._app):
+            with self._calls.opened(key) as call:
+                answer = await self._use(tool, context, params.arguments or {}, call)
+        return answer
+
+    async def _use(
+        self, tool: Tool, context: Context, given: Mapping[str, Any], call: Call
+    ) -> types.CallToolResult:
+        """One use of a tool; whatever goes wrong is told in words."""
+        try:
+            owner = callers.owner(context)
+            if context.request is not None:
+                self._pace.admit(owner)
+            arguments = tool.arguments.read(given)
+            caller = Caller(
+                owner=owner,
+                session=callers.session(context, self._app),
+                fingerprint=fingerprint(tool.name, arguments),
+                progress=partial(_progress, context),
+                made=call.made,
+            )
+            bridge = await self._app.bridge()
+            room = callers.room(context, self._app)
+            use = Use(caller, bridge.conversations, bridge.researches, room)
+            return await tool.run(use, **arguments)
+        except Refused as refusal:
+            return result.refusal(str(refusal))
+        except UpstreamError as problem:
+            return result.refusal(problem.message)
+        except Exception:
+            log.exception("%s failed", tool.name)
+            return result.refusal(
+                "This server failed in a way it should not; its log says how. "
+                "Nothing that was handed out is lost: gemini_history lists it."
+            )
+
+    def schema(self, tool: str) -> Mapping[str, Any] | None:
+        """What a tool takes; without it the SDK lists all tools anew for every modern call."""
+        known = self._tools.get(tool)
+        return known.arguments.schema if known else None
 
     async def watch(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         """Sees every message: refuses cursors, applies aborts, wakes the app once it is known."""
@@ -112,7 +136,7 @@ class _Door:
     async def _cancelled(self, context: Context) -> None:
         params = context.params or {}
         turn = self._calls.cancelled(
-            callers.key(context, params.get("requestId")), params.get("reason")
+            callers.key(context, params.get("requestId"), self._app), params.get("reason")
         )
         if turn is not None:
             await (await self._app.conversations()).stop(turn)

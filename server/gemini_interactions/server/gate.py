@@ -151,9 +151,7 @@ class Hosts:
     def name(self, host: str) -> bool:
         """Whether this is one of the names that were given or follow from the address."""
         name, port = _split(host)
-        return bool(name) and not self._names.isdisjoint(
-            {"*", name, f"{name}:*", f"{name}:{port}"}
-        )
+        return bool(name) and not self._names.isdisjoint({"*", name, f"{name}:*", f"{name}:{port}"})
 
 
 def _split(host: str) -> tuple[str, str]:

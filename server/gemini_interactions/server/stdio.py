@@ -14,21 +14,42 @@ from ..app import App
 from ..settings import Config
 from .door import build
 
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 0.2
+"""Seconds that the last answers have to get out in, once everything is committed."""
+
 
 def serve_stdio(config: Config) -> int:
     """Serve one client over stdin and stdout until stdin ends or a signal says stop."""
     anyio.run(_stdio, App(config))
-    _leave()
     return 0  # pragma: no cover  (never reached)
 
 
 async def _stdio(app: App) -> None:
     server = build(app)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_stop_when_told, app)
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
-        tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_when_told, app)
+            tasks.start_soon(_leave_when_closed, app)
+            async with stdio_server() as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
+            # Not by returning: a look-up of a name may hold the loop's own threads for long.
+            _leave()
+    except* OSError:
+        log.info("the client has closed its end")  # its answers have nobody to go to
+        _leave()
+    except* Exception:
+        log.exception("the server failed")
+        _leave(1)
+
+
+async def _leave_when_closed(app: App) -> None:
+    """Everything is committed: neither a client that does not read nor a stdin that never
+    ends, whose line a thread waits for, may hold us."""
+    await app.closed.wait()
+    await anyio.sleep(LAST_WORDS)
+    _leave()
 
 
 async def _stop_when_told(app: App) -> None:
@@ -41,7 +62,7 @@ async def _stop_when_told(app: App) -> None:
             _leave()
 
 
-def _leave() -> None:
+def _leave(code: int = 0) -> None:
     """End at once: everything is committed, and a thread that still imports must not hold us."""
     logging.shutdown()
-    os._exit(0)
+    os._exit(code)

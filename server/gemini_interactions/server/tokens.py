@@ -55,12 +55,14 @@ class Tokens:
         return found
 
     def _look_again(self) -> None:
+        stamp: Stamp
         try:
             status = os.stat(self._file)
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-            is_fresh = abs(time.time() - status.st_mtime) < FRESH
         except OSError:
             stamp, is_fresh = (), False
+        else:
+            stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+            is_fresh = abs(time.time() - status.st_mtime) < FRESH
         if stamp == self._stamp:
             return
         self._stamp = None if is_fresh else stamp

@@ -206,6 +206,7 @@ def delete_older(t: Transaction, before: float) -> Deleted:
 
 
 def _delete_turns(t: Transaction, ours: tuple[str, str]) -> tuple[int, list[str]]:
+    t.change("DELETE FROM handles WHERE conversation_id = %s AND owner = %s", ours)
     named = t.execute(
         "SELECT interaction_id FROM turns "
         "WHERE conversation_id = %s AND owner = %s AND interaction_id <> '' ORDER BY n",

@@ -102,6 +102,19 @@ MIGRATIONS: list[str] = [
         PRIMARY KEY (owner, day, model)
     );
     """,
+    """
+    CREATE TABLE handles (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        facts TEXT NOT NULL
+    );
+    CREATE INDEX handles_by_owner ON handles (owner, kind, created, id);
+    CREATE INDEX handles_by_turn ON handles (conversation_id, n);
+    """,
 ]
 
 

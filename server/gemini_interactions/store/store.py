@@ -8,10 +8,11 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from ..interactions import Conversation, Settings, Status, Step, Turn, Usage
-from . import conversations, ledger, sessions, turns
+from ..interactions import Conversation, Handle, Settings, Status, Step, Turn, Usage
+from . import conversations, handles, ledger, sessions, turns
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database, Transaction, open_database, run
+from .handles import HandleSummary
 from .ledger import Spent
 from .sessions import Session
 
@@ -170,6 +171,7 @@ class Store:
         chained: int | None,
         settings: Settings | None = None,
         notes: Sequence[str] | None = None,
+        input: list[dict[str, Any]] | None = None,
     ) -> bool:
         """Just before the POST; False where this holder no longer runs the turn: do not send."""
         return await self._write(
@@ -180,6 +182,7 @@ class Store:
             chained=chained,
             settings=settings,
             notes=notes,
+            input=input,
         )
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool:
@@ -228,6 +231,10 @@ class Store:
     async def release(self, holder: str) -> int:
         """Let others take over at once all that this holder still runs."""
         return await self._write(turns.release, holder)
+
+    async def let_go(self, turn: Turn, *, holder: str) -> bool:
+        """Renew its lease no more: once that has run out, whoever looks next takes over."""
+        return await self._write(turns.let_go, turn, holder=holder)
 
     async def expired(self, now: float, limit: int) -> list[Turn]:
         """Running turns of every owner whose holder has stopped renewing."""
@@ -281,6 +288,46 @@ class Store:
         return await self._read(sessions.side_by_side, owner, session, since=since)
 
     # Names and usage
+
+    # Researches and images
+
+    async def add_handle(
+        self,
+        owner: str,
+        kind: Literal["research", "image"],
+        conversation_id: str,
+        n: int,
+        *,
+        now: float,
+        facts: Mapping[str, Any],
+    ) -> Handle:
+        return await self._write(handles.add, owner, kind, conversation_id, n, now=now, facts=facts)
+
+    async def handle(self, owner: str, id: str) -> Handle | None:
+        return await self._read(handles.handle, owner, id)
+
+    async def handles_of(self, turn: Turn) -> list[Handle]:
+        """What a turn is called besides its number: the images it made, its research."""
+        return await self._read(handles.of_turn, turn.owner, turn.conversation_id, turn.n)
+
+    async def move_handle(
+        self, handle: Handle, *, n: int | None = None, facts: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Let it name another turn of its conversation, or change its facts."""
+        return await self._write(handles.move, handle, n=n, facts=facts)
+
+    async def handles(
+        self, owner: str, kind: str, *, query: str = "", limit: int, offset: int = 0
+    ) -> list[HandleSummary]:
+        """Newest first; `query` as in `conversations`."""
+        return await self._read(handles.listed, owner, kind, query, limit, offset)
+
+    async def count_handles(self, owner: str, kind: str, query: str = "") -> int:
+        return await self._read(handles.count, owner, kind, query)
+
+    async def remark(self, turn: Turn, facts: Mapping[str, Any], *, holder: str) -> bool:
+        """Add to a running turn's `extra`; only by the process that holds it."""
+        return await self._write(turns.remark, turn, facts, holder=holder)
 
     async def add_name(self, owner: str, kind: str, name: str, now: float) -> None:
         await self._write(ledger.add_name, owner, kind, name, now)

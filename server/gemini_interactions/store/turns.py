@@ -76,12 +76,15 @@ def sending(
     chained: int | None,
     settings: Settings | None,
     notes: Sequence[str] | None,
+    input: list[dict[str, Any]] | None,
 ) -> bool:
     values: dict[str, Value] = {"sent": now, "chained": chained}
     if settings is not None:
         values["settings"] = rows.settings_json(settings)
     if notes is not None:
         values["notes"] = rows.to_json(list(notes))
+    if input is not None:
+        values["input"] = rows.to_json(input)
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
@@ -114,7 +117,6 @@ def finish(
     if not before:
         return False
     said: list[str] = json.loads(before[0]["notes"])
-    text = text
     values: dict[str, Value] = {
         "status": status,
         "finished": now,
@@ -131,11 +133,21 @@ def finish(
     if interaction_id is not None:
         values["interaction_id"] = interaction_id
     # A real outcome beats "interrupted"; among two of a kind the first stays.
-    open_to = "('running')" if status == "interrupted" else "('running', 'interrupted')"
+    given_up = ("interrupted", "stalled")
+    open_to = "('running')" if status in given_up else "('running', 'interrupted', 'stalled')"
     took = _set(t, turn, values, f"status IN {open_to}")
     if took:
         t.change(f"UPDATE words SET answer = %s WHERE {_THIS}", (rows.folded(text), *_key(turn)))
     return took
+
+
+def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str) -> bool:
+    """Add to what is known of a running turn, such as what it is doing."""
+    before = t.execute(f"SELECT extra FROM turns WHERE {_THIS}", _key(turn))
+    if not before:
+        return False
+    values = {"extra": rows.to_json({**json.loads(before[0]["extra"]), **facts})}
+    return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
 def renew(t: Transaction, holder: str, until: float) -> int:
@@ -147,6 +159,10 @@ def renew(t: Transaction, holder: str, until: float) -> int:
 
 def release(t: Transaction, holder: str) -> int:
     return renew(t, holder, 0.0)
+
+
+def let_go(t: Transaction, turn: Turn, *, holder: str) -> bool:
+    return _set(t, turn, {"lease_holder": ""}, "status = 'running' AND lease_holder = %s", holder)
 
 
 def expired(t: Transaction, now: float, limit: int) -> list[Turn]:
@@ -188,7 +204,7 @@ def joinable(
         t.execute(
             f"SELECT {rows.TURN} FROM turns WHERE owner = %s AND fingerprint = %s {of_session} "
             "AND delivery = 'owed' AND owed >= %s "
-            "AND status IN ('running', 'completed', 'incomplete', 'requires_action') "
+            "AND status IN ('running', 'completed', 'incomplete', 'requires_action', 'plan_ready') "
             "ORDER BY created DESC, n DESC LIMIT 1",
             (owner, fingerprint, *values, since),
         )

@@ -18,6 +18,9 @@ from ..errors import BadArgument
 
 Schema = dict[str, Any]
 
+LARGEST = 10**9
+"""No count, offset or turn number is larger; what is would break databases further in."""
+
 
 class Arguments:
     """The parameters of one tool, read off its signature; the first is ours, not the model's."""
@@ -36,18 +39,19 @@ class Arguments:
         self._model: type[BaseModel] = create_model(
             f"{self._tool}_arguments", __config__=ConfigDict(coerce_numbers_to_str=True), **fields
         )
-        self.schema = _slim(self._model.model_json_schema())
+        self.schema = slim(self._model.model_json_schema())
         self.schema.pop("description", None)
         self.schema["additionalProperties"] = False
 
     def read(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The arguments as the tool takes them; raises BadArgument naming what is wrong."""
-        given = given or {}
+        given = _sound(dict(given or {}))
         properties: dict[str, Schema] = self.schema["properties"]
         required = self.schema.get("required", [])
         unknown = [name for name in given if name not in properties]
         if unknown:
-            names = ", ".join(f"`{_short(name)}`" for name in unknown)
+            names = ", ".join(f"`{_short(name)}`" for name in unknown[:5])
+            names += " and others" if len(unknown) > 5 else ""
             verb = "is not a parameter" if len(unknown) == 1 else "are not parameters"
             raise BadArgument(f"{names} {verb} of {self._tool}. It takes: {', '.join(properties)}.")
         kept = {
@@ -58,16 +62,45 @@ class Arguments:
         try:
             model = self._model.model_validate(kept)
         except ValidationError as problem:
-            wrong = dict.fromkeys(str(error["loc"][0]) for error in problem.errors())
+            wrong = {str(error["loc"][0]): error["input"] for error in reversed(problem.errors())}
             raise BadArgument(
-                " ".join(self._sentence(name, kept, properties[name]) for name in wrong)
+                " ".join(
+                    self._sentence(name, given, properties[name], wrong[name])
+                    for name in properties
+                    if name in wrong
+                )
             ) from None
-        return {name: getattr(model, name) for name in type(model).model_fields}
+        read = {name: getattr(model, name) for name in type(model).model_fields}
+        if huge := [name for name, value in read.items() if _is_huge(value)]:
+            raise BadArgument(" ".join(f"`{name}` must be at most {LARGEST:,}." for name in huge))
+        return read
 
-    def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema) -> str:
-        if name not in given or given[name] is None:
+    def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema, wrong: Any) -> str:
+        value = given.get(name)
+        if value is None:
             return f"`{name}` is required: {_allowed(schema)}."
-        return f"`{name}` must be {_allowed(schema)}, not {_shown(given[name])}."
+        within = isinstance(value, list) and "array" in _kinds(schema)
+        shown = f"a list with {_shown(wrong)} in it" if within else _shown(value)
+        return f"`{name}` must be {_allowed(schema)}, not {shown}."
+
+
+def _sound(value: Any) -> Any:
+    """`value` with halves of surrogate pairs, which JSON can carry and UTF-8 cannot, replaced."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value
+    if isinstance(value, list):
+        return [_sound(item) for item in value]
+    if isinstance(value, dict):
+        return {_sound(name): _sound(item) for name, item in value.items()}
+    return value
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and value > LARGEST
 
 
 def _is_omitted(value: Any) -> bool:
@@ -132,7 +165,9 @@ def _shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            return str(value)[:40]
+            return str(value)[:40] if abs(value) <= LARGEST else "so large a number"
+        case None:
+            return "null"
         case list():
             return "a list"
         case dict():
@@ -145,7 +180,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _slim(schema: Any) -> Any:
+def slim(schema: Any) -> Any:
     """A JSON schema without generated titles and empty defaults, its references inlined."""
     return _without_noise(schema, schema.get("$defs", {}))
 

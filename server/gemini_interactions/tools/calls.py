@@ -23,7 +23,7 @@ REMEMBERED = 1000
 """How many calls that were cut off are remembered at most."""
 
 Key = tuple[str, str]
-"""The connection and the request id."""
+"""The connection and the request id: ids are the client's choice, and only its own."""
 
 
 def stops(reason: Any) -> bool:
@@ -48,21 +48,34 @@ class Calls:
     """The calls that have not answered: in flight, or cut off a moment ago."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Key, Call] = OrderedDict()
+        self._open: dict[Key, Call] = {}
+        self._cut_off: OrderedDict[Key, Call] = OrderedDict()
 
     @contextmanager
-    def opened(self, key: Key) -> Iterator[Call]:
-        call = self._open[key] = Call()
-        yield call
-        # Reached only when the call answered: a cancel that comes later means nothing.
-        if self._open.get(key) is call:
-            del self._open[key]
+    def opened(self, key: Key | None) -> Iterator[Call]:
+        """A call in flight; without a key no cancel can be meant for it."""
+        call = Call()
+        if key is None:
+            yield call
+            return
+        self._open[key] = call
+        try:
+            yield call
+        except BaseException:
+            self._cut_off[key] = call
+            while len(self._cut_off) > REMEMBERED:
+                self._cut_off.popitem(last=False)
+            raise
+        finally:
+            # One that answered is forgotten: a cancel that comes later means nothing.
+            if self._open.get(key) is call:
+                del self._open[key]
 
-    def cancelled(self, key: Key, reason: Any) -> Turn | None:
+    def cancelled(self, key: Key | None, reason: Any) -> Turn | None:
         """The turn to stop for this cancel, if any."""
-        call = self._open.pop(key, None)
-        while len(self._open) > REMEMBERED:
-            self._open.popitem(last=False)
+        if key is None:
+            return None
+        call = self._open.get(key) or self._cut_off.pop(key, None)
         if call is None or not stops(reason):
             return None
         call.aborted = True

@@ -11,6 +11,7 @@ import mcp_types as types
 
 from ..bridge.conversations import Conversations
 from ..bridge.requests import Caller
+from ..bridge.research import Researches
 from .arguments import Arguments
 from .result import Room
 
@@ -21,6 +22,7 @@ class Use:
 
     caller: Caller
     conversations: Conversations
+    researches: Researches
     room: Room
 
 
@@ -83,7 +85,7 @@ def tool(
 
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name."""
-    from . import conversations  # noqa: F401  registers its tools on import
+    from . import conversations, research  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
     return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}

@@ -8,7 +8,7 @@ everything and fits the client's budget.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,53 @@ META_BYTES = 2048
 class Room:
     """What one client takes: characters (and bytes) of text, and whether files mean anything to it.
 
-    `keep_whole` writes a long text to a file for clients on this machine and returns its path.
+    `keep_whole` writes a long text to a file for clients on this machine and returns its path;
+    `structured` adds structured content, for programs.
     """
 
     budget: int
     keep_whole: Callable[[str, str], Awaitable[str]] | None = None
+    structured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All there is to tell, before it is cut to a client's size.
+
+    `text` is what is read in pieces, by calling `reader` (a tool "with" an argument). Behind it
+    stand `said` (how it stands; in an error, what went wrong), `notes`, the next step and the
+    footer. `facts` are for programs. `pictures` are previews for the model to see.
+    """
+
+    text: str
+    id: str
+    facts: Mapping[str, Any]
+    footer: str
+    said: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    next_step: str = ""
+    is_error: bool = False
+    calls: Sequence[FunctionCall] = ()
+    pictures: Sequence[types.ImageContent] = ()
+    turn: Turn | None = None
+    reader: str = "gemini_result with id"
+
+
+async def present(told: Told, room: Room, offset: int = 0) -> types.CallToolResult:
+    """What is told, from `offset` on, as much as the client takes."""
+    before = [*told.said, *told.notes]
+    shown = await fit(
+        told.text, room, offset, told.id, before, told.next_step, told.footer, told.reader
+    )
+    path = told.facts.get("path") or shown.path or None
+    facts = {**told.facts, "path": path, "next_offset": shown.next_offset}
+    result = made(shown.text, facts, told.calls, is_error=told.is_error)
+    if room.structured:
+        result.structured_content = _structured(told, shown, facts)
+    else:
+        # A host that is given both may drop the picture, and programs need no preview.
+        result.content.extend(told.pictures)
+    return result
 
 
 async def answer(reply: Reply, room: Room, offset: int = 0) -> types.CallToolResult:
@@ -42,30 +84,46 @@ async def answer(reply: Reply, room: Room, offset: int = 0) -> types.CallToolRes
     if reply.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     calls = _pending(turn)
-    said, following = _state(turn, calls)
+    said, next_step = state(turn, calls)
     text = turn.text if turn.is_final else ""
-    shown = await _fit(text, room, offset, turn.id, [*said, *notes], following, _footer(turn))
-    facts = {
+    # What a function is called with may be longer than a client takes: then it is text too.
+    if calls and len("\n".join(said).encode()) > room.budget // 2:
+        text, said = paging.stacked(each for each in (text, "\n".join(said)) if each), []
+    told = Told(
+        text,
+        turn.id,
+        facts_of(turn),
+        footer(turn),
+        said,
+        notes,
+        next_step,
+        is_error=turn.status == "failed",
+        calls=calls,
+        turn=turn,
+    )
+    return await present(told, room, offset)
+
+
+def facts_of(turn: Turn) -> dict[str, Any]:
+    """What programs want to know of a turn; None for what does not apply."""
+    return {
         "status": turn.status,
         "id": turn.id,
         "conversation_id": turn.conversation_id,
         "turn": turn.n,
         "interaction_id": turn.interaction_id or None,
-        "model": turn.model or turn.settings.model or None,
+        "model": _model(turn) or None,
         "usage": _usage(turn.usage),
-        "path": shown.path or None,
-        "next_offset": shown.next_offset,
     }
-    return _result(shown.text, facts, calls, is_error=turn.status == "failed")
 
 
 async def transcript(text: tuple[str, str], room: Room, offset: int) -> types.CallToolResult:
     """A conversation in Markdown, paged by characters."""
-    conversation_id, markdown = text
-    footer = f"conversation {conversation_id}"
-    shown = await _fit(markdown, room, offset, conversation_id, [], "", footer, "gemini_history")
-    facts = {"conversation_id": conversation_id, "next_offset": shown.next_offset}
-    return _result(shown.text, facts)
+    id, markdown = text
+    told = Told(
+        markdown, id, {"conversation_id": id}, f"conversation {id}", reader="gemini_history with id"
+    )
+    return await present(told, room, offset)
 
 
 def listing(found: Listing, room: Room) -> types.CallToolResult:
@@ -80,7 +138,7 @@ def listing(found: Listing, room: Room) -> types.CallToolResult:
     reached = found.offset + len(lines)
     next_offset = reached if reached < found.total else None
     if not found.total:
-        wanted = f' with "{found.query}" in it' if found.query else ""
+        wanted = f" with {excerpt(found.query, 60)} in it" if found.query else ""
         tail = f"There is no conversation{wanted} here. Start one with gemini_ask."
     elif not lines:
         tail = f"There are {found.total} conversations; offset {found.offset} is past the last."
@@ -91,59 +149,75 @@ def listing(found: Listing, room: Room) -> types.CallToolResult:
             f"{found.offset + 1} to {reached} of {found.total} conversations.{following} "
             "Continue one with gemini_continue, read one with gemini_history and its id."
         )
-    text = paging.layout("\n".join(lines), tail)
-    return _result(text, {"next_offset": next_offset})
+    text = "\n".join(lines)
+    facts = {"next_offset": next_offset}
+    result = made(paging.layout(text, tail), facts)
+    if room.structured:
+        entries = list(found.entries[: len(lines)])
+        result.structured_content = _given(
+            {**facts, "text": text, "entries": entries, "notes": [tail]}
+        )
+    return result
 
 
-def refusal(message: str) -> types.CallToolResult:
+def refusal(message: str, *, structured: bool = False) -> types.CallToolResult:
     """Something we would not do: the sentence is all there is."""
-    return types.CallToolResult(content=[types.TextContent(text=message)], is_error=True)
+    result = types.CallToolResult(content=[types.TextContent(text=message)], is_error=True)
+    if structured:
+        result.structured_content = {"text": "", "error": message}
+    return result
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
+    """What fits: the whole `text` of a result, its `piece`, and the `notes` on reading on."""
+
     text: str
     next_offset: int | None
     path: str
+    piece: str
+    notes: Sequence[str]
 
 
-async def _fit(
+async def fit(
     text: str,
     room: Room,
     offset: int,
     id: str,
     notes: Sequence[str],
     following: str,
-    footer: str,
-    reader: str = "gemini_result",
-) -> _Shown:
+    last_line: str,
+    reader: str = "gemini_result with id",
+) -> Shown:
     """The piece of `text` from `offset` that fits the client's budget together with its tail."""
-    tail = _tail(notes, following, footer)
+    tail = _tail(notes, following, last_line)
     path = ""
+    added: list[str] = []
     page = paging.page(text, offset, _left(room, tail))
     if page.next_offset is not None or offset:
         if room.keep_whole is not None:
             path = await room.keep_whole(id, text)
-        more = f'More follows: call {reader} with id "{id}" and offset {{}}.'
+        more = f'More follows: call {reader} "{id}" and offset {{}}.'
         whole = f"The whole text ({len(text):,} characters) is in {path}." if path else ""
-        roomy = _tail([*notes, whole, more.format(len(text))], following, footer)
+        roomy = _tail([*notes, whole, more.format(len(text))], following, last_line)
         page = paging.page(text, offset, _left(room, roomy))
         last = more.format(page.next_offset) if page.next_offset is not None else ""
         if not page.text and offset:
             last = f"The text has {len(text):,} characters; offset {offset} is past its end."
-        tail = _tail([*notes, whole, last], following, footer)
-    return _Shown(paging.layout(page.text, tail), page.next_offset, path)
+        added = [line for line in (whole, last) if line]
+        tail = _tail([*notes, *added], following, last_line)
+    return Shown(paging.layout(page.text, tail), page.next_offset, path, page.text, added)
 
 
 def _left(room: Room, tail: str) -> int:
     return max(200, room.budget - len(paging.layout(".", tail).encode()))
 
 
-def _tail(notes: Sequence[str], following: str, footer: str) -> str:
-    return "\n".join(line for line in (*notes, following, footer) if line)
+def _tail(notes: Sequence[str], following: str, last_line: str) -> str:
+    return "\n".join(line for line in (*notes, following, last_line) if line)
 
 
-def _state(turn: Turn, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
+def state(turn: Turn, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
     """What to say of a turn beside its text, and the next step."""
     match turn.status:
         case "running":
@@ -168,7 +242,7 @@ def _state(turn: Turn, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
                 [
                     "This turn was interrupted before its answer was complete: the server's "
                     "process ended. It was not sent again by itself.",
-                    f"Its prompt is kept: {_excerpt(turn.prompt)}",
+                    f"Its prompt is kept: {excerpt(turn.prompt)}",
                 ],
                 "Send it again with gemini_continue if it is still wanted.",
             )
@@ -183,14 +257,14 @@ def _pending(turn: Turn) -> tuple[FunctionCall, ...]:
     return answers.read(turn.steps).function_calls if turn.status == "requires_action" else ()
 
 
-def _excerpt(text: str, size: int = 200) -> str:
+def excerpt(text: str, size: int = 200) -> str:
     line = " ".join(text.split())
     return f'"{line if len(line) <= size else line[: size - 1] + "…"}"'
 
 
-def _footer(turn: Turn) -> str:
+def footer(turn: Turn) -> str:
     parts = [f"conversation {turn.conversation_id}", f"turn {turn.n}"]
-    model = turn.model or turn.settings.model
+    model = _model(turn)
     if model:
         parts.append(model)
     if turn.usage is not None:
@@ -201,6 +275,10 @@ def _footer(turn: Turn) -> str:
         parts.append(f"{usage.total:,} tokens ({', '.join(counted)})")
         parts.append(costs.estimate(model, usage, turn.created))
     return " · ".join(part for part in parts if part)
+
+
+def _model(turn: Turn) -> str:
+    return turn.model or turn.settings.model
 
 
 def _usage(usage: Usage | None) -> dict[str, int] | None:
@@ -216,21 +294,55 @@ def _usage(usage: Usage | None) -> dict[str, int] | None:
     }
 
 
-def _result(
+def made(
     text: str,
-    facts: dict[str, Any],
+    facts: Mapping[str, Any],
     calls: Sequence[FunctionCall] = (),
     *,
     is_error: bool = False,
 ) -> types.CallToolResult:
     facts = {name: value for name, value in facts.items() if value is not None}
-    if calls:
-        listed = [
-            {"call_id": call.call_id, "name": call.name, "arguments": call.arguments}
-            for call in calls
-        ]
-        if len(json.dumps({**facts, "function_calls": listed}).encode()) <= META_BYTES:
-            facts["function_calls"] = listed
+    whole = {**facts, "function_calls": _listed(calls)}
+    if calls and len(json.dumps(whole).encode()) <= META_BYTES:
+        facts = whole
     return types.CallToolResult(
         content=[types.TextContent(text=text)], is_error=is_error, _meta={META: facts}
     )
+
+
+def _structured(told: Told, shown: Shown, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything the text says, for programs."""
+    turn = told.turn
+    # An error and pending calls have keys of their own.
+    state = [] if told.is_error or told.calls else told.said
+    cited = answers.read(turn.steps, targets=turn.extra.get("targets")).sources if turn else ()
+    return _given(
+        {
+            **facts,
+            "text": shown.piece,
+            "error": " ".join(told.said) if told.is_error else "",
+            "cost_usd": costs.price(_model(turn), turn.usage, turn.created) if turn else None,
+            "sources": [
+                _given({"number": source.number, "title": source.title, "url": source.url})
+                for source in cited
+            ],
+            "function_calls": _listed(told.calls),
+            "notes": [*state, *told.notes, *shown.notes],
+            "next_step": told.next_step,
+        }
+    )
+
+
+def _listed(calls: Sequence[FunctionCall]) -> list[dict[str, Any]]:
+    return [
+        {"call_id": call.call_id, "name": call.name, "arguments": call.arguments} for call in calls
+    ]
+
+
+def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what does not apply; the text is always there."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if name == "text" or (value is not None and value not in ("", []))
+    }

@@ -1,0 +1,136 @@
+"""The desk: takes a call, writes down what it wants, sets the workshop to it, hands it over.
+
+Once something is written down it is also made, whatever becomes of the call. What a call
+did not wait for is owed: an identical call within ten minutes gets it instead of paying
+for it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import anyio
+import anyio.lowlevel
+
+from ..errors import BadArgument
+from ..interactions import Settings, Turn
+from .costs import Costs
+from .ports import Gemini, Store
+from .requests import Caller, Reply
+from .sessions import LIST_THEM, MEMORY, Sessions
+from .workshop import Making, Policy, Workshop
+
+
+class Desk:
+    """Shared by everything that makes turns; `now` is the wall clock, in epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        gemini: Gemini,
+        workshop: Workshop,
+        sessions: Sessions,
+        costs: Costs,
+        policy: Policy,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._gemini = gemini
+        self._workshop = workshop
+        self._sessions = sessions
+        self._costs = costs
+        self._policy = policy
+        self._now = now
+
+    async def admit(self, owner: str) -> None:
+        """Refuse what could not be paid for anyhow: no key, or a daily limit reached."""
+        self._gemini.require_key()
+        await self._costs.check(owner)
+
+    def check_prompt(self, prompt: str, name: str = "prompt") -> None:
+        size = len(prompt.encode("utf-8", "surrogatepass"))
+        if size > self._policy.max_prompt_bytes:
+            raise BadArgument(
+                f"`{name}` has {size:,} bytes; at most {self._policy.max_prompt_bytes:,} are taken "
+                "(GEMINI_MCP_MAX_PROMPT_BYTES). Shorten it, or ask in parts."
+            )
+
+    def intent(
+        self,
+        caller: Caller,
+        prompt: str,
+        extra: Mapping[str, Any],
+        *,
+        settings: Settings | None = None,
+        input: list[dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """What the store writes down of a turn before anything is sent."""
+        return {
+            "prompt": prompt if self._policy.transcripts else "",
+            "settings": settings or Settings(),
+            "session": caller.session,
+            "fingerprint": caller.fingerprint,
+            "holder": self._workshop.holder,
+            "lease_until": self._workshop.lease_until,
+            "now": self._now(),
+            "input": input,
+            "extra": dict(extra),
+        }
+
+    async def made(
+        self,
+        caller: Caller,
+        prompt: str,
+        write: Callable[[], Awaitable[Turn | None]],
+        make: Making,
+        start: float,
+    ) -> Reply:
+        """Write a turn down, set the workshop to it, answer within the time budget."""
+        await self.admit(caller.owner)
+        turn: Turn | None = None
+        with anyio.CancelScope(shield=True):
+            turn = await write()
+            if turn is not None:
+                turn = replace(turn, prompt=prompt)
+                work = self._workshop.undertake(turn, make)
+                if caller.made(turn):
+                    work.end("abort")
+        if turn is None:  # deleted between two looks
+            raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
+        return await self.answer(caller, turn, start)
+
+    async def answer(self, caller: Caller, turn: Turn, start: float, joined: bool = False) -> Reply:
+        """Wait within the time budget, and remember whether the outcome is still owed."""
+        with self._sessions.speaking(caller, turn.conversation_id):
+            try:
+                left = self._policy.max_wait - (anyio.current_time() - start)
+                turn = await self._workshop.until_final(turn, left, caller.progress)
+                await self._handed_over(caller, turn, "delivered" if turn.is_final else "owed")
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            except anyio.get_cancelled_exc_class():
+                await self._handed_over(caller, turn, "owed")
+                raise
+        return Reply(turn, joined)
+
+    async def repeated(self, caller: Caller, start: float) -> Reply | None:
+        """The answer of an identical call that went away or was told "running", if any."""
+        if not caller.fingerprint:
+            return None
+        turn = await self._store.joinable(
+            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
+        )
+        if turn is None or not await self._store.claim_join(turn, self._now()):
+            return None
+        caller.made(turn)
+        return await self.answer(caller, turn, start, joined=True)
+
+    async def _handed_over(
+        self, caller: Caller, turn: Turn, delivery: Literal["delivered", "owed"]
+    ) -> None:
+        """Remember whether the outcome still has to be read, though the caller may be gone."""
+        with anyio.CancelScope(shield=True):
+            await self._store.waits(turn, delivery, now=self._now())
+            if turn.kind in ("ask", "continue"):
+                await self._sessions.answered(caller, turn.conversation_id)

@@ -1,0 +1,73 @@
+"""The gallery: pictures Gemini made, kept as files of their owner's, each with its `i_…` id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .. import answers
+from ..errors import UnknownId
+from ..ids import read_id
+from ..interactions import Handle, Interaction, Turn
+from .ports import Store
+from .shelf import Shelf
+
+
+class Gallery:
+    """Keeps what was made; `now` is the wall clock, in epoch seconds."""
+
+    def __init__(self, store: Store, shelf: Shelf, now: Callable[[], float]) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._now = now
+
+    async def keep(self, turn: Turn, interaction: Interaction) -> list[Handle]:
+        """The pictures of a finished turn as files; keeping them again makes no second copy."""
+        pictures = [each for each in answers.read(interaction.steps).images if each.get("data")]
+        kept = await self.of(turn) if pictures else []
+        for number, picture in enumerate(pictures[len(kept) :], len(kept) + 1):
+            handle = await self._store.add_handle(
+                turn.owner, "image", turn.conversation_id, turn.n, now=self._now(), facts={}
+            )
+            name = turn.prompt if turn.kind == "image" else f"{turn.prompt} chart {number}"
+            folder = "research" if turn.kind == "research" else ""
+            file = await self._shelf.keep_image(picture["data"], name, handle.id, folder)
+            facts = {
+                "path": file.path,
+                "mime_type": file.mime_type,
+                "bytes": file.bytes,
+                "width": file.width,
+                "height": file.height,
+            }
+            await self._store.move_handle(handle, facts=facts)
+            kept.append(handle)
+        return await self.of(turn) if pictures else kept
+
+    async def of(self, turn: Turn) -> list[Handle]:
+        """The pictures a turn made, in their order."""
+        handles = await self._store.handles_of(turn)
+        return [each for each in handles if each.kind == "image" and each.facts.get("path")]
+
+    async def preview(self, picture: Handle, largest: int = 60_000) -> bytes:
+        """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""
+        return await self._shelf.preview(str(picture.facts["path"]), largest)
+
+    async def find(self, owner: str, image_id: str) -> Handle:
+        """One picture by its id; somebody else's reads like an unknown one."""
+        id = read_id(image_id)
+        handle = await self._store.handle(owner, id.name) if id.kind == "image" else None
+        if handle is None or not handle.facts.get("path"):
+            raise UnknownId(
+                f"There is no image '{id.name}' here. "
+                'Call gemini_history with kind "images" to see those there are.'
+            )
+        return handle
+
+
+def described(pictures: Sequence[Handle]) -> list[str]:
+    """Each picture in a line: id, size in pixels, type and bytes."""
+    return [
+        f"{each.id}: {each.facts.get('width')}×{each.facts.get('height')} "
+        f"{str(each.facts.get('mime_type', '')).split('/')[-1].upper()}, "
+        f"{max(1, round(int(each.facts.get('bytes', 0)) / 1000)):,} KB"
+        for each in pictures
+    ]

@@ -1,0 +1,148 @@
+"""Images: pictures made and edited in a conversation, delivered as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import anyio
+
+from .. import answers, models
+from ..errors import BadArgument
+from ..interactions import Call, Settings
+from . import functions
+from .chains import Chains, passed_over
+from .desk import Desk
+from .outcomes import Outcome
+from .places import Places
+from .ports import Store
+from .requests import Caller, Reply
+from .work import Work
+from .workshop import Policy, Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to draw: the prompt, pictures to start from (as contents), and the shape wanted."""
+
+    prompt: str
+    references: Sequence[dict[str, Any]] = ()
+    conversation_id: str = ""
+    model: str = ""
+    aspect_ratio: str = ""
+    size: str = ""
+
+
+class Images:
+    """What the images toolset does; `now` is the wall clock, in epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        workshop: Workshop,
+        desk: Desk,
+        places: Places,
+        policy: Policy,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._workshop = workshop
+        self._desk = desk
+        self._places = places
+        self._policy = policy
+        self._now = now
+        self._chains = Chains(store)
+
+    async def generate(self, caller: Caller, order: Order) -> Reply:
+        """Draw a new picture, or edit the last one of a conversation."""
+        start = anyio.current_time()
+        if not order.prompt.strip():
+            raise BadArgument("`prompt` is empty. Say what to draw.")
+        self._desk.check_prompt(order.prompt)
+        repeated = await self._desk.repeated(caller, start)
+        if repeated is not None:
+            return repeated
+        choice = models.choose(
+            order.model, kind="image", default=self._policy.image_model, today=self._today()
+        )
+        content = _content(order)
+        intent = self._desk.intent(
+            caller,
+            order.prompt,
+            {"image": _wanted(order)},
+            settings=Settings(model=choice.model),
+            input=list(answers.strip_media(content)) if order.references else None,
+        )
+        notes = (choice.note,) if choice.note else ()
+
+        async def made(work: Work) -> Outcome | None:
+            return await self._draw(work, content if order.references else order.prompt, notes)
+
+        return await self._desk.made(
+            caller, order.prompt, await self._writing(caller, order, intent), made, start
+        )
+
+    async def _writing(
+        self, caller: Caller, order: Order, intent: dict[str, Any]
+    ) -> Callable[[], Any]:
+        """How the turn is written down: in a new conversation, or behind those of one."""
+        if not order.conversation_id:
+            return lambda: self._store.begin(caller.owner, kind="image", **intent)
+        place = await self._places.to_continue(caller, order.conversation_id, None)
+        if place.kind == "interaction":
+            raise BadArgument(
+                "`conversation_id` takes conversations of this server (c_…) here; only "
+                "gemini_continue takes Google's own ids."
+            )
+        before = await self._places.before(caller.owner, place)
+        if not await self._places.is_stored(before):
+            raise BadArgument(
+                "That conversation was started with store=false, so Google has no picture of it "
+                "to work on. Leave `conversation_id` out, or pass the picture in `images`."
+            )
+        return lambda: self._store.follow(
+            caller.owner, place.name, kind="image", parent=place.turn, **intent
+        )
+
+    async def _draw(
+        self, work: Work, given: str | list[dict[str, Any]], notes: tuple[str, ...]
+    ) -> Outcome:
+        """Wait for the turn before where there is one, then create, in one piece."""
+        turn = work.turn
+        before = await self._workshop.predecessor(turn)
+        good = await self._chains.last_good(before) if before else None
+        if good is not None and good.status == "requires_action":
+            raise functions.waits(await self._workshop.with_words(good))
+        await self._workshop.sending(
+            work, turn.settings, good, (*passed_over(before, good), *notes)
+        )
+        call = Call(
+            input=given,
+            model=turn.settings.model,
+            previous_interaction_id=good.interaction_id if good else "",
+            response_format=[{"type": "text"}, turn.extra["image"]],
+            timeout=self._policy.upstream_timeout,
+        )
+        interaction = await self._workshop.create(work, call)
+        if interaction.id:
+            await self._workshop.named(work, interaction.id)
+        return await self._workshop.judged(work.turn, interaction)
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._now(), UTC).date()
+
+
+def _content(order: Order) -> list[dict[str, Any]]:
+    return [*order.references, {"type": "text", "text": order.prompt}]
+
+
+def _wanted(order: Order) -> dict[str, Any]:
+    """The response format's image part."""
+    image: dict[str, Any] = {"type": "image", "mime_type": "image/jpeg", "delivery": "inline"}
+    if order.aspect_ratio:
+        image["aspect_ratio"] = order.aspect_ratio
+    if order.size:
+        image["image_size"] = order.size
+    return image

@@ -1,0 +1,26 @@
+"""Pace: at most so many looks a second, in the order in which they were due."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+
+class Pace:
+    """Gives every caller the next free place; callers come when they are due, so the most
+    overdue one stands first."""
+
+    def __init__(
+        self, rate: float = 10.0, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> None:
+        self._gap = 1 / rate
+        self._sleep = sleep
+        self._free = 0.0
+
+    async def go(self) -> None:
+        now = anyio.current_time()
+        place = max(self._free, now)
+        self._free = place + self._gap
+        if place > now:
+            await self._sleep(place - now)

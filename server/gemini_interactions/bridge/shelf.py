@@ -1,0 +1,36 @@
+"""The shelf: where files this server makes are kept. What the bridge needs of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Kept(Protocol):
+    """A file on the shelf: its path, the type and size of its bytes, its pixels if any."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+
+class Shelf(Protocol):
+    """Keeps files for their owner, under honest names; slow work happens in threads."""
+
+    async def keep_image(self, data: str, name: str, id: str, folder: str = "") -> Kept:
+        """Base64 to a file named after `name` and `id`, with the extension of its bytes."""
+        ...
+
+    async def preview(self, path: str, largest: int) -> bytes:
+        """A JPEG of at most 512 pixels and `largest` bytes; empty where there is none."""
+        ...
+
+    async def keep_report(self, markdown: str, name: str, id: str) -> str:
+        """A report as a Markdown file with a plain name; its path."""
+        ...

@@ -1,0 +1,243 @@
+"""The folders somebody opened to us: every local file is read inside them, and written too.
+
+By default that is the folder the server was started in, unless that is the disk, the home
+folder or a part of the system, where desktop hosts start their servers: then it is none.
+
+A path is resolved first, which only says where to look; the file is then reached through
+folders held open, and through no link (`handles`), so whatever changes in between, a byte
+from outside is never read and none is written there. A hard link is the file itself: one
+made inside cannot be told from any other file, and is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Self, TypeVar
+
+from .handles import Changed, Folder, NotAFile, reach, true_path
+from .names import credential, path_of
+from .newfiles import NewFile
+from .refusals import CannotSave, NoSuchFile, NotAllowed, NotTaken, Protected
+from .roots import roots
+
+TRIES = 4
+"""How often a path that changes while it is opened is looked at anew."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Opened:
+    """A file inside the allowed folders, open for reading.
+
+    `name` is how it is called in what we say: its path from its allowed folder.
+    """
+
+    file: BufferedIOBase
+    path: Path
+    name: str
+    size: int
+    inode: tuple[int, int]
+    modified: int
+
+    @property
+    def is_unchanged(self) -> bool:
+        now = os.fstat(self.file.fileno())
+        return (now.st_size, now.st_mtime_ns) == (self.size, self.modified)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a path leads: `parts` below the allowed folder `root`, no link among them."""
+
+    root: str
+    parts: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.root, *self.parts)
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.parts) or os.path.basename(self.root)
+
+
+class Folders:
+    """The allowed folders; None stands for `working`, the folder we were started in."""
+
+    def __init__(
+        self,
+        allowed: Sequence[Path] | None,
+        *,
+        working: Path | None = None,
+        home: Path | None = None,
+        private: Sequence[Path] = (),
+    ) -> None:
+        self._roots, self._why_none = roots(allowed, working, home or _home())
+        self._private = tuple(os.path.realpath(each) for each in private)
+        # Relative paths start where we were started, else in the allowed folders in turn.
+        here = [os.path.realpath(working)] if working else []
+        self._starts = [*(each for each in here if self._inside(each)), *self._roots]
+
+    @property
+    def allowed(self) -> tuple[Path, ...]:
+        return tuple(Path(each) for each in self._roots)
+
+    def open_inside(self, given: str) -> Opened:
+        """The file at this path, if it is an ordinary file inside that holds no credentials."""
+        return self._steadily(given, lambda: self._open(self.find(given), given))
+
+    def _open(self, place: Place, given: str) -> Opened:
+        with reading(given):
+            if not place.parts:
+                raise NotAFile(os.stat(place.root).st_mode)
+            with reach(place.root, place.parts[:-1]) as folder:
+                descriptor = folder.file(place.parts[-1])
+        file = open(descriptor, "rb")  # noqa: SIM115  handed out, closed by its owner
+        try:
+            # Spelled as it is stored, where case or short names hide what it is called.
+            self._refuse_credentials(Path(true_path(descriptor)).parts, given)
+            facts = os.fstat(descriptor)
+        except BaseException:
+            file.close()
+            raise
+        return Opened(
+            file,
+            Path(place.path),
+            place.name,
+            facts.st_size,
+            (facts.st_dev, facts.st_ino),
+            facts.st_mtime_ns,
+        )
+
+    def create_inside(self, target: str, name: str) -> NewFile:
+        """A new file at `target`, or called `name` in it if it is a folder or ends like one.
+
+        Missing folders are made. The file is as readable as the user's other files.
+        """
+        return self._steadily(target, lambda: self._create(target, name))
+
+    def find(self, given: str) -> Place:
+        """Where this path leads, which is inside and not protected; nothing is opened."""
+        if not self._roots:
+            raise NotAllowed.nothing(self._why_none)
+        path = path_of(given)
+        wishes = list(dict.fromkeys(os.path.join(start, path) for start in self._starts))
+        real = [os.path.realpath(each) for each in wishes]
+        found = [place for each in real if (place := self._inside(each))]
+        if not found:
+            if any(self._inside(os.path.normpath(each)) for each in wishes):
+                raise NotAllowed.leads_out(given)
+            raise NotAllowed.outside(given, self._roots)
+        place = next((each for each in found if os.path.lexists(each.path)), found[0])
+        if any(_below(place.path, each) is not None for each in self._private):
+            raise Protected.ours(given)
+        self._refuse_credentials((*Path(place.root).parts, *place.parts), given)
+        return place
+
+    def _create(self, target: str, name: str) -> NewFile:
+        path = path_of(target)
+        place = self.find(target)
+        if not (os.path.isdir(place.path) or os.path.basename(path) in ("", ".", "..")):
+            # The last name is not followed: if it is a link, it is taken, as any name can be.
+            name = os.path.basename(path)
+            place = self.find(os.path.dirname(path) or ".")
+            self._refuse_credentials((name,), target)
+        try:
+            folder = _made(place)
+            try:
+                return NewFile(folder, name, given=target, mode=0o666)
+            except BaseException:
+                with folder:
+                    raise
+        except OSError as error:
+            raise CannotSave.because(target, error) from None
+
+    def _inside(self, real: str) -> Place | None:
+        for root in self._roots:
+            parts = _below(real, root)
+            if parts is not None:
+                return Place(root, parts)
+        # The same folder spelled differently: in other case, or through a mount.
+        for root in self._roots:
+            parts = _same_file_above(real, root)
+            if parts is not None:
+                return Place(root, parts)
+        return None
+
+    def _refuse_credentials(self, parts: Sequence[str], given: str) -> None:
+        if rule := credential(parts):
+            raise Protected.by_name(given, rule)
+
+    def _steadily(self, given: str, attempt: Callable[[], T]) -> T:
+        for _ in range(TRIES):
+            with contextlib.suppress(Changed):
+                return attempt()
+        raise NotAllowed.restless(given)
+
+
+@contextlib.contextmanager
+def reading(given: str) -> Iterator[None]:
+    """What goes wrong with a file, as a sentence about what the caller gave."""
+    try:
+        yield
+    except NotAFile as found:
+        raise NotTaken(given, f"is {found.what}, not a file", "Name an ordinary file.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoSuchFile(given) from None
+    except OSError:
+        raise NotTaken(
+            given, "cannot be read: the system refuses it", "Check its permissions."
+        ) from None
+
+
+def _made(place: Place) -> Folder:
+    """The folder at this place, made if need be."""
+    folder = reach(place.root)
+    for part in place.parts:
+        with folder:
+            try:
+                folder = folder.folder(part)
+            except FileNotFoundError:
+                with contextlib.suppress(FileExistsError):
+                    folder.make_folder(part)
+                folder = folder.folder(part)
+    return folder
+
+
+def _below(path: str, root: str) -> tuple[str, ...] | None:
+    """The names that lead from the folder `root` to `path`, if it is there."""
+    try:
+        return Path(path).relative_to(root).parts
+    except ValueError:
+        return None
+
+
+def _same_file_above(path: str, root: str) -> tuple[str, ...] | None:
+    parts: list[str] = []
+    with contextlib.suppress(OSError):
+        wanted = os.stat(root)
+        for above in (Path(path), *Path(path).parents):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(above), wanted):
+                    return tuple(reversed(parts))
+            parts.append(above.name)
+    return None
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None

@@ -1,0 +1,127 @@
+"""Handles: researches (`r_…`) and images (`i_…`), each the name of a turn, with its own facts."""
+
+# ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..interactions import Handle, new_name
+from . import rows
+from .database import Row, Transaction, Value
+
+_HANDLE = "id, owner, kind, conversation_id, n, created, facts"
+
+
+@dataclass(frozen=True, slots=True)
+class HandleSummary:
+    """One line of a list: the handle, and how the turn it names stands."""
+
+    handle: Handle
+    prompt: str
+    status: str
+    model: str
+
+
+def add(
+    t: Transaction,
+    owner: str,
+    kind: Literal["research", "image"],
+    conversation_id: str,
+    n: int,
+    *,
+    now: float,
+    facts: Mapping[str, Any],
+) -> Handle:
+    while True:
+        id = new_name("r" if kind == "research" else "i")
+        if t.change(
+            f"INSERT INTO handles ({_HANDLE}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
+            "ON CONFLICT (id) DO NOTHING",
+            (id, owner, kind, conversation_id, n, float(now), rows.to_json(dict(facts))),
+        ):
+            return Handle(id, owner, kind, conversation_id, n, float(now), dict(facts))
+
+
+def move(t: Transaction, handle: Handle, *, n: int | None, facts: Mapping[str, Any] | None) -> bool:
+    """Name another turn of the same conversation, or change the facts."""
+    values: dict[str, Value] = {}
+    if n is not None:
+        values["n"] = n
+    if facts is not None:
+        values["facts"] = rows.to_json(dict(facts))
+    changes = ", ".join(f"{name} = %s" for name in values)
+    return bool(
+        t.change(
+            f"UPDATE handles SET {changes} WHERE id = %s AND owner = %s",
+            (*values.values(), handle.id, handle.owner),
+        )
+    )
+
+
+def handle(t: Transaction, owner: str, id: str) -> Handle | None:
+    found = t.execute(f"SELECT {_HANDLE} FROM handles WHERE id = %s AND owner = %s", (id, owner))
+    return _handle(found[0]) if found else None
+
+
+def of_turn(t: Transaction, owner: str, conversation_id: str, n: int) -> list[Handle]:
+    found = t.execute(
+        f"SELECT {_HANDLE} FROM handles WHERE conversation_id = %s AND n = %s AND owner = %s "
+        "ORDER BY created, id",
+        (conversation_id, n, owner),
+    )
+    return [_handle(row) for row in found]
+
+
+def listed(
+    t: Transaction, owner: str, kind: str, query: str, limit: int, offset: int
+) -> list[HandleSummary]:
+    where, values = _matching(owner, kind, query)
+    found = t.execute(
+        "SELECT h.id, h.owner, h.kind, h.conversation_id, h.n, h.created, h.facts, "
+        "SUBSTR(turns.prompt, 1, 500) AS prompt, turns.status, turns.model "
+        f"FROM (SELECT * FROM handles h WHERE {where} "
+        "ORDER BY h.created DESC, h.id DESC LIMIT %s OFFSET %s) h "
+        "JOIN turns ON turns.conversation_id = h.conversation_id AND turns.n = h.n "
+        "ORDER BY h.created DESC, h.id DESC",
+        (*values, limit, offset),
+    )
+    return [
+        HandleSummary(_handle(row), row["prompt"], row["status"], row["model"]) for row in found
+    ]
+
+
+def count(t: Transaction, owner: str, kind: str, query: str) -> int:
+    where, values = _matching(owner, kind, query)
+    return int(
+        t.execute(f"SELECT COUNT(*) AS found FROM handles h WHERE {where}", values)[0]["found"]
+    )
+
+
+def _matching(owner: str, kind: str, query: str) -> tuple[str, tuple[Value, ...]]:
+    sought = rows.folded(query)
+    ours = "h.owner = %s AND h.kind = %s"
+    if not sought:
+        return ours, (owner, kind)
+    # Found literally, as in the list of conversations.
+    return (
+        f"{ours} AND EXISTS (SELECT 1 FROM words w WHERE w.conversation_id = h.conversation_id "
+        "AND w.n = h.n AND "
+        "(REPLACE(w.prompt, %s, '') <> w.prompt OR REPLACE(w.answer, %s, '') <> w.answer))",
+        (owner, kind, sought, sought),
+    )
+
+
+def _handle(row: Row) -> Handle:
+    return Handle(
+        row["id"],
+        row["owner"],
+        row["kind"],
+        row["conversation_id"],
+        row["n"],
+        row["created"],
+        json.loads(row["facts"]),
+    )

@@ -1,0 +1,71 @@
+"""The research toolset: start, approve a plan, check, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import mcp_types as types
+from pydantic import Field
+
+from ..bridge.research import Task
+from . import research_result as result
+from .params import ConversationId, Offset, WaitSeconds
+from .registry import Use, tool
+
+ResearchId = Annotated[str, Field(description="r_…")]
+
+
+@tool(
+    "Start Deep Research",
+    toolset="research",
+    read_only=False,
+    meta={"anthropic/searchHint": "deep research report with sources, literature, market"},
+)
+async def start_deep_research(
+    use: Use,
+    question: Annotated[str, Field(description="What to find out, with all context it needs.")],
+    depth: Annotated[
+        Literal["fast", "max"], Field(description="max: about twice the work and price.")
+    ] = "fast",
+    plan_first: Annotated[
+        bool, Field(description="Make a plan to approve before the run.")
+    ] = False,
+    tools: Annotated[
+        list[dict[str, Any]], Field(description="file_search or mcp_server tool objects.")
+    ] = [],  # noqa: B006  never changed; the schema wants a list
+    report_format: Annotated[str, Field(description="How the report should be laid out.")] = "",
+    conversation_id: ConversationId = "",
+) -> types.CallToolResult:
+    """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
+    cited report. Returns at once; check_research brings the report."""
+    task = Task(question, depth, plan_first, tools, report_format, conversation_id)
+    return await result.told(await use.researches.start(use.caller, task), use.room)
+
+
+@tool("Approve a research plan", toolset="research", read_only=False)
+async def approve_research_plan(
+    use: Use,
+    research_id: ResearchId,
+    changes: Annotated[str, Field(description="What to change in the plan first.")] = "",
+) -> types.CallToolResult:
+    """Run a research plan, or with `changes` have it revised. Show the plan to the user first."""
+    stands = await use.researches.approve(use.caller, research_id, changes)
+    return await result.told(stands, use.room)
+
+
+@tool("Check a research", toolset="research", read_only=True)
+async def check_research(
+    use: Use,
+    research_id: Annotated[str, Field(description="r_… Default: this session's latest.")] = "",
+    wait_seconds: WaitSeconds = 0,
+    offset: Offset = 0,
+) -> types.CallToolResult:
+    """How a research stands and what it is doing; when it is done, the report."""
+    stands = await use.researches.check(use.caller, research_id, wait_seconds)
+    return await result.told(stands, use.room, offset)
+
+
+@tool("Cancel a research", toolset="research", read_only=False, destructive=True)
+async def cancel_research(use: Use, research_id: ResearchId) -> types.CallToolResult:
+    """Stop a running research at Google; what it had is kept."""
+    return await result.told(await use.researches.cancel(use.caller, research_id), use.room)

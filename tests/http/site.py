@@ -1,0 +1,182 @@
+"""Gateways under the house's roof, and the clients that come to them over real sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from anyio.abc import SocketStream, TaskStatus
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
+
+from gemini_interactions.app import App
+from gemini_interactions.server.http import Address, Gateway, tokens_for
+from gemini_interactions.settings import Config
+from tests.product.house import Guest, House, Said
+
+MODERN = "2026-07-28"
+LEGACY = "2025-11-25"
+ACCEPT = "application/json, text/event-stream"
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@dataclass
+class Place:
+    """One gateway that is being served."""
+
+    gateway: Gateway
+    app: App
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"{self.gateway.url}/mcp"
+
+    @property
+    def port(self) -> int:
+        return int(self.gateway.url.rpartition(":")[2])
+
+    async def stop(self) -> None:
+        self.gateway.stop()
+        await self.ended.wait()
+
+
+class Site:
+    """Opens gateways and brings clients to the latest of them."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.places: list[Place] = []
+        self._guests: list[Guest] = []
+
+    @property
+    def place(self) -> Place:
+        return self.places[-1]
+
+    @property
+    def url(self) -> str:
+        return self.place.url
+
+    async def open(
+        self, *, tokens: Mapping[str, str] | None = None, host: str = "127.0.0.1", **changes: Any
+    ) -> Place:
+        """A gateway; `tokens` are owners by their token, `changes` fields of `Config`."""
+        if tokens is not None:
+            changes["tokens_file"] = self.write_tokens(tokens)
+        config = replace(Config.read(os.environ), **changes)
+        address = Address.read(f"{host}:0")
+        app = App(config, now=self.house.clock)
+        gateway = Gateway(
+            app, address.listen(), name=address.name, tokens=tokens_for(config, address)
+        )
+        place = Place(gateway, app)
+        await self.house.tasks.start(self._serve, place)
+        self.places.append(place)
+        return place
+
+    async def _serve(self, place: Place, *, task_status: TaskStatus[None]) -> None:
+        try:
+            await place.gateway.serve(task_status=task_status)
+        finally:
+            place.ended.set()
+
+    def write_tokens(self, tokens: Mapping[str, str]) -> Path:
+        file = self.house.folder.parent / "tokens"
+        lines = [
+            f"{owner}:{hashlib.sha256(token.encode()).hexdigest()}\n"
+            for token, owner in tokens.items()
+        ]
+        file.write_text("".join(lines))
+        return file
+
+    async def visit(
+        self,
+        *,
+        legacy: bool = False,
+        token: str = "",
+        name: str = "claude-code",
+        place: Place | None = None,
+    ) -> Guest:
+        """A real client of the latest gateway (or of `place`)."""
+        place = place or self.place
+        guest: Guest = await self.house.tasks.start(self._host, place, legacy, token, name)
+        self._guests.append(guest)
+        return guest
+
+    async def _host(
+        self, place: Place, legacy: bool, token: str, name: str, *, task_status: TaskStatus[Guest]
+    ) -> None:
+        guest = None
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with AsyncExitStack() as stack:
+                http = await stack.enter_async_context(
+                    httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False)
+                )
+                client = await stack.enter_async_context(
+                    Client(
+                        streamable_http_client(place.url, http_client=http),
+                        mode="legacy" if legacy else "auto",
+                        client_info=Implementation(name=name, version="1"),
+                    )
+                )
+                guest = Guest(client, place.app)
+                task_status.started(guest)
+                await guest.stay()
+        finally:
+            if guest is not None:
+                guest.gone()
+
+    def raw(self, **headers: str) -> httpx2.AsyncClient:
+        """For what no real client would send."""
+        return httpx2.AsyncClient(
+            base_url=self.place.gateway.url,
+            headers={"accept": ACCEPT, **headers},
+            timeout=10,
+            trust_env=False,
+        )
+
+    async def socket(self) -> SocketStream:
+        """For what is not even HTTP."""
+        return await anyio.connect_tcp("127.0.0.1", self.place.port)
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            for guest in self._guests:
+                await guest.leave()
+            for place in self.places:
+                place.gateway.stop()
+                await place.stop()
+
+
+def modern_call(tool: str, arguments: dict[str, Any], id: int | str = 1, **meta: Any) -> dict[str, Any]:
+    """The body of a modern `tools/call`."""
+    return {
+        "jsonrpc": "2.0",
+        "id": id,
+        "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments, "_meta": {**ENVELOPE, **meta}},
+    }
+
+
+def modern_headers(tool: str) -> dict[str, str]:
+    return {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": tool}
+
+
+def said(message: Mapping[str, Any]) -> Said:
+    """The tool result in a JSON-RPC answer."""
+    from mcp_types import CallToolResult
+
+    return Said.of(CallToolResult.model_validate(message["result"]))

@@ -1,0 +1,145 @@
+"""A wire: plain JSON-RPC frames into a server of this process, for what no client library sends."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import mcp_types as types
+from anyio.abc import TaskStatus
+from gemini_interactions.app import App
+from gemini_interactions.server import build
+from gemini_interactions.settings import Config
+from mcp.shared.message import SessionMessage
+
+from tests.product.house import META, House
+
+LEGACY = "2025-11-25"
+MODERN = "2026-07-28"
+CLIENT = {"name": "wire", "version": "1"}
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": CLIENT,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+ERAS = ("legacy", "modern")
+PATIENCE = 10.0
+"""Seconds after which a frame that never came is missed."""
+
+Frame = dict[str, Any]
+
+
+class Wire:
+    """One connection: what was sent gets an id, what comes back is kept."""
+
+    def __init__(self, era: str, app: App, sender: Any) -> None:
+        self.app = app
+        self.frames: list[Frame] = []
+        self._era = era
+        self._sender = sender
+        self._ids = itertools.count(1)
+        self._news = anyio.Event()
+
+    @classmethod
+    async def to(cls, house: House, era: str, **changes: Any) -> Wire:
+        app = App(replace(Config.read(os.environ), **changes), now=house.clock)
+        wire: Wire = await house.tasks.start(_serve, era, app)
+        if era == "legacy":
+            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
+            await wire.answer(await wire.ask("initialize", params))
+            await wire.tell("notifications/initialized")
+        return wire
+
+    async def call(self, tool: str, *, id: str | int | None = None, **arguments: Any) -> str | int:
+        """Calls a tool without waiting; the request's id."""
+        params = {"name": tool, "arguments": arguments}
+        return await self.ask("tools/call", params, id=id)
+
+    async def use(self, tool: str, **arguments: Any) -> Frame:
+        """Calls a tool; its result's `_meta` facts with its text."""
+        return facts(await self.answer(await self.call(tool, **arguments)))
+
+    async def cancel(self, id: str | int | None, *reason: Any, **more: Any) -> None:
+        """A cancel, with a reason or without any."""
+        said = {"reason": reason[0]} if reason else {}
+        await self.tell("notifications/cancelled", {"requestId": id, **said, **more})
+
+    async def ask(
+        self, method: str, params: Mapping[str, Any] | None = None, *, id: str | int | None = None
+    ) -> str | int:
+        id = next(self._ids) if id is None else id
+        meta: Frame = {"progressToken": id}
+        if self._era == "modern":
+            meta |= ENVELOPE
+        await self._send({"id": id, "method": method, "params": {**(params or {}), "_meta": meta}})
+        return id
+
+    async def tell(self, method: str, params: Mapping[str, Any] | None = None) -> None:
+        await self._send({"method": method, "params": dict(params or {})})
+
+    async def answer(self, id: str | int) -> Frame:
+        """The answer to that request, once it is here."""
+        with anyio.fail_after(PATIENCE):
+            while True:
+                news = self._news
+                for frame in self.frames:
+                    if frame.get("id") == id:
+                        return frame
+                await news.wait()
+
+    def answered(self, id: str | int) -> bool:
+        return any(frame.get("id") == id for frame in self.frames)
+
+    def progress(self, id: str | int) -> list[tuple[float, str]]:
+        """What was told while that request waited."""
+        told = [f["params"] for f in self.frames if f.get("method") == "notifications/progress"]
+        return [(each["progress"], each["message"]) for each in told if each["progressToken"] == id]
+
+    async def settled(self) -> None:
+        """Everything sent so far has been taken in: a later request was answered."""
+        await self.answer(await self.ask("tools/list"))
+
+    def hear(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def _send(self, frame: Frame) -> None:
+        message = types.jsonrpc_message_adapter.validate_python({"jsonrpc": "2.0", **frame})
+        await self._sender.send(SessionMessage(message))
+
+    def hang_up(self) -> None:
+        """The client's end closes, as at the end of stdin."""
+        self._sender.close()
+
+
+def facts(frame: Frame) -> Frame:
+    """What programs read of a result, with its text and whether it is an error."""
+    result = frame["result"]
+    text = "\n".join(block["text"] for block in result["content"])
+    return {
+        **result.get("_meta", {}).get(META, {}),
+        "text": text,
+        "is_error": bool(result.get("isError")),
+    }
+
+
+async def _serve(era: str, app: App, *, task_status: TaskStatus[Wire]) -> None:
+    to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](100)
+    outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](100)
+    server = build(app)
+    wire = Wire(era, app, to_server)
+
+    async def listen() -> None:
+        async for message in from_server:
+            wire.hear(message.message.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+    async with anyio.create_task_group() as tasks, to_server, from_server:
+        tasks.start_soon(listen)
+        task_status.started(wire)
+        await server.run(incoming, outgoing, server.create_initialization_options())
+        tasks.cancel_scope.cancel()
