@@ -15,11 +15,14 @@ from .bridge.bridge import Bridge, bridge
 from .bridge.conversations import Conversations
 from .bridge.costs import Costs, Limits
 from .bridge.gallery import Gallery
+from .bridge.lineup import Lineup
 from .bridge.ports import Gemini, Store
+from .bridge.sources import Resolve
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
 from .keys import find_key
 from .media.shelf import Shelf
+from .redirects import Redirects
 from .settings import Config
 from .watcher import Watcher
 
@@ -33,8 +36,9 @@ class App:
     """One server's parts. Nothing slow happens before the first client has been answered.
 
     `now` is the wall clock in epoch seconds, `sleep` how long to wait between two tries at
-    something that failed. The store is opened and Google's SDK imported
-    only after `wake`, so that hosts which give a server one second to start get their answer.
+    something that failed, `resolve` what looks up Google's redirects. The store is opened and
+    Google's SDK imported only after `wake`, so that hosts which give a server one second to
+    start get their answer.
     """
 
     def __init__(
@@ -43,13 +47,17 @@ class App:
         *,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        resolve: Resolve | None = None,
     ) -> None:
         self.config = config
         self.now = now
         self.sleep = sleep
         self.session = secrets.token_hex(8)
         self.holder = f"{os.getpid()}-{self.session}"
-        self.gemini: Gemini = _gemini(config)
+        self.gemini: Gemini = gemini(config)
+        self.lineup = Lineup(self.gemini, now, config.model, config.image_model)
+        self._redirects = Redirects()
+        self._resolve = resolve or (self._redirects.resolve if config.resolve_redirects else None)
         self._awake = anyio.Event()
         self._opened = anyio.Event()
         self._trouble: Refused | None = None
@@ -87,7 +95,7 @@ class App:
     async def _run(self) -> None:
         await self._awake.wait()
         try:
-            store = await _open_store(self.config)
+            store = await open_store(self.config)
         except Refused as trouble:
             self._trouble = trouble
             self._opened.set()
@@ -112,6 +120,7 @@ class App:
                 now=self.now,
                 costs=costs,
                 gallery=gallery,
+                resolve=self._resolve,
                 sleep=self.sleep,
             )
             self._bridge = bridge(
@@ -149,9 +158,9 @@ class App:
         async with self._closing:
             if self.closed.is_set():
                 return
-            steps = [self.gemini.aclose]
+            steps = [self.gemini.aclose, self._redirects.aclose]
             if self._bridge is not None:
-                steps = [self._workshop.close, self._store.close, self.gemini.aclose]
+                steps = [self._workshop.close, self._store.close, *steps]
             for step in steps:
                 try:
                     await step()
@@ -203,7 +212,7 @@ def _limits(config: Config) -> Limits:
     return Limits(config.daily_token_limit, config.daily_usd_limit)
 
 
-def _gemini(config: Config) -> Gemini:
+def gemini(config: Config) -> Gemini:
     from .gemini.client import Gemini as Client
 
     return Client(
@@ -213,7 +222,8 @@ def _gemini(config: Config) -> Gemini:
     )
 
 
-async def _open_store(config: Config) -> Store:
+async def open_store(config: Config) -> Store:
+    """The store these settings name; refuses, in words, where it cannot be opened."""
     from .store import Store as Opened  # sqlite3 costs some milliseconds
     from .store import StoreError
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import httpx2
 from anyio.abc import SocketStream, TaskStatus
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import Implementation
+from mcp_types import CallToolResult, Implementation
 
 from gemini_interactions.app import App
 from gemini_interactions.server.http import Address, Gateway, tokens_for
@@ -161,22 +162,70 @@ class Site:
                 await place.stop()
 
 
-def modern_call(tool: str, arguments: dict[str, Any], id: int | str = 1, **meta: Any) -> dict[str, Any]:
-    """The body of a modern `tools/call`."""
-    return {
-        "jsonrpc": "2.0",
-        "id": id,
-        "method": "tools/call",
-        "params": {"name": tool, "arguments": arguments, "_meta": {**ENVELOPE, **meta}},
-    }
+class Wire:
+    """A client by hand, of one era: whatever ids and headers a test wants."""
+
+    def __init__(self, http: httpx2.AsyncClient, headers: Mapping[str, str]) -> None:
+        self.http = http
+        self.headers = headers
+        self.is_legacy = headers["mcp-protocol-version"] == LEGACY
+
+    @classmethod
+    async def begin(cls, http: httpx2.AsyncClient, *, legacy: bool) -> Wire:
+        if not legacy:
+            return cls(http, {"mcp-protocol-version": MODERN})
+        params = {
+            "protocolVersion": LEGACY,
+            "capabilities": {},
+            "clientInfo": {"name": "claude-code", "version": "1"},
+        }
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+        answer = await http.post("/mcp", json=hello)
+        assert answer.status_code == 200, answer.text
+        session = answer.headers.get("mcp-session-id")
+        headers = {"mcp-protocol-version": LEGACY} | ({"mcp-session-id": session} if session else {})
+        await http.post(
+            "/mcp",
+            json={"jsonrpc": "2.0", "method": "notifications/initialized"},
+            headers=headers,
+        )
+        return cls(http, headers)
+
+    def post(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        id: int | str = 1,
+        meta: Mapping[str, Any] | None = None,
+    ) -> AbstractAsyncContextManager[httpx2.Response]:
+        """A call whose answer is read, or not, by the test."""
+        params = {"name": tool, "arguments": arguments}
+        told = {**({} if self.is_legacy else ENVELOPE), **(meta or {})}
+        body = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
+        headers = dict(self.headers)
+        if told:
+            params["_meta"] = told
+        if not self.is_legacy:
+            headers |= {"mcp-method": "tools/call", "mcp-name": tool}
+        return self.http.stream("POST", "/mcp", json=body, headers=headers)
+
+    async def call(self, tool: str, /, id: int | str = 1, **arguments: Any) -> Said:
+        async with self.post(tool, arguments, id=id) as answer:
+            return said(await answer.aread())
+
+    async def cancel(self, id: int | str, reason: str) -> None:
+        body = {
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": {"requestId": id, "reason": reason},
+        }
+        answer = await self.http.post("/mcp", json=body, headers=self.headers)
+        assert answer.status_code == 202
 
 
-def modern_headers(tool: str) -> dict[str, str]:
-    return {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": tool}
-
-
-def said(message: Mapping[str, Any]) -> Said:
-    """The tool result in a JSON-RPC answer."""
-    from mcp_types import CallToolResult
-
+def said(body: bytes) -> Said:
+    """The tool result in an answer, be it JSON or the last event of a stream."""
+    lines = [line.removeprefix(b"data: ") for line in body.splitlines()]
+    message = json.loads([line for line in lines if line.startswith(b"{")][-1])
     return Said.of(CallToolResult.model_validate(message["result"]))

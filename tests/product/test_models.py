@@ -52,9 +52,7 @@ async def test_a_retired_model_is_replaced_by_its_successor_and_the_answer_says_
 
     name = retired.removeprefix("models/")
     assert said.status == "completed"
-    assert said.tail.splitlines()[0] == (
-        f"Model {name} is retired; {successor} was used instead."
-    )
+    assert said.tail.splitlines()[0] == (f"Model {name} is retired; {successor} was used instead.")
     assert house.last["model"] == successor
     assert said.facts["model"] == successor
 

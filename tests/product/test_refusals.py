@@ -267,18 +267,55 @@ async def test_a_failure_is_told_in_our_words_and_kept_as_a_turn(
     assert len(house.bodies) == 1
 
 
-async def test_a_blocked_answer_says_that_and_why(house: House, guest: Guest) -> None:
-    house.brain.answer_next(
-        {"steps": [], "errors": [{"code": "prohibited_content", "message": "No."}]}
-    )
+def with_problem(code: str) -> dict[str, str]:
+    return {"code": code, "message": f"It was {code}."}
+
+
+# What Google answered, and the sentence a model reads.
+EMPTY: dict[str, tuple[dict[str, Any], str]] = {
+    "blocked": (
+        {"steps": [], "errors": [with_problem("prohibited_content")]},
+        "Gemini finished without an answer: it was blocked (prohibited_content). "
+        "Rephrase the prompt.",
+    ),
+    "blocked, said in the step": (
+        {"steps": [{"type": "model_output", "error": with_problem("safety")}]},
+        "Gemini finished without an answer: it was blocked (safety). Rephrase the prompt.",
+    ),
+    "empty, and no reason given": (
+        {"steps": []},
+        "Gemini finished without an answer and gave no reason. "
+        "Rephrase the prompt or use another model.",
+    ),
+    "a text of blanks": (
+        {"text": " \n "},
+        "Gemini finished without an answer and gave no reason. "
+        "Rephrase the prompt or use another model.",
+    ),
+    "failed, with a reason": (
+        {"steps": [], "status": "failed", "errors": [with_problem("internal")]},
+        'Gemini could not finish this (internal): "It was internal.". '
+        "Try again, or ask differently.",
+    ),
+    "failed, and no reason given": (
+        {"steps": [], "status": "failed"},
+        "Gemini could not finish this and gave no reason. "
+        "Rephrase the prompt or use another model.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "text"), EMPTY.values(), ids=EMPTY)
+async def test_an_answer_without_words_is_a_failure_that_says_why(
+    house: House, guest: Guest, answer: dict[str, Any], text: str
+) -> None:
+    house.brain.answer_next(answer)
 
     said = await guest.ask("Hello.")
 
     assert said.status == "failed"
-    assert said.text.startswith(
-        "Gemini finished without an answer: it was blocked (prohibited_content). "
-        "Rephrase the prompt.\n"
-    )
+    assert said.is_error
+    assert said.text.splitlines()[0] == text
 
 
 # -------------------------------------------------------------------------------- no leaks

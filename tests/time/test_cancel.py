@@ -46,7 +46,7 @@ async def held(house: House, wire: Wire, prompt: str = "hello") -> tuple[Any, Ga
     call = await wire.call("gemini_ask", prompt=prompt)
     assert await gate.reached()
     post = house.brain.posts[-1]
-    assert await house.brain.until(lambda: "Writing: All of the answer." in said(wire, call))
+    await wire.until(lambda: "Writing: All of the answer." in said(wire, call))
     return call, gate, post
 
 
@@ -73,7 +73,7 @@ async def test_a_cancel_that_names_nobody_leaves_the_work_going(
     gate.release()
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
 
-    assert found["status"] == "completed"
+    assert found.get("status") == "completed", found
     assert found["text"].startswith("All of the answer.")
     assert not post.closed_early
     assert not wire.answered(call)

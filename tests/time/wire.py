@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,12 +54,11 @@ class Wire:
             await wire.tell("notifications/initialized")
         return wire
 
-    async def call(self, tool: str, *, id: str | int | None = None, **arguments: Any) -> str | int:
+    async def call(self, tool: str, /, **arguments: Any) -> str | int:
         """Calls a tool without waiting; the request's id."""
-        params = {"name": tool, "arguments": arguments}
-        return await self.ask("tools/call", params, id=id)
+        return await self.ask("tools/call", {"name": tool, "arguments": arguments})
 
-    async def use(self, tool: str, **arguments: Any) -> Frame:
+    async def use(self, tool: str, /, **arguments: Any) -> Frame:
         """Calls a tool; its result's `_meta` facts with its text."""
         return facts(await self.answer(await self.call(tool, **arguments)))
 
@@ -83,13 +82,14 @@ class Wire:
 
     async def answer(self, id: str | int) -> Frame:
         """The answer to that request, once it is here."""
+        await self.until(lambda: self.answered(id))
+        return next(frame for frame in self.frames if frame.get("id") == id)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Waits until the frames that came back make this true."""
         with anyio.fail_after(PATIENCE):
-            while True:
-                news = self._news
-                for frame in self.frames:
-                    if frame.get("id") == id:
-                        return frame
-                await news.wait()
+            while not true():
+                await self._news.wait()
 
     def answered(self, id: str | int) -> bool:
         return any(frame.get("id") == id for frame in self.frames)

@@ -136,14 +136,17 @@ class Conversations:
                 caller.owner, query=query, limit=limit, offset=offset
             )
             total = await self._store.count_conversations(caller.owner, query)
-            return Listing([history.line(each) for each in found], offset, total, query)
+            lines = [history.line(each) for each in found]
+            entries = [history.entry(each) for each in found]
+            return Listing(lines, offset, total, query, kind, entries)
         named = "research" if kind == "research" else "image"
         handles = await self._store.handles(
             caller.owner, named, query=query, limit=limit, offset=offset
         )
         total = await self._store.count_handles(caller.owner, named, query)
         lines = [history.handle_line(each) for each in handles]
-        return Listing(lines, offset, total, query, kind)
+        entries = [history.handle_entry(each) for each in handles]
+        return Listing(lines, offset, total, query, kind, entries)
 
     async def transcript(self, caller: Caller, id: str) -> tuple[str, str]:
         """A conversation's id and its Markdown."""

@@ -54,6 +54,20 @@ def handle_line(summary: HandleSummary) -> str:
     return f'{handle.id} · {place} · {when(handle.created)}{state} · "{prompt}"'
 
 
+def handle_entry(summary: HandleSummary) -> dict[str, Any]:
+    """The same for programs."""
+    handle = summary.handle
+    created = datetime.fromtimestamp(handle.created, UTC).isoformat(timespec="seconds")
+    return {
+        "id": handle.id,
+        "status": summary.status,
+        "conversation_id": handle.conversation_id,
+        "turn": handle.n,
+        "updated": created,
+        "prompt": summary.prompt,
+    }
+
+
 def transcript(turns: Sequence[Turn]) -> str:
     """A conversation as Markdown: every turn's prompt, answer and state."""
     return "\n\n".join(_told(turn) for turn in turns)

@@ -141,7 +141,9 @@ def _partial(status: Status, partial: Interaction | None, error: dict[str, str] 
 def _judge(
     interaction: Interaction, answer: answers.Answer
 ) -> tuple[Status, dict[str, str] | None, tuple[str, ...]]:
-    problem = answer.problem or next(iter(interaction.errors), None)
+    problem = answer.problem
+    if problem is None or problem.code == "no_output":  # which only says what everybody sees
+        problem = next(iter(interaction.errors), None)
     match interaction.status:
         case "failed":
             return "failed", _said("Gemini could not finish this", problem), ()
@@ -152,7 +154,7 @@ def _judge(
             return "incomplete", None, (f"The answer stops early: Gemini reached its {limit}.",)
         case _ if answer.function_calls:
             return "requires_action", None, ()
-        case _ if answer.text:
+        case _ if answer.text.strip():
             return "completed", None, ()
         case _:
             return "failed", _said("Gemini finished without an answer", problem), ()

@@ -7,28 +7,19 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-
-class Result(Protocol):
-    """What came back from a call, as far as it is shown."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def tail(self) -> list[str]: ...
+MOST_LINES = 6
+WIDEST = 100
 
 
 class Screen:
-    """A terminal, or a file: words in lines, with colours only where they show."""
-
-    MOST_LINES = 7
+    """Everything the demo says, said as it happens."""
 
     def __init__(self) -> None:
-        self._width = min(shutil.get_terminal_size().columns, 100)
+        self._width = min(shutil.get_terminal_size().columns, WIDEST)
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._sections = 0
         self._progress = ""
@@ -52,14 +43,14 @@ class Screen:
             self._line(f"… {message}", indent=5, style="2")
         self._progress = message
 
-    def answer(self, answer: Result) -> None:
-        lines = [line for line in answer.text.splitlines() if line.strip()]
-        for line in lines[: self.MOST_LINES]:
+    def answer(self, text: str, tail: Sequence[str]) -> None:
+        """The beginning of a text, and all of what stands below its line."""
+        lines = [line for line in text.splitlines() if line.strip()]
+        for line in lines[:MOST_LINES]:
             self._line(line, indent=3)
-        if more := len(lines) - self.MOST_LINES:
-            if more > 0:
-                self.note(f"and {more} more lines")
-        for line in answer.tail:
+        if len(lines) > MOST_LINES:
+            self.note(f"and {len(lines) - MOST_LINES} more lines")
+        for line in tail:
             self._line(line, indent=3, style="2")
 
     def note(self, words: str) -> None:
@@ -73,17 +64,19 @@ class Screen:
         self._line("")
         self._line(f"This did not work: {reason}.", style="1;31")
         last = log.read_text("utf-8", "replace").splitlines()[-20:] if log.exists() else []
-        for line in last:
-            print(line, file=sys.stderr)
+        sys.stderr.writelines(f"{line}\n" for line in last)
 
     def _line(self, words: str, *, indent: int = 0, style: str = "") -> None:
         margin = " " * indent
-        for line in textwrap.wrap(
+        wrapped = textwrap.wrap(
             words,
             self._width,
             initial_indent=margin,
             subsequent_indent=margin + "  " * bool(indent),
             break_long_words=False,
             break_on_hyphens=False,
-        ) or [""]:
-            print(f"\x1b[{style}m{line}\x1b[0m" if style and self._coloured else line, flush=True)
+        )
+        for line in wrapped or [""]:
+            shown = f"\x1b[{style}m{line}\x1b[0m" if style and self._coloured else line
+            sys.stdout.write(f"{shown}\n")
+        sys.stdout.flush()

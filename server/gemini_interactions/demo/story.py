@@ -1,52 +1,24 @@
-"""The demo: a real MCP client, the real server and an offline Gemini, for a person to watch.
-
-It is a client and nothing else: it starts two processes, the emulator and the server, and
-talks to them as anybody could. Whatever it shows, it has checked; what did not happen ends it.
-"""
+"""What the demo shows, in order; every sentence on the screen is checked before it is shown."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
-import re
-import shutil
-import signal
-import sys
 import tempfile
-import textwrap
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
-from mcp import StdioServerParameters
-from mcp.client import Client
-from mcp.client.stdio import get_default_environment, stdio_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, Implementation
 
-META = "gemini-interactions-mcp/result"
-PACKAGE = __name__.rpartition(".")[0]
+from .processes import DidNotHappen, Gemini, House, Server, emulator
+from .screen import Screen
+
 PATIENCE = 3
 """Seconds a call of the second server waits before it answers "running"."""
 RESEARCH_SECONDS = 2.5
 LONGEST = 60
 """Seconds after which something hangs that should not."""
-
-# The server as hosts start it, with its process id left in a file, so that it can be killed.
-SERVER = (
-    "import os, pathlib, runpy, sys; "
-    "pathlib.Path(sys.argv.pop(1)).write_text(str(os.getpid())); "
-    f"runpy.run_module({PACKAGE!r}, run_name='__main__')"
-)
-
-
-class DidNotHappen(Exception):
-    """The demo was about to show something that is not so."""
 
 
 def main() -> int:
@@ -63,96 +35,8 @@ def main() -> int:
                 raise
             screen.failed(reason, log)
             return 1
-    screen.end(f"All of it happened, in {time.monotonic() - began:.0f} s. Nothing left behind.")
+    screen.end(f"All of it happened, in {time.monotonic() - began:.0f} s. Nothing is left behind.")
     return 0
-
-
-async def _everything(screen: Screen, folder: Path, log: Path) -> None:
-    screen.title(
-        "A real MCP client, the real server over stdio, an emulator in place of Google:",
-        "no key, no network, no cost.",
-    )
-    with anyio.fail_after(LONGEST), log.open("w", encoding="utf-8") as errors:
-        async with emulator(errors) as gemini:
-            house = House(gemini, folder, errors)
-            conversation = await first_server(screen, house)
-            await second_server(screen, house, conversation)
-
-
-async def first_server(screen: Screen, house: House) -> str:
-    """Ask, follow up, and be killed; returns the conversation."""
-    async with house.server() as server:
-        screen.section("Ask")
-        answer = await server.call(screen, "gemini_ask", prompt="Hello, my name is Ada.")
-        check("Ada" in answer.text, "Gemini did not answer what it was told")
-
-        screen.section("Follow up: it remembers")
-        answer = await server.call(screen, "gemini_continue", prompt="What is my name?")
-        check("Your name is Ada" in answer.text, "Gemini did not remember the name")
-
-        screen.section("Kill the server (-9), start another, and go on")
-        await server.kill()
-        screen.note(f"killed process {server.process}; only the conversation's id is kept")
-        return str(answer.facts["conversation_id"])
-
-
-async def second_server(screen: Screen, house: House, conversation: str) -> None:
-    """Everything else, on a server that waits no longer than `PATIENCE`."""
-    async with house.server(GEMINI_MCP_MAX_WAIT_SECONDS=str(PATIENCE)) as server:
-        answer = await server.call(
-            screen,
-            "gemini_continue",
-            conversation_id=conversation,
-            prompt="Do you still remember my name?",
-        )
-        check("Your name is Ada" in answer.text, "the conversation did not survive the kill")
-
-        await long_call(screen, house.gemini, server)
-        if "start_deep_research" in server.tools:
-            await research(screen, server)
-        if "gemini_generate_image" in server.tools:
-            await images(screen, server)
-
-
-async def long_call(screen: Screen, gemini: Gemini, server: Server) -> None:
-    screen.section(f"A question that takes longer than the {PATIENCE} s this server may wait")
-    before = gemini.creates()
-    gate = gemini.steer("hold_next")
-    started = await server.begin(screen, "gemini_ask", prompt="Write 20 words.")
-    check(started.status == "running", "the call did not answer 'running'")
-    gemini.steer("release", gate=gate)
-    done = await server.collect(screen, "gemini_result", id=started.facts["id"])
-    check("alpha bravo" in done.text, "the answer that was collected is another one")
-    check(gemini.creates() == before + 1, "Gemini was asked more than once")
-    screen.note("Gemini was asked once, not twice")
-
-
-async def research(screen: Screen, server: Server) -> None:
-    screen.section("Deep Research: start it, do something else, collect the report")
-    stands = await server.begin(
-        screen, "start_deep_research", question="How do MCP servers survive crashes?"
-    )
-    check(stands.status == "running", "the research did not start")
-    report = await server.collect(screen, "check_research", research_id=stands.facts["research_id"])
-    check("http" in report.text, "the report names no source")
-
-
-async def images(screen: Screen, server: Server) -> None:
-    screen.section("Make an image, then edit it")
-    made = await server.call(screen, "gemini_generate_image", prompt="A lighthouse at dusk")
-    check_picture(made.facts)
-    edited = await server.call(
-        screen,
-        "gemini_generate_image",
-        prompt="Make it snow",
-        conversation_id=made.facts["image_id"],
-    )
-    check_picture(edited.facts)
-    check(made.facts["path"] != edited.facts["path"], "the first image was overwritten")
-    check(
-        made.facts["conversation_id"] == edited.facts["conversation_id"],
-        "the second image is not an edit of the first",
-    )
 
 
 def check(happened: bool, otherwise: str) -> None:
@@ -161,7 +45,95 @@ def check(happened: bool, otherwise: str) -> None:
         raise DidNotHappen(otherwise)
 
 
-def check_picture(facts: Mapping[str, Any]) -> None:
+async def _everything(screen: Screen, folder: Path, log: Path) -> None:
+    screen.title(
+        "A real MCP client, the real server over stdio, an emulator in place of Google:",
+        "no key, no network, no cost.",
+    )
+    with anyio.fail_after(LONGEST), log.open("w", encoding="utf-8") as errors:
+        async with emulator(errors, RESEARCH_SECONDS) as gemini:
+            house = House(gemini, folder, errors, screen)
+            conversation = await _first_server(screen, house)
+            await _second_server(screen, house, conversation)
+
+
+async def _first_server(screen: Screen, house: House) -> str:
+    """Ask, follow up, and be killed; returns the conversation."""
+    async with house.server() as server:
+        screen.section("Ask")
+        answer = await server.call("gemini_ask", prompt="Hello, my name is Ada.")
+        check("Ada" in answer.text, "Gemini did not answer what it was told")
+
+        screen.section("Follow up: Gemini remembers")
+        answer = await server.call("gemini_continue", prompt="What is my name?")
+        check("Your name is Ada" in answer.text, "Gemini did not remember the name")
+
+        screen.section("Kill the server with -9, start another, and go on")
+        await server.kill()
+        screen.note(f"killed process {server.process}; all that is kept is the conversation's id")
+        return str(answer.facts["conversation_id"])
+
+
+async def _second_server(screen: Screen, house: House, conversation: str) -> None:
+    """Everything else, on a server that waits no longer than `PATIENCE`."""
+    async with house.server(GEMINI_MCP_MAX_WAIT_SECONDS=str(PATIENCE)) as server:
+        answer = await server.call(
+            "gemini_continue",
+            conversation_id=conversation,
+            prompt="Do you still remember my name?",
+        )
+        check("Your name is Ada" in answer.text, "the conversation did not survive the kill")
+
+        await _long_call(screen, house.gemini, server)
+        if "start_deep_research" in server.tools:
+            await _research(screen, server)
+        if "gemini_generate_image" in server.tools:
+            await _images(screen, server)
+
+
+async def _long_call(screen: Screen, gemini: Gemini, server: Server) -> None:
+    screen.section(f"A question that takes longer than the {PATIENCE} s this server may wait")
+    before = await gemini.creates()
+    gate = await gemini.steer("hold_next")
+    started = await server.begin("gemini_ask", prompt="Write 20 words.")
+    check(started.status == "running", "the call did not answer 'running'")
+    await gemini.steer("release", gate=gate)
+    done = await server.collect("gemini_result", PATIENCE, id=started.facts["id"])
+    check("alpha bravo" in done.text, "the answer that was collected is another one")
+    check(await gemini.creates() == before + 1, "Gemini was asked more than once")
+    screen.note("Gemini was asked once, not twice")
+
+
+async def _research(screen: Screen, server: Server) -> None:
+    screen.section("Deep Research: start it, do something else, collect the report")
+    started = await server.begin(
+        "start_deep_research", question="How do MCP servers survive crashes?"
+    )
+    check(started.status == "running", "the research did not start")
+    report = await server.collect(
+        "check_research", PATIENCE, research_id=started.facts["research_id"]
+    )
+    check("[1]" in report.text and "Sources" in report.text, "the report names no source")
+
+
+async def _images(screen: Screen, server: Server) -> None:
+    screen.section("Make an image, then edit it")
+    made = await server.call("gemini_generate_image", prompt="A lighthouse at dusk")
+    _check_picture(made.facts)
+    edited = await server.call(
+        "gemini_generate_image",
+        prompt="Make it snow",
+        conversation_id=made.facts["image_id"],
+    )
+    _check_picture(edited.facts)
+    check(made.facts["path"] != edited.facts["path"], "the first image was overwritten")
+    check(
+        made.facts["conversation_id"] == edited.facts["conversation_id"],
+        "the second image is not an edit of the first",
+    )
+
+
+def _check_picture(facts: Mapping[str, Any]) -> None:
     path = Path(str(facts.get("path", "")))
     check(path.is_file(), "there is no file where the image should be")
     start = path.read_bytes()[:12]
@@ -180,5 +152,3 @@ def _reason(problem: BaseException) -> str | None:
     if isinstance(problem, MCPError | OSError):
         return f"{type(problem).__name__}: {problem}"
     return None
-
-

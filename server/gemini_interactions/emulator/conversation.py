@@ -117,14 +117,13 @@ def _attached(turn: Turn) -> str:
 
 
 def _reported(turn: Turn) -> str:
-    """What a report earlier in the conversation says about the prompt."""
-    said = [words(step) for step in turn.history if step.get("type") == "model_output"]
-    titles = [title for text in said if (title := reports.title(text))]
-    if not titles:
+    """What the newest report in the conversation says about the prompt."""
+    report = reports.newest(turn.history)
+    if report is None:
         return ""
-    text = "\n".join(text for text in said if reports.title(text))
+    title, text = report
     found = reports.sentence_about(text, turn.prompt).rstrip(".")
-    return f" From the report “{titles[0]}”: {found}."
+    return f" From the report “{title}”: {found}."
 
 
 def _json_format(turn: Turn) -> Json | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .answers import Json, Turn, words
 from .inputs import steps_of
-from .reports import shortened
+from .reports import PLAN_TITLE, shortened
 
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(\S.*)$", re.MULTILINE)
 
@@ -26,7 +26,7 @@ class Plan:
         items = "\n".join(f"{number}. {item}" for number, item in enumerate(self.items, 1))
         revision = f" (revision {self.revision})" if self.revision > 1 else ""
         return (
-            f"# Research plan: {shortened(self.question, 100)}{revision}\n\n{items}\n\n"
+            f"# {PLAN_TITLE} {shortened(self.question, 100)}{revision}\n\n{items}\n\n"
             "Shall I start the research, or would you like to change the plan?"
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from . import charts
-from .answers import Json
+from .answers import Json, words
 from .servertools import REDIRECT
 
 # The titles of grounding sources are domains; the addresses behind them are redirects.
@@ -177,15 +177,24 @@ def _chart_notes(brief: Brief, number: int) -> Part:
 
 # What a later turn can find in a report, written here or by anybody else.
 
+PLAN_TITLE = "Research plan:"
 _HEADING = re.compile(r"^#{1,3} +(\S.*)$", re.MULTILINE)
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 _WORD = re.compile(r"\w{4,}")
 
 
-def title(text: str) -> str | None:
-    """The first heading, without which a text is no report."""
-    found = _HEADING.search(text)
-    return found[1].strip() if found else None
+def newest(steps: Sequence[Json]) -> tuple[str, str] | None:
+    """Title and text of the last report among these steps; one without a heading is none."""
+    found, text = None, ""
+    for step in [*steps, {"type": "user_input"}]:
+        if step.get("type") == "model_output":
+            text += words(step)
+        elif step.get("type") == "user_input":
+            heading = _HEADING.search(text)
+            if heading and not heading[1].startswith(PLAN_TITLE):
+                found = (heading[1].strip(), text)
+            text = ""
+    return found
 
 
 def sentence_about(text: str, prompt: str) -> str:

@@ -66,11 +66,12 @@ class DeepResearch:
                 pace=PLAN_PACE,
             )
         question = plan.question if plan else turn.prompt
+        earlier = reports.newest(turn.history)
         brief = reports.Brief(
             question,
             plan=plan.items if plan else (),
             context=_context(turn) if plan is None else (),
-            earlier=_earlier(turn),
+            earlier=earlier[0] if earlier else "",
             attached=attachments.described(turn.input),
             stores=_stores(turn),
             charts=self._charts(turn),
@@ -130,13 +131,6 @@ def _check_config(config: Json) -> None:
 def _context(turn: Turn) -> list[str]:
     said = [words(step) for step in turn.history if step.get("type") == "user_input"]
     return [text for text in said if text]
-
-
-def _earlier(turn: Turn) -> str:
-    """The title of the newest report in the chain."""
-    said = [words(step) for step in turn.history if step.get("type") == "model_output"]
-    titles = [title for text in said if text.startswith("# ") and (title := reports.title(text))]
-    return next((t for t in reversed(titles) if not t.startswith("Research plan:")), "")
 
 
 def _stores(turn: Turn) -> list[str]:

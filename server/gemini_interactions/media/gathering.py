@@ -240,7 +240,8 @@ def _split(given: str) -> tuple[str, list[tuple[str, ...]]]:
 
 def _alternatives(pattern: str) -> list[str]:
     """``*.{ts,tsx}`` is two patterns."""
-    done, waiting = [], [pattern]
+    done: list[str] = []
+    waiting = [pattern]
     while waiting:
         each = waiting.pop(0)
         braces = re.search(r"\{([^{}]*)\}", each)

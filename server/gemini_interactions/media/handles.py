@@ -216,21 +216,14 @@ def reach(root: str, parts: Sequence[str] = ()) -> Folder:
 def true_path(descriptor: int) -> str:
     """Where the opened file really is, spelled as it is stored; "" if the system cannot say."""
     try:
-        if sys.platform == "win32":
-            return _final_path(descriptor)
-        if sys.platform == "darwin":
-            import fcntl
-
-            found = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024))
-            return os.fsdecode(found.split(b"\0", 1)[0])
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return _true_path(descriptor)
     except OSError:
         return ""
 
 
 if sys.platform == "win32":
 
-    def _final_path(descriptor: int) -> str:
+    def _true_path(descriptor: int) -> str:
         import ctypes
         import msvcrt
         from ctypes import wintypes
@@ -244,6 +237,19 @@ if sys.platform == "win32":
         if path.startswith("\\\\?\\UNC\\"):
             return "\\\\" + path[8:]
         return path.removeprefix("\\\\?\\")
+
+elif sys.platform == "darwin":
+
+    def _true_path(descriptor: int) -> str:
+        import fcntl
+
+        found = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024))
+        return os.fsdecode(found.split(b"\0", 1)[0])
+
+else:
+
+    def _true_path(descriptor: int) -> str:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
 def _must_be_file(facts: os.stat_result) -> None:

@@ -57,7 +57,7 @@ FOLDERS = (
 
 def _any_of(rules: Sequence[str]) -> str:
     """One expression for all rules, each a group of its own: a folder may hold thousands."""
-    return "|".join(f"({re.escape(rule).replace(r'\*', '[^/]*')})" for rule in rules)
+    return "|".join("(" + re.escape(rule).replace(r"\*", "[^/]*") + ")" for rule in rules)
 
 
 _A_FILE = re.compile(_any_of(FILES))

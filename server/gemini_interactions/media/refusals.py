@@ -7,7 +7,8 @@
     ├── NoSuchFile   nothing is there, or it may not be read
     ├── NotTaken     it is there, but Gemini cannot take it
     ├── BadAddress   Google cannot fetch this
-    └── CannotSave   the image cannot be written there
+    ├── CannotSave   the image cannot be written there
+    └── CannotKeep   nor in our own folder
 
 The message is the rule, then the way out. A path is quoted only as the caller gave it; the
 allowed folders are named, since a caller cannot guess them; nothing outside them ever is.
@@ -131,7 +132,18 @@ class CannotSave(Refused):
 
     @classmethod
     def because(cls, given: str, error: OSError) -> CannotSave:
-        return cls(given, _REASONS.get(error.errno or 0, "the system refuses it"))
+        return cls(given, _reason(error))
+
+
+class CannotKeep(Refused):
+    """Our own folder for images cannot be written to."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"The image cannot be kept in this server's own folder: {_reason(error)}. Pass "
+            "`save_to` with a file or folder inside the allowed folders, or have "
+            "GEMINI_MCP_IMAGES_DIR (--images-dir) set to a folder that can be written to."
+        )
 
 
 _REASONS = {
@@ -143,6 +155,10 @@ _REASONS = {
     errno.ENOENT: "its folder has just been removed",
     errno.ENAMETOOLONG: "its name is too long",
 }
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0, "the system refuses it")
 
 
 def _listed(folders: Sequence[str]) -> str:

@@ -104,7 +104,14 @@ class _Door:
             )
             bridge = await self._app.bridge()
             room = callers.room(context, self._app)
-            use = Use(caller, bridge.conversations, bridge.researches, room)
+            use = Use(
+                caller,
+                bridge.conversations,
+                bridge.researches,
+                bridge.images,
+                bridge.gallery,
+                room,
+            )
             return await tool.run(use, **arguments)
         except Refused as refusal:
             return result.refusal(str(refusal))

@@ -158,6 +158,16 @@ def summaries(
     return [ConversationSummary(**row) for row in found]
 
 
+def ids(t: Transaction, owner: str, prefix: str, limit: int) -> list[str]:
+    """Those that begin so, the last touched first."""
+    found = t.execute(
+        "SELECT id FROM conversations WHERE owner = %s AND SUBSTR(id, 1, %s) = %s "
+        "ORDER BY updated DESC, id DESC LIMIT %s",
+        (owner, len(prefix), prefix, limit),
+    )
+    return [row["id"] for row in found]
+
+
 def count(t: Transaction, owner: str, query: str) -> int:
     where, values = _matching(owner, query)
     found = t.execute(f"SELECT COUNT(*) AS found FROM conversations c WHERE {where}", values)

@@ -94,6 +94,16 @@ def listed(
     ]
 
 
+def ids(t: Transaction, owner: str, kind: str, prefix: str, limit: int) -> list[str]:
+    """Those that begin so, newest first."""
+    found = t.execute(
+        "SELECT id FROM handles WHERE owner = %s AND kind = %s AND SUBSTR(id, 1, %s) = %s "
+        "ORDER BY created DESC, id DESC LIMIT %s",
+        (owner, kind, len(prefix), prefix, limit),
+    )
+    return [row["id"] for row in found]
+
+
 def count(t: Transaction, owner: str, kind: str, query: str) -> int:
     where, values = _matching(owner, kind, query)
     return int(

@@ -287,6 +287,18 @@ class Store:
         """Conversations of the session in which calls ran at the same time, oldest first."""
         return await self._read(sessions.side_by_side, owner, session, since=since)
 
+    async def ids(
+        self,
+        owner: str,
+        kind: Literal["conversation", "research", "image"],
+        prefix: str,
+        limit: int,
+    ) -> list[str]:
+        """The owner's ids that begin so, newest first."""
+        if kind == "conversation":
+            return await self._read(conversations.ids, owner, prefix, limit)
+        return await self._read(handles.ids, owner, kind, prefix, limit)
+
     # Names and usage
 
     # Researches and images

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import mcp_types as types
 from pydantic import Field
 
 from ..bridge.requests import Question
-from . import result
+from . import images_result, result
 from .params import (
     ConversationId,
     FunctionResult,
@@ -88,12 +88,17 @@ async def gemini_result(
     """The outcome of any earlier call: collects what was still running, reads on in a long
     text."""
     reply = await use.conversations.result(use.caller, id, wait_seconds)
+    if reply.turn.kind == "image":
+        return await images_result.told(reply, use.gallery, use.room, offset)
     return await result.answer(reply, use.room, offset)
 
 
 @tool("Past Gemini conversations", toolset="", read_only=True)
 async def gemini_history(
     use: Use,
+    kind: Annotated[
+        Literal["conversations", "research", "images"], Field(description="What to list.")
+    ] = "conversations",
     query: Annotated[str, Field(description="Only those that contain this text.")] = "",
     limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,
     offset: Annotated[
@@ -105,7 +110,7 @@ async def gemini_history(
     if id:
         told = await use.conversations.transcript(use.caller, id)
         return await result.transcript(told, use.room, offset)
-    found = await use.conversations.history(use.caller, query, limit, offset)
+    found = await use.conversations.history(use.caller, query, limit, offset, kind)
     return result.listing(found, use.room)
 
 

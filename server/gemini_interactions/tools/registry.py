@@ -10,6 +10,8 @@ from typing import Any
 import mcp_types as types
 
 from ..bridge.conversations import Conversations
+from ..bridge.gallery import Gallery
+from ..bridge.images import Images
 from ..bridge.requests import Caller
 from ..bridge.research import Researches
 from .arguments import Arguments
@@ -23,6 +25,8 @@ class Use:
     caller: Caller
     conversations: Conversations
     researches: Researches
+    images: Images
+    gallery: Gallery
     room: Room
 
 
@@ -85,7 +89,7 @@ def tool(
 
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name."""
-    from . import conversations, research  # noqa: F401  they register their tools on import
+    from . import conversations, images, research  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
     return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}

@@ -35,6 +35,8 @@ class Room:
     budget: int
     keep_whole: Callable[[str, str], Awaitable[str]] | None = None
     structured: bool = False
+    link: Callable[[str], str] | None = None
+    """Where a client elsewhere can fetch an image, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ async def present(told: Told, room: Room, offset: int = 0) -> types.CallToolResu
 
 async def answer(reply: Reply, room: Room, offset: int = 0) -> types.CallToolResult:
     """A turn as it stands."""
+    return await present(told_of(reply, room), room, offset)
+
+
+def told_of(reply: Reply, room: Room) -> Told:
+    """What there is to tell of a turn."""
     turn = reply.turn
     notes = list(turn.notes)
     if reply.joined:
@@ -89,7 +96,7 @@ async def answer(reply: Reply, room: Room, offset: int = 0) -> types.CallToolRes
     # What a function is called with may be longer than a client takes: then it is text too.
     if calls and len("\n".join(said).encode()) > room.budget // 2:
         text, said = paging.stacked(each for each in (text, "\n".join(said)) if each), []
-    told = Told(
+    return Told(
         text,
         turn.id,
         facts_of(turn),
@@ -101,7 +108,6 @@ async def answer(reply: Reply, room: Room, offset: int = 0) -> types.CallToolRes
         calls=calls,
         turn=turn,
     )
-    return await present(told, room, offset)
 
 
 def facts_of(turn: Turn) -> dict[str, Any]:
@@ -126,8 +132,26 @@ async def transcript(text: tuple[str, str], room: Room, offset: int) -> types.Ca
     return await present(told, room, offset)
 
 
+_NOUNS = {
+    "conversations": ("conversation", "conversations"),
+    "research": ("research", "researches"),
+    "images": ("image", "images"),
+}
+_START = {
+    "conversations": "Start one with gemini_ask.",
+    "research": "Start one with start_deep_research.",
+    "images": "Make one with gemini_generate_image.",
+}
+_USE = {
+    "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
+    "research": "Read one with check_research, ask about it with gemini_continue and its id.",
+    "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
+}
+
+
 def listing(found: Listing, room: Room) -> types.CallToolResult:
     """One line a conversation, newest first; as many as fit."""
+    one, many = _NOUNS[found.kind]
     lines: list[str] = []
     size = 300
     for line in found.lines:
@@ -139,15 +163,15 @@ def listing(found: Listing, room: Room) -> types.CallToolResult:
     next_offset = reached if reached < found.total else None
     if not found.total:
         wanted = f" with {excerpt(found.query, 60)} in it" if found.query else ""
-        tail = f"There is no conversation{wanted} here. Start one with gemini_ask."
+        tail = f"There is no {one}{wanted} here. {_START[found.kind]}"
     elif not lines:
-        tail = f"There are {found.total} conversations; offset {found.offset} is past the last."
+        tail = f"There are {found.total} {many}; offset {found.offset} is past the last."
     else:
         more = f" Call gemini_history with offset {next_offset} for more."
         following = more if next_offset else ""
         tail = (
-            f"{found.offset + 1} to {reached} of {found.total} conversations.{following} "
-            "Continue one with gemini_continue, read one with gemini_history and its id."
+            f"{found.offset + 1} to {reached} of {found.total} {many}.{following} "
+            f"{_USE[found.kind]}"
         )
     text = "\n".join(lines)
     facts = {"next_offset": next_offset}

@@ -1,0 +1,109 @@
+"""Links to images over HTTP: whoever has one may fetch that image, until it runs out.
+
+A browser sends no token along, so the link itself carries the right: whose image it is, until
+when, and a signature of both that only this server (and its replicas) can make.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+VALID = 24 * 3600
+"""Seconds that a link holds."""
+
+FILE = "gemini-signing-key"
+
+_TICKET = re.compile(r"([A-Za-z0-9_-]{1,400})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+
+
+class Links:
+    """Makes and checks tickets, the part of a link that gives the right; `now` is handed in."""
+
+    def __init__(self, key: bytes) -> None:
+        # The same key may sign other things: a signature of one is none of the other.
+        self._key = hashlib.sha256(b"gemini-interactions-mcp image link\0" + key).digest()
+
+    def ticket(self, owner: str, image_id: str, now: float) -> str:
+        """What makes a link to this image work for a day; safe in a URL as it is."""
+        until = str(int(now) + VALID)
+        return f"{_letters(owner.encode())}.{until}.{self._signature(owner, image_id, until)}"
+
+    def owner(self, image_id: str, ticket: str, now: float) -> str | None:
+        """Whose image a ticket opens, None if it does not open this one (any more)."""
+        parts = _TICKET.fullmatch(ticket)
+        if parts is None:
+            return None
+        try:
+            owner = _bytes(parts[1]).decode()
+        except ValueError:
+            return None
+        expected = self._signature(owner, image_id, parts[2])
+        # Compared first and in constant time, so nothing is learned of one that is forged.
+        is_ours = hmac.compare_digest(parts[3], expected)
+        return owner if is_ours and now <= int(parts[2]) else None
+
+    def _signature(self, owner: str, image_id: str, until: str) -> str:
+        # NUL is in none of them, so no two messages read the same.
+        message = "\0".join((owner, image_id, until)).encode()
+        return _letters(hmac.digest(self._key, message, "sha256"))
+
+
+def signing_key(data_dir: Path) -> bytes:
+    """The key kept in the data folder, made at the first need.
+
+    Processes that need it at once agree on the first one written. A key that others could
+    read, or that is damaged, is replaced: links made with it end there.
+    """
+    file = data_dir / FILE
+    key = _read(file)
+    if key is None:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+        _write(file, secrets.token_bytes(32))
+        key = _read(file)
+    if key is None:
+        raise OSError("the signing key could not be kept")
+    return key
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        with open(file, encoding="ascii", errors="replace") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            if os.name != "nt" and mode & 0o077:
+                return None
+            return bytes.fromhex(opened.read(128).strip()) or None
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _write(file: Path, key: bytes) -> None:
+    draft = file.with_name(f".{FILE}-{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as new:
+            new.write(key.hex() + "\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)  # not a rename: the first one stays
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _letters(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _bytes(letters: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))
+    except binascii.Error:
+        raise ValueError(letters) from None

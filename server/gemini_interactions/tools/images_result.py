@@ -1,0 +1,67 @@
+"""A picture as a model gets it: its id, size and place in words, and a small preview to see."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import mcp_types as types
+
+from ..bridge.gallery import Gallery, described
+from ..bridge.requests import Reply
+from ..interactions import Handle
+from . import result
+from .result import Room
+
+PREVIEWED = 4
+"""How many pictures of one answer are shown; they share the size of one preview."""
+PREVIEW_BYTES = 60_000
+
+
+async def told(reply: Reply, gallery: Gallery, room: Room, offset: int = 0) -> types.CallToolResult:
+    """An image turn as it stands."""
+    pictures = await gallery.of(reply.turn)
+    told = result.told_of(reply, room)
+    if not pictures:
+        return await result.present(told, room, offset)
+    first = pictures[0]
+    facts = {
+        **told.facts,
+        "image_id": first.id,
+        "path": first.facts["path"] if room.keep_whole is not None else None,
+    }
+    return await result.present(
+        replace(
+            told,
+            facts=facts,
+            said=[*told.said, *_placed(pictures, room)],
+            next_step=f'Edit it with gemini_generate_image and conversation_id "{first.id}".',
+            pictures=await previews(pictures, gallery),
+        ),
+        room,
+        offset,
+    )
+
+
+async def previews(pictures: list[Handle], gallery: Gallery) -> list[types.ImageContent]:
+    """Small JPEGs of the first pictures; none for a file that is gone or broken."""
+    shown = pictures[:PREVIEWED]
+    small = [await gallery.preview(each, PREVIEW_BYTES // len(shown)) for each in shown]
+    return [
+        types.ImageContent(data=base64.b64encode(each).decode(), mime_type="image/jpeg")
+        for each in small
+        if each
+    ]
+
+
+def _placed(pictures: list[Handle], room: Room) -> list[str]:
+    """Each picture in a line, with where it is for this client."""
+    lines = []
+    for line, picture in zip(described(pictures), pictures, strict=True):
+        if room.keep_whole is not None:
+            lines.append(f"{line}, {picture.facts['path']}")
+        elif room.link is not None:
+            lines.append(f"{line}, {room.link(picture.id)} (valid for 24 hours)")
+        else:
+            lines.append(line)
+    return lines
