@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 
@@ -21,6 +22,8 @@ from .bridge.sources import Resolve
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
 from .keys import find_key
+from .media.folders import Folders
+from .media.luggage import Porter
 from .media.shelf import Shelf
 from .redirects import Redirects
 from .settings import Config
@@ -110,6 +113,7 @@ class App:
             policy = _policy(self.config)
             costs = Costs(store, _limits(self.config), self.now)
             shelf = Shelf(self.config.data_dir, self.config.images_dir)
+            porter = _porter(self.config)
             gallery = Gallery(store, shelf, self.now)
             self._workshop = Workshop(
                 store,
@@ -124,7 +128,7 @@ class App:
                 sleep=self.sleep,
             )
             self._bridge = bridge(
-                store, self.gemini, self._workshop, gallery, costs, shelf, policy, self.now
+                store, self.gemini, self._workshop, gallery, costs, shelf, porter, policy, self.now
             )
             self.watcher = Watcher(self._workshop, policy.lease / 3)
             self._opened.set()
@@ -206,6 +210,21 @@ def _policy(config: Config) -> Policy:
         research_poll=config.research_poll_seconds,
         research_deadline=config.research_deadline_seconds,
     )
+
+
+def _porter(config: Config) -> Porter:
+    """Opens what callers name, inside the allowed folders, and the images made here."""
+    data = config.data_dir
+    folders = Folders(config.allowed_dirs, working=_working_folder(), private=[data])
+    made_here = Folders([config.images_dir, data / "research"])
+    return Porter(folders, made_here, [config.base_url])
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was deleted under us
+        return None
 
 
 def _limits(config: Config) -> Limits:

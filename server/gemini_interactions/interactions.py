@@ -193,6 +193,16 @@ class Handle:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file Google holds for 48 hours: its name (``files/…``), address, type and state."""
+
+    name: str
+    uri: str
+    mime_type: str
+    state: str = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Our handle for a tree of interactions."""
 

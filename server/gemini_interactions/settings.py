@@ -238,7 +238,6 @@ SETTINGS: tuple[Setting, ...] = (
         "allowed_dirs",
         "folders whose files may be attached",
         parse=_folders,
-        available=LATER,
         otherwise="the working folder; over HTTP none",
     ),
     Setting(
@@ -411,6 +410,7 @@ class Config:
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
     images_dir: Path = Path()
+    allowed_dirs: tuple[Path, ...] | None = None
     research_poll_seconds: float = 10.0
     research_deadline_seconds: float = 4200.0
     resolve_redirects: bool = True

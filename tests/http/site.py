@@ -61,6 +61,7 @@ class Site:
         self.house = house
         self.places: list[Place] = []
         self._guests: list[Guest] = []
+        self._raw: list[httpx2.AsyncClient] = []
 
     @property
     def place(self) -> Place:
@@ -149,6 +150,12 @@ class Site:
             trust_env=False,
         )
 
+    async def wire(self, *, legacy: bool, token: str = "") -> Wire:
+        """A client by hand of the latest gateway."""
+        http = self.raw(**({"authorization": f"Bearer {token}"} if token else {}))
+        self._raw.append(http)
+        return await Wire.begin(http, legacy=legacy)
+
     async def socket(self) -> SocketStream:
         """For what is not even HTTP."""
         return await anyio.connect_tcp("127.0.0.1", self.place.port)
@@ -157,6 +164,8 @@ class Site:
         with anyio.CancelScope(shield=True):
             for guest in self._guests:
                 await guest.leave()
+            for http in self._raw:
+                await http.aclose()
             for place in self.places:
                 place.gateway.stop()
                 await place.stop()
@@ -168,6 +177,7 @@ class Wire:
     def __init__(self, http: httpx2.AsyncClient, headers: Mapping[str, str]) -> None:
         self.http = http
         self.headers = headers
+        self._number = 100
         self.is_legacy = headers["mcp-protocol-version"] == LEGACY
 
     @classmethod
@@ -183,7 +193,9 @@ class Wire:
         answer = await http.post("/mcp", json=hello)
         assert answer.status_code == 200, answer.text
         session = answer.headers.get("mcp-session-id")
-        headers = {"mcp-protocol-version": LEGACY} | ({"mcp-session-id": session} if session else {})
+        headers = {"mcp-protocol-version": LEGACY} | (
+            {"mcp-session-id": session} if session else {}
+        )
         await http.post(
             "/mcp",
             json={"jsonrpc": "2.0", "method": "notifications/initialized"},
@@ -210,9 +222,26 @@ class Wire:
             headers |= {"mcp-method": "tools/call", "mcp-name": tool}
         return self.http.stream("POST", "/mcp", json=body, headers=headers)
 
-    async def call(self, tool: str, /, id: int | str = 1, **arguments: Any) -> Said:
+    async def call(self, tool: str, /, **arguments: Any) -> Said:
+        """A call under a number of its own; with `_number` under that."""
+        self._number += 1
+        id = arguments.pop("_number", self._number)
         async with self.post(tool, arguments, id=id) as answer:
-            return said(await answer.aread())
+            return self.read(await answer.aread())
+
+    async def result(self, id: str, **more: Any) -> Said:
+        return await self.call("gemini_result", id=id, **more)
+
+    async def latest(self) -> str:
+        """The id of the newest conversation there is."""
+        return (await self.call("gemini_history")).text.split()[0]
+
+    @staticmethod
+    def read(body: bytes) -> Said:
+        """The tool result in an answer, be it JSON or the last event of a stream."""
+        lines = [line.removeprefix(b"data: ") for line in body.splitlines()]
+        message = json.loads([line for line in lines if line.startswith(b"{")][-1])
+        return Said.of(CallToolResult.model_validate(message["result"]))
 
     async def cancel(self, id: int | str, reason: str) -> None:
         body = {
@@ -222,10 +251,3 @@ class Wire:
         }
         answer = await self.http.post("/mcp", json=body, headers=self.headers)
         assert answer.status_code == 202
-
-
-def said(body: bytes) -> Said:
-    """The tool result in an answer, be it JSON or the last event of a stream."""
-    lines = [line.removeprefix(b"data: ") for line in body.splitlines()]
-    message = json.loads([line for line in lines if line.startswith(b"{")][-1])
-    return Said.of(CallToolResult.model_validate(message["result"]))

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Awaitable, Callable
+
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from gemini_interactions.emulator.steering import Gate
 from tests.http.site import Site, Wire
 from tests.product.house import House, Said
 
 ERAS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
+
+
+async def until_final(result: Callable[..., Awaitable[Said]], id: str) -> Said:
+    with anyio.fail_after(5):
+        while (said := await result(id=id, wait_seconds=1)).status == "running":
+            pass
+        return said
+
+
+async def hang_up(site: Site, gate: Gate, *, legacy: bool) -> Wire:
+    """Asks, and is gone before the answer; returns once the server knows that it owes one."""
+    wire = await site.wire(legacy=legacy)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: wire.call("gemini_ask", prompt="slow"))
+        await gate.reached()
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(5), sqlite3.connect(site.house.folder / "gemini.db") as database:
+        while database.execute("SELECT delivery FROM turns").fetchone() != ("owed",):
+            await anyio.sleep(0.01)
+    database.close()
+    return wire
 
 
 @ERAS
@@ -60,7 +85,7 @@ async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects
     gate = house.brain.hold_next()
     house.brain.answer_next("Nobody waited, but here it is.")
 
-    await hang_up(site, legacy=legacy, gate=gate, prompt="slow")
+    wire = await hang_up(site, gate, legacy=legacy)
     gate.release()
     other = await site.visit()
     listed = await other.history()
@@ -70,51 +95,170 @@ async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects
 
 
 @ERAS
-async def test_the_same_call_after_hanging_up_joins_the_first_and_pays_once(
+async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
     site: Site, house: House, legacy: bool
 ) -> None:
     await site.open()
     gate = house.brain.hold_next()
 
-    wire = await hang_up(site, legacy=legacy, gate=gate, prompt="slow")
-    await settled(site)
-    async with wire.http:
-        gate.release()
-        again = await wire.call("gemini_ask", id=2, prompt="slow")
+    wire = await hang_up(site, gate, legacy=legacy)
+    gate.release()
+    again = await wire.call("gemini_ask", prompt="slow")
 
     assert again.status == "completed"
     assert "An identical earlier call" in again.text
     assert len(house.bodies) == 1
 
 
+async def cancelled(site: Site, gate: Gate, reason: str) -> tuple[Wire, bytes]:
+    """A legacy client cancels its call for a reason; what it is answered."""
+    wire = await site.wire(legacy=True)
+    async with wire.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
+        await gate.reached()
+        await wire.cancel(7, reason)
+        body = await answer.aread()
+    return wire, body
+
+
 async def test_a_users_abort_stops_the_work_at_google(site: Site, house: House) -> None:
     await site.open()
     gate = house.brain.hold_next(point="before_completed")
 
-    async with site.raw() as raw:
-        wire = await Wire.begin(raw, legacy=True)
-        async with wire.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
-            await gate.reached()
-            await wire.cancel(7, "AbortError: user aborted")
-            body = await answer.aread()
-        assert await house.brain.until(lambda: house.brain.posts[0].disconnected)
-        stopped = await until_final(wire.call, "gemini_result", id=8)
+    wire, body = await cancelled(site, gate, "AbortError: user aborted")
 
-    assert b"-32800" in body  # how this era ends a cancelled request
+    stopped = await until_final(wire.result, await wire.latest())
+    assert b"-32800" in body  # how this era ends a request that was cancelled
     assert stopped.status == "cancelled"
+    assert await house.brain.until(lambda: house.brain.posts[0].closed_early)
 
 
 async def test_a_hosts_time_out_leaves_the_work_going(site: Site, house: House) -> None:
     await site.open()
     gate = house.brain.hold_next(point="before_completed")
 
-    async with site.raw() as raw:
-        wire = await Wire.begin(raw, legacy=True)
-        async with wire.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
-            await gate.reached()
-            await wire.cancel(7, "McpError: MCP error -32001: Request timed out")
-            await answer.aread()
-        gate.release()
-        finished = await until_final(wire.call, "gemini_result", id=8)
+    wire, _ = await cancelled(site, gate, "McpError: MCP error -32001: Request timed out")
 
+    gate.release()
+    finished = await until_final(wire.result, await wire.latest())
     assert finished.status == "completed"
+
+
+async def test_a_cancel_after_the_answer_means_nothing(site: Site) -> None:
+    await site.open()
+    wire = await site.wire(legacy=True)
+
+    asked = await wire.call("gemini_ask", _number=7, prompt="one")
+    await wire.cancel(7, "AbortError: The operation was aborted.")
+
+    assert (await wire.result(asked.id)).status == "completed"
+
+
+@ERAS
+async def test_a_failure_is_an_error_result_in_our_words(
+    site: Site, house: House, legacy: bool
+) -> None:
+    await site.open()
+    guest = await site.visit(legacy=legacy)
+    house.brain.fail_next(503)
+
+    failed = await guest.ask("one")
+    refused = await guest.result("c_0000000000")
+
+    assert (failed.is_error, failed.status) == (True, "failed")
+    assert "Gemini had an error of its own" in failed.text
+    assert (refused.is_error, refused.status) == (True, None)
+
+
+@ERAS
+async def test_an_unknown_tool_is_an_error_of_the_protocol(site: Site, legacy: bool) -> None:
+    await site.open()
+    guest = await site.visit(legacy=legacy)
+
+    with pytest.raises(MCPError, match="Unknown tool: dance"):
+        await guest.call("dance")
+
+
+@ERAS
+async def test_what_gemini_does_is_told_while_the_client_waits(
+    site: Site, house: House, legacy: bool
+) -> None:
+    await site.open()
+    guest = await site.visit(legacy=legacy)
+    gate = house.brain.hold_next(point="before_completed")
+    heard: list[tuple[float, str | None]] = []
+    spoken = anyio.Event()
+
+    async def hear(seconds: float, _total: float | None, doing: str | None) -> None:
+        heard.append((seconds, doing))
+        spoken.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            lambda: guest.client.call_tool("gemini_ask", {"prompt": "one"}, progress_callback=hear)
+        )
+        with anyio.fail_after(5):
+            await spoken.wait()
+        gate.release()
+
+    assert all(doing for _, doing in heard)
+
+
+@ERAS
+async def test_results_name_no_path_of_the_server(site: Site, house: House, legacy: bool) -> None:
+    await site.open(max_output_chars=1000)
+    guest = await site.visit(legacy=legacy)
+    house.brain.answer_next("A long sentence. " * 500)
+
+    said = await guest.ask("long")
+
+    assert said.facts["next_offset"]
+    assert "path" not in said.facts
+    assert str(house.folder) not in said.text
+    assert not (house.folder / "texts").exists()
+
+
+@ERAS
+async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
+    site: Site, house: House, legacy: bool
+) -> None:
+    await site.open()
+    said: dict[str, Said] = {}
+    for word in ("apple", "pear"):
+        house.brain.answer_when(word, f"You said {word}.")
+
+    async def ask(word: str) -> None:
+        wire = await site.wire(legacy=legacy)
+        said[word] = await wire.call("gemini_ask", _number=1, prompt=word)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "apple")
+        tasks.start_soon(ask, "pear")
+
+    assert [said[word].piece for word in ("apple", "pear")] == ["You said apple.", "You said pear."]
+
+
+async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number(
+    site: Site, house: House
+) -> None:
+    await site.open()
+    gates = [house.brain.hold_next(point="before_completed") for _ in range(3)]
+    said: dict[str, Said] = {}
+    rude = await site.wire(legacy=True)
+
+    async def ask(name: str, legacy: bool) -> None:
+        wire = await site.wire(legacy=legacy)
+        said[name] = await wire.call("gemini_ask", _number=7, prompt=name)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "legacy", True)
+        tasks.start_soon(ask, "modern", False)
+        for gate in gates[:2]:
+            await gate.reached()
+        async with rude.post("gemini_ask", {"prompt": "rude"}, id=7) as answer:
+            await gates[2].reached()
+            await rude.cancel(7, "user aborted")
+            await answer.aread()
+        for gate in gates:
+            gate.release()
+
+    assert (said["legacy"].status, said["modern"].status) == ("completed", "completed")

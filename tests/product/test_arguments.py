@@ -38,6 +38,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "offset": "a whole number of at least 0",
     },
     "gemini_history": {
+        "kind": "one of conversations, research, images",
         "query": "text",
         "limit": "a whole number from 1 to 100",
         "offset": "a whole number of at least 0",
@@ -67,6 +68,7 @@ KINDS: dict[str, str] = {
     "a whole number of at least 1": "numbers",
     "a whole number from 1 to 100": "numbers",
     "one of low, medium, high": "choices",
+    "one of conversations, research, images": "choices",
     "true or false": "switches",
     "an object": "objects",
     "a list, each item text or an object": "lists",

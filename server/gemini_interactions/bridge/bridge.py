@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .attachments import Attachments, Porter
 from .conversations import Conversations
 from .costs import Costs
 from .desk import Desk
@@ -38,6 +39,7 @@ def bridge(
     gallery: Gallery,
     costs: Costs,
     shelf: Shelf,
+    porter: Porter,
     policy: Policy,
     now: Callable[[], float],
 ) -> Bridge:
@@ -46,11 +48,26 @@ def bridge(
     places = Places(store, sessions, foreign_ids=not policy.authenticated)
     toolbox = Toolbox(policy.remote_hosts, may_name_stores=not policy.authenticated)
     desk = Desk(store, gemini, workshop, sessions, costs, policy, now)
+    attachments = Attachments(
+        store, gemini, gallery, porter, now, authenticated=policy.authenticated
+    )
     watching = Watching(store, gemini, workshop, gallery, shelf, policy, now)
     return Bridge(
-        Conversations(store, workshop, desk, places, toolbox, gallery, policy, now),
-        Researches(store, gemini, workshop, desk, places, sessions, toolbox, watching, policy, now),
-        Images(store, workshop, desk, places, policy, now),
+        Conversations(store, workshop, desk, places, toolbox, attachments, policy, now),
+        Researches(
+            store,
+            gemini,
+            workshop,
+            desk,
+            places,
+            sessions,
+            toolbox,
+            attachments,
+            watching,
+            policy,
+            now,
+        ),
+        Images(store, workshop, desk, places, attachments, policy, now),
         gallery,
         costs,
     )

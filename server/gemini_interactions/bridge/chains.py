@@ -17,6 +17,10 @@ _NOT_INHERITED = frozenset({"Rejected", "Gone", "BadArgument"})
 """Failures that may be the fault of the turn's own settings: later turns do not inherit those."""
 
 
+AT_GOOGLE = 47 * 3600.0
+"""How long Google still has an uploaded file."""
+
+
 class Chains:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -48,7 +52,7 @@ class Chains:
             found = await self._before(found)
         return _changed(Settings(), pending)
 
-    async def story(self, good: Turn) -> tuple[list[Step], list[str]] | None:
+    async def story(self, good: Turn, now: float) -> tuple[list[Step], list[str]] | None:
         """Everything said up to a turn, as steps, and the attachments that cannot be sent again.
 
         None where it began elsewhere or its words were not kept.
@@ -70,7 +74,7 @@ class Chains:
         lost: list[str] = []
         for turn in reversed(turns):
             for step in (*said(turn), *(s for s in turn.steps if s.get("type") != "user_input")):
-                kept = _sendable(step, lost)
+                kept = _sendable(step, lost, turn.created > now - AT_GOOGLE)
                 if kept is not None:
                     told.append(kept)
         return told, lost
@@ -81,11 +85,12 @@ class Chains:
         return await self._store.turn(turn.owner, turn.conversation_id, turn.parent)
 
 
-def said(turn: Turn) -> list[Step]:
-    """What the caller said in a turn, as steps."""
+def said(turn: Turn, attached: Sequence[dict[str, Any]] = ()) -> list[Step]:
+    """What the caller said in a turn, as steps; `attached` has the bytes that are not kept."""
     if turn.input and any(item.get("type") == "function_result" for item in turn.input):
         return list(turn.input)
-    content = turn.input or [{"type": "text", "text": turn.prompt}]
+    text = {"type": "text", "text": turn.prompt}
+    content = [*attached, text] if attached else turn.input or [text]
     return [{"type": "user_input", "content": content}]
 
 
@@ -122,16 +127,18 @@ def _changed(settings: Settings, changes: Sequence[Mapping[str, Any]]) -> Settin
     return settings
 
 
-def _sendable(step: Step, lost: list[str]) -> Step | None:
+def _sendable(step: Step, lost: list[str], uploads_live: bool) -> Step | None:
     """A step as it can be sent again: media whose bytes were not kept are left out and named."""
     contents = step.get("content")
     if not isinstance(contents, list):
         return step
     kept = []
     for content in contents:
-        bare = isinstance(content, dict) and "bytes" in content and not content.get("uri")
-        if bare:
-            lost.append(str(content.get("name") or content.get("type") or "attachment"))
+        name = content.get("name") or content.get("type") or "attachment"
+        uri = content.get("uri", "")
+        is_gone = "bytes" in content and not uri
+        if is_gone or ("/files/" in uri and not uploads_live):
+            lost.append(str(name))
         else:
-            kept.append(content)
+            kept.append({key: value for key, value in content.items() if key != "name"})
     return {**step, "content": kept} if kept else None

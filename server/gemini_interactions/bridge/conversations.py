@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
@@ -13,9 +13,9 @@ from ..errors import BadArgument
 from ..ids import read_id
 from ..interactions import Turn
 from . import functions, history, structured
+from .attachments import Attached, Attachments
 from .chains import Chains
 from .desk import Desk
-from .gallery import Gallery
 from .history import Listing
 from .places import Places
 from .planning import Planner
@@ -38,7 +38,7 @@ class Conversations:
         desk: Desk,
         places: Places,
         toolbox: Toolbox,
-        gallery: Gallery,
+        attachments: Attachments,
         policy: Policy,
         now: Callable[[], float],
     ) -> None:
@@ -47,7 +47,7 @@ class Conversations:
         self._desk = desk
         self._places = places
         self._toolbox = toolbox
-        self._gallery = gallery
+        self._attachments = attachments
         self._policy = policy
         self._now = now
         self._chains = Chains(store)
@@ -60,13 +60,13 @@ class Conversations:
         repeated = await self._desk.repeated(caller, start)
         if repeated is not None:
             return repeated
+        attached = await self._attached(caller, question)
+        intent = self._intent(caller, question, attached)
         return await self._desk.made(
             caller,
             question.prompt,
-            lambda: self._store.begin(
-                caller.owner, kind="ask", stored=question.store, **self._intent(caller, question)
-            ),
-            self._making(question, question.store),
+            lambda: self._store.begin(caller.owner, kind="ask", stored=question.store, **intent),
+            self._making(question, attached, question.store),
             start,
         )
 
@@ -85,32 +85,35 @@ class Conversations:
             return repeated
         place = await self._places.to_continue(caller, conversation_id, turn_number)
         if place.kind == "interaction":
-            return await self._desk.made(
-                caller,
-                question.prompt,
-                lambda: self._store.begin(
-                    caller.owner,
-                    kind="continue",
-                    parent_interaction_id=place.name,
-                    **self._intent(caller, question),
-                ),
-                self._making(question, True),
-                start,
-            )
+            return await self._adopt(caller, question, place.name, start)
         before = await self._places.before(caller.owner, place)
         stored = await self._places.is_stored(before)
         await self._check_results(before, question, stored)
+        attached = await self._attached(caller, question)
+        intent = self._intent(caller, question, attached)
         return await self._desk.made(
             caller,
             question.prompt,
             lambda: self._store.follow(
-                caller.owner,
-                place.name,
-                kind="continue",
-                parent=place.turn,
-                **self._intent(caller, question),
+                caller.owner, place.name, kind="continue", parent=place.turn, **intent
             ),
-            self._making(question, stored),
+            self._making(question, attached, stored),
+            start,
+        )
+
+    async def _adopt(
+        self, caller: Caller, question: Question, interaction_id: str, start: float
+    ) -> Reply:
+        """Continue an interaction made elsewhere: a new conversation that starts from it."""
+        attached = await self._attached(caller, question)
+        intent = self._intent(caller, question, attached)
+        return await self._desk.made(
+            caller,
+            question.prompt,
+            lambda: self._store.begin(
+                caller.owner, kind="continue", parent_interaction_id=interaction_id, **intent
+            ),
+            self._making(question, attached, True),
             start,
         )
 
@@ -147,6 +150,12 @@ class Conversations:
         lines = [history.handle_line(each) for each in handles]
         entries = [history.handle_entry(each) for each in handles]
         return Listing(lines, offset, total, query, kind, entries)
+
+    async def ids(
+        self, owner: str, kind: Literal["conversation", "research", "image"], begun: str, most: int
+    ) -> list[str]:
+        """The owner's ids that begin so, newest first."""
+        return await self._store.ids(owner, kind, begun.strip().lower(), most)
 
     async def transcript(self, caller: Caller, id: str) -> tuple[str, str]:
         """A conversation's id and its Markdown."""
@@ -192,18 +201,27 @@ class Conversations:
         elif good.status == "requires_action":
             raise functions.waits(await self._workshop.with_words(good))
 
-    def _intent(self, caller: Caller, question: Question) -> dict[str, Any]:
+    async def _attached(self, caller: Caller, question: Question) -> Attached:
+        """The files of a question, read once it is sure to be sent."""
+        if question.files:
+            await self._desk.admit(caller.owner)
+        return await self._attachments.read(caller.owner, question.files)
+
+    def _intent(self, caller: Caller, question: Question, attached: Attached) -> dict[str, Any]:
         changes = dict(question.changes)
         if "tools" in changes:
             changes["tools"] = self._toolbox.without_headers(caller.owner, changes["tools"])
         extra: dict[str, Any] = {"changes": changes}
         if question.response_schema:
             extra["response_schema"] = dict(question.response_schema)
-        return self._desk.intent(caller, question.prompt, extra)
+        kept = [*attached.kept(), {"type": "text", "text": question.prompt}]
+        return self._desk.intent(
+            caller, question.prompt, extra, input=kept if attached.contents else None
+        )
 
-    def _making(self, question: Question, stored: bool) -> Making:
+    def _making(self, question: Question, attached: Attached, stored: bool) -> Making:
         return self._workshop.streamed(
-            lambda work: self._planner.plan(work, question, stored),
+            lambda work: self._planner.plan(work, question, attached, stored)
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from .. import answers
 from ..interactions import Turn
 from .ports import HandleSummary, Summary
 
@@ -39,7 +41,7 @@ def entry(summary: Summary) -> dict[str, Any]:
         "id": summary.id,
         "status": summary.last_status,
         "turns": summary.turns,
-        "updated": datetime.fromtimestamp(summary.updated, UTC).isoformat(timespec="seconds"),
+        "updated": iso(summary.updated),
         "prompt": summary.first_prompt,
     }
 
@@ -57,15 +59,19 @@ def handle_line(summary: HandleSummary) -> str:
 def handle_entry(summary: HandleSummary) -> dict[str, Any]:
     """The same for programs."""
     handle = summary.handle
-    created = datetime.fromtimestamp(handle.created, UTC).isoformat(timespec="seconds")
     return {
         "id": handle.id,
         "status": summary.status,
         "conversation_id": handle.conversation_id,
         "turn": handle.n,
-        "updated": created,
+        "updated": iso(handle.created),
         "prompt": summary.prompt,
     }
+
+
+def document(conversation_id: str, transcript: str) -> str:
+    """A transcript that stands by itself."""
+    return f"# Gemini conversation {conversation_id}\n\n{transcript}\n"
 
 
 def transcript(turns: Sequence[Turn]) -> str:
@@ -74,18 +80,58 @@ def transcript(turns: Sequence[Turn]) -> str:
 
 
 def _told(turn: Turn) -> str:
-    origin = ""
+    model = turn.model or turn.settings.model
+    facts = [turn.status, when(turn.created), *([model] if model else [])]
     if turn.chained is not None and turn.chained != turn.n - 1 and turn.n > 1:
-        origin = f", continues turn {turn.chained}"
-    heading = f"## Turn {turn.n} ({turn.status}, {when(turn.created)}{origin})"
-    parts = [heading, f"**Prompt:** {turn.prompt}"]
-    if turn.text:
-        parts.append(f"**Gemini:** {turn.text}")
-    if turn.error:
-        parts.append(f"**Error:** {turn.error.get('message', '')}")
-    return "\n\n".join(parts)
+        facts.append(f"continues turn {turn.chained}")
+    waiting = answers.read(turn.steps).function_calls if turn.status == "requires_action" else ()
+    calls = [f"{call.name} (call_id {call.call_id}): {_json(call.arguments)}" for call in waiting]
+    parts = [
+        f"## Turn {turn.n} ({', '.join(facts)})",
+        *_asked(turn),
+        _part("Gemini", turn.text),
+        _part("Gemini waits for", "\n".join(f"- {call}" for call in calls)),
+        _part("Error", (turn.error or {}).get("message", "")),
+        _part("Note", " ".join(turn.notes)),
+    ]
+    if turn.is_final and turn.interaction_id and not (turn.text or turn.error or turn.steps):
+        parts.append(
+            f'Its words are not kept here; gemini_result with id "{turn.id}" asks Google for them.'
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _asked(turn: Turn) -> list[str]:
+    """What was said: the prompt and what was attached to it, or the results of functions."""
+    given = turn.input or []
+    results = [each for each in given if each.get("type") == "function_result"]
+    if results:
+        told = [f"- {each.get('name', '')}: {_json(each.get('result'))}" for each in results]
+        return [_part("Function results", "\n".join(told))]
+    attached = [
+        str(each.get("name") or each.get("uri") or each.get("type"))
+        for each in given
+        if each.get("type") not in ("text", "user_input")
+    ]
+    return [_part("Prompt", turn.prompt), _part("Attached", ", ".join(attached))]
+
+
+def _part(name: str, text: str) -> str:
+    """One part of a turn; what has lines of its own, such as a list or code, stands apart."""
+    if not text:
+        return ""
+    return f"**{name}:**{chr(10) * 2 if chr(10) in text else ' '}{text}"
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def when(time: float) -> str:
     """A time as people read it, in UTC."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def iso(time: float) -> str:
+    """A time as programs read it, in UTC."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")

@@ -9,10 +9,11 @@ from typing import Any
 
 import anyio
 
-from .. import answers, models
+from .. import models
 from ..errors import BadArgument
 from ..interactions import Call, Settings
 from . import functions
+from .attachments import Attachments
 from .chains import Chains, passed_over
 from .desk import Desk
 from .outcomes import Outcome
@@ -25,14 +26,15 @@ from .workshop import Policy, Workshop
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to draw: the prompt, pictures to start from (as contents), and the shape wanted."""
+    """What to draw: the prompt, pictures to start from, the shape wanted, where to put a copy."""
 
     prompt: str
-    references: Sequence[dict[str, Any]] = ()
+    references: Sequence[str] = ()
     conversation_id: str = ""
     model: str = ""
     aspect_ratio: str = ""
     size: str = ""
+    save_to: str = ""
 
 
 class Images:
@@ -44,6 +46,7 @@ class Images:
         workshop: Workshop,
         desk: Desk,
         places: Places,
+        attachments: Attachments,
         policy: Policy,
         now: Callable[[], float],
     ) -> None:
@@ -51,6 +54,7 @@ class Images:
         self._workshop = workshop
         self._desk = desk
         self._places = places
+        self._attachments = attachments
         self._policy = policy
         self._now = now
         self._chains = Chains(store)
@@ -67,22 +71,29 @@ class Images:
         choice = models.choose(
             order.model, kind="image", default=self._policy.image_model, today=self._today()
         )
-        content = _content(order)
+        await self._desk.admit(caller.owner)
+        attached = await self._attachments.read(caller.owner, order.references)
+        text = {"type": "text", "text": order.prompt}
+        given = [*attached.contents, text] if attached.contents else order.prompt
         intent = self._desk.intent(
             caller,
             order.prompt,
             {"image": _wanted(order)},
             settings=Settings(model=choice.model),
-            input=list(answers.strip_media(content)) if order.references else None,
+            input=[*attached.kept(), text] if attached.contents else None,
         )
-        notes = (choice.note,) if choice.note else ()
+        notes = (*((choice.note,) if choice.note else ()), *attached.notes)
 
         async def made(work: Work) -> Outcome | None:
-            return await self._draw(work, content if order.references else order.prompt, notes)
+            return await self._draw(work, given, notes)
 
         return await self._desk.made(
             caller, order.prompt, await self._writing(caller, order, intent), made, start
         )
+
+    async def save(self, caller: Caller, image_id: str, target: str) -> str:
+        """A copy of an image where the caller wants it; the path it got."""
+        return await self._attachments.save(caller.owner, image_id, target)
 
     async def _writing(
         self, caller: Caller, order: Order, intent: dict[str, Any]
@@ -132,10 +143,6 @@ class Images:
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
-
-
-def _content(order: Order) -> list[dict[str, Any]]:
-    return [*order.references, {"type": "text", "text": order.prompt}]
 
 
 def _wanted(order: Order) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from .. import models
 from ..errors import BadArgument, Gone
 from ..interactions import Call, Settings, Turn
 from . import functions, structured
+from .attachments import Attached
 from .chains import Chains, passed_over, said
 from .ports import Store
 from .requests import Question
@@ -42,7 +43,7 @@ class Planner:
         self._policy = policy
         self._now = now
 
-    async def plan(self, work: Work, question: Question, stored: bool) -> Call:
+    async def plan(self, work: Work, question: Question, attached: Attached, stored: bool) -> Call:
         """Wait for the turn before, write down what is decided, say what to send."""
         turn = work.turn
         before = await self._workshop.predecessor(turn)
@@ -56,20 +57,20 @@ class Planner:
         elif good is not None and good.status == "requires_action":
             raise functions.waits(good)
         settings = await self._chains.settings(before, turn.extra.get("changes", {}))
-        call, notes = self._call(turn, settings, question)
-        notes = (*passed_over(before, good), *notes)
+        call, notes = self._call(turn, settings, question, attached)
+        notes = (*passed_over(before, good), *notes, *attached.notes)
         if stored:
             call = replace(call, previous_interaction_id=_after(turn, good))
             if good is not None:
-                work.rebuild = lambda: self._rebuilt(work, call, good)
+                work.rebuild = lambda: self._rebuilt(work, call, good, attached)
         else:
-            call = await self._retold(call, turn, good)
+            call = await self._retold(call, turn, good, attached)
         settings = replace(settings, model=call.model)
         await self._workshop.sending(work, settings, good, notes, turn.input)
         return call
 
     def _call(
-        self, turn: Turn, settings: Settings, question: Question
+        self, turn: Turn, settings: Settings, question: Question, attached: Attached
     ) -> tuple[Call, tuple[str, ...]]:
         choice = models.choose(
             settings.model, kind="text", default=self._policy.model, today=self._today()
@@ -77,7 +78,7 @@ class Planner:
         thinking, thinking_note = models.level(choice.model, settings.thinking)
         schema = question.response_schema
         call = Call(
-            input=turn.input or turn.prompt,
+            input=_input(turn, attached),
             model=choice.model,
             system_instruction=settings.system_instruction,
             thinking=thinking,
@@ -87,22 +88,26 @@ class Planner:
         )
         return call, tuple(note for note in (choice.note, thinking_note) if note)
 
-    async def _retold(self, call: Call, turn: Turn, good: Turn | None) -> Call:
+    async def _retold(self, call: Call, turn: Turn, good: Turn | None, attached: Attached) -> Call:
         """A call that keeps nothing at Google: the whole story goes with it."""
         story: list[dict[str, Any]] = []
         if good is not None:
-            told = await self._chains.story(good)
+            told = await self._chains.story(good, self._now())
             if told is None:
                 raise BadArgument(
                     "This conversation was started with store=false and its words were not kept, "
                     "so it cannot go on. Start again with gemini_ask."
                 )
             story = told[0]
-        return replace(call, store=False, input=[*story, *said(turn)] if story else call.input)
+        return replace(
+            call,
+            store=False,
+            input=[*story, *said(turn, attached.contents)] if story else call.input,
+        )
 
-    async def _rebuilt(self, work: Work, call: Call, good: Turn) -> Call:
+    async def _rebuilt(self, work: Work, call: Call, good: Turn, attached: Attached) -> Call:
         """The same call for a chain Google has forgotten: our copy takes its place."""
-        told = await self._chains.story(good) if self._policy.transcripts else None
+        told = await self._chains.story(good, self._now()) if self._policy.transcripts else None
         if told is None:
             if self._policy.transcripts:
                 raise Gone()
@@ -113,10 +118,18 @@ class Planner:
         story, lost = told
         missing = f" Could not be sent again: {', '.join(lost)}." if lost else ""
         work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
-        return replace(call, previous_interaction_id="", input=[*story, *said(work.turn)])
+        return replace(
+            call, previous_interaction_id="", input=[*story, *said(work.turn, attached.contents)]
+        )
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
+
+
+def _input(turn: Turn, attached: Attached) -> str | list[dict[str, Any]]:
+    if attached.contents:
+        return [*attached.contents, {"type": "text", "text": turn.prompt}]
+    return turn.input or turn.prompt
 
 
 def _after(turn: Turn, good: Turn | None) -> str:

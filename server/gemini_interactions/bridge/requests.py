@@ -44,6 +44,7 @@ class Question:
     response_schema: Mapping[str, Any] | None = None
     function_results: Sequence[Mapping[str, Any]] = ()
     store: bool = True
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from typing import Any
 
 import anyio
 
-from .. import answers, models
+from .. import models
 from ..draft import Draft
 from ..errors import BadArgument, UnknownId, UpstreamError
 from ..ids import read_id
 from ..interactions import Call, Handle, Interaction, Settings, Turn
 from . import outcomes, reports
+from .attachments import Attached, Attachments
 from .chains import Chains, passed_over
 from .desk import Desk
 from .outcomes import Outcome
@@ -44,7 +45,7 @@ class Task:
     tools: Sequence[Mapping[str, Any]] = ()
     report_format: str = ""
     conversation_id: str = ""
-    files: Sequence[dict[str, Any]] = ()
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Researches:
         places: Places,
         sessions: Sessions,
         toolbox: Toolbox,
+        attachments: Attachments,
         watching: Watching,
         policy: Policy,
         now: Callable[[], float],
@@ -83,6 +85,7 @@ class Researches:
         self._places = places
         self._sessions = sessions
         self._toolbox = toolbox
+        self._attachments = attachments
         self._watching = watching
         self._policy = policy
         self._now = now
@@ -122,9 +125,10 @@ class Researches:
             "tools": self._toolbox.without_headers(caller.owner, tools),
             "report_format": task.report_format,
         }
+        attached = await self._attachments.read(caller.owner, task.files)
         handle: Handle | None = None
         with anyio.CancelScope(shield=True):
-            written = self._intent(caller, task.question, extra, task.files)
+            written = self._intent(caller, task.question, extra, attached)
             turn = (
                 await self._store.begin(caller.owner, **written)
                 if place is None
@@ -141,7 +145,7 @@ class Researches:
                     now=self._now(),
                     facts={"question": task.question[:500]},
                 )
-                self._set_to(caller, turn, handle)
+                self._set_to(turn, task.question, attached)
         if turn is None or handle is None:
             raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
         return await self._under_way(caller, turn, handle)
@@ -165,13 +169,13 @@ class Researches:
         await self._desk.admit(caller.owner)
         extra = {**plan.extra, "plan": bool(changes)}
         with anyio.CancelScope(shield=True):
-            written = self._intent(caller, changes or APPROVED, extra, ())
+            written = self._intent(caller, changes or APPROVED, extra, Attached())
             turn = await self._store.follow(
                 caller.owner, handle.conversation_id, parent=plan.n, **written
             )
             if turn is not None:
                 await self._store.move_handle(handle, n=turn.n)
-                self._set_to(caller, turn, handle)
+                self._set_to(turn, changes or APPROVED, Attached())
         if turn is None:
             raise unknown(read_id(handle.id))
         return await self._under_way(caller, turn, handle)
@@ -221,7 +225,7 @@ class Researches:
         caller: Caller,
         prompt: str,
         extra: Mapping[str, Any],
-        files: Sequence[dict[str, Any]],
+        attached: Attached,
     ) -> dict[str, Any]:
         text = {"type": "text", "text": prompt}
         return {
@@ -231,13 +235,13 @@ class Researches:
                 prompt,
                 {**extra, "background": True},
                 settings=Settings(model=models.agent_of(extra["depth"])),
-                input=[*answers.strip_media(files), text] if files else None,
+                input=[*attached.kept(), text] if attached.contents else None,
             ),
         }
 
-    def _set_to(self, caller: Caller, turn: Turn, handle: Handle) -> None:
+    def _set_to(self, turn: Turn, prompt: str, attached: Attached) -> None:
         async def made(work: Work) -> Outcome | None:
-            await self._send(work)
+            await self._send(work, prompt, attached)
             return await self._watching.watched(work)
 
         self._workshop.undertake(turn, made)
@@ -255,7 +259,7 @@ class Researches:
         turn = work.turn if work is not None else turn
         return await self._progress(turn, handle)
 
-    async def _send(self, work: Work) -> None:
+    async def _send(self, work: Work, prompt: str, attached: Attached) -> None:
         """Wait for the turn before where there is one, then create the run, once."""
         turn = work.turn
         before = await self._workshop.predecessor(turn)
@@ -263,7 +267,7 @@ class Researches:
         extra = turn.extra
         await self._workshop.sending(work, turn.settings, good, passed_over(before, good))
         call = Call(
-            input=self._input(turn),
+            input=_input(turn, prompt, attached),
             agent=turn.settings.model,
             agent_config={
                 "type": "deep-research",
@@ -278,13 +282,6 @@ class Researches:
         created = await self._workshop.create(work, call)
         await self._workshop.named(work, created.id)
         work.hear(Draft.of(created))
-
-    def _input(self, turn: Turn) -> str | list[dict[str, Any]]:
-        wanted = turn.extra.get("report_format", "")
-        prompt = f"Format of the report: {wanted}\n\n{turn.prompt}" if wanted else turn.prompt
-        if not turn.input:
-            return prompt
-        return [*turn.input[:-1], {"type": "text", "text": prompt}]
 
     async def _repeated(self, caller: Caller) -> Turn | None:
         if not caller.fingerprint:
@@ -350,6 +347,15 @@ class Researches:
         except UpstreamError:
             interaction = Interaction(turn.interaction_id, "cancelled")
         return await self._workshop.settle(turn, outcomes.cancelled(interaction))
+
+
+def _input(turn: Turn, prompt: str, attached: Attached) -> str | list[dict[str, Any]]:
+    """The question behind the wished format: the agent takes no system instruction."""
+    wanted = turn.extra.get("report_format", "")
+    if wanted:
+        prompt = f"Format of the report: {wanted}\n\n{prompt}"
+    text = {"type": "text", "text": prompt}
+    return [*attached.contents, text] if attached.contents else prompt
 
 
 def _state(turn: Turn) -> str:

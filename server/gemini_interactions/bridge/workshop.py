@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from .. import telemetry
 from ..draft import Draft
 from ..errors import (
     ConnectionLost,
@@ -306,6 +307,7 @@ class Workshop:
     # -- one turn -------------------------------------------------------------
 
     async def _make(self, work: Work, outcome: Making) -> None:
+        telemetry.conversation.set(work.turn.conversation_id)
         ended: Outcome | None = None
         try:
             with work.scope:

@@ -38,7 +38,7 @@ class DidNotHappen(Exception):
     """The demo was about to show something that is not so."""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a process needs to start, without any key or setting of the user's."""
     return get_default_environment() | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -77,7 +77,7 @@ async def emulator(errors: TextIO, background_seconds: float) -> AsyncIterator[G
     """The emulator that comes with the package, as its command starts it."""
     command = [sys.executable, "-m", PACKAGE, "emulator"]
     command += ["--background-seconds", str(background_seconds)]
-    process = await anyio.open_process(command, env=_environment(), stderr=errors)
+    process = await anyio.open_process(command, env=environment(), stderr=errors)
     try:
         said = await process.stdout.receive() if process.stdout else b""
         address = re.search(r"http://\S+", said.decode())
@@ -128,7 +128,7 @@ class House:
         parameters = StdioServerParameters(
             command=sys.executable,
             args=["-c", START, str(process)],
-            env=_environment() | settings,
+            env=environment() | settings,
             cwd=self._folder,
         )
         pipes = stdio_client(parameters, errlog=self._errors)

@@ -48,7 +48,7 @@ def check(happened: bool, otherwise: str) -> None:
 async def _everything(screen: Screen, folder: Path, log: Path) -> None:
     screen.title(
         "A real MCP client, the real server over stdio, an emulator in place of Google:",
-        "no key, no network, no cost.",
+        "no key and no network. Prices are what Google would ask for the same.",
     )
     with anyio.fail_after(LONGEST), log.open("w", encoding="utf-8") as errors:
         async with emulator(errors, RESEARCH_SECONDS) as gemini:

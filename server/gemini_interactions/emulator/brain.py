@@ -1,5 +1,6 @@
 """The brain: what tests and scripts say to the emulator, in plain words."""
 
+import base64
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal
@@ -7,8 +8,10 @@ from typing import Any, Literal
 from .answers import Answer, Json
 from .bell import Bell
 from .fates import Fate
+from .files import Processing
 from .interaction import TURN_OVER, EventIds, Interaction
 from .log import Request
+from .pictures import NoPicture
 from .refusals import Refusal, Shape
 from .service import Clock, Service
 from .steering import Delay, Fault, Gate, Plan, Point, Steering, Trouble
@@ -61,14 +64,15 @@ class Brain:
         retry_after: float | str | None = None,
         body: Shape = "api",
         times: int = 1,
+        skip: int = 0,
         on: str | None = None,
         message: str | None = None,
         code: str | None = None,
     ) -> None:
-        """The next request (of the kind `on`) is refused with this status."""
+        """The next request (of the kind `on`) is refused with this status, after `skip` others."""
         refusal = Refusal(status, message, code, shape=body, retry_after=retry_after)
         with self.service.lock:
-            self.steering.troubles.append(Trouble(refusal, on, times))
+            self.steering.troubles.append(Trouble(refusal, on, times, skip))
 
     def fault_next(
         self,
@@ -77,13 +81,14 @@ class Brain:
         after_events: int | None = None,
         on: str | None = None,
         times: int = 1,
+        skip: int = 0,
         **options: Any,
     ) -> None:
-        """The next response (to a request of the kind `on`) goes wrong in this way."""
+        """The next response (to a request of the kind `on`) goes wrong so, after `skip` others."""
         if isinstance(fault, str):
             fault = Fault(fault, after_events, options)
         with self.service.lock:
-            self.steering.troubles.append(Trouble(fault, on, times))
+            self.steering.troubles.append(Trouble(fault, on, times, skip))
 
     def delay(
         self, seconds: float, on: str | None = "create", *, first_byte: float | None = None
@@ -239,6 +244,98 @@ class Brain:
     @report_charts.setter
     def report_charts(self, number: int) -> None:
         self.service.research.charts = number
+
+    # Pictures
+
+    def refuse_next_image(
+        self,
+        code: str | None = None,
+        *,
+        status: str = "completed",
+        where: Literal["errors", "step"] = "errors",
+    ) -> None:
+        """The next picture is refused: in words, or with a code such as image_safety, no_image.
+
+        The code stands in the interaction's `errors`, or in the `error` of a model_output step.
+        """
+        with self.service.lock:
+            self.service.studio.refusals.append(NoPicture(code, status, where))
+
+    @property
+    def image_bytes(self) -> int | None:
+        """How large image files are; None: as small as they get."""
+        return self.service.studio.bytes
+
+    @image_bytes.setter
+    def image_bytes(self, size: int | None) -> None:
+        self.service.studio.bytes = size
+
+    @property
+    def image_drafts(self) -> int | None:
+        """How many drafts the thoughts show, the last one being the picture itself.
+
+        None: one, two at thinking level high, none at minimal and for `image_bytes`.
+        """
+        return self.service.studio.drafts
+
+    @image_drafts.setter
+    def image_drafts(self, number: int | None) -> None:
+        self.service.studio.drafts = number
+
+    # Files
+
+    def add_file(self, data: bytes | str, mime_type: str, display_name: str | None = None) -> str:
+        """A file the service made, which can be downloaded; its name. A str is base64."""
+        raw = base64.b64decode(data) if isinstance(data, str) else data
+        with self.service.lock:
+            return self.service.files.add(raw, mime_type, display_name).name
+
+    def process_files(
+        self, looks: int = 1, seconds: float = 0.0, types: Sequence[str] = ("video", "audio")
+    ) -> None:
+        """New files of these types are PROCESSING for so many looks, or so long."""
+        self.service.files.processing = Processing(tuple(types), looks, seconds)
+
+    def fail_next_file(self, message: str = "The file could not be processed.") -> None:
+        """The next file is FAILED at the end of its processing."""
+        with self.service.lock:
+            self.service.files.failures.append(message)
+
+    def expire_file(self, name: str) -> None:
+        """Its two days are over: 403 from now on."""
+        with self.service.lock:
+            self.service.files.all[name].is_gone = True
+
+    def expire_files(self) -> None:
+        with self.service.lock:
+            for file in self.service.files.all.values():
+                file.is_gone = True
+
+    @property
+    def files(self) -> list[Json]:
+        """The files that are there, the newest first."""
+        with self.service.lock:
+            return self.service.files.everything()
+
+    @property
+    def isolate_keys(self) -> bool:
+        """Whether a file can be used only with the key that uploaded it."""
+        return self.service.files.isolated
+
+    @isolate_keys.setter
+    def isolate_keys(self, isolated: bool) -> None:
+        self.service.files.isolated = isolated
+
+    @property
+    def chunk_granularity(self) -> int:
+        """Of how many bytes every chunk but the last must be a multiple (256 KiB)."""
+        return self.service.files.granularity
+
+    @chunk_granularity.setter
+    def chunk_granularity(self, size: int) -> None:
+        self.service.files.granularity = size
+
+    # What holds for all of them
 
     @property
     def event_ids(self) -> EventIds:

@@ -3,7 +3,7 @@
 import json
 import re
 
-from . import attachments, functions, reports, servertools
+from . import attachments, functions, painting, pictures, reports, servertools
 from .answers import Answer, Json, Turn, text_step, words
 from .instances import instance
 
@@ -23,6 +23,9 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _ASKED_WHAT = re.compile(r"\bwhat did i (?:ask|tell) you to remember", re.IGNORECASE)
+_LOOK = re.compile(
+    r"\b(?:image|picture|photo|drawing|illustration|colou?r|describe|look|see|shows?)\b", re.I
+)
 _MANY_WORDS = re.compile(r"\b(?:write|say|give me) (?P<count>\d{1,6}) words\b", re.IGNORECASE)
 _KEPT = ("word", "number", "color", "colour", "code", "phrase")
 _LOREM = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"]
@@ -87,7 +90,7 @@ def reply(turn: Turn) -> str:
         return " ".join(_LOREM[i % len(_LOREM)] for i in range(int(many["count"])))
     quoted = prompt if len(prompt) <= _QUOTE else prompt[:_QUOTE] + "…"
     turns = f"This is turn {turn.number} of our conversation."
-    return f'You said: "{quoted}"{_attached(turn)}.{_reported(turn)} {turns}'
+    return f'You said: "{quoted}"{_attached(turn)}.{_shown(turn)}{_reported(turn)} {turns}'
 
 
 def _recall(of: str, noun: str, said: list[str]) -> str | None:
@@ -114,6 +117,16 @@ def _unknown(what: str) -> str:
 def _attached(turn: Turn) -> str:
     names = attachments.described(turn.input)
     return f" with {', '.join(names)}" if names else ""
+
+
+def _shown(turn: Turn) -> str:
+    """What the images that came along show, and the one painted before when it is asked about."""
+    parts = [part for part in attachments.of(turn.input) if part["type"] == "image"]
+    painted = pictures.last_image(turn.history)
+    if painted is not None and _LOOK.search(turn.prompt):
+        parts.append(painted)
+    known = [painting.read(part["data"]) for part in parts if part.get("data")]
+    return "".join(f" The picture shows {each.described()}." for each in known if each)
 
 
 def _reported(turn: Turn) -> str:

@@ -11,6 +11,7 @@ from .wire import Exchange
 PATH = "/_emulator/"
 ORDERS = frozenset(
     [
+        "add_file",
         "advance",
         "answer_next",
         "answer_when",
@@ -19,15 +20,20 @@ ORDERS = frozenset(
         "delay",
         "expire",
         "expire_all",
+        "expire_file",
+        "expire_files",
         "fail",
         "fail_next",
+        "fail_next_file",
         "fault_next",
         "finish",
         "hold_background",
         "hold_next",
         "interaction",
         "lag",
+        "process_files",
         "progress",
+        "refuse_next_image",
         "release",
         "research",
         "research_next",
@@ -41,9 +47,13 @@ ORDERS = frozenset(
 SETTINGS = frozenset(
     [
         "background_seconds",
+        "chunk_granularity",
         "event_ids",
         "foreground_disconnect",
         "free_tier",
+        "image_bytes",
+        "image_drafts",
+        "isolate_keys",
         "report_bytes",
         "report_charts",
         "research_seconds",

@@ -31,6 +31,10 @@ class Mint:
         """A function or tool call id: eight characters of a-z and 0-9."""
         return "".join(_ALPHABET[byte % 36] for byte in self._digest("call")[:8])
 
+    def file(self) -> str:
+        """The id of a file or of an upload: twelve characters of a-z and 0-9."""
+        return "".join(_ALPHABET[byte % 36] for byte in self._digest("file")[:12])
+
     def signature(self) -> str:
         """A thought signature: opaque base64, replayed verbatim by stateless clients."""
         return base64.b64encode(b"sig-" + self._digest("signature")[:20]).decode()

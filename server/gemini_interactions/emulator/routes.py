@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_ROUTE = re.compile(r"(?:.*)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?")
+_ROUTE = re.compile(r"(?P<before>.*)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?")
 
 BROKEN = "(not JSON)"
 
@@ -23,7 +23,7 @@ def wants_stream(kind: str, body: Any, query: Mapping[str, str]) -> bool:
     return kind == "get" and query.get("stream") == "true"
 
 
-def route(method: str, path: str) -> tuple[str, str, str]:
+def route(method: str, path: str, query: Mapping[str, str]) -> tuple[str, str, str]:
     """The noun of the path, what follows it, and the kind of request this is."""
     match = _ROUTE.fullmatch(path)
     if not match:
@@ -39,4 +39,19 @@ def route(method: str, path: str) -> tuple[str, str, str]:
         kind = "models"
     elif noun == "agents":
         kind = "agents"
+    elif noun == "files":
+        kind = _file_kind(method, rest, query, is_upload=match["before"].endswith("/upload"))
     return noun, rest, kind
+
+
+def _file_kind(method: str, rest: str, query: Mapping[str, str], *, is_upload: bool) -> str:
+    if is_upload:
+        kind = "chunk" if "upload_id" in query else "upload"
+        return kind if method in ("POST", "PUT") else "other"
+    if method == "DELETE" and rest:
+        return "delete_file"
+    if method != "GET":
+        return "other"
+    if not rest:
+        return "files"
+    return "download" if rest.endswith(":download") else "file"

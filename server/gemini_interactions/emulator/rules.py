@@ -5,6 +5,7 @@ from typing import Any
 
 from .answers import Answerer, Json
 from .catalogue import MODELS, RETIRED_AGENTS, Model
+from .painting import RATIOS
 from .refusals import Refusal, invalid
 
 FIELDS = frozenset(
@@ -208,6 +209,18 @@ def _check_format(given: Any, model: Model) -> None:
             raise invalid(
                 f"The value '{wanted['mime_type']}' is not supported for 'mime_type' at "
                 f"'response_format[{i}]'. Supported values: 'image/jpeg'."
+            )
+        if wanted.get("aspect_ratio") not in (None, *RATIOS):
+            supported = ", ".join(f"'{ratio}'" for ratio in RATIOS)
+            raise invalid(
+                f"The value '{wanted['aspect_ratio']}' is not supported for 'aspect_ratio' at "
+                f"'response_format[{i}]'. Supported values: {supported}."
+            )
+        if wanted.get("delivery") not in (None, "inline"):
+            # By uri come videos only.
+            raise invalid(
+                f"The value '{wanted['delivery']}' is not supported for 'delivery' at "
+                f"'response_format[{i}]'. Supported values: 'inline'."
             )
         if wanted.get("image_size") not in (None, *model.image_sizes):
             raise invalid(

@@ -12,8 +12,9 @@ from .answers import Answer, Answerer, Json, Turn
 from .catalogue import MODELS
 from .conversation import Conversation
 from .fates import Fate
+from .files import Files
 from .interaction import EventIds, Interaction
-from .pictures import Pictures
+from .pictures import Pictures, Studio
 from .refusals import Refusal, invalid, missing, precondition
 
 Clock = Callable[[], datetime | float]
@@ -35,8 +36,10 @@ class Service:
         self.research = research.Desk()
         self.agents: dict[str, Answerer] = {**research.agents(self.research), **AGENTS}
         self.text: Answerer = Conversation()
-        self.pictures: Answerer = Pictures()
+        self.studio = Studio()
+        self.pictures = Pictures(self.studio)
         self.mint = ids.Mint()
+        self.files = Files(ids.Mint("files"), self.now)
         self.interactions: dict[str, Interaction] = {}
         self.answers: deque[Answer] = deque()
         self.sticky: list[tuple[str, Answer]] = []
@@ -98,7 +101,10 @@ class Service:
                 previous.answer.continuation_token,
             ):
                 raise invalid("Invalid value at 'continuation_token'.")
+            self.files.check_input(given, key)
             inputs.check_results(history, given)
+            if _paints(body):
+                self.pictures.check_input(given)
             root = previous.root if previous else None
             interaction_id, root = self.mint.interaction(root)
             turn = self._turn(body, given)
@@ -159,8 +165,8 @@ class Service:
         """Free keys have a quota of nothing for what is expensive."""
         if not self.free_tier and key != FREE_KEY:
             return
-        name = str(body.get("agent") or body["model"]).removeprefix("models/")
-        if body.get("agent") or MODELS[name].pictures:
+        if body.get("agent") or _paints(body):
+            name = str(body.get("agent") or body["model"]).removeprefix("models/")
             raise Refusal(
                 429,
                 "You exceeded your current quota, please check your plan and billing details. "
@@ -250,8 +256,7 @@ class Service:
         if turn.body.get("agent"):
             answerer = self.agents[turn.name]
         else:
-            is_picture = MODELS[turn.name.removeprefix("models/")].pictures
-            answerer = self.pictures if is_picture else self.text
+            answerer = self.pictures if _paints(turn.body) else self.text
         answer, steps = self.plan(answerer.answer(turn), turn)
         most = turn.config.get("max_output_tokens")
         if most is not None and _shorten(steps, most):
@@ -335,6 +340,11 @@ class Service:
                 interaction.close("cancelled", self.now())
             else:
                 interaction.conclude(self.now())
+
+
+def _paints(body: Json) -> bool:
+    """Whether an image model is asked."""
+    return not body.get("agent") and MODELS[body["model"].removeprefix("models/")].pictures
 
 
 def _question(bodies: list[Json]) -> str:

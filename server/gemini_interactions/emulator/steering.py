@@ -12,7 +12,8 @@ Point = Literal["before_created", "after_created", "before_completed", "before_r
 
 # Each fault, in the words of the command line's help.
 FAULTS: Mapping[str, str] = {
-    "reset": "the connection is reset (RST), before any byte or after N events",
+    "reset": "the connection is reset (RST), before any byte or after N events; "
+    "of an upload's chunk the share `kept` (0.5) has arrived",
     "fin": "the connection is closed in the middle of the response",
     "clean_eof": "the stream ends properly but too early, without completed and [DONE]",
     "cut_600": "the raw JSON array Google writes into a stream after ten minutes",
@@ -118,6 +119,7 @@ class Trouble:
     what: Refusal | Fault
     on: str | None
     times: int
+    skip: int = 0  # requests it fits that are let go first
 
     def fits(self, kind: str, stream: bool) -> bool:
         if isinstance(self.what, Refusal):
@@ -149,7 +151,7 @@ class Steering:
         self.is_over = False
 
     def plan(self, kind: str, stream: bool) -> Plan:
-        trouble = next((t for t in self.troubles if t.fits(kind, stream)), None)
+        trouble = self._trouble(kind, stream)
         if trouble:
             trouble.times -= 1
             if not trouble.times:
@@ -166,6 +168,14 @@ class Steering:
             delay=self.delays.get(kind) or self.delays.get(None) or Delay(0.0),
             gates=gates,
         )
+
+    def _trouble(self, kind: str, stream: bool) -> Trouble | None:
+        for trouble in self.troubles:
+            if trouble.fits(kind, stream):
+                if not trouble.skip:
+                    return trouble
+                trouble.skip -= 1
+        return None
 
     def hold(self, on: str | None, point: Point) -> Gate:
         gate = Gate(on, point)

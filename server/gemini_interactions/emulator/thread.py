@@ -5,6 +5,7 @@ import threading
 from types import TracebackType
 
 from .brain import Brain
+from .filing import is_chunk
 from .http import Api
 from .wire import Connection
 
@@ -83,7 +84,7 @@ class Emulator:
         connections: set[Connection] = set()
         api = Api(lambda: self._brain)
         server = await self._loop.create_server(
-            lambda: Connection(api, connections), HOST, self._wanted_port, backlog=1024
+            lambda: Connection(api, connections, is_chunk), HOST, self._wanted_port, backlog=1024
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()

@@ -7,7 +7,8 @@ from typing import Any
 from .answers import Json
 
 IMAGE_IN = 258
-IMAGE_OUT = 1120  # what a 1K image costs
+IMAGE_OUT = 1120  # what an image of 1K or 2K costs
+LARGE_IMAGE_OUT = 2000  # and one of 4K
 THOUGHT = {"minimal": 0, "low": 16, "medium": 64, "high": 256, "xhigh": 512}
 
 
@@ -37,6 +38,13 @@ def _images(steps: Iterable[Json], kind: str) -> int:
     )
 
 
+def _image_cost(body: Json) -> int:
+    formats = body.get("response_format") or []
+    wanted = formats if isinstance(formats, list) else [formats]
+    is_large = any(one.get("image_size") == "4K" for one in wanted)
+    return LARGE_IMAGE_OUT if is_large else IMAGE_OUT
+
+
 def count(body: Json, before: list[Json], answer: list[Json]) -> Json:
     """The usage of one interaction: its context, what it thought, and what it said."""
     said = [s for s in answer if s.get("type") in ("model_output", "function_call")]
@@ -44,7 +52,7 @@ def count(body: Json, before: list[Json], answer: list[Json]) -> Json:
     text_in = sum(map(tokens, _texts([body.get("system_instruction") or "", *before])))
     image_in = IMAGE_IN * _images(before, "user_input")
     text_out = sum(map(tokens, _texts(said)))
-    image_out = IMAGE_OUT * _images(said, "model_output")
+    image_out = _image_cost(body) * _images(said, "model_output")
     level = (body.get("generation_config") or {}).get("thinking_level") or "medium"
     thought = THOUGHT.get(level, 64) if any(s.get("type") == "thought" for s in answer) else 0
     used = sum(map(tokens, _texts(tools)))

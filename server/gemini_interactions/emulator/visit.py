@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import mishaps, routes
+from . import attachments, mishaps, routes
 from .answers import Answer, Json
 from .brain import Brain
+from .filing import KINDS as FILE_KINDS
+from .filing import Filing
 from .interaction import Interaction
 from .log import Request
 from .refusals import Refusal, invalid
@@ -14,6 +16,7 @@ from .sse import Telling
 from .steering import Fault, Point
 from .wire import Exchange
 
+MOST_INLINE = 100 * 1024 * 1024  # bytes of a whole create request
 _SECRET = ("x-goog-api-key", "authorization")
 
 
@@ -26,18 +29,21 @@ class Visit:
         self.service, self.steering = brain.service, brain.steering
         self.naps_ended = self.steering.naps_ended
         self.interaction: Interaction | None = None
-        self.noun, self.rest, kind = routes.route(exchange.method, exchange.path)
+        self.noun, self.rest, kind = routes.route(exchange.method, exchange.path, exchange.query)
         self.body = routes.parsed(exchange.body) if exchange.body else None
+        exchange.body = b""  # it may be large, and what matters of it is parsed
         query = {k: v for k, v in exchange.query.items() if k != "key"}
         self.request = Request(
             method=exchange.method,
             path=exchange.path,
             kind=kind,
             at=self.service.now(),
-            body=self.body,
+            body=attachments.slim(self.body),
             headers={k: v for k, v in exchange.headers.items() if k not in _SECRET},
             query=query,
             stream=routes.wants_stream(kind, self.body, query),
+            bytes=exchange.length,
+            attachments=attachments.listed(self.body) if kind == "create" else [],
         )
         self.plan = brain.arrive(self.request)
         self.fault = self.plan.fault
@@ -93,7 +99,10 @@ class Visit:
             "delete": self._delete,
             "models": self._models,
         }
-        await handlers.get(self.request.kind, self._other)()
+        if self.request.kind in FILE_KINDS:
+            await Filing(self).run()
+        else:
+            await handlers.get(self.request.kind, self._other)()
 
     async def _mishap_before(self) -> None:
         """The faults that need no answer at all."""
@@ -102,6 +111,8 @@ class Visit:
         elif self.has("api_key_not_valid"):
             message = "API key not valid. Please pass a valid API key."
             raise Refusal(400, message, "API_KEY_INVALID", shape="google")
+        elif self.request.kind == "chunk":
+            return  # what breaks it off comes in the middle of its bytes
         elif self.fault is not None and self.fault.after_events is None:
             if self.fault.name == "hang":
                 await self.hang()
@@ -113,10 +124,12 @@ class Visit:
                 raise asyncio.CancelledError
 
     def _admit(self) -> None:
+        if self.request.kind == "chunk":
+            return  # known by its upload_id
         try:
             self.service.admit(self.key)
         except Refusal as refusal:
-            if self.request.kind in ("models", "other"):
+            if self.request.kind in ("models", "other", *FILE_KINDS):
                 refusal.shape = "google"  # the classic endpoints speak google.rpc
             raise
 
@@ -127,6 +140,9 @@ class Visit:
     async def _create(self) -> None:
         if self.body is routes.BROKEN:
             raise Refusal(400, "Invalid JSON payload received.", shape="google")
+        if self.request.bytes > MOST_INLINE:
+            message = f"Request payload size exceeds the limit: {MOST_INLINE} bytes."
+            raise Refusal(400, message, shape="google")
         interaction = self.interaction = self.service.create(self.body, self.key)
         if interaction.stored:
             self.brain.note(self.request, interaction_id=interaction.id)
@@ -179,25 +195,28 @@ class Visit:
         self.brain.note(self.request, interaction_id=self.rest)
         await self.nap(self.plan.delay.seconds)
         await self.gate("before_response")
-        await self._show({})
+        await self.show({})
 
     async def _models(self) -> None:
         await self.nap(self.plan.delay.seconds)
         await self.gate("before_response")
         if self.rest:
-            await self._show(self.service.model(self.rest))
+            await self.show(self.service.model(self.rest))
             return
-        models = self.service.models()
+        await self.show(self.page("models", self.service.models(), 50))
+
+    def page(self, noun: str, found: list[Json], size: int) -> Json:
+        """The page of a list this request asks for."""
         start = int(self.request.query.get("pageToken") or 0)
-        size = int(self.request.query.get("pageSize") or 50)
-        page: Json = {"models": models[start : start + size]}
-        if start + size < len(models):
+        size = int(self.request.query.get("pageSize") or size)
+        page: Json = {noun: found[start : start + size]}
+        if start + size < len(found):
             page["nextPageToken"] = str(start + size)
-        await self._show(page)
+        return page
 
     async def _other(self) -> None:
         if self.noun == "agents" and self.exchange.method == "GET" and not self.rest:
-            await self._show({"agents": [{"id": name} for name in self.service.agents]})
+            await self.show({"agents": [{"id": name} for name in self.service.agents]})
             return
         raise Refusal(404, shape="google")
 
@@ -206,9 +225,9 @@ class Visit:
     ) -> None:
         with self.service.lock:  # a test's thread may be ending it right now
             body = interaction.public(include_input=include_input)
-        await self._show(body)
+        await self.show(body)
 
-    async def _show(self, body: Json) -> None:
+    async def show(self, body: Json) -> None:
         """A JSON answer, or what the fault of the day makes of it."""
         status, content_type, data = mishaps.spoiled(body, self.fault)
         self.answered(status)

@@ -8,13 +8,15 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
 MOST_HEAD = 64 * 1024
 MOST_BODY = 128 * 1024 * 1024
+MOST_WAITING = 1024 * 1024  # bytes of a streamed body that wait for their reader
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 Handler = Callable[["Exchange"], Awaitable[None]]
@@ -30,8 +32,11 @@ class Exchange:
         target: str,
         headers: dict[str, str],
         body: bytes,
+        incoming: "Incoming | None" = None,
     ) -> None:
         self._connection = connection
+        self._incoming = incoming
+        self.length = incoming.length if incoming else len(body)
         self.method = method
         path, _, query = target.partition("?")
         self.path = unquote(path)
@@ -41,6 +46,14 @@ class Exchange:
         self.keep_alive = headers.get("connection", "").lower() != "close"
         self.is_begun = False
         self.is_over = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, for requests that are too large to be kept."""
+        if self._incoming is None:
+            yield self.body
+            return
+        while piece := await self._incoming.piece():
+            yield piece
 
     async def respond(
         self,
@@ -52,6 +65,8 @@ class Exchange:
         only: int | None = None,
     ) -> None:
         """The whole response; with `only`, no more than so many bytes of its body."""
+        async for _ in self.pieces():
+            pass  # a client that is still sending would not hear us
         extra = {"Content-Length": str(len(body)), **(headers or {})}
         self.is_begun = True
         self.is_over = only is None
@@ -102,11 +117,60 @@ class Exchange:
         await self._connection.write(data)
 
 
+class Incoming:
+    """A body that is handed on piece by piece; the client waits while nobody takes them."""
+
+    def __init__(self, length: int, transport: asyncio.Transport) -> None:
+        self.length = length
+        self._left = length  # to come
+        self._pieces: deque[bytes] = deque()
+        self._waiting = 0  # bytes
+        self._transport = transport
+        self._news = asyncio.Event()
+
+    @property
+    def is_complete(self) -> bool:
+        return not self._left
+
+    def feed(self, buffer: bytearray) -> None:
+        """Take what belongs to this body."""
+        piece = bytes(memoryview(buffer)[: self._left])
+        del buffer[: len(piece)]
+        if not piece:
+            return
+        self._left -= len(piece)
+        self._waiting += len(piece)
+        self._pieces.append(piece)
+        self._news.set()
+        if self._waiting > MOST_WAITING:
+            self._transport.pause_reading()
+
+    async def piece(self) -> bytes:
+        """The next piece; empty at the end."""
+        while not self._pieces:
+            if self.is_complete:
+                return b""
+            self._news.clear()
+            await self._news.wait()
+        piece = self._pieces.popleft()
+        self._waiting -= len(piece)
+        if self._waiting <= MOST_WAITING:
+            self._transport.resume_reading()
+        return piece
+
+
 class Connection(asyncio.Protocol):
     """One client connection: its requests one after the other."""
 
-    def __init__(self, handler: Handler, connections: "set[Connection]") -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        connections: "set[Connection]",
+        is_streamed: Callable[[Mapping[str, str]], bool] = lambda headers: False,
+    ) -> None:
         self._handler = handler
+        self._is_streamed = is_streamed
+        self._incoming: Incoming | None = None
         self._connections = connections
         self._buffer = bytearray()
         self._head: tuple[str, str, dict[str, str]] | None = None
@@ -134,6 +198,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if self._incoming is not None:
+            self._incoming.feed(self._buffer)
         self._next()
 
     async def write(self, data: bytes) -> None:
@@ -189,6 +255,11 @@ class Connection(asyncio.Protocol):
             if headers.get("expect", "").lower() == "100-continue" and self._transport:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         method, target, headers = self._head
+        if self._is_streamed(headers) and "content-length" in headers and self._transport:
+            self._head = None
+            self._incoming = Incoming(int(headers["content-length"]), self._transport)
+            self._incoming.feed(self._buffer)
+            return Exchange(self, method, target, headers, b"", self._incoming)
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body = self._chunked()
         else:
@@ -203,7 +274,8 @@ class Connection(asyncio.Protocol):
             raise ValueError("body too long")
         if len(self._buffer) < length:
             return None
-        body = bytes(self._buffer[:length])
+        with memoryview(self._buffer) as buffer:
+            body = bytes(buffer[:length])
         del self._buffer[:length]
         return body
 
@@ -228,7 +300,9 @@ class Connection(asyncio.Protocol):
 
     async def _run(self, exchange: Exchange) -> None:
         await self._handler(exchange)
-        if not exchange.keep_alive or not exchange.is_over:
+        is_read = self._incoming is None or self._incoming.is_complete
+        self._incoming = None
+        if not exchange.keep_alive or not exchange.is_over or not is_read:
             self.close()
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
+from io import BufferedIOBase
 from math import inf
 from typing import Any, TypeVar
 
 import anyio
 
+from gemini_interactions import telemetry
 from gemini_interactions.draft import Draft
 from gemini_interactions.errors import ConnectionLost, Garbled, NoKey, TimedOut, WrongKey
-from gemini_interactions.gemini import failures, sdk, sse, translate
+from gemini_interactions.gemini import failures, sdk, sse, translate, uploads
 from gemini_interactions.gemini.translate import Model, interaction_id
-from gemini_interactions.interactions import Call, Interaction
+from gemini_interactions.interactions import Call, Interaction, Uploaded
 
 T = TypeVar("T")
 Event = dict[str, Any]
@@ -82,8 +84,9 @@ class Gemini:
         return await _drafted(self._asked("cancel", id, _SHORT))
 
     async def delete(self, id: str) -> None:
-        async with self._answer(_in(_SHORT), "delete", interaction_id(id)):
-            pass
+        with self._telling("delete", id):
+            async with self._answer(_in(_SHORT), "delete", interaction_id(id)):
+                pass
 
     @asynccontextmanager
     async def follow(
@@ -107,7 +110,22 @@ class Gemini:
             pager = await client.aio.models.list(config={"page_size": 1000})
             return [translate.model(one) async for one in pager]
 
-        return await _by(deadline, listed())
+        with telemetry.asking(
+            "list_models", self._base_url, is_enterprise=sdk.is_enterprise()
+        ):
+            return await _by(deadline, listed())
+
+    async def upload(self, file: BufferedIOBase, mime_type: str, name: str) -> Uploaded:
+        """Send a file to Google's Files API and wait until it can be used."""
+        client = await self._connected(_in(_SHORT))
+        return await uploads.until_ready(
+            client, await uploads.upload(client, file, mime_type, name)
+        )
+
+    async def uploaded(self, name: str) -> Uploaded:
+        """What Google says of an uploaded file (``files/…``)."""
+        client = await self._connected(deadline := _in(_SHORT))
+        return await _by(deadline, uploads.look(client, name))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -130,14 +148,18 @@ class Gemini:
             hops = {} if call.background else {"automatic_continuation": False}
             last: Event = {}
             try:
-                async with (
-                    self._answer(deadline, "create", **part, **hops) as answer,
-                    aclosing(_events(answer, deadline)) as events,
-                ):
-                    async for event in events:
-                        if event.get("event_type") in ("interaction.completed", "error"):
-                            last = event
-                        yield event
+                with telemetry.creating(
+                    call, self._base_url, is_enterprise=sdk.is_enterprise()
+                ) as asked:
+                    async with (
+                        self._answer(deadline, "create", **part, **hops) as answer,
+                        aclosing(_events(answer, deadline)) as events,
+                    ):
+                        async for event in events:
+                            asked.hear(event)
+                            if event.get("event_type") in ("interaction.completed", "error"):
+                                last = event
+                            yield event
             except ConnectionLost:
                 # What breaks after the end breaks nothing.
                 if not last:
@@ -151,12 +173,19 @@ class Gemini:
     ) -> Events:
         deadline = _in(within)
         first = min(deadline, _in(silence))
-        async with (
-            self._answer(first, what, interaction_id(id), **arguments) as answer,
-            aclosing(_events(answer, deadline, silence)) as events,
-        ):
-            async for event in events:
-                yield event
+        with self._telling(what, id) as asked:
+            async with (
+                self._answer(first, what, interaction_id(id), **arguments) as answer,
+                aclosing(_events(answer, deadline, silence)) as events,
+            ):
+                async for event in events:
+                    asked.hear(event)
+                    yield event
+
+    def _telling(self, what: str, id: str) -> AbstractContextManager[telemetry.Asked]:
+        return telemetry.asking(
+            f"{what}_interaction", self._base_url, id, is_enterprise=sdk.is_enterprise()
+        )
 
     @asynccontextmanager
     async def _answer(

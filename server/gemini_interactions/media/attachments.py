@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedReader
 from typing import Any
 
 from .addresses import Address, type_of
@@ -111,7 +111,7 @@ def go_inline(attachments: Sequence[Attachment]) -> list[bool]:
     return chosen
 
 
-def hash_of(file: BufferedIOBase) -> str:
+def hash_of(file: BufferedReader) -> str:
     """SHA-256 of the whole file, read in pieces; it is left at its beginning."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()

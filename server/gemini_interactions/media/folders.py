@@ -15,7 +15,8 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedIOBase
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -38,7 +39,7 @@ class Opened:
     `name` is how it is called in what we say: its path from its allowed folder.
     """
 
-    file: BufferedIOBase
+    file: BufferedReader
     path: Path
     name: str
     size: int
@@ -96,7 +97,7 @@ class Folders:
 
     def open_inside(self, given: str) -> Opened:
         """The file at this path, if it is an ordinary file inside that holds no credentials."""
-        return self._steadily(given, lambda: self._open(self.find(given), given))
+        return self.steadily(given, lambda: self._open(self.find(given), given))
 
     def _open(self, place: Place, given: str) -> Opened:
         with reading(given):
@@ -126,7 +127,7 @@ class Folders:
 
         Missing folders are made. The file is as readable as the user's other files.
         """
-        return self._steadily(target, lambda: self._create(target, name))
+        return self.steadily(target, lambda: self._create(target, name))
 
     def find(self, given: str) -> Place:
         """Where this path leads, which is inside and not protected; nothing is opened."""
@@ -134,7 +135,7 @@ class Folders:
             raise NotAllowed.nothing(self._why_none)
         path = path_of(given)
         wishes = list(dict.fromkeys(os.path.join(start, path) for start in self._starts))
-        real = [os.path.realpath(each) for each in wishes]
+        real = [_resolved(each) for each in wishes]
         found = [place for each in real if (place := self._inside(each))]
         if not found:
             if any(self._inside(os.path.normpath(each)) for each in wishes):
@@ -157,7 +158,9 @@ class Folders:
         try:
             folder = _made(place)
             try:
-                return NewFile(folder, name, given=target, mode=0o666)
+                return NewFile(
+                    folder, name, mode=0o666, refused=partial(CannotSave.because, target)
+                )
             except BaseException:
                 with folder:
                     raise
@@ -180,7 +183,8 @@ class Folders:
         if rule := credential(parts):
             raise Protected.by_name(given, rule)
 
-    def _steadily(self, given: str, attempt: Callable[[], T]) -> T:
+    def steadily(self, given: str, attempt: Callable[[], T]) -> T:
+        """What the attempt finds; made again while links come in between, then given up."""
         for _ in range(TRIES):
             with contextlib.suppress(Changed):
                 return attempt()
@@ -214,6 +218,13 @@ def _made(place: Place) -> Folder:
                     folder.make_folder(part)
                 folder = folder.folder(part)
     return folder
+
+
+def _resolved(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except OSError:  # a link that was there a moment ago, and no longer is
+        raise Changed from None
 
 
 def _below(path: str, root: str) -> tuple[str, ...] | None:

@@ -72,6 +72,10 @@ def gather(folders: Folders, given: str) -> Gathered:
     A path with nothing special about it comes back as it is, to be opened or refused; so does
     one that exists though it looks like a pattern, such as ``app/[id]/page.tsx``.
     """
+    return folders.steadily(given, lambda: _gathered(folders, given))
+
+
+def _gathered(folders: Folders, given: str) -> Gathered:
     place = folders.find(given)
     if os.path.isdir(place.path):
         return _Walk(given, place, [("**", "*")]).gathered()

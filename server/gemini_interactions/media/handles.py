@@ -147,7 +147,10 @@ class CheckedFolder:
     def __init__(self, path: str) -> None:
         if os.path.normcase(os.path.realpath(path)) != os.path.normcase(path):
             raise Changed
-        if not stat.S_ISDIR(os.stat(path).st_mode):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):  # a loop, which nothing resolves
+            raise Changed
+        if not stat.S_ISDIR(mode):
             raise NotADirectoryError(errno.ENOTDIR, "not a folder")
         self.path = path
 

@@ -11,13 +11,13 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path
+from typing import BinaryIO
 
 from gemini_interactions.errors import Garbled
 
 from .handles import reach
-from .kinds import Kind, kind_of_bytes
+from .kinds import kind_by_signature
 from .newfiles import NewFile
 from .previews import dimensions
 from .refusals import CannotKeep
@@ -45,10 +45,15 @@ class Saved:
 
 def save(data: str, new: NewFile) -> Saved:
     """Decode an image into a new file and give it the name and extension that are true of it."""
-    size = decode_base64_to_file(data, new.file)
-    kind = _kind_of_image(new.file)
+    try:
+        size = decode_base64_to_file(data, new.file)
+        new.file.seek(0)
+        # Something new from Google is kept all the same: it has been paid for.
+        kind = kind_by_signature(new.file.read(64))
+    except OSError as error:
+        raise new.refused(error) from None
     width, height = dimensions(new.file)
-    return Saved(str(new.keep(kind.extension)), kind.mime, size, width, height)
+    return Saved(str(new.keep(kind.extension or ".bin")), kind.mime, size, width, height)
 
 
 def new_image(folder: Path, prompt: str, image_id: str) -> NewFile:
@@ -57,7 +62,7 @@ def new_image(folder: Path, prompt: str, image_id: str) -> NewFile:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = reach(os.path.realpath(folder))
         try:
-            return NewFile(held, name_of(prompt, image_id), mode=0o600)
+            return NewFile(held, name_of(prompt, image_id), mode=0o600, refused=CannotKeep)
         except BaseException:
             with held:
                 raise
@@ -80,7 +85,7 @@ def slug(words: str, longest: int = 40) -> str:
     return cut or whole[:longest] or "image"
 
 
-def decode_base64_to_file(data: str, file: BufferedIOBase) -> int:
+def decode_base64_to_file(data: str, file: BinaryIO) -> int:
     """Write the bytes that base64 letters stand for, and say how many they are."""
     size, left = 0, ""
     try:
@@ -98,11 +103,3 @@ def decode_base64_to_file(data: str, file: BufferedIOBase) -> int:
 
 def _decoded(letters: str) -> bytes:
     return binascii.a2b_base64(letters, strict_mode=True)
-
-
-def _kind_of_image(file: BufferedIOBase) -> Kind:
-    file.seek(0)
-    kind = kind_of_bytes(file.read(64))
-    if not kind.mime.startswith("image/"):
-        raise Garbled("an image that is none")
-    return kind

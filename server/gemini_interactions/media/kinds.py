@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, replace
-from io import BufferedIOBase
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from .texts import encoding_of
 
@@ -134,7 +133,7 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
 )
 
 
-def kind_of(file: BufferedIOBase) -> Kind:
+def kind_of(file: BinaryIO) -> Kind:
     """What an open file is; it is left at its beginning."""
     file.seek(0)
     head = file.read(HEAD)
@@ -156,6 +155,11 @@ def kind_of_bytes(head: bytes) -> Kind:
     # Text first: a note may well begin with BM, GIF89a or ID3.
     if encoding := encoding_of(head):
         return replace(TEXT, encoding=encoding)
+    return kind_by_signature(head)
+
+
+def kind_by_signature(head: bytes) -> Kind:
+    """What begins like this, if it is known to be no text."""
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
@@ -253,7 +257,7 @@ def _kind_of_zip(data: bytes) -> Kind:
     return {b"word": DOCX, b"xl": XLSX, b"ppt": PPTX}[names[0]] if names else ARCHIVE
 
 
-def _end_of(file: BufferedIOBase, start: int) -> bytes:
+def _end_of(file: BinaryIO, start: int) -> bytes:
     size = file.seek(0, 2)
     file.seek(max(start, size - HEAD))
     return file.read(HEAD)
@@ -278,7 +282,7 @@ def _kind_of_ole(data: bytes) -> Kind:
     return UNKNOWN
 
 
-def _ole_directory(file: BufferedIOBase, head: bytes) -> bytes:
+def _ole_directory(file: BinaryIO, head: bytes) -> bytes:
     if len(head) < 52:
         return b""
     (shift,) = struct.unpack_from("<H", head, 30)

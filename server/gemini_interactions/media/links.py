@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import hmac
 import os
@@ -17,8 +16,12 @@ import secrets
 import stat
 from pathlib import Path
 
+from .handles import reach
+
 VALID = 24 * 3600
 """Seconds that a link holds."""
+
+SHORTEST_KEY = 16
 
 FILE = "gemini-signing-key"
 
@@ -29,6 +32,8 @@ class Links:
     """Makes and checks tickets, the part of a link that gives the right; `now` is handed in."""
 
     def __init__(self, key: bytes) -> None:
+        if len(key) < SHORTEST_KEY:
+            raise ValueError(f"a signing key has at least {SHORTEST_KEY} bytes")
         # The same key may sign other things: a signature of one is none of the other.
         self._key = hashlib.sha256(b"gemini-interactions-mcp image link\0" + key).digest()
 
@@ -53,7 +58,7 @@ class Links:
 
     def _signature(self, owner: str, image_id: str, until: str) -> str:
         # NUL is in none of them, so no two messages read the same.
-        message = "\0".join((owner, image_id, until)).encode()
+        message = "\0".join((owner, image_id, until)).encode("utf-8", "surrogatepass")
         return _letters(hmac.digest(self._key, message, "sha256"))
 
 
@@ -64,38 +69,35 @@ def signing_key(data_dir: Path) -> bytes:
     read, or that is damaged, is replaced: links made with it end there.
     """
     file = data_dir / FILE
-    key = _read(file)
-    if key is None:
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
-        _write(file, secrets.token_bytes(32))
-        key = _read(file)
-    if key is None:
-        raise OSError("the signing key could not be kept")
-    return key
-
-
-def _read(file: Path) -> bytes | None:
     try:
-        with open(file, encoding="ascii", errors="replace") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            if os.name != "nt" and mode & 0o077:
-                return None
-            return bytes.fromhex(opened.read(128).strip()) or None
-    except (FileNotFoundError, ValueError):
-        return None
+        if key := _read(file):
+            return key
+        file.unlink()
+    except FileNotFoundError:
+        pass
+    with reach(os.path.realpath(data_dir)) as folder:
+        draft = f".{FILE}-{secrets.token_hex(4)}"
+        with open(folder.new_file(draft, 0o600), "w", encoding="ascii") as new:
+            new.write(secrets.token_hex(32) + "\n")
+        try:
+            folder.settle(draft, FILE)
+        except FileExistsError:
+            folder.remove(draft)
+    if key := _read(file):
+        return key
+    raise OSError("the signing key could not be kept")
 
 
-def _write(file: Path, key: bytes) -> None:
-    draft = file.with_name(f".{FILE}-{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as new:
-            new.write(key.hex() + "\n")
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, file)  # not a rename: the first one stays
-    finally:
-        draft.unlink(missing_ok=True)
+def _read(file: Path) -> bytes:
+    """The key in the file, or b"" when it must not be used."""
+    with open(file, encoding="ascii", errors="replace") as opened:
+        mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+        try:
+            key = bytes.fromhex(opened.read(1024).strip())
+        except ValueError:
+            return b""
+    is_private = os.name == "nt" or not mode & 0o077
+    return key if is_private and len(key) >= SHORTEST_KEY else b""
 
 
 def _letters(data: bytes) -> str:

@@ -5,13 +5,17 @@ Nothing is ever overwritten: a name that is taken gets a number.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from gemini_interactions.errors import Refused
+
 from .handles import Folder
-from .refusals import CannotSave
 
 MOST_OF_ONE_NAME = 1000
 
@@ -25,12 +29,15 @@ EXTENSIONS = frozenset(
 class NewFile:
     """Write to `file`, then `keep`; left without that, nothing remains of it.
 
-    `wish` is the name asked for. Its extension gives way to the one of the bytes.
+    `wish` is the name asked for. Its extension gives way to the one of the bytes. `refused`
+    says what an error of the system means to the caller.
     """
 
-    def __init__(self, folder: Folder, wish: str, *, given: str = "", mode: int = 0o600) -> None:
+    def __init__(
+        self, folder: Folder, wish: str, *, mode: int, refused: Callable[[OSError], Refused]
+    ) -> None:
         self._folder = folder
-        self._given = given or wish
+        self.refused = refused
         self._stem, self._extension = _split(wish)
         self._draft = f".gemini-{secrets.token_hex(6)}.part"
         self._is_kept = False
@@ -38,7 +45,13 @@ class NewFile:
 
     def keep(self, extension: str) -> Path:
         """Give the file its name and say what that is; `extension` is what the bytes are."""
-        self.file.close()
+        try:
+            self.file.close()
+            return Path(self._folder.path, self._named(extension))
+        except OSError as error:
+            raise self.refused(error) from None
+
+    def _named(self, extension: str) -> str:
         if _usual(self._extension) == extension:
             extension = self._extension
         for number in range(1, MOST_OF_ONE_NAME):
@@ -47,20 +60,20 @@ class NewFile:
                 self._folder.settle(self._draft, name)
             except FileExistsError:
                 continue
-            except OSError as error:
-                raise CannotSave.because(self._given, error) from None
             self._is_kept = True
-            return Path(self._folder.path, name)
-        raise CannotSave(self._given, "there are too many files of that name already")
+            return name
+        raise FileExistsError(errno.EEXIST, "too many files of one name")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._folder:
-            self.file.close()
+            with contextlib.suppress(OSError):  # a full disk says so again when it is closed
+                self.file.close()
             if not self._is_kept:
-                self._folder.remove(self._draft)
+                with contextlib.suppress(OSError):
+                    self._folder.remove(self._draft)
 
 
 def _split(wish: str) -> tuple[str, str]:

@@ -6,23 +6,23 @@ broken, cut short or far too large has none; that is no error.
 
 from __future__ import annotations
 
-from io import BufferedIOBase, BytesIO
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIDE = 512
 LARGEST = 60_000
-MOST_PIXELS = 64_000_000
-"""Four times what the largest model draws; more could be a small file made to fill memory."""
+MOST_PIXELS = 36_000_000
+"""Twice what the largest model draws; more could be a small file made to fill memory."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _QUALITIES = (85, 75, 65, 55, 45, 35)
 _SIDES = (512, 384, 256, 128, 64)
 
 
-def preview(source: BufferedIOBase, largest: int = LARGEST) -> bytes | None:
+def preview(source: BinaryIO, largest: int = LARGEST) -> bytes | None:
     """A JPEG of at most 512 pixels and `largest` bytes; None where none can be made."""
     from PIL import Image, ImageOps  # 8 ms and 4 MB, for those who make images
 
@@ -40,7 +40,7 @@ def preview(source: BufferedIOBase, largest: int = LARGEST) -> bytes | None:
         return None
 
 
-def dimensions(source: BufferedIOBase) -> tuple[int, int]:
+def dimensions(source: BinaryIO) -> tuple[int, int]:
     """Width and height in pixels, from the first bytes; zeros where they cannot be told."""
     from PIL import Image
 

@@ -153,6 +153,7 @@ _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.ENOTDIR: "a part of it that should be a folder is a file",
     errno.ENOENT: "its folder has just been removed",
+    errno.EEXIST: "there are too many files of that name already",
     errno.ENAMETOOLONG: "its name is too long",
 }
 

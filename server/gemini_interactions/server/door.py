@@ -21,8 +21,10 @@ from ..errors import Refused, UpstreamError
 from ..tools import result
 from ..tools.calls import Call, Calls, fingerprint
 from ..tools.registry import Tool, Use, tools
+from ..tools.shape import schema
 from . import callers
 from .callers import Context
+from .catalogue import CACHE_HINTS, Catalogue
 from .limits import Pace
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,9 @@ _LISTS = frozenset({"tools/list", "resources/list", "resources/templates/list", 
 
 def build(app: App) -> Server[App]:
     """The server for one app; entering its lifespan runs the app."""
-    door = _Door(app, tools(app.config.toolsets))
+    offered = tools(app.config.toolsets)
+    door = _Door(app, offered)
+    catalogue = Catalogue(app, offered)
 
     @asynccontextmanager
     async def lifespan(_server: Server[App]) -> AsyncIterator[App]:
@@ -50,6 +54,13 @@ def build(app: App) -> Server[App]:
         lifespan=lifespan,
         on_list_tools=door.list_tools,
         on_call_tool=door.call_tool,
+        on_list_resources=catalogue.list_resources,
+        on_list_resource_templates=catalogue.list_templates,
+        on_read_resource=catalogue.read_resource,
+        on_list_prompts=catalogue.list_prompts,
+        on_get_prompt=catalogue.get_prompt,
+        on_completion=catalogue.complete,
+        cache_hints=CACHE_HINTS,
         get_tool_input_schema=door.schema,
     )
     server.middleware.append(door.watch)
@@ -68,7 +79,11 @@ class _Door:
     async def list_tools(
         self, _context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[tool.listed for tool in self._tools.values()])
+        listed = [tool.listed for tool in self._tools.values()]
+        if self._app.config.structured:
+            shape = {"output_schema": schema()}
+            listed = [each.model_copy(update=shape) for each in listed]
+        return types.ListToolsResult(tools=listed)
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
@@ -114,15 +129,18 @@ class _Door:
             )
             return await tool.run(use, **arguments)
         except Refused as refusal:
-            return result.refusal(str(refusal))
+            return self._refusal(str(refusal))
         except UpstreamError as problem:
-            return result.refusal(problem.message)
+            return self._refusal(problem.message)
         except Exception:
             log.exception("%s failed", tool.name)
-            return result.refusal(
+            return self._refusal(
                 "This server failed in a way it should not; its log says how. "
                 "Nothing that was handed out is lost: gemini_history lists it."
             )
+
+    def _refusal(self, message: str) -> types.CallToolResult:
+        return result.refusal(message, structured=self._app.config.structured)
 
     def schema(self, tool: str) -> Mapping[str, Any] | None:
         """What a tool takes; without it the SDK lists all tools anew for every modern call."""

@@ -133,7 +133,8 @@ class Gateway:
         self._told = anyio.Event()
         self._told_again = anyio.Event()
         health = [Route("/healthz", self._health), Route("/readyz", self._readiness)]
-        inner = build(app).streamable_http_app(
+        self._mcp = build(app)
+        inner = self._mcp.streamable_http_app(
             streamable_http_path=PATH,
             stateless_http=not app.config.has_sessions,
             max_request_body_size=app.config.max_body_bytes,
@@ -152,7 +153,7 @@ class Gateway:
             self._streams,
             http=_Patient,
             ws="none",
-            lifespan="on",
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -165,8 +166,10 @@ class Gateway:
         self._app.wake()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._wind_down)
-            task_status.started()
-            await self._server.serve(sockets=[self._listener])
+            # Not left to uvicorn, which would serve on without us if the app broke down.
+            async with self._mcp.session_manager.run():
+                task_status.started()
+                await self._server.serve(sockets=[self._listener])
             tasks.cancel_scope.cancel()
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ..interactions import Usage
+from ..interactions import Uploaded, Usage
 from . import rows
 from .database import Row, Transaction, Value
 
@@ -68,3 +68,28 @@ def owns_name(t: Transaction, owner: str, name: str) -> bool:
             "SELECT 1 AS found FROM turns WHERE owner = %s AND interaction_id = %s LIMIT 1", ours
         )
     )
+
+
+def add_upload(t: Transaction, owner: str, hash: str, uploaded: Uploaded, until: float) -> None:
+    row: dict[str, Value] = {
+        "owner": owner,
+        "hash": hash,
+        "name": uploaded.name,
+        "uri": uploaded.uri,
+        "mime_type": uploaded.mime_type,
+        "until": until,
+    }
+    changes = [f"{name} = excluded.{name}" for name in ("name", "uri", "mime_type", "until")]
+    t.change(
+        f"INSERT INTO uploads ({rows.columns(row)}) VALUES ({rows.places(row)}) "
+        f"ON CONFLICT (owner, hash) DO UPDATE SET {', '.join(changes)}",
+        tuple(row.values()),
+    )
+
+
+def upload(t: Transaction, owner: str, hash: str, now: float) -> Uploaded | None:
+    found = t.execute(
+        "SELECT name, uri, mime_type FROM uploads WHERE owner = %s AND hash = %s AND until > %s",
+        (owner, hash, now),
+    )
+    return Uploaded(**found[0]) if found else None

@@ -114,6 +114,16 @@ MIGRATIONS: list[str] = [
     );
     CREATE INDEX handles_by_owner ON handles (owner, kind, created, id);
     CREATE INDEX handles_by_turn ON handles (conversation_id, n);
+
+    CREATE TABLE uploads (
+        owner TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uri TEXT NOT NULL,
+        mime_type TEXT NOT NULL,
+        until DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (owner, hash)
+    );
     """,
 ]
 

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from ..interactions import Conversation, Handle, Settings, Status, Step, Turn, Usage
+from ..interactions import Conversation, Handle, Settings, Status, Step, Turn, Uploaded, Usage
 from . import conversations, handles, ledger, sessions, turns
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database, Transaction, open_database, run
@@ -347,6 +347,13 @@ class Store:
     async def owns_name(self, owner: str, name: str) -> bool:
         """Whether the owner created what Google calls that, a turn's interaction included."""
         return await self._read(ledger.owns_name, owner, name)
+
+    async def add_upload(self, owner: str, hash: str, uploaded: Uploaded, until: float) -> None:
+        """A file Google holds until then, by the hash of its content."""
+        await self._write(ledger.add_upload, owner, hash, uploaded, until)
+
+    async def upload(self, owner: str, hash: str, now: float) -> Uploaded | None:
+        return await self._read(ledger.upload, owner, hash, now)
 
     async def add_usage(
         self, owner: str, day: str, model: str, usage: Usage, usd: float | None

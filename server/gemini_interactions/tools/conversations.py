@@ -12,6 +12,7 @@ from ..bridge.requests import Question
 from . import images_result, result
 from .params import (
     ConversationId,
+    Files,
     FunctionResult,
     Model,
     Offset,
@@ -31,13 +32,14 @@ from .registry import Use, tool
     "Ask Gemini",
     toolset="ask",
     read_only=True,
-    meta={"anthropic/searchHint": "ask Google Gemini, second opinion, web search, another model"},
+    meta={"anthropic/searchHint": "Google Gemini, second opinion, web search"},
 )
 async def gemini_ask(
     use: Use,
     prompt: Prompt,
+    files: Files = [],  # noqa: B006  never changed; the schema wants a list
     model: Model = "",
-    tools: Tools = [],  # noqa: B006  never changed; the schema wants a list
+    tools: Tools = [],  # noqa: B006
     thinking: Thinking = None,
     system_instruction: SystemInstruction = "",
     response_schema: ResponseSchema = {},  # noqa: B006
@@ -50,6 +52,7 @@ async def gemini_ask(
         _changes(model, tools, thinking, system_instruction),
         response_schema=response_schema or None,
         store=store,
+        files=files,
     )
     return await result.answer(await use.conversations.ask(use.caller, question), use.room)
 
@@ -61,8 +64,9 @@ async def gemini_continue(
     conversation_id: ConversationId = "",
     turn: TurnNumber = None,
     function_results: Annotated[
-        list[FunctionResult], Field(description="Results of the functions Gemini waits for.")
+        list[FunctionResult], Field(description="For the functions Gemini waits for.")
     ] = [],  # noqa: B006
+    files: Files = [],  # noqa: B006
     model: Model = "",
     tools: Tools = [],  # noqa: B006
     thinking: Thinking = None,
@@ -76,6 +80,7 @@ async def gemini_continue(
         _changes(model, tools, thinking, system_instruction),
         response_schema=response_schema or None,
         function_results=[dict(each) for each in function_results],
+        files=files,
     )
     reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
     return await result.answer(reply, use.room)
@@ -89,7 +94,7 @@ async def gemini_result(
     text."""
     reply = await use.conversations.result(use.caller, id, wait_seconds)
     if reply.turn.kind == "image":
-        return await images_result.told(reply, use.gallery, use.room, offset)
+        return await images_result.told(reply, use, offset)
     return await result.answer(reply, use.room, offset)
 
 

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ..bridge.images import Order
 from . import images_result
-from .params import ConversationId
 from .registry import Use, tool
 
 Ratio = Literal[
-    "1:1", "1:4", "1:8", "2:3", "3:2", "3:4", "4:1", "4:3", "4:5", "5:4", "8:1", "9:16", "16:9", "21:9"
+    "1:1", "1:4", "1:8", "2:3", "3:2", "3:4", "4:1",
+    "4:3", "4:5", "5:4", "8:1", "9:16", "16:9", "21:9",
 ]  # fmt: skip
 
 
@@ -21,26 +21,30 @@ Ratio = Literal[
     "Make an image",
     toolset="images",
     read_only=False,
-    meta={"anthropic/searchHint": "generate or edit an image, picture, logo, illustration"},
+    meta={"anthropic/searchHint": "draw, edit, picture, logo, illustration"},
 )
 async def gemini_generate_image(
     use: Use,
-    prompt: Annotated[str, Field(description="What to draw, or what to change.")],
+    prompt: Annotated[str, Field(description="What to draw or change.")],
+    images: Annotated[
+        list[str], Field(description="References or inputs: paths, https URLs, i_….")
+    ] = [],  # noqa: B006  never changed; the schema wants a list
     conversation_id: Annotated[
-        str, Field(description="Edit the last image of this c_…, r_… or i_…. Default: a new one.")
+        str, Field(description="Edit the last image there (or this i_…). Default: a new one.")
     ] = "",
     model: Annotated[str, Field(description="image, image-pro or a model id.")] = "",
-    aspect_ratio: Annotated[Ratio | None, Field(description="Shape.")] = None,
+    aspect_ratio: Annotated[Ratio | None, Field(description="Width to height.")] = None,
     size: Annotated[Literal["1K", "2K", "4K"] | None, Field(description="Pixels.")] = None,
+    save_to: Annotated[str, Field(description="Also copy it to this file or folder.")] = "",
 ) -> types.CallToolResult:
-    """Draw or edit an image with Gemini. The full file goes to disk; you get its id, path and a
-    small preview."""
+    """Draw or edit an image with Gemini; the file goes to disk, you get its path and a preview."""
     order = Order(
         prompt,
+        references=images,
         conversation_id=conversation_id,
         model=model,
         aspect_ratio=aspect_ratio or "",
         size=size or "",
     )
     reply = await use.images.generate(use.caller, order)
-    return await images_result.told(reply, use.gallery, use.room)
+    return await images_result.told(reply, use, save_to=save_to)

@@ -9,8 +9,10 @@ import mcp_types as types
 
 from ..bridge.gallery import Gallery, described
 from ..bridge.requests import Reply
+from ..errors import Refused
 from ..interactions import Handle
 from . import result
+from .registry import Use
 from .result import Room
 
 PREVIEWED = 4
@@ -18,13 +20,15 @@ PREVIEWED = 4
 PREVIEW_BYTES = 60_000
 
 
-async def told(reply: Reply, gallery: Gallery, room: Room, offset: int = 0) -> types.CallToolResult:
-    """An image turn as it stands."""
-    pictures = await gallery.of(reply.turn)
+async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> types.CallToolResult:
+    """An image turn as it stands; its pictures are copied to `save_to` once they are there."""
+    room = use.room
+    pictures = await use.gallery.of(reply.turn)
     told = result.told_of(reply, room)
     if not pictures:
         return await result.present(told, room, offset)
     first = pictures[0]
+    saved = [await _saved(use, each, save_to) for each in pictures] if save_to else []
     facts = {
         **told.facts,
         "image_id": first.id,
@@ -34,13 +38,21 @@ async def told(reply: Reply, gallery: Gallery, room: Room, offset: int = 0) -> t
         replace(
             told,
             facts=facts,
-            said=[*told.said, *_placed(pictures, room)],
+            said=[*told.said, *_placed(pictures, room), *saved],
             next_step=f'Edit it with gemini_generate_image and conversation_id "{first.id}".',
-            pictures=await previews(pictures, gallery),
+            pictures=await previews(pictures, use.gallery),
         ),
         room,
         offset,
     )
+
+
+async def _saved(use: Use, picture: Handle, target: str) -> str:
+    """What became of the copy; the picture itself is safe either way."""
+    try:
+        return f"Saved as {await use.images.save(use.caller, picture.id, target)}"
+    except Refused as refusal:
+        return f"It could not be saved there: {refusal}"
 
 
 async def previews(pictures: list[Handle], gallery: Gallery) -> list[types.ImageContent]:

@@ -21,9 +21,13 @@ Model = Annotated[str, Field(description="fast, pro, lite or a Gemini model id."
 Tools = Annotated[
     list[str | dict[str, Any]],
     Field(
-        description="What Gemini may use: google_search, url_context, code_execution, google_maps, "
+        description="google_search, url_context, code_execution, google_maps, "
         'or Interactions tool objects (function, file_search…). Remembered; ["none"] clears.'
     ),
+]
+Files = Annotated[
+    list[str],
+    Field(description="Paths, folders, globs, https or YouTube URLs, i_…, files/…."),
 ]
 Thinking = Annotated[
     Literal["low", "medium", "high"] | None, Field(description="How hard to think.")
@@ -35,15 +39,11 @@ ResponseSchema = Annotated[
     dict[str, Any], Field(description="JSON schema: this turn's answer is JSON that fits it.")
 ]
 ResultId = Annotated[str, Field(description="c_…/n (a turn) or c_… (its latest turn).")]
-WaitSeconds = Annotated[
-    int, Field(description="Wait this long for a running one; capped by the server.", ge=0)
-]
-Offset = Annotated[int, Field(description="Read on from the next_offset of a long text.", ge=0)]
+WaitSeconds = Annotated[int, Field(description="Wait for a running one (capped).", ge=0)]
+Offset = Annotated[int, Field(description="Read on from a next_offset.", ge=0)]
 
 
 class FunctionResult(TypedDict):
-    """What a function Gemini called has returned."""
-
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
 
     call_id: str

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..bridge.research import Task
 from . import research_result as result
-from .params import ConversationId, Offset, WaitSeconds
+from .params import ConversationId, Files, Offset, WaitSeconds
 from .registry import Use, tool
 
 ResearchId = Annotated[str, Field(description="r_…")]
@@ -19,26 +19,25 @@ ResearchId = Annotated[str, Field(description="r_…")]
     "Start Deep Research",
     toolset="research",
     read_only=False,
-    meta={"anthropic/searchHint": "deep research report with sources, literature, market"},
+    meta={"anthropic/searchHint": "deep research report with sources"},
 )
 async def start_deep_research(
     use: Use,
-    question: Annotated[str, Field(description="What to find out, with all context it needs.")],
+    question: Annotated[str, Field(description="What to find out, with its context.")],
     depth: Annotated[
-        Literal["fast", "max"], Field(description="max: about twice the work and price.")
+        Literal["fast", "max"], Field(description="max: twice the work and price.")
     ] = "fast",
-    plan_first: Annotated[
-        bool, Field(description="Make a plan to approve before the run.")
-    ] = False,
+    plan_first: Annotated[bool, Field(description="First a plan to approve.")] = False,
+    files: Files = [],  # noqa: B006  never changed; the schema wants a list
     tools: Annotated[
         list[dict[str, Any]], Field(description="file_search or mcp_server tool objects.")
-    ] = [],  # noqa: B006  never changed; the schema wants a list
-    report_format: Annotated[str, Field(description="How the report should be laid out.")] = "",
+    ] = [],  # noqa: B006
+    report_format: Annotated[str, Field(description="Layout wanted.")] = "",
     conversation_id: ConversationId = "",
 ) -> types.CallToolResult:
     """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
     cited report. Returns at once; check_research brings the report."""
-    task = Task(question, depth, plan_first, tools, report_format, conversation_id)
+    task = Task(question, depth, plan_first, tools, report_format, conversation_id, files)
     return await result.told(await use.researches.start(use.caller, task), use.room)
 
 

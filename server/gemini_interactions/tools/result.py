@@ -223,6 +223,8 @@ async def fit(
             path = await room.keep_whole(id, text)
         more = f'More follows: call {reader} "{id}" and offset {{}}.'
         whole = f"The whole text ({len(text):,} characters) is in {path}." if path else ""
+        if len(whole.encode()) > room.budget // 4:
+            whole = ""  # the text itself comes first; programs find the path in `_meta`
         roomy = _tail([*notes, whole, more.format(len(text))], following, last_line)
         page = paging.page(text, offset, _left(room, roomy))
         last = more.format(page.next_offset) if page.next_offset is not None else ""

@@ -42,6 +42,8 @@ class Entry(TypedDict, total=False):
     id: Required[str]
     status: str
     turns: int
+    conversation_id: str
+    turn: int
     updated: Annotated[str, Field(description="ISO 8601, UTC.")]
     prompt: Annotated[str, Field(description="How it began.")]
 

@@ -1,0 +1,203 @@
+"""Pages that show real exchanges: their calls are made, and what comes back is written below.
+
+In a page, a ``text`` block that begins with ``> `` is an exchange:
+
+    > gemini_ask(prompt="My name is Ada.")
+    Nice to meet you, Ada. I will remember your name.
+
+The calls are the author's, everything else is replaced. `c_#1` in a call stands for the first
+conversation of the page. Comments that nobody sees steer what happens between two blocks:
+
+    <!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "1"}} -->
+    <!-- stage: {"do": "hold_next"} -->
+
+A ``python`` block whose first line names a file (`# hello.py`) is saved; ``python hello.py`` in
+an ``sh`` block runs it, and what it prints replaces the ``text`` block that follows.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcp_types import CallToolResult
+
+from .stage import Stage
+
+ROOT = Path(__file__).parents[1]
+_PIECE = re.compile(
+    r"^<!-- stage: (?P<order>.*?) -->$"
+    r"|^(?P<fence>`{3,})(?P<language>\w*)\n(?P<block>.*?)^(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
+)
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: str) -> list[Block]:
+    """Every fenced block, with the number of its first line."""
+    return [
+        Block(found["language"], found["block"], page.count("\n", 0, found.start()) + 2)
+        for found in _PIECE.finditer(page)
+        if found["fence"]
+    ]
+
+
+def is_woven(page: str) -> bool:
+    """Whether a page shows anything that is made."""
+    return "<!-- stage:" in page or any(
+        (each.language == "text" and each.text.startswith("> ")) or _runs(each)
+        for each in blocks(page)
+    )
+
+
+async def woven(page: str, stage: Stage) -> str:
+    """The page with everything in it that is made, made anew."""
+    made: list[str] = []
+    end = 0
+    printed: str | None = None
+    for found in _PIECE.finditer(page):
+        made.append(page[end : found.start()])
+        end = found.end()
+        whole = found[0]
+        if found["order"]:
+            await _order(stage, json.loads(found["order"]))
+        elif found["language"] == "python" and (name := _file_name(found["block"])):
+            (_scripts(stage) / name).write_text(found["block"], "utf-8")
+        elif found["language"] == "sh":
+            for name in _runs(Block("sh", found["block"], 0)):
+                printed = stage.shown(await _run(stage, name))
+        elif found["language"] == "text":
+            text = found["block"]
+            if text.startswith("> "):
+                text = await _exchange(text, stage)
+            elif printed is not None:
+                text, printed = printed.rstrip("\n") + "\n", None
+            whole = f"{found['fence']}text\n{text}{found['fence']}"
+        made.append(whole)
+    return "".join([*made, page[end:]])
+
+
+async def _order(stage: Stage, order: dict[str, Any]) -> None:
+    if "restart" in order:
+        await stage.restart(**order["restart"])
+    else:
+        stage.steer(order)
+
+
+# Exchanges
+
+
+async def _exchange(block: str, stage: Stage) -> str:
+    pieces = []
+    for call in calls(block):
+        name, arguments = parsed(stage.names.real(call))
+        result = await stage.call(name, arguments)
+        pieces.append(f"{stage.shown(stage.names.real(call))}\n{_shown(result, call, stage)}\n")
+    return "\n".join(pieces)
+
+
+def calls(block: str) -> list[str]:
+    """The calls of an exchange; a long one goes on in lines that are indented."""
+    return re.findall(r"^> .*(?:\n {2,}\S.*)*", block, re.MULTILINE)
+
+
+def parsed(call: str) -> tuple[str, dict[str, Any]]:
+    """The tool and the arguments of a call as it is written."""
+    try:
+        tree = ast.parse(call.removeprefix("> "), mode="eval").body
+    except SyntaxError as wrong:
+        raise ValueError(f"This is no call: {call}") from wrong
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
+        raise ValueError(f"This is no call: {call}")
+    return tree.func.id, {str(each.arg): _value(each.value) for each in tree.keywords}
+
+
+def _value(node: ast.expr) -> Any:
+    """JSON, as it is written in a call."""
+    match node:
+        case ast.Name(id=name) if name in _WORDS:
+            return _WORDS[name]
+        case ast.List(elts=items):
+            return [_value(each) for each in items]
+        case ast.Dict(keys=keys, values=values):
+            return {
+                _value(key): _value(value)
+                for key, value in zip(keys, values, strict=True)
+                if key is not None
+            }
+        case _:
+            return ast.literal_eval(node)
+
+
+def _shown(result: CallToolResult, call: str, stage: Stage) -> str:
+    text = "\n".join(block.text for block in result.content if block.type == "text")
+    if some := re.search(r"# the first (\d+) lines$", call):
+        text = _beginning(text, int(some[1]))
+    return stage.shown(text)
+
+
+def _beginning(text: str, lines: int) -> str:
+    """So many lines of the text, and all that stands below its line."""
+    body, line, tail = text.rpartition("\n---\n")
+    shown = body.splitlines()
+    if not line or len(shown) <= lines:
+        return text
+    return "\n".join([*shown[:lines], "[…]", "---", tail])
+
+
+# Programs
+
+
+def _file_name(block: str) -> str:
+    found = re.match(r"# (\w+\.py)\n", block)
+    return found[1] if found else ""
+
+
+def _runs(block: Block) -> list[str]:
+    if block.language != "sh":
+        return []
+    return re.findall(r"^python (\w+\.py)$", block.text, re.MULTILINE)
+
+
+def _scripts(stage: Stage) -> Path:
+    folder = stage.data_dir.parent / "scripts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def _run(stage: Stage, name: str) -> str:
+    """What a program of the page prints, where our command is the one of this checkout."""
+    import anyio
+
+    bin = stage.data_dir.parent / "bin"
+    bin.mkdir(exist_ok=True)
+    command = bin / "gemini-interactions-mcp"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gemini_interactions "$@"\n', "utf-8")
+    command.chmod(0o700)
+    path = f"{bin}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "server"), "PATH": path}
+    done = await anyio.run_process(
+        [sys.executable, name],
+        cwd=_scripts(stage),
+        env={**environment, **stage.environment},
+        check=False,
+    )
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, name, done.stdout, done.stderr)
+    return done.stdout.decode()

@@ -1,0 +1,153 @@
+"""Attachments: what callers name in `files` and `images`, as contents Google takes.
+
+Local files only from the allowed folders, or images made here for this owner; small ones
+travel inside the request, large ones through the Files API, once per content and two days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BufferedIOBase
+from typing import Any, Protocol
+
+import anyio
+
+from .. import answers
+from ..errors import BadArgument, Gone, UnknownId
+from ..ids import read_id
+from .gallery import Gallery
+from .ports import Gemini, Store
+
+KEPT_AT_GOOGLE = 47 * 3600.0
+"""How long an upload is used again: Google keeps it for 48 hours."""
+
+
+class Piece(Protocol):
+    """One thing to attach, opened and weighed."""
+
+    is_inline: bool
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def file(self) -> BufferedIOBase | None: ...
+    @property
+    def google_name(self) -> str: ...
+    @property
+    def mime_type(self) -> str: ...
+    def hash(self) -> str: ...
+    def content(self, uri: str = "", mime_type: str = "") -> dict[str, Any]: ...
+
+
+class Luggage(Protocol):
+    """Everything one call attaches."""
+
+    @property
+    def pieces(self) -> Sequence[Piece]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    def close(self) -> None: ...
+
+
+class Porter(Protocol):
+    """Opens what callers name, inside the allowed folders."""
+
+    def take(self, given: Sequence[str], ours: dict[str, str]) -> Luggage: ...
+    def save(self, path: str, target: str, name: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Contents ready to send, and a line each about what they are."""
+
+    contents: tuple[dict[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def kept(self) -> list[dict[str, Any]]:
+        """The contents as they are written down: without bytes, each with its name."""
+        bare = answers.strip_media(self.contents)
+        return [{**each, "name": name} for each, name in zip(bare, self.labels, strict=True)]
+
+
+class Attachments:
+    """Reads what callers name; `now` is the wall clock, in epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        gemini: Gemini,
+        gallery: Gallery,
+        porter: Porter,
+        now: Callable[[], float],
+        *,
+        authenticated: bool = False,
+    ) -> None:
+        self._store = store
+        self._gemini = gemini
+        self._gallery = gallery
+        self._porter = porter
+        self._now = now
+        self._authenticated = authenticated
+
+    async def read(self, owner: str, given: Sequence[str]) -> Attached:
+        """Contents for everything named; nothing is sent where one of them is refused."""
+        if not given:
+            return Attached()
+        ours = {each: await self._made_here(owner, each) for each in given if _is_image(each)}
+        luggage = await anyio.to_thread.run_sync(self._porter.take, given, ours)
+        try:
+            contents = [await self._content(owner, piece) for piece in luggage.pieces]
+        finally:
+            luggage.close()
+        labels = tuple(piece.label for piece in luggage.pieces)
+        uploaded = [piece.label for piece in luggage.pieces if not piece.is_inline]
+        notes = list(luggage.notes)
+        if uploaded:
+            notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
+        return Attached(tuple(contents), labels, tuple(notes))
+
+    async def save(self, owner: str, image_id: str, target: str) -> str:
+        """Copy an image to where the caller wants it; the path it got."""
+        picture = await self._gallery.find(owner, image_id)
+        path = str(picture.facts["path"])
+        name = path.replace("\\", "/").rsplit("/", 1)[-1]
+        return await anyio.to_thread.run_sync(self._porter.save, path, target, name)
+
+    async def _made_here(self, owner: str, image_id: str) -> str:
+        picture = await self._gallery.find(owner, read_id(image_id).name)
+        return str(picture.facts["path"])
+
+    async def _content(self, owner: str, piece: Piece) -> dict[str, Any]:
+        if piece.google_name:
+            return await self._already_there(owner, piece)
+        if piece.file is None or piece.is_inline:
+            return await anyio.to_thread.run_sync(piece.content)
+        hash = await anyio.to_thread.run_sync(piece.hash)
+        known = await self._store.upload(owner, hash, self._now())
+        if known is None:
+            known = await self._gemini.upload(piece.file, piece.mime_type, piece.label)
+            await self._store.add_upload(owner, hash, known, self._now() + KEPT_AT_GOOGLE)
+            await self._store.add_name(owner, "file", known.name, self._now())
+        return piece.content(known.uri, known.mime_type)
+
+    async def _already_there(self, owner: str, piece: Piece) -> dict[str, Any]:
+        name = piece.google_name
+        if self._authenticated and not await self._store.owns_name(owner, name):
+            raise UnknownId(f"There is no uploaded file '{name}' here. Give its path instead.")
+        try:
+            there = await self._gemini.uploaded(name)
+        except Gone:
+            raise BadArgument(
+                f"Google has no file '{name}' (any more): uploads are kept for 48 hours. "
+                "Give its path or an https address instead."
+            ) from None
+        return piece.content(there.uri, there.mime_type)
+
+
+def _is_image(given: str) -> bool:
+    try:
+        return read_id(given).kind == "image"
+    except BadArgument:
+        return False

@@ -1,0 +1,54 @@
+"""Uploads: large files to Google's Files API, in pieces, and ready before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from io import BufferedIOBase
+from typing import Any
+
+import anyio
+
+from gemini_interactions.errors import Gone, Rejected
+from gemini_interactions.gemini import failures
+from gemini_interactions.interactions import Uploaded
+
+FIRST_LOOK = 0.5
+LONGEST_LOOK = 5.0
+
+
+async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -> Uploaded:
+    """Send the file, from its beginning, in pieces of 8 MiB that are read as they go."""
+    # The name travels in a header: the SDK fails on one beyond ASCII.
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")[:200]
+    with failures.told():
+        made = await client.aio.files.upload(
+            file=file, config={"mime_type": mime_type, "display_name": plain}
+        )
+    return _uploaded(made)
+
+
+async def until_ready(
+    client: Any, uploaded: Uploaded, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+) -> Uploaded:
+    """Wait while Google takes the file in (films and sounds); raises Rejected if it cannot."""
+    pause = FIRST_LOOK
+    while uploaded.state == "PROCESSING":
+        await sleep(pause)
+        pause = min(pause * 1.5, LONGEST_LOOK)
+        uploaded = await look(client, uploaded.name)
+    if uploaded.state == "FAILED":
+        raise Rejected("The file could not be processed.")
+    return uploaded
+
+
+async def look(client: Any, name: str) -> Uploaded:
+    """What Google says of an uploaded file; Gone when it no longer has it."""
+    with failures.told():
+        return _uploaded(await client.aio.files.get(name=name))
+
+
+def _uploaded(file: Any) -> Uploaded:
+    state = getattr(file.state, "value", None) or str(file.state or "ACTIVE")
+    if not file.name or not file.uri:
+        raise Gone()
+    return Uploaded(file.name, file.uri, file.mime_type or "", state)
