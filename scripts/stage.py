@@ -44,13 +44,16 @@ class Names:
         return _ID.sub(lambda found: self._for(found[0], found[1] or "v1"), text)
 
     def real(self, text: str) -> str:
-        """The text with the page's ids replaced by real ones; `c_#2` is the second of its kind."""
+        """The text with the page's ids replaced by real ones; `c_#2` is the second of its kind,
+        `c_#last` the newest."""
         for real, shown in self._shown.items():
             text = text.replace(shown, real)
-        return re.sub(r"\b([cri]|v1)_#(\d+)", lambda found: self._nth(found[1], found[2]), text)
+        return re.sub(
+            r"\b([cri]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
+        )
 
     def _nth(self, kind: str, number: str) -> str:
-        return self._made[kind][int(number) - 1]
+        return self._made[kind][-1 if number == "last" else int(number) - 1]
 
     def _for(self, real: str, kind: str) -> str:
         if real not in self._shown:

@@ -9,6 +9,7 @@ import mcp_types as types
 from gemini_interactions.settings import TOOLSETS
 
 from .stage import Stage
+from .tables import joined, table
 
 HEAD = """\
 # Tools
@@ -47,8 +48,8 @@ async def page(stage: Stage) -> str:
         (each.uri_template, each.title, each.description)
         for each in (await stage.client.list_resource_templates()).resource_templates
     ]
-    parts += [RESOURCES, _table(["address", "what it is"], [_resource(*each) for each in resources])]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    parts += [RESOURCES, table(["address", "what it is"], [_resource(*each) for each in resources])]
+    return joined(parts)
 
 
 PROMPTS = """\
@@ -75,8 +76,14 @@ def _tool(tool: types.Tool) -> str:
         [f"`{name}`", _type(schema), _default(name in required, schema), _words(schema)]
         for name, schema in properties.items()
     ]
-    table = _table(["parameter", "type", "default", "what it is"], rows)
-    return f"### `{tool.name}`\n\n{tool.title} · *{kind}*\n\n{tool.description}\n\n{table}"
+    return joined(
+        [
+            f"### `{tool.name}`",
+            f"{tool.title} · *{kind}*",
+            tool.description or "",
+            table(["parameter", "type", "default", "what it is"], rows),
+        ]
+    )
 
 
 def _prompt(prompt: types.Prompt) -> str:
@@ -84,8 +91,8 @@ def _prompt(prompt: types.Prompt) -> str:
         [f"`{each.name}`", "required" if each.required else "", each.description or ""]
         for each in prompt.arguments or []
     ]
-    table = _table(["argument", "", "what it is"], rows)
-    return f"### `{prompt.name}`\n\n{prompt.description}\n\n{table}"
+    filled_in = table(["argument", "", "what it is"], rows)
+    return joined([f"### `{prompt.name}`", prompt.description or "", filled_in])
 
 
 def _resource(address: str, title: str | None, description: str | None) -> list[str]:
@@ -107,9 +114,7 @@ def _type(schema: Mapping[str, Any]) -> str:
                 f", {low} to {high}" if high is not None else f", {low} or more" if low else ""
             )
         case "object" if "properties" in schema:
-            needed = schema.get("required", [])
-            names = [f"`{each}`" + "" * (each in needed) for each in schema["properties"]]
-            return f"object with {', '.join(names)}"
+            return f"object with {', '.join(f'`{each}`' for each in schema['properties'])}"
         case "string":
             return "text"
         case "boolean":
@@ -127,12 +132,3 @@ def _default(is_required: bool, schema: Mapping[str, Any]) -> str:
 
 def _words(schema: Mapping[str, Any]) -> str:
     return str(schema.get("description", ""))
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -21,7 +21,7 @@ NAME = "gemini_interactions"
 # The arrows. A module may import what stands in its own line, and its own folder; the names
 # at the left are files or folders of the package.
 WORDS = {"interactions", "errors"}
-PURE = WORDS | {"answers", "draft", "ids", "models", "paging"}
+PURE = WORDS | {"answers", "draft", "ids", "models", "paging", "telemetry"}
 ARROWS: dict[str, set[str]] = {
     "interactions": set(),
     "errors": set(),
@@ -30,6 +30,9 @@ ARROWS: dict[str, set[str]] = {
     "ids": PURE,
     "models": PURE,
     "paging": PURE,
+    "telemetry": PURE,
+    "redirects": set(),
+    "logs": set(),
     "settings": {"errors"},
     "keys": {"errors", "settings"},
     "bridge": PURE,
@@ -37,10 +40,11 @@ ARROWS: dict[str, set[str]] = {
     "store": PURE,
     "media": PURE,
     "watcher": PURE | {"bridge"},
-    "app": PURE | {"bridge", "gemini", "keys", "media", "settings", "store", "watcher"},
+    "app": PURE | {"bridge", "gemini", "keys", "media", "redirects", "settings", "store", "watcher"},
     "tools": PURE | {"bridge"},
     "server": PURE | {"app", "bridge", "settings", "tools"},
-    "cli": {"app", "demo", "emulator", "errors", "keys", "server", "settings"},
+    "commands": PURE | {"app", "bridge", "gemini", "keys", "settings"},
+    "cli": {"app", "commands", "demo", "emulator", "errors", "keys", "logs", "server", "settings"},
     "__main__": {"cli"},
     "__init__": set(),
     "demo": set(),
@@ -52,7 +56,8 @@ KEEPERS: dict[str, set[str]] = {
     "mcp": {"tools", "server", "demo"},
     "mcp_types": {"tools", "server", "demo"},
     "google": {"gemini"},
-    "httpx2": {"gemini"},
+    "httpx2": {"gemini", "redirects"},
+    "opentelemetry": {"telemetry"},
     "sqlite3": {"store"},
     "psycopg": {"store"},
     "psycopg_pool": {"store"},

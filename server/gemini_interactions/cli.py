@@ -19,18 +19,28 @@ from .settings import OFFERED, Config
 
 PROGRAM = "gemini-interactions-mcp"
 
+_KEPT = ("data_dir", "database_url", "images_dir")
+_GOOGLE = ("base_url", "api_version")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what it returns is the process's exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(arguments).parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except Refused as refused:
         print(f"{PROGRAM}: {refused}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -57,8 +67,31 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     key = _command(commands, "key", "save your Gemini API key, from a prompt or standard input")
-    _add_settings(key, only="data_dir")
+    _add_settings(key, "data_dir")
     key.set_defaults(run=_key)
+
+    history = _command(commands, "history", "list the conversations kept here, newest first")
+    history.add_argument("--query", default="", metavar="TEXT", help="only those that contain it")
+    history.add_argument("--limit", default=20, type=_count, metavar="N", help="how many at most")
+    _add_settings(history, *_KEPT)
+    history.set_defaults(run=_history)
+
+    export = _command(commands, "export", "write a conversation to standard output")
+    export.add_argument("id", metavar="ID", help="c_…, or an id of something in it")
+    export.add_argument("--format", default="md", choices=["md", "json"], help="default md")
+    _add_settings(export, *_KEPT)
+    export.set_defaults(run=_export)
+
+    delete = _command(commands, "delete", "delete a conversation, here and at Google")
+    delete.add_argument("id", metavar="ID", help="c_…")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    _add_settings(delete, *_KEPT, *_GOOGLE)
+    delete.set_defaults(run=_delete)
+
+    doctor = _command(commands, "doctor", "check key, network, folders and database")
+    doctor.add_argument("--offline", action="store_true", help="do not ask Google")
+    _add_settings(doctor)
+    doctor.set_defaults(run=_doctor)
 
     demo = _command(commands, "demo", "see it work against an offline Gemini: no key, no network")
     demo.set_defaults(run=_demo)
@@ -79,15 +112,13 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
     return command
 
 
-def _add_settings(
-    parser: argparse.ArgumentParser, only: str = "", scope: str = "everywhere"
-) -> None:
+def _add_settings(parser: argparse.ArgumentParser, *only: str, scope: str = "everywhere") -> None:
     """One flag for each setting on offer. Left out means absent, so that a command's own flags
     do not overwrite those given before it."""
     title = "settings" if scope == "everywhere" else f"settings for --{scope}"
     group = parser.add_argument_group(title, "a flag beats its environment variable")
     for setting in OFFERED:
-        if only in ("", setting.name) and setting.scope == scope:
+        if (not only or setting.name in only) and setting.scope == scope:
             default = setting.default or setting.otherwise
             variable = f"{setting.variable}; default {default}" if default else setting.variable
             group.add_argument(
@@ -103,8 +134,15 @@ def _config(options: argparse.Namespace) -> Config:
     return Config.read(os.environ, vars(options))
 
 
+def _log(config: Config) -> None:
+    from .logs import set_up  # 5 ms, which the server's own imports need anyway
+
+    set_up(config.log_level)
+
+
 def _serve(options: argparse.Namespace) -> int:
     config = _config(options)
+    _log(config)
 
     # A seventh of the start would go to looking for garbage among the many objects that
     # imports make, all of which stay; frozen, they are never looked at again either.
@@ -139,6 +177,36 @@ def _key(options: argparse.Namespace) -> int:
         if given(os.environ.get(variable)):
             print(f"Note: {variable} is set in this environment, and beats the file where it is.")
     return 0
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= 10**9):
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def _history(options: argparse.Namespace) -> int:
+    from .commands.history import run
+
+    return run(_config(options), options.query, options.limit)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .commands.export import run
+
+    return run(_config(options), options.id, options.format)
+
+
+def _delete(options: argparse.Namespace) -> int:
+    from .commands.delete import run
+
+    return run(_config(options), options.id, options.yes)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from .commands.doctor import run
+
+    return run(os.environ, vars(options), options.offline)
 
 
 def _demo(options: argparse.Namespace) -> int:

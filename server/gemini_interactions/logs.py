@@ -57,7 +57,7 @@ class _Discreet(logging.Formatter):
             record.exc_text = None
         return _SECRETS.sub("…", super().format(record))
 
-    def formatException(self, ei: object) -> str:  # noqa: N802  logging's own name
+    def formatException(self, ei: object) -> str:
         error = ei[1] if isinstance(ei, tuple) else None
         if self._tells_all or not isinstance(error, BaseException):
             return super().formatException(ei)  # type: ignore[arg-type]  # as it was given

@@ -93,6 +93,8 @@ def _span(
     try:
         yield asked
     except UpstreamError as problem:
+        if asked.is_answered:
+            raise  # what breaks after the last word breaks nothing
         span.set_attribute("error.type", problem.kind)
         if problem.status:
             span.set_attribute("http.response.status_code", problem.status)

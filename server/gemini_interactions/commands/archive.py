@@ -57,6 +57,8 @@ async def conversation_of(store: Store, text: str) -> tuple[Id, str]:
 
 def printed(text: str) -> str:
     """Text as it may go to standard output: a terminal is not to be steered by what was said."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = text.encode(encoding, "replace").decode(encoding)
     if not sys.stdout.isatty():
         return text
-    return "".join(each if each.isprintable() or each in "\n\t" else "�" for each in text)
+    return "".join(each if each.isprintable() or each in "\n\t" else "?" for each in text)

@@ -95,7 +95,9 @@ async def _files(config: Config, store: Store, name: str, turns: Sequence[Turn])
     paths = {texts / f"{name}.md", *texts.glob(f"{name}-*.md")}
     for turn in turns:
         paths.add(Path(str(turn.extra.get("path") or texts)))
-        paths |= {Path(str(each.facts.get("path") or texts)) for each in await store.handles_of(turn)}
+        paths |= {
+            Path(str(each.facts.get("path") or texts)) for each in await store.handles_of(turn)
+        }
     ours = (config.data_dir.resolve(), config.images_dir.resolve())
     return sorted(
         path

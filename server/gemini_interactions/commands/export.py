@@ -35,7 +35,9 @@ async def _run(config: Config, id: str, format: str) -> int:
     if format == "md":
         print(archive.printed(document(name, transcript(turns))), end="")
     elif conversation is not None:
-        print(archive.printed(json.dumps(_whole(conversation, turns), ensure_ascii=False, indent=2)))
+        print(
+            archive.printed(json.dumps(_whole(conversation, turns), ensure_ascii=False, indent=2))
+        )
     return 0
 
 

@@ -122,7 +122,7 @@ def _attached(turn: Turn) -> str:
 def _shown(turn: Turn) -> str:
     """What the images that came along show, and the one painted before when it is asked about."""
     parts = [part for part in attachments.of(turn.input) if part["type"] == "image"]
-    painted = pictures.last_image(turn.history)
+    painted = pictures.last_image(turn.steps)
     if painted is not None and _LOOK.search(turn.prompt):
         parts.append(painted)
     known = [painting.read(part["data"]) for part in parts if part.get("data")]
@@ -131,7 +131,7 @@ def _shown(turn: Turn) -> str:
 
 def _reported(turn: Turn) -> str:
     """What the newest report in the conversation says about the prompt."""
-    report = reports.newest(turn.history)
+    report = reports.newest(turn.steps)
     if report is None:
         return ""
     title, text = report

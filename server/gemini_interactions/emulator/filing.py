@@ -39,6 +39,8 @@ class Filing:
             "download": self._download,
         }
         await self._visit.nap(self._visit.plan.delay.seconds)
+        if self._visit.request.kind != "chunk":  # whose response comes after its bytes
+            await self._visit.gate("before_response")
         await handlers[self._visit.request.kind]()
 
     @property
@@ -52,12 +54,12 @@ class Filing:
         wanted: Json = body.get("file") or {}
         mime_type = self._headers.get("x-goog-upload-header-content-type")
         mime_type = mime_type or wanted.get("mimeType") or wanted.get("mime_type")
-        size = self._headers.get("x-goog-upload-header-content-length")
+        size = self._headers.get("x-goog-upload-header-content-length", "")
         with self._visit.service.lock:
             upload = self._files.start(
                 wanted,
                 mime_type or "application/octet-stream",
-                int(size) if size else None,
+                int(size) if size.isdigit() else None,
                 self._visit.key,
             )
         host, path = self._headers.get("host", ""), self._exchange.path

@@ -10,6 +10,10 @@ from .reports import PLAN_TITLE, shortened
 
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(\S.*)$", re.MULTILINE)
 
+_TITLE = re.compile(
+    rf"# {PLAN_TITLE} (?P<question>.+?)(?: \(revision (?P<revision>\d+)\))?$", re.MULTILINE
+)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -49,18 +53,19 @@ def is_wanted(body: Json) -> bool:
 
 
 def before(turn: Turn) -> Plan | None:
-    """The plan this turn refers to: the previous interaction's, if that was one."""
+    """The plan this turn refers to: the previous interaction's, or a replayed one."""
+    said = [words(step) for step in turn.steps if step.get("type") == "model_output"]
+    # The text is what counts: a plan may have been scripted.
+    items = _ITEM.findall(said[-1]) if said else []
     planning: list[Json] = []
     for body in reversed(turn.bodies):
         if not (body.get("agent") and is_wanted(body)):
             break
         planning.insert(0, body)
-    if not planning:
-        return None
-    # The text is what counts: a plan may have been scripted.
-    said = [words(step) for step in turn.history if step.get("type") == "model_output"]
-    items = _ITEM.findall(said[-1]) if said else []
-    return Plan(asked(planning[0]), items, len(planning))
+    if planning:
+        return Plan(asked(planning[0]), items, len(planning))
+    heading = _TITLE.match(said[-1]) if said else None
+    return Plan(heading["question"], items, int(heading["revision"] or 1)) if heading else None
 
 
 def asked(body: Json) -> str:

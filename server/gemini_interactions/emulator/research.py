@@ -66,7 +66,7 @@ class DeepResearch:
                 pace=PLAN_PACE,
             )
         question = plan.question if plan else turn.prompt
-        earlier = reports.newest(turn.history)
+        earlier = reports.newest(turn.steps)
         brief = reports.Brief(
             question,
             plan=plan.items if plan else (),
@@ -129,8 +129,9 @@ def _check_config(config: Json) -> None:
 
 
 def _context(turn: Turn) -> list[str]:
-    said = [words(step) for step in turn.history if step.get("type") == "user_input"]
-    return [text for text in said if text]
+    """What the user said before, also where the client replays it."""
+    said = [words(step) for step in turn.steps if step.get("type") == "user_input"]
+    return [text for text in said[:-1] if text]
 
 
 def _stores(turn: Turn) -> list[str]:

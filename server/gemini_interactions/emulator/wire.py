@@ -134,7 +134,8 @@ class Incoming:
 
     def feed(self, buffer: bytearray) -> None:
         """Take what belongs to this body."""
-        piece = bytes(memoryview(buffer)[: self._left])
+        with memoryview(buffer) as view:
+            piece = bytes(view[: self._left])
         del buffer[: len(piece)]
         if not piece:
             return
@@ -257,7 +258,10 @@ class Connection(asyncio.Protocol):
         method, target, headers = self._head
         if self._is_streamed(headers) and "content-length" in headers and self._transport:
             self._head = None
-            self._incoming = Incoming(int(headers["content-length"]), self._transport)
+            length = int(headers["content-length"])
+            if length < 0:
+                raise ValueError("negative length")
+            self._incoming = Incoming(length, self._transport)
             self._incoming.feed(self._buffer)
             return Exchange(self, method, target, headers, b"", self._incoming)
         if headers.get("transfer-encoding", "").lower() == "chunked":

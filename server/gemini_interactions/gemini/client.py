@@ -110,9 +110,7 @@ class Gemini:
             pager = await client.aio.models.list(config={"page_size": 1000})
             return [translate.model(one) async for one in pager]
 
-        with telemetry.asking(
-            "list_models", self._base_url, is_enterprise=sdk.is_enterprise()
-        ):
+        with telemetry.asking("list_models", self._base_url, is_enterprise=sdk.is_enterprise()):
             return await _by(deadline, listed())
 
     async def upload(self, file: BufferedIOBase, mime_type: str, name: str) -> Uploaded:

@@ -27,6 +27,9 @@ from .tokens import Tokens
 BODY_SECONDS = 60.0
 """How long a request's body may take to arrive."""
 
+LINGER_SECONDS = 2.0
+"""How long we read on from a client that was refused and still sends."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -53,15 +56,12 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = self._refusal(scope, Headers(scope=scope))
-        if answer is None:
-            body = await self._body(Headers(scope=scope), receive)
-            if isinstance(body, bytes):
-                await self._app(scope, _again(body, receive), send)
-                return
-            answer = body
-        if answer is not None:
-            await answer(scope, receive, send)
+        headers = Headers(scope=scope)
+        body: bytes | Response = self._refusal(scope, headers) or await self._body(headers, receive)
+        if isinstance(body, bytes):
+            await self._app(scope, _again(body, receive), send)
+        else:
+            await _turn_away(body, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request does not come in; where it does, its owner is written on it."""
@@ -103,8 +103,8 @@ class Gate:
             return False
         return name == host or self._hosts.name(name)
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes | Response | None:
-        """The whole body, why it is not taken, or None when its sender has gone."""
+    async def _body(self, headers: Headers, receive: Receive) -> bytes | Response:
+        """The whole body, or why it is not taken."""
         too_large = _refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body is larger than {self._largest:,} bytes (GEMINI_MCP_MAX_BODY_BYTES).",
@@ -116,7 +116,7 @@ class Gate:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    return None
+                    break
                 body += message.get("body", b"")
                 if len(body) > self._largest:
                     return too_large
@@ -196,9 +196,23 @@ def _unauthorized(had_token: bool) -> Response:
 
 
 def _refusal(status: HTTPStatus, why: str, allow: str = "") -> Response:
-    # Closed, because its body is not read: uvicorn would take in and drop all of it.
+    # Closed, since otherwise uvicorn would take in and drop the body to its end.
     headers = {"connection": "close", **({"allow": allow} if allow else {})}
     return PlainTextResponse(f"{why}\n", status, headers)
+
+
+async def _turn_away(answer: Response, receive: Receive, send: Send) -> None:
+    """Says no at once, then reads on for a moment without keeping anything.
+
+    A connection closed with words unread is reset, and many clients then lose our answer.
+    """
+    start = {"type": "http.response.start", "status": answer.status_code}
+    await send({**start, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+    with anyio.move_on_after(LINGER_SECONDS):
+        while (await receive()).get("more_body", False):
+            pass
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -1,0 +1,178 @@
+"""docs/reference/errors.md: everything that can go wrong, in the words callers read."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gemini_interactions
+from gemini_interactions import errors, keys, settings
+from gemini_interactions.errors import Refused, UpstreamError
+from gemini_interactions.media import refusals
+
+from .tables import joined
+
+HEAD = """\
+# Errors
+
+An error is a tool result with `isError`; its text says what went wrong and what to do next, since some hosts lose the flag.
+It never holds an SDK message, a key, or a path that you did not give.
+
+Two kinds: what this server **refuses** was not sent, so nothing was created and nothing paid.
+What **Gemini** or the way to it refused was sent, or may have been; it is never sent again by itself where that could be paid twice.
+"""
+
+REFUSED = """\
+## Refused here
+"""
+
+UPSTREAM = """\
+## Refused by Gemini, or lost on the way
+
+| HTTP status | class |
+|---|---|
+| 400 with a bad key, 401, 403 | `WrongKey` |
+| 404 | `Gone` |
+| 408, 504, or no answer in time | `TimedOut` |
+| 429 | `RateLimited` |
+| any other 4xx | `Rejected` |
+| any other 5xx | `Unavailable` |
+| no connection | `Unreachable` |
+| a connection that broke | `ConnectionLost` |
+| anything that is not the API's language | `Garbled` |
+"""
+
+COMMAND = """\
+## Refused on the command line
+
+These end a command with code 2 and the sentence on stderr.
+"""
+
+FULL = OSError(errno.ENOSPC, "")
+
+# What each class says, where it says one thing; the others show it in an exchange.
+SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
+    errors.NoKey: lambda: [str(errors.NoKey())],
+    errors.RateLimited: lambda: [
+        errors.RateLimited(retry_after=20).message,
+        errors.RateLimited("limit: 0, model: gemini-nano-banana-2.1").message,
+    ],
+    errors.Gone: lambda: [
+        errors.Gone().message,
+        errors.Gone(code="model_not_found").message,
+    ],
+    errors.Rejected: lambda: [errors.Rejected("Invalid value at 'tools[0]'.").message],
+    settings.BadSetting: lambda: [_bad_setting()],
+    keys.BadKey: lambda: [str(keys.BadKey())],
+    keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by others"))],
+    refusals.NotAllowed: lambda: [
+        str(refusals.NotAllowed.outside("~/notes.txt", ["/home/ada/project"])),
+        str(refusals.NotAllowed.nothing("no folder is open over HTTP")),
+    ],
+    refusals.Protected: lambda: [
+        str(refusals.Protected.by_name(".env", ".env*")),
+        str(refusals.Protected.by_content("notes.txt")),
+    ],
+    refusals.BadPath: lambda: [str(refusals.BadPath("~ada/x", "it names another user's folder"))],
+    refusals.NoSuchFile: lambda: [str(refusals.NoSuchFile("report.pdf"))],
+    refusals.NotTaken: lambda: [
+        str(refusals.NotTaken("tool.exe", "is not a kind of file Gemini takes", "Leave it out."))
+    ],
+    refusals.BadAddress: lambda: [
+        str(refusals.BadAddress("http://10.0.0.1/x", "Google cannot reach it", "Use https."))
+    ],
+    refusals.CannotSave: lambda: [str(refusals.CannotSave.because("out/cat.png", FULL))],
+    refusals.CannotKeep: lambda: [str(refusals.CannotKeep(FULL))],
+}
+
+EXCHANGES: dict[type[Exception], str] = {
+    errors.BadArgument: """\
+```text
+> gemini_ask(prompt="Hello", mood="sunny")
+```
+""",
+    errors.UnknownId: """\
+```text
+> gemini_result(id="c_0000000000")
+```
+""",
+    errors.StillRunning: """\
+<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.1"}} -->
+<!-- stage: {"do": "hold_next"} -->
+```text
+> gemini_ask(prompt="A long story, please")
+
+> gemini_continue(conversation_id="c_#1", turn=1, prompt="And then?")
+```
+<!-- stage: {"do": "release"} -->
+<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "45"}} -->
+""",
+    errors.WaitingForResults: """\
+<!-- stage: {"do": "answer_next", "args": {"answer": {"steps": [{"type": "function_call", "id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}], "status": "requires_action"}}} -->
+```text
+> gemini_ask(prompt="What is the weather in Paris?", tools=[{"type": "function",
+    "name": "weather", "parameters": {"type": "object",
+    "properties": {"city": {"type": "string"}}}}])
+
+> gemini_continue(prompt="Well?")
+```
+""",
+}
+
+ON_THE_COMMAND_LINE = (settings.BadSetting, keys.BadKey)
+
+
+def classes() -> list[type[Exception]]:
+    """Every class of ours that a caller can meet, as the code has them."""
+    for module in pkgutil.walk_packages(gemini_interactions.__path__, "gemini_interactions."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return [*_below(Refused), *_below(UpstreamError)]
+
+
+def page() -> str:
+    """The page, its exchanges still without answers."""
+    refused = [each for each in _below(Refused) if each not in ON_THE_COMMAND_LINE]
+    return joined(
+        [
+            HEAD,
+            REFUSED,
+            *map(_entry, refused),
+            UPSTREAM,
+            *map(_entry, _below(UpstreamError)),
+            COMMAND,
+            *map(_entry, ON_THE_COMMAND_LINE),
+        ]
+    )
+
+
+def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _entry(kind: type[Exception]) -> str:
+    words = " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
+    shown = EXCHANGES.get(kind) or joined([f"> {each}" for each in _said(kind)])
+    return joined([f"### `{kind.__name__}`", words, shown])
+
+
+def _said(kind: type[Exception]) -> list[str]:
+    if kind in SENTENCES:
+        return SENTENCES[kind]()
+    if issubclass(kind, UpstreamError):
+        return [kind().message]
+    raise LookupError(f"{kind.__name__} needs an example in scripts/errors_page.py.")
+
+
+def _bad_setting() -> str:
+    try:
+        settings.Config.read({"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())})
+    except settings.BadSetting as bad:
+        return str(bad)
+    raise AssertionError("that setting should have been refused")
