@@ -1,5 +1,7 @@
 """docs/reference/commands.md: what the command line offers, for people."""
 
+# ruff: noqa: E501  # one sentence of a page is one line
+
 from __future__ import annotations
 
 import argparse
@@ -93,4 +95,6 @@ def _metavar(action: argparse.Action) -> str:
 
 
 def _help(action: argparse.Action) -> str:
-    return re.sub("%%", "%", action.help or "")
+    words = re.sub("%%", "%", action.help or "")
+    # The names of faults and fates have a page of their own.
+    return words if len(words) < 200 else f"{words.split('. ')[0]}; see [faults](faults.md)"

@@ -1,5 +1,7 @@
 """docs/reference/errors.md: everything that can go wrong, in the words callers read."""
 
+# ruff: noqa: E501  # one sentence of a page is one line
+
 from __future__ import annotations
 
 import errno

@@ -3,19 +3,29 @@ in the others. `--check` only says what would change."""
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
 
-from . import commands_page, errors_page, settings_page, statuses_page, tools_page, weaving
+from . import (
+    commands_page,
+    errors_page,
+    models_page,
+    settings_page,
+    statuses_page,
+    tools_page,
+    weaving,
+)
 from .stage import Stage, stages
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path("docs/reference")
 
-Made = tuple[Path, str]
+MADE = ("commands", "errors", "models", "settings", "statuses", "tools")
+"""The pages of the reference that are made here."""
 
 
 def pages() -> list[Path]:
@@ -26,10 +36,11 @@ def pages() -> list[Path]:
     ]
 
 
-def made(only: str = "") -> Iterator[Made]:
+def made(only: str = "") -> Iterator[tuple[Path, str]]:
     """Every page that is made, with its text as it ought to be."""
     drafts: dict[Path, str] = {
         REFERENCE / "settings.md": settings_page.page(),
+        REFERENCE / "models.md": models_page.page(),
         REFERENCE / "commands.md": commands_page.page(),
         REFERENCE / "errors.md": errors_page.page(),
         REFERENCE / "statuses.md": statuses_page.page(),
@@ -52,6 +63,7 @@ async def _page(page: Path, draft: str, stage: Callable[[str], Stage]) -> str:
 
 
 def main() -> int:
+    logging.disable()  # what servers and emulator say to each other is nobody's business here
     only = "".join(each for each in sys.argv[1:] if not each.startswith("-"))
     stale = []
     for page, text in made(only):

@@ -1,5 +1,7 @@
 """docs/reference/settings.md: the table of settings, for people."""
 
+# ruff: noqa: E501  # one sentence of a page is one line
+
 from __future__ import annotations
 
 from collections.abc import Sequence

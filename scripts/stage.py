@@ -13,14 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mcp.client import Client
+from mcp_types import CallToolResult, Implementation
+
 from gemini_interactions.app import App
 from gemini_interactions.emulator import Brain, Emulator
 from gemini_interactions.emulator import door as emulator_door
 from gemini_interactions.keys import save_key
 from gemini_interactions.server import build
 from gemini_interactions.settings import Config
-from mcp.client import Client
-from mcp_types import CallToolResult, Implementation
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day
 DATA_DIR = "~/.local/share/gemini-interactions-mcp"
@@ -51,6 +52,11 @@ class Names:
         return re.sub(
             r"\b([cri]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
         )
+
+    def keep(self, text: str) -> None:
+        """The ids somebody made up in this text stand for themselves."""
+        for found in _ID.finditer(text):
+            self._shown.setdefault(found[0], found[0])
 
     def _nth(self, kind: str, number: str) -> str:
         return self._made[kind][-1 if number == "last" else int(number) - 1]

@@ -1,5 +1,7 @@
 """docs/reference/statuses.md: what became of a turn, and what each kind of step reads like."""
 
+# ruff: noqa: E501  # one sentence of a page is one line
+
 from __future__ import annotations
 
 import json

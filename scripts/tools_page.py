@@ -1,11 +1,14 @@
 """docs/reference/tools.md: what a client lists, for people."""
 
+# ruff: noqa: E501  # one sentence of a page is one line
+
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
 import mcp_types as types
+
 from gemini_interactions.settings import TOOLSETS
 
 from .stage import Stage
@@ -34,7 +37,11 @@ async def page(stage: Stage) -> str:
         sets[name] = {tool.name: tool for tool in (await stage.client.list_tools()).tools}
     await stage.restart(GEMINI_MCP_TOOLSETS=",".join(TOOLSETS))
     always = set.intersection(*(set(tools) for tools in sets.values()))
-    parts = [HEAD, "## Always there", *(_tool(sets[TOOLSETS[0]][name]) for name in sorted(always))]
+    parts = [
+        HEAD,
+        "## Always there",
+        *(_tool(each) for name, each in sets[TOOLSETS[0]].items() if name in always),
+    ]
     for name, tools in sets.items():
         own = [tool for tool in tools.values() if tool.name not in always]
         parts += [f"## The set `{name}`", *map(_tool, own)]
@@ -127,7 +134,13 @@ def _default(is_required: bool, schema: Mapping[str, Any]) -> str:
     if is_required:
         return "required"
     given = schema.get("default")
-    return f"`{str(given).lower()}`" if isinstance(given, bool) else f"`{given}`" if given else ""
+    return (
+        f"`{str(given).lower()}`"
+        if isinstance(given, bool)
+        else ""
+        if given is None
+        else f"`{given}`"
+    )
 
 
 def _words(schema: Mapping[str, Any]) -> str:

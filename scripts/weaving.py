@@ -106,9 +106,11 @@ async def _order(stage: Stage, order: dict[str, Any]) -> None:
 async def _exchange(block: str, stage: Stage) -> str:
     pieces = []
     for call in calls(block):
-        name, arguments = parsed(stage.names.real(call))
+        call = stage.names.real(call)
+        stage.names.keep(call)
+        name, arguments = parsed(call)
         result = await stage.call(name, arguments)
-        pieces.append(f"{stage.shown(stage.names.real(call))}\n{_shown(result, call, stage)}\n")
+        pieces.append(f"{stage.shown(call)}\n{_shown(result, call, stage)}\n")
     return "\n".join(pieces)
 
 

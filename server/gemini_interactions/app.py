@@ -18,6 +18,7 @@ from .bridge.costs import Costs, Limits
 from .bridge.gallery import Gallery
 from .bridge.lineup import Lineup
 from .bridge.ports import Gemini, Store
+from .bridge.retention import Retention
 from .bridge.sources import Resolve
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
@@ -130,7 +131,8 @@ class App:
             self._bridge = bridge(
                 store, self.gemini, self._workshop, gallery, costs, shelf, porter, policy, self.now
             )
-            self.watcher = Watcher(self._workshop, policy.lease / 3)
+            retention = Retention(store, shelf, self.config.retention_days, self.now)
+            self.watcher = Watcher(self._workshop, retention, policy.lease / 3)
             self._opened.set()
             tasks.start_soon(self._warm)
             await self.watcher.run()

@@ -288,7 +288,6 @@ SETTINGS: tuple[Setting, ...] = (
         "delete words and files here after so many days; 0 keeps them",
         "0",
         _whole(0, 100_000),
-        available=LATER,
     ),
     Setting("max_prompt_bytes", "longest prompt accepted, in bytes", str(4 * 2**20), _whole(1)),
     Setting(
@@ -415,6 +414,7 @@ class Config:
     research_deadline_seconds: float = 4200.0
     resolve_redirects: bool = True
     transcripts: bool = True
+    retention_days: int = 0
     structured: bool = False
     remote_tools: tuple[str, ...] = ()
     daily_token_limit: int = 0

@@ -6,6 +6,7 @@ import logging
 
 import anyio
 
+from .bridge.retention import Retention
 from .bridge.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -14,8 +15,9 @@ log = logging.getLogger(__name__)
 class Watcher:
     """Looks after running turns every `interval` seconds; tests call `catch_up` instead."""
 
-    def __init__(self, workshop: Workshop, interval: float) -> None:
+    def __init__(self, workshop: Workshop, retention: Retention, interval: float) -> None:
         self._workshop = workshop
+        self._retention = retention
         self._interval = interval
 
     async def run(self) -> None:
@@ -24,10 +26,11 @@ class Watcher:
             await anyio.sleep(self._interval)
 
     async def catch_up(self) -> None:
-        """One round: renew our leases, take over expired ones."""
+        """One round: renew our leases, take over expired ones, delete what is too old."""
         try:
             await self._workshop.keep_leases()
             await self._workshop.catch_up()
+            await self._retention.tidy()
         except Exception:
             # A database that is away for a moment must not end the watching.
             log.warning("the watcher could not look after running turns", exc_info=True)

@@ -6,7 +6,7 @@ import io
 
 import httpx2
 import pytest
-from google.genai._interactions import APIStatusError, BadRequestError, PermissionDeniedError
+from google.genai._interactions import BadRequestError, PermissionDeniedError
 from google.genai.errors import ClientError
 
 from gemini_interactions.emulator import Brain
@@ -25,10 +25,11 @@ async def upload(files, data=b"Hello", mime_type="text/plain", **config):
 
 
 async def test_a_file_is_uploaded_and_looked_at(files, brain: Brain):
-    made = await upload(files, display_name="Größe – 大きさ.txt")
+    title = "Größe – 大きさ.txt"
+    made = await upload(files, display_name=title)
     got = await files.get(name=made.name)
 
-    assert (got.display_name, got.mime_type, got.size_bytes) == ("Größe – 大きさ.txt", "text/plain", 5)
+    assert (got.display_name, got.mime_type, got.size_bytes) == (title, "text/plain", 5)
     assert got.uri == f"https://generativelanguage.googleapis.com/v1beta/{got.name}"
     assert base64.b64decode(got.sha256_hash) == hashlib.sha256(b"Hello").digest()
     assert (got.state.value, got.source.value) == ("ACTIVE", "UPLOADED")
@@ -75,7 +76,7 @@ async def test_a_deleted_file_is_gone(files):
     with pytest.raises(ClientError):
         await files.delete(name=made.name)
     assert (refused.value.code, refused.value.status) == (403, "PERMISSION_DENIED")
-    assert "or it may not exist" in refused.value.message
+    assert "or it may not exist" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["UPPER", "-x", "x" * 41])
@@ -174,7 +175,7 @@ async def test_an_unknown_file_in_a_prompt_is_forbidden(gemini, options):
 
     with pytest.raises(PermissionDeniedError) as refused:
         await asking
-    assert refused.value.body["error"]["status"] == "PERMISSION_DENIED"
+    assert "PERMISSION_DENIED" in str(refused.value.body)
 
 
 async def test_addresses_elsewhere_are_not_looked_up(gemini):
@@ -192,7 +193,7 @@ async def test_a_file_in_processing_cannot_be_used_yet(files, gemini):
 
 async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(files, brain: Brain):
     made = await upload(files)
-    name = brain.add_file(b"mp4…".ljust(100) if False else b"bytes of a film", "video/mp4")
+    name = brain.add_file(b"bytes of a film", "video/mp4")
 
     with pytest.raises(ClientError, match="Only generated files"):
         await files.download(file=made.name)

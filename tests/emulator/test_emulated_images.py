@@ -11,6 +11,7 @@ from gemini_interactions.emulator import Answer, Brain, Emulator, painting
 from tests.emulator.names import FAST, MODEL
 
 PAINTER = "gemini-nano-banana-2.1"
+LITE = "gemini-3.1-flash-lite-image"
 PROMPT = "A naïve stork over Kehl"
 
 
@@ -53,7 +54,7 @@ async def test_a_picture_has_the_ratio_that_was_asked_for(gemini, ratio):
         (PAINTER, "4K", 5504),
         ("gemini-3-pro-image", "2K", 2752),
         ("gemini-3.1-flash-image", "512", 688),
-        ("gemini-3.1-flash-lite-image", "1K", 1376),
+        (LITE, "1K", 1376),
     ],
 )
 async def test_a_picture_has_the_size_that_was_asked_for(gemini, model, size, width):
@@ -182,13 +183,19 @@ def middle(answer):
     return image.getpixel((image.width // 2, image.height // 2))
 
 
+def edits(answer):
+    shown = painting.read(answer.output_image.data)
+    assert shown is not None
+    return shown.edits
+
+
 async def test_an_edit_keeps_the_picture_and_leaves_a_mark(gemini):
     first = await paint(gemini, response_format=wanted(aspect_ratio="3:2"))
     second = await paint(gemini, "Add a hat", first)
     third = await paint(gemini, "And a scarf", second)
 
-    shown = [painting.read(answer.output_image.data) for answer in (first, second, third)]
-    assert [each.edits for each in shown] == [(), ("Add a hat",), ("Add a hat", "And a scarf")]
+    shown = [edits(answer) for answer in (first, second, third)]
+    assert shown == [(), ("Add a hat",), ("Add a hat", "And a scarf")]
     assert middle(first) == middle(second) == middle(third)
     assert len({answer.output_image.data for answer in (first, second, third)}) == 3
     assert opened(third.output_image).size == opened(first.output_image).size
@@ -219,7 +226,7 @@ async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research
     assert f"shows “{PROMPT}”, then “Add a hat” (1024×1024)" in asked.output_text
     assert report.status == "completed"
     assert "Phil" in name.output_text
-    assert painting.read(again.output_image.data).edits == ("Add a hat", "And a scarf")
+    assert edits(again) == ("Add a hat", "And a scarf")
     assert len(brain.chain(again.id)) == 7
 
 
@@ -258,7 +265,7 @@ async def test_a_replayed_picture_needs_its_thought_signature(gemini):
 
     with pytest.raises(BadRequestError, match="Image part is missing a thought_signature"):
         await paint(gemini, replayed(first, signed=False))
-    assert painting.read(second.output_image.data).edits == ("Add a hat",)
+    assert edits(second) == ("Add a hat",)
     assert middle(first) == middle(second)
 
 

@@ -32,7 +32,9 @@ async def ask(gemini, words, after=None):
 
 
 def said(interaction):
-    outputs = [step for step in interaction.steps if step.type == "model_output"]
+    """The text after the last thing the user said."""
+    last = max(i for i, step in enumerate(interaction.steps) if step.type == "user_input")
+    outputs = [step for step in interaction.steps[last:] if step.type == "model_output"]
     return "".join(part.text for step in outputs for part in step.content if part.type == "text")
 
 

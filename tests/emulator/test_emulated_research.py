@@ -72,11 +72,12 @@ async def test_an_agent_that_is_gone_or_not_played_here_is_404(gemini, agent):
 
 
 async def test_research_takes_documents_and_the_tools_it_knows(gemini):
-    pdf = {"type": "document", "mime_type": "application/pdf", "data": base64.b64encode(b"%PDF")}
+    data = base64.b64encode(b"%PDF").decode()
+    pdf = {"type": "document", "mime_type": "application/pdf", "data": data}
     picture = {"type": "image", "mime_type": "image/png", "uri": "https://example.com/a.png"}
     made = await start(
         gemini,
-        [{"type": "text", "text": "Why?"}, {**pdf, "data": pdf["data"].decode()}, picture],
+        [{"type": "text", "text": "Why?"}, pdf, picture],
         tools=[
             {"type": "google_search"},
             {"type": "url_context"},

@@ -118,7 +118,7 @@ HARMLESS = """
     /work/environment.md  /work/env.py  /work/keyboard.txt  /work/monkey.py  /work/id_rsa.pub
     /work/keys.py  /work/.gitignore  /work/.github/workflows/ci.yml  /work/docker/config.json
     /work/.docker/Dockerfile  /work/firefox/browser/app.js  /work/chromium/src/base/x.cc
-    /work/git/config  /work/ssh/README.md  /work/service-account.md  /work/.envoy/../x  /work/a.key.md
+    /work/git/config  /work/ssh/README.md  /work/service-account.md  /work/a.key.md
     /home/me/.config/nvim/init.lua  /home/me/.docker/notes.md  /work/library/cookie.py
 """.split()
 

@@ -32,7 +32,7 @@ def test_no_folder_of_the_system_is_open_because_somebody_started_us_there(worki
 
 
 @pytest.mark.parametrize("where", ["/usr/src", "/opt", "/var/www", "/srv/app", "/mnt/data"])
-def test_what_people_put_beside_the_system_is_open(where: str, tmp_path: Path) -> None:
+def test_what_people_put_beside_the_system_is_open(where: str) -> None:
     from gemini_interactions.media.roots import _is_system
 
     assert not _is_system(f"{where}/project")

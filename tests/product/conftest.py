@@ -34,6 +34,7 @@ async def house(
             GEMINI_API_KEY="test-key",
             GOOGLE_GEMINI_BASE_URL=emulator.url,
             GEMINI_MCP_DATA_DIR=str(house.folder),
+            GEMINI_MCP_RESOLVE_REDIRECTS="off",
         )
         yield house
         emulator.brain.let_go()

@@ -16,6 +16,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult, Implementation
 
 from gemini_interactions.app import App
+from gemini_interactions.bridge.sources import Resolve
 from gemini_interactions.emulator import Brain, Request
 from gemini_interactions.server import build
 from gemini_interactions.settings import Config
@@ -147,6 +148,8 @@ class House:
     clock: Clock
     tasks: TaskGroup
     environ: pytest.MonkeyPatch
+    resolve: Resolve | None = None
+    """What looks up Google's redirects; nobody does unless a test says so."""
     crashes: list[Exception] = field(default_factory=list)
     """How servers ended that did not end well; the fixture raises them."""
 
@@ -169,7 +172,7 @@ class House:
 
         `changes` are fields of `Config`.
         """
-        app = App(replace(Config.read(os.environ), **changes), now=self.clock)
+        app = App(replace(Config.read(os.environ), **changes), now=self.clock, resolve=self.resolve)
         client = Client(
             build(app),
             mode="legacy" if legacy else "auto",

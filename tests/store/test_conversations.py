@@ -211,7 +211,7 @@ async def test_another_owner_sees_and_changes_nothing(store: Store) -> None:
     assert await store.joinable("thief", "s", "f", since=0) is None
     assert await store.conversations("thief", limit=9) == []
     assert await store.count_conversations("thief") == 0
-    assert await store.delete_conversation("thief", c) == []
+    assert await store.delete_conversation("thief", c) == Deleted(0, 0)
     assert not await store.owns_name("thief", "v1_abc")
     assert not await store.sending(thief, holder="process 1", now=101, chained=None)
     assert not await store.named(thief, "v1_stolen", holder="process 1")
@@ -230,7 +230,7 @@ async def test_an_unknown_conversation_is_simply_not_there(store: Store, unknown
     assert await store.lineage(OWNER, unknown, 1) == []
     assert await store.turn_of_interaction(OWNER, unknown) is None
     assert await store.follow(OWNER, unknown, **USUAL) is None
-    assert await store.delete_conversation(OWNER, unknown) == []
+    assert await store.delete_conversation(OWNER, unknown) == Deleted(0, 0)
 
 
 async def test_a_list_shows_newest_activity_first_and_pages(store: Store) -> None:
@@ -309,7 +309,9 @@ async def test_deleting_a_conversation_says_what_google_still_has(store: Store) 
     await store.set_current(OWNER, "s", 100, turn.conversation_id, "r_1")
     await store.set_current(OWNER, "t", 100, other.conversation_id)
 
-    assert await store.delete_conversation(OWNER, turn.conversation_id) == ["v1_1", "v1_3"]
+    deleted = await store.delete_conversation(OWNER, turn.conversation_id)
+
+    assert deleted == Deleted(1, 3, ("v1_1", "v1_3"))
 
     assert await store.turns(OWNER, turn.conversation_id) == []
     assert await store.count_conversations(OWNER, "sky") == 1

@@ -57,7 +57,7 @@ async def test_only_the_holder_of_a_running_turn_sends_and_names_it(store: Store
     assert (now.interaction_id, now.sent) == ("v1_right", None)
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "plan_ready", "stalled"])
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "plan_ready"])
 async def test_the_first_outcome_of_a_turn_stays(store: Store, status: Status) -> None:
     turn = await begun(store)
 
@@ -69,12 +69,15 @@ async def test_the_first_outcome_of_a_turn_stays(store: Store, status: Status) -
     assert await store.count_conversations(OWNER, "second") == 0
 
 
-async def test_a_real_outcome_beats_interrupted_and_keeps_googles_id(store: Store) -> None:
+@pytest.mark.parametrize("given_up", ["interrupted", "stalled"])
+async def test_a_real_outcome_beats_a_turn_given_up_and_keeps_googles_id(
+    store: Store, given_up: Status
+) -> None:
     turn = await begun(store)
     await store.named(turn, "v1_abc", holder="process 1")
 
-    assert await store.finish(turn, status="interrupted", now=101)
-    assert not await store.finish(turn, status="interrupted", now=102)
+    assert await store.finish(turn, status=given_up, now=101)
+    assert not await store.finish(turn, status=given_up, now=102)
     assert (await seen(store, turn)).finished == 101
     assert await store.finish(turn, status="completed", now=103, text="After all.")
     now = await seen(store, turn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -29,6 +30,14 @@ class Shelf(Protocol):
 
     async def preview(self, path: str, largest: int) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where there is none."""
+        ...
+
+    async def forget(self, paths: Sequence[str]) -> None:
+        """Delete files made here; those that are gone, or elsewhere, are left alone."""
+        ...
+
+    async def forget_texts_before(self, before: float) -> None:
+        """Delete the long answers that were written to files before then."""
         ...
 
     async def keep_report(self, markdown: str, name: str, id: str) -> str:

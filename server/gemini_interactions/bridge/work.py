@@ -35,7 +35,9 @@ class Work:
         self.turn = turn
         self.draft = Draft()
         self.done = anyio.Event()
-        self.scope = anyio.CancelScope()
+        # Nothing but `end` ends it: where the server itself is cancelled, `Workshop.close` still
+        # has to write down what there is.
+        self.scope = anyio.CancelScope(shield=True)
         self.ended_by: Literal["", "abort", "shutdown"] = ""
         self.unwritten: Outcome | None = None
         """How it ended, where the store has not taken that yet."""

@@ -194,9 +194,8 @@ class Workshop:
         with anyio.CancelScope(shield=True):
             if not await self.store.take_over(turn, self.holder, self.lease_until):
                 return await self._again(turn)
-            if turn.interaction_id:
-                outcome = self.rescuers.get(turn.kind, outcome)
-            work = self.undertake(turn, outcome)
+            making = self.rescuers.get(turn.kind, outcome) if turn.interaction_id else outcome
+            work = self.undertake(turn, making)
             if not turn.interaction_id:
                 await work.done.wait()
         return work.turn

@@ -39,8 +39,8 @@ async def _run(config: Config, id: str, is_sure: bool) -> int:
         await store.delete_conversation(archive.OWNER, name)
     kept = [file for file in files if not _is_removed(file)]
     print(f"Deleted {name} here{'' if left else ' and at Google'}.")
-    for line in left:
-        print(f"Not deleted at Google: {line}", file=sys.stderr)
+    for why, ids in left.items():
+        print(f"Not deleted at Google: {', '.join(ids)}. {why}", file=sys.stderr)
     for file in kept:
         print(f"Not deleted, since it could not be: {file}", file=sys.stderr)
     return 1 if left or kept else 0
@@ -67,23 +67,20 @@ def _confirmed(name: str, turns: Sequence[Turn], files: Sequence[Path]) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-async def _delete_at_google(config: Config, turns: Iterable[Turn]) -> list[str]:
-    """What could not be deleted there, and why."""
-    ids = list(dict.fromkeys(turn.interaction_id for turn in turns if turn.interaction_id))
-    left: list[str] = []
-    if not ids:
-        return left
+async def _delete_at_google(config: Config, turns: Iterable[Turn]) -> dict[str, list[str]]:
+    """What could not be deleted there, by the reason why."""
+    left: dict[str, list[str]] = {}
     google = gemini(config)
     try:
-        for id in ids:
+        for id in dict.fromkeys(turn.interaction_id for turn in turns if turn.interaction_id):
             try:
                 await google.delete(id)
             except Gone:
                 continue
             except UpstreamError as problem:
-                left.append(f"{id}. {problem.message}")
+                left.setdefault(problem.message, []).append(id)
             except Refused as refusal:
-                return [f"{id}. {refusal}" for id in ids]
+                left.setdefault(str(refusal), []).append(id)
     finally:
         await google.aclose()
     return left

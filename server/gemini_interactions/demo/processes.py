@@ -73,10 +73,10 @@ class Gemini:
 
 
 @asynccontextmanager
-async def emulator(errors: TextIO, background_seconds: float) -> AsyncIterator[Gemini]:
+async def emulator(errors: TextIO, research_seconds: float) -> AsyncIterator[Gemini]:
     """The emulator that comes with the package, as its command starts it."""
     command = [sys.executable, "-m", PACKAGE, "emulator"]
-    command += ["--background-seconds", str(background_seconds)]
+    command += ["--research-seconds", str(research_seconds)]
     process = await anyio.open_process(command, env=environment(), stderr=errors)
     try:
         said = await process.stdout.receive() if process.stdout else b""

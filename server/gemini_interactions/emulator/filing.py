@@ -104,14 +104,15 @@ class Filing:
         most = None
         if fault is not None:
             most = int(self._exchange.length * float(fault.options.get("kept", 0.5)))
-        got = 0
+        request = self._visit.request
+        request.bytes = 0
         async for piece in self._exchange.pieces():
-            if most is not None and got + len(piece) >= most:
-                upload.add(piece[: most - got])
-                await self._break(fault.name if fault else "")
-            got += len(piece)
-            upload.add(piece)
-            self._visit.request.bytes = got
+            is_broken = most is not None and request.bytes + len(piece) >= most
+            kept = piece if most is None else piece[: most - request.bytes]
+            upload.add(kept)
+            request.bytes += len(kept)
+            if fault is not None and is_broken:
+                await self._break(fault.name)
 
     async def _break(self, fault: str) -> None:
         if fault == "hang":

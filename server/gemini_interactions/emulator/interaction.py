@@ -164,6 +164,15 @@ class Interaction:
             if moment.step is not None:
                 self.say(moment.step)
 
+    @property
+    def is_in_line(self) -> bool:
+        return self.status == "queued" and self.queued_looks is not None
+
+    def may_start(self, now: datetime) -> bool:
+        """Whether a queued run has waited long enough."""
+        waits = self.queued_looks or (self.queued_until or now) > now
+        return self.is_in_line and not waits
+
     def start(self) -> None:
         """A queued run starts."""
         self.queued_looks = self.queued_until = None

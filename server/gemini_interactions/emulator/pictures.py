@@ -155,10 +155,12 @@ def _before(turn: Turn) -> painting.Picture | None:
 
 
 def last_image(steps: Sequence[Json]) -> Json | None:
-    """The newest image a model painted among these steps."""
+    """The newest image a model painted among these steps; the charts of reports are PNGs."""
     for step in reversed(steps):
-        if step.get("type") == "model_output" and (images := _images(step)):
-            return images[-1]
+        if step.get("type") == "model_output":
+            for image in reversed(_images(step)):
+                if image.get("mime_type") == "image/jpeg":
+                    return image
     return None
 
 

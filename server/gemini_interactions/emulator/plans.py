@@ -73,3 +73,13 @@ def asked(body: Json) -> str:
     steps = steps_of(body["input"]) if body.get("input") else []
     said = [words(step) for step in steps if step.get("type") == "user_input"]
     return said[-1] if said else ""
+
+
+def question(bodies: Sequence[Json]) -> str:
+    """What the last of these requests is about: what its plans were asked first, or itself."""
+    first = bodies[-1]
+    for body in reversed(bodies[:-1]):
+        if not is_wanted(body):
+            break
+        first = body
+    return asked(first)

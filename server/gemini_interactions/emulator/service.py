@@ -72,10 +72,9 @@ class Service:
         """A background run is as far as it can be by now, perhaps at its end."""
         with self.lock:
             now = self.now()
-            until = interaction.queued_until
-            if interaction.queued_looks == 0 and until is not None and until <= now:
+            if interaction.may_start(now):
                 interaction.start()
-            if interaction.due is None or interaction.queued_looks is not None:
+            if interaction.due is None or interaction.is_in_line:
                 return
             if interaction.due <= now:
                 interaction.conclude(now)
@@ -320,7 +319,7 @@ class Service:
         return {
             "id": interaction.id,
             "agent": interaction.body.get("agent"),
-            "question": _question(bodies),
+            "question": plans.question(bodies),
             "status": interaction.status,
             "is_plan": plan,
             "follows": interaction.previous_id,
@@ -345,16 +344,6 @@ class Service:
 def _paints(body: Json) -> bool:
     """Whether an image model is asked."""
     return not body.get("agent") and MODELS[body["model"].removeprefix("models/")].pictures
-
-
-def _question(bodies: list[Json]) -> str:
-    """What a chain of plans was asked first, or its only request."""
-    asked = bodies[-1]
-    for body in reversed(bodies[:-1]):
-        if not plans.is_wanted(body):
-            break
-        asked = body
-    return plans.asked(asked)
 
 
 def _shorten(steps: list[Json], most: int) -> bool:

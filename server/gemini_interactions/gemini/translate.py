@@ -130,7 +130,8 @@ def interaction(answer: object) -> Interaction:
 def model(listed: Any) -> Model:
     """One entry of the SDK's list of models."""
     return Model(
-        id=(listed.name or "").removeprefix("models/"),
+        # Vertex AI says whose it is before that: publishers/google/models/….
+        id=(listed.name or "").rpartition("models/")[2],
         display_name=listed.display_name or "",
         description=listed.description or "",
         input_tokens=listed.input_token_limit or 0,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -39,6 +41,29 @@ class Shelf:
                 return b""
 
         return await anyio.to_thread.run_sync(preview)
+
+    async def forget(self, paths: Sequence[str]) -> None:
+        """Delete files made here; those that are gone, or elsewhere, are left alone."""
+        ours = [self._images_dir.resolve(), (self._data_dir / "research").resolve()]
+
+        def forget() -> None:
+            for path in map(Path, paths):
+                if path.parent.resolve() in ours:
+                    with suppress(OSError):
+                        path.unlink()
+
+        await anyio.to_thread.run_sync(forget)
+
+    async def forget_texts_before(self, before: float) -> None:
+        """Delete the long answers that were written to files before then."""
+
+        def forget() -> None:
+            for path in (self._data_dir / "texts").glob("*.md"):
+                with suppress(OSError):
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+
+        await anyio.to_thread.run_sync(forget)
 
     async def keep_report(self, markdown: str, name: str, id: str) -> str:
         """A report as a Markdown file with a plain name; its path."""

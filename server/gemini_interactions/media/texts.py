@@ -56,6 +56,8 @@ def _decodes(head: bytes, encoding: str) -> bool:
 def _unmarked_utf16(head: bytes) -> str:
     """UTF-16 without its mark shows by every other byte of plain letters being 0."""
     half = len(head) // 2
+    if half < 2:
+        return ""
     for encoding, zeros, others in (
         ("utf-16-le", head[1::2], head[0::2]),
         ("utf-16-be", head[0::2], head[1::2]),

@@ -91,11 +91,10 @@ def serve_http(config: Config, address: str) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     where = Address.read(address)
     tokens = tokens_for(config, where)
-    with where.listen() as listener:
-        gateway = Gateway(App(config), listener, name=where.name, tokens=tokens)
-        sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
-        sys.stderr.flush()
-        anyio.run(_serve_until_told, gateway)
+    gateway = Gateway(App(config), where.listen(), name=where.name, tokens=tokens)
+    sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
+    sys.stderr.flush()
+    anyio.run(_serve_until_told, gateway)
     return 0
 
 
@@ -164,13 +163,14 @@ class Gateway:
         )
         self._server = _Server(config)
         self._app.wake()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._wind_down)
-            # Not left to uvicorn, which would serve on without us if the app broke down.
-            async with self._mcp.session_manager.run():
-                task_status.started()
-                await self._server.serve(sockets=[self._listener])
-            tasks.cancel_scope.cancel()
+        with self._listener:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._wind_down)
+                # Not left to uvicorn, which would serve on without us if the app broke down.
+                async with self._mcp.session_manager.run():
+                    task_status.started()
+                    await self._server.serve(sockets=[self._listener])
+                tasks.cancel_scope.cancel()
 
     def stop(self) -> None:
         """Let nobody in, let calls finish for a moment; told twice, do not wait for them."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,10 +37,20 @@ class ConversationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """How much was deleted."""
+    """What was deleted: how much, Google's ids of it, and files of it that are still there."""
 
     conversations: int
     turns: int
+    interaction_ids: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def __add__(self, other: Deleted) -> Deleted:
+        return Deleted(
+            self.conversations + other.conversations,
+            self.turns + other.turns,
+            self.interaction_ids + other.interaction_ids,
+            self.files + other.files,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +199,12 @@ def _matching(owner: str, query: str) -> tuple[str, tuple[Value, ...]]:
     )
 
 
-def delete(t: Transaction, owner: str, conversation_id: str) -> list[str]:
-    """Google's ids of the turns that are now forgotten here."""
+def delete(t: Transaction, owner: str, conversation_id: str) -> Deleted:
+    """One conversation, if it is this owner's."""
     ours = (conversation_id, owner)
     if not t.change("DELETE FROM conversations WHERE id = %s AND owner = %s", ours):
-        return []
-    return _delete_turns(t, ours)[1]
+        return Deleted(0, 0)
+    return _delete_turns(t, ours)
 
 
 def delete_older(t: Transaction, before: float) -> Deleted:
@@ -203,28 +215,35 @@ def delete_older(t: Transaction, before: float) -> Deleted:
         f"ORDER BY c.updated LIMIT {BATCH}",
         (before,),
     )
-    conversations = turns = 0
+    deleted = Deleted(0, 0)
     for row in old:
         # Asked again, since somebody may have followed it in the meantime.
         if t.change(
             "DELETE FROM conversations WHERE id = %s AND updated < %s", (row["id"], before)
         ):
-            conversations += 1
-            turns += _delete_turns(t, (row["id"], row["owner"]))[0]
+            deleted += _delete_turns(t, (row["id"], row["owner"]))
     t.change("DELETE FROM sessions WHERE updated < %s", (before,))
-    return Deleted(conversations, turns)
+    return deleted
 
 
-def _delete_turns(t: Transaction, ours: tuple[str, str]) -> tuple[int, list[str]]:
+def _delete_turns(t: Transaction, ours: tuple[str, str]) -> Deleted:
+    """What belongs to a conversation that was just deleted."""
+    handles = t.execute("SELECT facts FROM handles WHERE conversation_id = %s AND owner = %s", ours)
     t.change("DELETE FROM handles WHERE conversation_id = %s AND owner = %s", ours)
-    named = t.execute(
-        "SELECT interaction_id FROM turns "
-        "WHERE conversation_id = %s AND owner = %s AND interaction_id <> '' ORDER BY n",
+    turns = t.execute(
+        "SELECT interaction_id, extra FROM turns WHERE conversation_id = %s AND owner = %s "
+        "ORDER BY n",
         ours,
     )
-    deleted = t.change("DELETE FROM turns WHERE conversation_id = %s AND owner = %s", ours)
+    t.change("DELETE FROM turns WHERE conversation_id = %s AND owner = %s", ours)
     t.change("DELETE FROM words WHERE conversation_id = %s AND owner = %s", ours)
     t.change(
         "UPDATE sessions SET conversation_id = '' WHERE conversation_id = %s AND owner = %s", ours
     )
-    return deleted, [row["interaction_id"] for row in named]
+    facts = [row["facts"] for row in handles] + [row["extra"] for row in turns]
+    return Deleted(
+        1,
+        len(turns),
+        tuple(row["interaction_id"] for row in turns if row["interaction_id"]),
+        tuple(path for each in facts if (path := json.loads(each).get("path"))),
+    )

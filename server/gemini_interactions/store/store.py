@@ -133,15 +133,15 @@ class Store:
     async def count_conversations(self, owner: str, query: str = "") -> int:
         return await self._read(conversations.count, owner, query)
 
-    async def delete_conversation(self, owner: str, conversation_id: str) -> list[str]:
-        """Google's ids of the turns deleted here, for whoever deletes them there."""
+    async def delete_conversation(self, owner: str, conversation_id: str) -> Deleted:
+        """Nothing of it stays here; its files and what Google has are for the caller to delete."""
         return await self._write(conversations.delete, owner, conversation_id)
 
     async def delete_older(self, before: float) -> Deleted:
         """Conversations untouched since then, except where something still runs."""
         total = Deleted(0, 0)
         while (batch := await self._write(conversations.delete_older, before)).conversations:
-            total = Deleted(total.conversations + batch.conversations, total.turns + batch.turns)
+            total += batch
         return total
 
     # Turns
