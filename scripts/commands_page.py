@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from gemini_interactions import cli
 from gemini_interactions.settings import OFFERED
@@ -97,4 +98,7 @@ def _metavar(action: argparse.Action) -> str:
 def _help(action: argparse.Action) -> str:
     words = re.sub("%%", "%", action.help or "")
     # The names of faults and fates have a page of their own.
-    return words if len(words) < 200 else f"{words.split('. ')[0]}; see [faults](faults.md)"
+    if len(words) < 200:
+        return words
+    has_page = (Path(__file__).parents[1] / "docs/reference/faults.md").exists()
+    return words.split(". ")[0] + ("; see [faults](faults.md)" if has_page else "; see `--help`")

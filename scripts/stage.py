@@ -6,16 +6,21 @@ import contextlib
 import hashlib
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import anyio
+from anyio.abc import Process
 from mcp.client import Client
 from mcp_types import CallToolResult, Implementation
 
+import gemini_interactions
 from gemini_interactions.app import App
 from gemini_interactions.emulator import Brain, Emulator
 from gemini_interactions.emulator import door as emulator_door
@@ -25,6 +30,7 @@ from gemini_interactions.settings import Config
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day
 DATA_DIR = "~/.local/share/gemini-interactions-mcp"
+TOKEN = "a-token-of-adas"  # noqa: S105  # no secret: it opens a gateway that lives for a page
 OURS = ("GEMINI_", "GOOGLE_", "CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
 SETTINGS = {"GEMINI_MCP_RESOLVE_REDIRECTS": "off", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.05"}
 
@@ -81,6 +87,8 @@ class Stage:
         self._folder = folder
         self._settings = dict(SETTINGS)
         self._client: Client | None = None
+        self._stack = AsyncExitStack()
+        self.address = ""
         emulator.brain = Brain(clock=lambda: self.now)
         save_key(self.data_dir, "none-needed")
 
@@ -94,6 +102,8 @@ class Stage:
         return {
             "GOOGLE_GEMINI_BASE_URL": self._emulator.url,
             "GEMINI_MCP_DATA_DIR": str(self.data_dir),
+            "PYTHONPATH": str(Path(gemini_interactions.__file__).parents[1]),
+            "TOKEN": TOKEN,
             **self._settings,
         }
 
@@ -108,6 +118,7 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self._emulator.brain.let_go()
+        await self._stack.aclose()
         await self._leave(kind, error, trace)
 
     async def restart(self, **settings: str) -> None:
@@ -115,6 +126,20 @@ class Stage:
         await self._leave()
         self._settings |= settings
         await self._connect()
+
+    async def serve(self, *flags: str) -> None:
+        """Another server, over HTTP, that lets in whoever has the token."""
+        tokens = self._folder / "tokens"
+        tokens.write_text(f"ada:{hashlib.sha256(TOKEN.encode()).hexdigest()}\n", "utf-8")
+        tokens.chmod(0o600)
+        command = [sys.executable, "-m", "gemini_interactions", "serve", *flags]
+        command += ["--http", "127.0.0.1:0", "--tokens-file", str(tokens)]
+        gateway = await anyio.open_process(
+            command, env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL
+        )
+        self._stack.push_async_callback(_end, gateway)
+        said = await gateway.stderr.receive() if gateway.stderr else b""
+        self.address = said.decode().split()[-1].removesuffix("/mcp")
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
         return await self.client.call_tool(tool, dict(arguments))
@@ -146,6 +171,11 @@ class Stage:
         if self._client is not None:
             await self._client.__aexit__(*(how or (None, None, None)))
             self._client = None
+
+
+async def _end(process: Process) -> None:
+    process.terminate()
+    await process.aclose()
 
 
 @contextmanager

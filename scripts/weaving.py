@@ -11,8 +11,11 @@ conversation of the page. Comments that nobody sees steer what happens between t
     <!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "1"}} -->
     <!-- stage: {"do": "hold_next"} -->
 
-A ``python`` block whose first line names a file (`# hello.py`) is saved; ``python hello.py`` in
-an ``sh`` block runs it, and what it prints replaces the ``text`` block that follows.
+    <!-- stage: {"serve": ["--structured", "on"]} -->
+
+The last one serves over HTTP, with one token. A ``python`` block whose first line names a file
+(`# hello.py`) is saved; ``python hello.py`` in an ``sh`` block runs it, and what it prints
+replaces the ``text`` block that follows.
 """
 
 from __future__ import annotations
@@ -27,11 +30,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 from mcp_types import CallToolResult
 
 from .stage import Stage
 
 ROOT = Path(__file__).parents[1]
+ADDRESS = "http://127.0.0.1:8800"
+"""Where pages say that a gateway is."""
+
 _PIECE = re.compile(
     r"^<!-- stage: (?P<order>.*?) -->$"
     r"|^(?P<fence>`{3,})(?P<language>\w*)\n(?P<block>.*?)^(?P=fence)$",
@@ -81,7 +88,7 @@ async def woven(page: str, stage: Stage) -> str:
             (_scripts(stage) / name).write_text(found["block"], "utf-8")
         elif found["language"] == "sh":
             for name in _runs(Block("sh", found["block"], 0)):
-                printed = stage.shown(await _run(stage, name))
+                printed = _of_no_day(stage.shown(await _run(stage, name)))
         elif found["language"] == "text":
             text = found["block"]
             if text.startswith("> "):
@@ -96,6 +103,8 @@ async def woven(page: str, stage: Stage) -> str:
 async def _order(stage: Stage, order: dict[str, Any]) -> None:
     if "restart" in order:
         await stage.restart(**order["restart"])
+    elif "serve" in order:
+        await stage.serve(*order["serve"])
     else:
         stage.steer(order)
 
@@ -183,21 +192,26 @@ def _scripts(stage: Stage) -> Path:
     return folder
 
 
+def _of_no_day(text: str) -> str:
+    """What a program prints, without the day on which it ran: a date, and a price of that day."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-22 12:00 UTC", text)
+    return re.sub(r"~\$[\d.]+", "~$0.0003", text)
+
+
 async def _run(stage: Stage, name: str) -> str:
     """What a program of the page prints, where our command is the one of this checkout."""
-    import anyio
-
+    program = _scripts(stage) / name
+    program.write_text(program.read_text("utf-8").replace(ADDRESS, stage.address), "utf-8")
     bin = stage.data_dir.parent / "bin"
     bin.mkdir(exist_ok=True)
     command = bin / "gemini-interactions-mcp"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gemini_interactions "$@"\n', "utf-8")
     command.chmod(0o700)
     path = f"{bin}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "server"), "PATH": path}
     done = await anyio.run_process(
         [sys.executable, name],
         cwd=_scripts(stage),
-        env={**environment, **stage.environment},
+        env={**os.environ, **stage.environment, "PATH": path},
         check=False,
     )
     if done.returncode:

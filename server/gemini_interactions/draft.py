@@ -38,6 +38,7 @@ class Draft:
         self._model = ""
         self._agent = ""
         self._environment_id = ""
+        self._updated = ""
         self._errors: tuple[Problem, ...] = ()
         self._earlier: list[Step] = []
         self._earlier_usage: Usage | None = None
@@ -95,6 +96,7 @@ class Draft:
             agent=self._agent,
             errors=self._errors,
             environment_id=self._environment_id,
+            updated=self._updated,
         )
 
     @property
@@ -148,6 +150,7 @@ class Draft:
         self._model = _string(interaction.get("model")) or self._model
         self._agent = _string(interaction.get("agent")) or self._agent
         self._environment_id = _string(interaction.get("environment_id")) or self._environment_id
+        self._updated = _string(interaction.get("updated")) or self._updated
         self._errors = problems(interaction.get("errors")) or self._errors
         self._usage = usage(interaction.get("usage")) or self._usage
 

@@ -88,6 +88,8 @@ class Interaction:
     agent: str = ""
     errors: tuple[Problem, ...] = ()
     environment_id: str = ""
+    updated: str = field(default="", compare=False)
+    """When Google last changed it (ISO 8601): for one that is over, its end."""
 
 
 @dataclass(frozen=True, slots=True)

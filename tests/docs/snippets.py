@@ -15,6 +15,7 @@ from gemini_interactions import cli
 from gemini_interactions.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
+ADDRESS = "https://gemini.example.com/mcp"
 COMMAND = "gemini-interactions-mcp"
 
 # Programs that a page may tell its reader to run, beside ours. Hosts come with their own words
@@ -82,9 +83,9 @@ def _ours(words: list[str]) -> str:
 def _hosts(words: list[str]) -> str:
     """A host's word for adding a server must name our command, or an address of it."""
     said = " ".join(words)
-    if "mcp" not in said or any(word in said for word in ("mcp list", "mcp probe", "/mcp")):
+    if "mcp list" in said or "mcp probe" in said:
         return ""
-    if COMMAND not in said:
+    if COMMAND not in said and ADDRESS not in said:
         return f"{said!r} adds nothing of ours"
     after = words[words.index("--") + 1 :] if "--" in words else []
     return problem_of(after) if after else ""

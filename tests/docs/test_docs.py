@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from gemini_interactions import paging
 from gemini_interactions.interactions import Status
 from gemini_interactions.settings import SETTINGS, TOOLSETS
 from gemini_interactions.tools.registry import tools
@@ -73,6 +74,11 @@ def test_every_error_is_documented(kind: str) -> None:
     assert f"\n### `{kind}`\n" in written("errors")
 
 
+@pytest.mark.parametrize(("client", "size"), paging.BUDGETS.items())
+def test_what_each_host_takes_is_documented(client: str, size: int) -> None:
+    assert f"| `{client}` | {size:,} |" in TEXTS[Path("docs/how-to/hosts/README.md")]
+
+
 @pytest.mark.parametrize("status", get_args(Status))
 def test_every_status_is_documented(status: str) -> None:
     assert f"\n## {status}\n" in written("statuses")
@@ -121,10 +127,10 @@ def test_every_page_can_be_reached_from_the_front() -> None:
             if not path or re.match(r"[a-z]+:", target):
                 continue
             file = ((ROOT / page).parent / path).resolve()
-            if file.is_relative_to(ROOT) and (found := file.relative_to(ROOT)) in TEXTS:
-                if found not in reached:
-                    reached.add(found)
-                    ahead.append(found)
+            found = file.relative_to(ROOT) if file.is_relative_to(ROOT) else page
+            if found in TEXTS and found not in reached:
+                reached.add(found)
+                ahead.append(found)
 
     assert set(PAGES) - reached == set()
 

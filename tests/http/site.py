@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ class Place:
     """One gateway that is being served."""
 
     gateway: Gateway
-    app: App
     ended: anyio.Event = field(default_factory=anyio.Event)
 
     @property
@@ -79,11 +79,14 @@ class Site:
             changes["tokens_file"] = self.write_tokens(tokens)
         config = replace(Config.read(os.environ), **changes)
         address = Address.read(f"{host}:0")
-        app = App(config, now=self.house.clock)
         gateway = Gateway(
-            app, address.listen(), name=address.name, tokens=tokens_for(config, address)
+            config,
+            address.listen(),
+            name=address.name,
+            tokens=tokens_for(config, address),
+            make=partial(App, now=self.house.clock),
         )
-        place = Place(gateway, app)
+        place = Place(gateway)
         await self.house.tasks.start(self._serve, place)
         self.places.append(place)
         return place
@@ -134,7 +137,7 @@ class Site:
                         client_info=Implementation(name=name, version="1"),
                     )
                 )
-                guest = Guest(client, place.app)
+                guest = Guest(client, place.gateway.app)
                 task_status.started(guest)
                 await guest.stay()
         finally:
@@ -215,12 +218,12 @@ class Wire:
         params = {"name": tool, "arguments": arguments}
         told = {**({} if self.is_legacy else ENVELOPE), **(meta or {})}
         body = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
-        headers = dict(self.headers)
+        headers = {**self.headers, "content-type": "application/json"}
         if told:
             params["_meta"] = told
         if not self.is_legacy:
             headers |= {"mcp-method": "tools/call", "mcp-name": tool}
-        return self.http.stream("POST", "/mcp", json=body, headers=headers)
+        return self.http.stream("POST", "/mcp", content=json.dumps(body), headers=headers)
 
     async def call(self, tool: str, /, **arguments: Any) -> Said:
         """A call under a number of its own; with `_number` under that."""

@@ -461,3 +461,15 @@ async def test_a_server_whose_store_does_not_answer_lives_but_is_not_ready(
         answers = [await raw.get("/healthz"), await raw.get("/readyz")]
 
     assert [each.status_code for each in answers] == [200, 503]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_half_an_emoji_breaks_nothing(site: Site, house: House, legacy: bool) -> None:
+    await site.open()
+    wire = await site.wire(legacy=legacy)
+    prompt = "cut in the middle \ud83d"
+
+    said = await wire.call("gemini_ask", prompt=prompt)
+
+    assert said.status == "completed"
+    assert house.last["input"] == "cut in the middle \ufffd"

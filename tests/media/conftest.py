@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +28,10 @@ class Ground:
             secret = folder == ground.outside
             for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt", "sub/é.txt"):
                 (folder / name).write_text(CANARY if secret else f"inside {name}", "utf-8")
+        (ground.outside / "sub" / f"{CANARY}.txt").write_text(CANARY)
         return ground
 
-    def folders(self, **more: object) -> Folders:
+    def folders(self) -> Folders:
         return Folders([self.inside], working=self.inside, home=self.inside.parent / "home")
 
     def link(self, name: str, target: str | Path) -> None:
@@ -58,5 +58,5 @@ def inside(ground: Ground) -> Path:
 
 
 @pytest.fixture
-def folders(ground: Ground) -> Iterator[Folders]:
-    yield ground.folders()
+def folders(ground: Ground) -> Folders:
+    return ground.folders()

@@ -184,7 +184,9 @@ def test_a_label_says_what_it_is_without_its_secrets() -> None:
     assert describe(video) == "YouTube video dQw4w9WgXcQ"
 
 
-@given(st.text(max_size=60), st.sampled_from(["", "https://", "data:", "youtu.be/", "https://a.b/"]))
+@given(
+    st.text(max_size=60), st.sampled_from(["", "https://", "data:", "youtu.be/", "https://a.b/"])
+)
 def test_no_words_whatever_break_it(words: str, before: str) -> None:
     try:
         address = address_of(before + words)

@@ -190,6 +190,9 @@ KEYS = {
     "putty.txt": "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n",
     "robot.json": '{"type": "service_account", "private_key": "-----BEGIN…' + LETTERS + '"}',
     "me.json": '{"refresh_token": "1//0' + LETTERS + '", "type": "authorized_user"}',
+    "secret.yaml": "key: |\n" + block("RSA ", "").replace("\n", "\n    "),
+    "config.json": '{"key": "' + block("").replace("\n", "\\n") + '"}',
+    "config.py": "KEY = (\n    '" + block("RSA ").replace("\n", "\\n'\n    '") + "')",
     "wide.txt": "\ufeff" + block("RSA "),
 }
 
@@ -257,7 +260,7 @@ def test_a_label_says_name_kind_and_size(folders: Folders, put: Put) -> None:
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        *((0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 KB"), (3100, "3.1 KB")),
+        *((0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 KB"), (3100, "3.1 KB")),
         *((999_949, "999.9 KB"), (999_999, "1.0 MB"), (2_500_000_000, "2.5 GB")),
     ],
 )

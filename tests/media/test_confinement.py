@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gemini_interactions.errors import Refused
-from gemini_interactions.media.folders import Folders
+from gemini_interactions.media.folders import Folders, _same_file_above
 from gemini_interactions.media.gathering import gather
 from gemini_interactions.media.refusals import (
     NoSuchFile,
@@ -95,7 +95,14 @@ class TestOpening:
 
     @pytest.mark.parametrize(
         "path",
-        ["../outside/a.txt", "sub/../../outside/a.txt", "{outside}/a.txt", "/etc/passwd", "..", "/"],
+        [
+            "../outside/a.txt",
+            "sub/../../outside/a.txt",
+            "{outside}/a.txt",
+            "/etc/passwd",
+            "..",
+            "/",
+        ],
     )
     def test_what_is_outside_is_refused_without_a_look(self, ground: Ground, path: str) -> None:
         with pytest.raises(NotAllowed, match="outside the allowed folders"):
@@ -191,6 +198,22 @@ def test_an_allowed_folder_may_itself_be_a_link(ground: Ground) -> None:
     assert read(folders, str(ground.inside / "a.txt")) == "inside a.txt"
 
 
+def test_a_folder_spelled_differently_is_known_by_being_the_same(ground: Ground) -> None:
+    # As on systems that ignore case, or through a mount; a link has the same effect here.
+    ground.inside.with_name("INSIDE").symlink_to(ground.inside)
+
+    spelled = str(ground.inside.with_name("INSIDE") / "sub" / "new.txt")
+    assert _same_file_above(spelled, str(ground.inside)) == ("sub", "new.txt")
+    assert _same_file_above(str(ground.outside / "a.txt"), str(ground.inside)) is None
+
+
+def test_the_data_folder_is_named_as_such_even_where_it_is_not_inside(ground: Ground) -> None:
+    folders = Folders([ground.inside], private=[ground.outside])
+
+    with pytest.raises(Protected, match="Name a generated image by its id"):
+        folders.open_inside(str(ground.outside / "a.txt"))
+
+
 def test_our_own_data_folder_is_never_read(ground: Ground) -> None:
     (ground.inside / "data").mkdir()
     (ground.inside / "data" / "report.md").write_text("mine")
@@ -199,6 +222,20 @@ def test_our_own_data_folder_is_never_read(ground: Ground) -> None:
     for path in ("data/report.md", "sub/../data/report.md", "data"):
         with pytest.raises(Protected, match="own data folder"):
             folders.open_inside(path)
+
+
+def test_our_own_data_folder_is_known_however_it_is_spelled(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.inside / "data").mkdir()
+    (ground.inside / "data" / "key").write_text("secret")
+    folders = Folders([ground.inside], private=[ground.inside / "data"])
+    # As if the system ignored case: what resolves a path leaves the case as it is.
+    (ground.inside / "DATA").symlink_to("data")
+    monkeypatch.setattr(os.path, "realpath", os.path.abspath)
+
+    with pytest.raises(Protected, match="own data folder"):
+        folders.open_inside("DATA/key")
 
 
 # Whatever paths and links somebody thinks of.
@@ -211,15 +248,23 @@ ODD = [
 ]
 part = st.sampled_from(NAMES) | st.sampled_from(ODD)
 beginning = st.sampled_from(
-    ["", "", "", "/", "//", "./", "../", "{inside}/", "{outside}/", "{inside}/../outside/", "~/"]
-    + ["file://{inside}/", "file:///", "file://{outside}/", "FILE://localhost{outside}/"]
-    + ["/proc/self/cwd/", "/proc/self/root/{outside}/", "/dev/fd/", "{inside}x/", "\\\\host\\x\\"]
+    [
+        *("", "", "", "/", "//", "./", "../", "~/", "\\\\host\\x\\"),
+        *("{inside}/", "{outside}/", "{inside}/../outside/", "{inside}x/"),
+        *("file://{inside}/", "file:///", "file://{outside}/", "FILE://localhost{outside}/"),
+        *("/proc/self/cwd/", "/proc/self/root/{outside}/", "/dev/fd/"),
+    ]
 )
-path = st.builds(lambda first, parts: first + "/".join(parts), beginning, st.lists(part, max_size=6))
+path = st.builds(
+    lambda first, parts: first + "/".join(parts), beginning, st.lists(part, max_size=6)
+)
 target = st.sampled_from(
-    ["../outside", "../outside/a.txt", "../../outside", "../../outside/a.txt", "{outside}/a.txt"]
-    + ["{outside}", "/", "..", ".", "x", "y", "z", "x/y", "sub", "../x", "{inside}/sub", "a.txt"]
-    + ["/proc/self/root", "/proc/self/cwd", "{inside}/../outside/a.txt", "sub/../../outside/a.txt"]
+    [
+        *("../outside", "../outside/a.txt", "../../outside", "../../outside/a.txt", "{outside}"),
+        *("{outside}/a.txt", "{inside}/../outside/a.txt", "sub/../../outside/a.txt", "/"),
+        *("/proc/self/root", "/proc/self/cwd", "..", ".", "x", "y", "z", "x/y", "../x"),
+        *("sub", "{inside}/sub", "a.txt"),
+    ]
 )
 place = st.sampled_from(["x", "y", "z", "sub/x", "sub/y", "sub/deep/x", "sub/deep/z"])
 links = st.dictionaries(place, target, max_size=6)
@@ -324,5 +369,8 @@ def test_no_pattern_gathers_a_file_outside(
             for each in gathered.paths:
                 with folders.open_inside(str(each)) as opened:
                     assert CANARY.encode() not in opened.file.read()
-        except Refused:
-            pass
+        except Refused as refusal:
+            said = str(refusal)
+        else:
+            said = gathered.listing()
+        assert CANARY not in said

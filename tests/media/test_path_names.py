@@ -95,7 +95,11 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert path_of("~nobody-of-that-name/x", windows=False) == "~nobody-of-that-name/x"
 
 
-CREDENTIALS = """
+def _lines(text: str) -> list[str]:
+    return text.split()
+
+
+CREDENTIALS = _lines("""
     /work/.env  /work/.env.local  /work/.env.example  /work/prod.env  /work/.ENV  /work/.envrc
     /work/server.pem  /work/tls.key  /work/id_rsa  /work/id_ed25519  /work/vault.kdbx
     /work/.netrc  /work/.npmrc  /work/.pypirc  /work/.git-credentials  /work/.git/config
@@ -112,15 +116,15 @@ CREDENTIALS = """
     C:\\Users\\me\\AppData\\Local\\Google\\Chrome\\User~Data\\x
     C:\\Users\\me\\AppData\\Roaming\\Mozilla\\Firefox\\Profiles\\x\\logins.json
     C:\\Users\\me\\AppData\\Roaming\\Microsoft\\Credentials\\x  /work/Login~Data  /work/key4.db
-""".split()
+""")
 
-HARMLESS = """
+HARMLESS = _lines("""
     /work/environment.md  /work/env.py  /work/keyboard.txt  /work/monkey.py  /work/id_rsa.pub
     /work/keys.py  /work/.gitignore  /work/.github/workflows/ci.yml  /work/docker/config.json
     /work/.docker/Dockerfile  /work/firefox/browser/app.js  /work/chromium/src/base/x.cc
     /work/git/config  /work/ssh/README.md  /work/service-account.md  /work/a.key.md
     /home/me/.config/nvim/init.lua  /home/me/.docker/notes.md  /work/library/cookie.py
-""".split()
+""")
 
 
 def parts(path: str) -> list[str]:
@@ -154,12 +158,14 @@ def test_no_words_whatever_break_the_rules(one: str, two: str) -> None:
     credential([one, two])
     windows_trouble(f"{one}\\{two}")
     for windows in (False, True):
-        try:
-            path_of(one + "/" + two, windows=windows)
-            path_of("file://" + one + "/" + two, windows=windows)
-        except BadPath as refusal:
-            assert len(str(refusal)) < 400
-            assert str(refusal).isprintable()
+        for path in (f"{one}/{two}", f"file://{one}/{two}"):
+            said = ""
+            try:
+                path_of(path, windows=windows)
+            except BadPath as refusal:
+                said = str(refusal)
+            assert len(said) < 400
+            assert said.isprintable()
 
 
 def test_the_rule_is_named_that_keeps_a_file_from_being_read() -> None:

@@ -72,7 +72,7 @@ def test_a_link_to_the_home_folder_is_the_home_folder(tmp_path: Path) -> None:
         (None, Path("/nonexistent"), "the folder this server was started in is gone"),
         (None, Path("/"), "started at the top of the disk"),
         (None, HOME, "gone"),
-        ([], Path("/work"), "no folder is open for that"),
+        ([], Path("/work"), "no folder was opened on this server"),
         ([Path("/")], Path("/work"), "the folders set are the whole disk"),
     ],
 )

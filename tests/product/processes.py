@@ -47,6 +47,8 @@ class Server:
         self.era = era
         self.is_alive = True
         self.lines: list[str] = []
+        self.unread: list[Message] = []
+        """What it said that nobody had waited for when it ended."""
         self._reader, self._writer = reader, writer
         self._log = log
         self._ended = ended
@@ -123,6 +125,8 @@ class Server:
         with anyio.fail_after(PATIENCE):
             while line := await self._reader.readline():
                 self.lines.append(line.decode())
+                if line.endswith(b"\n"):
+                    self.unread.append(json.loads(line))
             code = await self._ended()
         self.is_alive = False
         self._writer.close()

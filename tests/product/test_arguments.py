@@ -14,6 +14,7 @@ from tests.product.house import Guest, House
 PARAMETERS: dict[str, dict[str, str]] = {
     "gemini_ask": {
         "prompt*": "text",
+        "files": "a list, each item text",
         "model": "text",
         "tools": "a list, each item text or an object",
         "thinking": "one of low, medium, high",
@@ -26,6 +27,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "conversation_id": "text",
         "turn": "a whole number of at least 1",
         "function_results": "a list, each item an object with call_id, result",
+        "files": "a list, each item text",
         "model": "text",
         "tools": "a list, each item text or an object",
         "thinking": "one of low, medium, high",
@@ -50,14 +52,14 @@ PARAMETERS: dict[str, dict[str, str]] = {
 VALUES: dict[str, tuple[Any, str, str]] = {
     # name: (value, refused by, shown)
     "words": ("words", "numbers choices switches objects records", "'words'"),
-    "a whole number": (7, "choices lists objects switches records", "7"),
-    "a fraction": (1.5, "numbers choices lists objects switches records", "1.5"),
-    "true": (True, "texts numbers choices lists objects records", "true"),
-    "an object": ({"a": 1}, "texts numbers choices switches records", "an object"),
+    "a whole number": (7, "choices lists names objects switches records", "7"),
+    "a fraction": (1.5, "numbers choices lists names objects switches records", "1.5"),
+    "true": (True, "texts numbers choices lists names objects records", "true"),
+    "an object": ({"a": 1}, "texts numbers choices switches names records", "an object"),
     "a list of words": (["words"], "texts numbers choices switches objects records", "a list"),
     "a list of lists": (
         [["words"]],
-        "texts numbers choices lists switches objects records",
+        "texts numbers choices lists names switches objects records",
         "a list",
     ),
 }
@@ -72,6 +74,7 @@ KINDS: dict[str, str] = {
     "true or false": "switches",
     "an object": "objects",
     "a list, each item text or an object": "lists",
+    "a list, each item text": "names",
     "a list, each item an object with call_id, result": "records",
 }
 
@@ -119,7 +122,7 @@ async def test_a_value_of_the_wrong_kind_is_refused_by_name_with_what_is_allowed
     for label, (value, refused_by, shown) in VALUES.items():
         if kind not in refused_by.split():
             assert f"`{name}` must be" not in said[label], label
-        elif kind in ("lists", "records") and isinstance(value, list):
+        elif kind in ("lists", "names", "records") and isinstance(value, list):
             assert said[label].startswith(f"`{name}` must be {allowed}, not a list with "), label
         else:
             assert said[label] == f"`{name}` must be {allowed}, not {shown}.", label

@@ -16,7 +16,7 @@ def listed(said: Said) -> list[str]:
 
 async def ask_many(house: House, guest: Guest, count: int) -> list[str]:
     """So many conversations, a minute apart; the newest first."""
-    made = []
+    made: list[str] = []
     for number in range(count):
         house.clock.advance(60)
         made.insert(0, (await guest.ask(f"Question {number}.")).conversation)
@@ -114,7 +114,7 @@ async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
     house: House, chars: int
 ) -> None:
     guest = await house.connect(max_output_chars=chars)
-    made = []
+    made: list[str] = []
     for _ in range(50):
         house.clock.advance(60)
         made.insert(0, (await guest.ask("敏捷的棕色狐狸" * 100)).conversation)

@@ -96,8 +96,9 @@ async def test_both_eras_list_the_same(house: House) -> None:
 async def test_the_server_says_who_it_is(house: House, legacy: bool) -> None:
     guest = await house.connect(legacy=legacy)
 
-    assert guest.client.server_info.name == "gemini"
-    assert guest.client.server_info.version == __version__
+    server = guest.client.server_info
+    assert server is not None
+    assert (server.name, server.version) == ("gemini", __version__)
 
 
 async def test_the_instructions_are_short_and_hold_the_words_people_search_by(

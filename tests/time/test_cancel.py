@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from types import ModuleType
 from typing import Any
 
 import anyio
 import pytest
 from gemini_interactions.bridge import work
 from gemini_interactions.emulator import Answer, Gate, Request
-from gemini_interactions.store import conversations
+from gemini_interactions.store import conversations, turns
 
 from tests.product.house import House
+from tests.time import kept
 from tests.time.conftest import Wired
 from tests.time.wire import ERAS, Wire, facts
 
@@ -43,6 +45,27 @@ STOPS = {
 }
 
 
+class Slowly:
+    """Holds back the next transaction of one kind."""
+
+    def __init__(self, module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._begun, self._released = threading.Event(), threading.Event()
+        does = getattr(module, name)
+
+        def slowly(*args: Any, **kwargs: Any) -> Any:
+            self._begun.set()
+            assert self._released.wait(10)
+            return does(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, slowly)
+
+    async def begun(self) -> None:
+        assert await anyio.to_thread.run_sync(self._begun.wait, 10)
+
+    def go_on(self) -> None:
+        self._released.set()
+
+
 @pytest.fixture(autouse=True)
 def every_word_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress without its gaps: these tests wait for what has arrived to be told."""
@@ -56,8 +79,16 @@ async def held(house: House, wire: Wire, prompt: str = "hello") -> tuple[Any, Ga
     call = await wire.call("gemini_ask", prompt=prompt)
     assert await gate.reached()
     post = house.brain.posts[-1]
-    await wire.until(lambda: "Writing: All of the answer." in said(wire, call))
+    written = "Writing: All of the answer."
+    await wire.until(lambda: written in said(wire, call) or wire.answered(call))
     return call, gate, post
+
+
+async def owed(house: House) -> None:
+    """Waits until it is written down that nobody has read the outcome."""
+    with anyio.fail_after(10):
+        while kept.turns(house.folder)[0]["delivery"] != "owed":
+            await anyio.sleep(0.01)
 
 
 def said(wire: Wire, call: Any) -> list[str]:
@@ -175,6 +206,51 @@ async def test_an_aborted_turn_is_asked_anew(house: House, wired: Wired) -> None
 
     assert again["status"] == "completed"
     assert len(house.bodies) == 2
+
+
+async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
+    house: House, wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = await wired()
+    call, gate, _ = await held(house, wire, "the same")
+    await wire.cancel(call)
+    await wire.settled()
+    slow = Slowly(turns, "claim_join", monkeypatch)
+    repeat = await wire.call("gemini_ask", prompt="the same")
+    await slow.begun()
+
+    await wire.cancel(repeat)
+    await wire.settled()
+    slow.go_on()
+    await owed(house)
+    last = await wire.call("gemini_ask", prompt="the same")
+    await wire.until(lambda: bool(wire.progress(last)))
+    gate.release()
+
+    assert "nothing was sent twice" in facts(await wire.answer(last))["text"]
+    assert len(house.bodies) == 1
+
+
+async def test_a_result_that_nobody_takes_any_more_is_still_owed(
+    house: House, wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = await wired()
+    call, gate, _ = await held(house, wire, "the same")
+    await wire.cancel(call)
+    gate.release()
+    turn = await newest(wire)
+    await wire.until_over()
+    slow = Slowly(turns, "waits", monkeypatch)
+    reading = await wire.call("gemini_result", id=turn)
+    await slow.begun()
+
+    await wire.cancel(reading, "request timeout")
+    await wire.settled()
+    slow.go_on()
+    await owed(house)
+
+    assert "nothing was sent twice" in (await wire.use("gemini_ask", prompt="the same"))["text"]
+    assert len(house.bodies) == 1
 
 
 # ------------------------------------------------------------------------- queued continues
@@ -360,21 +436,13 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
 ) -> None:
     wire = await wired()
     await wire.use("gemini_history")
-    begun, go_on = threading.Event(), threading.Event()
-    begin = conversations.begin
-
-    def slowly(*args: Any, **kwargs: Any) -> Any:
-        begun.set()
-        assert go_on.wait(10)
-        return begin(*args, **kwargs)
-
-    monkeypatch.setattr(conversations, "begin", slowly)
+    slow = Slowly(conversations, "begin", monkeypatch)
     call = await wire.call("gemini_ask", prompt="hello")
-    await anyio.to_thread.run_sync(begun.wait, 10)
+    await slow.begun()
 
     await wire.cancel(call, reason)
     await wire.settled()
-    go_on.set()
+    slow.go_on()
 
     await house.brain.until(lambda: len(house.brain.posts) == posts)
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)

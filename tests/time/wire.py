@@ -99,6 +99,12 @@ class Wire:
         told = [f["params"] for f in self.frames if f.get("method") == "notifications/progress"]
         return [(each["progress"], each["message"]) for each in told if each["progressToken"] == id]
 
+    async def until_over(self) -> None:
+        """Waits until no turn runs any more, and collects nothing."""
+        with anyio.fail_after(PATIENCE):
+            while "last turn running" in (await self.use("gemini_history"))["text"]:
+                await anyio.sleep(0.01)
+
     async def settled(self) -> None:
         """Everything sent so far has been taken in: a later request was answered."""
         await self.answer(await self.ask("tools/list"))

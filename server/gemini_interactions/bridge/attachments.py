@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import anyio
 
 from .. import answers
-from ..errors import BadArgument, Gone, UnknownId
+from ..errors import BadArgument, Gone, UnknownId, WrongKey
 from ..ids import read_id
 from .gallery import Gallery
 from .ports import Gemini, Store
@@ -55,6 +55,7 @@ class Porter(Protocol):
 
     def take(self, given: Sequence[str], ours: dict[str, str]) -> Luggage: ...
     def save(self, path: str, target: str, name: str) -> str: ...
+    def check_target(self, target: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class Attached:
 
     def kept(self) -> list[dict[str, Any]]:
         """The contents as they are written down: without bytes, each with its name."""
-        bare = answers.strip_media(self.contents)
+        (step,) = answers.strip_media([{"content": list(self.contents)}])
+        bare = step["content"]
         return [{**each, "name": name} for each, name in zip(bare, self.labels, strict=True)]
 
 
@@ -115,6 +117,10 @@ class Attachments:
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
         return await anyio.to_thread.run_sync(self._porter.save, path, target, name)
 
+    async def check_target(self, target: str) -> None:
+        """Refuse a place that could not be written to, before anything is paid for."""
+        await anyio.to_thread.run_sync(self._porter.check_target, target)
+
     async def _made_here(self, owner: str, image_id: str) -> str:
         picture = await self._gallery.find(owner, read_id(image_id).name)
         return str(picture.facts["path"])
@@ -138,7 +144,10 @@ class Attachments:
             raise UnknownId(f"There is no uploaded file '{name}' here. Give its path instead.")
         try:
             there = await self._gemini.uploaded(name)
-        except Gone:
+        except (Gone, WrongKey) as problem:
+            # Google says "permission denied" of files that are gone, too.
+            if problem.status == 401:
+                raise
             raise BadArgument(
                 f"Google has no file '{name}' (any more): uploads are kept for 48 hours. "
                 "Give its path or an https address instead."

@@ -67,7 +67,7 @@ def bridge(
             policy,
             now,
         ),
-        Images(store, workshop, desk, places, attachments, policy, now),
+        Images(store, workshop, desk, places, attachments, gallery, policy, now),
         gallery,
         costs,
     )

@@ -7,6 +7,7 @@ for it again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -21,6 +22,8 @@ from .ports import Gemini, Store
 from .requests import Caller, Reply
 from .sessions import LIST_THEM, MEMORY, Sessions
 from .workshop import Making, Policy, Workshop
+
+log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -107,12 +110,23 @@ class Desk:
             try:
                 left = self._policy.max_wait - (anyio.current_time() - start)
                 turn = await self._workshop.until_final(turn, left, caller.progress)
-                await self._handed_over(caller, turn, "delivered" if turn.is_final else "owed")
+                await self._remember(turn, "delivered" if turn.is_final else "owed")
+                await self._spoken(caller, turn)
                 await anyio.lowlevel.checkpoint_if_cancelled()
-            except anyio.get_cancelled_exc_class():
-                await self._handed_over(caller, turn, "owed")
+            except BaseException:
+                await self._remember(turn, "owed")
+                await self._spoken(caller, turn)
                 raise
         return Reply(turn, joined)
+
+    async def collected(self, turn: Turn) -> None:
+        """A reader has the outcome now; if it goes away this very moment, it is owed again."""
+        try:
+            await self._remember(turn, "delivered")
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except anyio.get_cancelled_exc_class():
+            await self._remember(turn, "owed")
+            raise
 
     async def repeated(self, caller: Caller, start: float) -> Reply | None:
         """The answer of an identical call that went away or was told "running", if any."""
@@ -121,16 +135,30 @@ class Desk:
         turn = await self._store.joinable(
             caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
         )
-        if turn is None or not await self._store.claim_join(turn, self._now()):
+        if turn is None:
             return None
-        caller.made(turn)
+        # A caller that goes away between the two would leave it claimed for ever.
+        with anyio.CancelScope(shield=True):
+            if not await self._store.claim_join(turn, self._now()):
+                return None
+            if caller.made(turn):
+                await self._workshop.stop(turn)
         return await self.answer(caller, turn, start, joined=True)
 
-    async def _handed_over(
-        self, caller: Caller, turn: Turn, delivery: Literal["delivered", "owed"]
-    ) -> None:
-        """Remember whether the outcome still has to be read, though the caller may be gone."""
+    async def _spoken(self, caller: Caller, turn: Turn) -> None:
+        """This is the session's conversation now; the answer does not depend on that."""
+        if turn.kind not in ("ask", "continue"):
+            return
         with anyio.CancelScope(shield=True):
-            await self._store.waits(turn, delivery, now=self._now())
-            if turn.kind in ("ask", "continue"):
+            try:
                 await self._sessions.answered(caller, turn.conversation_id)
+            except Exception:
+                log.exception("a session's conversation could not be written down")
+
+    async def _remember(self, turn: Turn, delivery: Literal["delivered", "owed"]) -> None:
+        """Whether the outcome still has to be read; the answer does not depend on that."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._store.waits(turn, delivery, now=self._now())
+            except Exception:
+                log.exception("that turn %s is %s could not be written down", turn.id, delivery)

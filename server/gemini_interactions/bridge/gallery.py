@@ -22,16 +22,21 @@ class Gallery:
 
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Handle]:
         """The pictures of a finished turn as files; keeping them again makes no second copy."""
-        pictures = [each for each in answers.read(interaction.steps).images if each.get("data")]
-        kept = await self.of(turn) if pictures else []
-        for number, picture in enumerate(pictures[len(kept) :], len(kept) + 1):
-            handle = await self._store.add_handle(
-                turn.owner, "image", turn.conversation_id, turn.n, now=self._now(), facts={}
-            )
-            name = turn.prompt if turn.kind == "image" else f"{turn.prompt} chart {number}"
+        shown = enumerate(answers.read(interaction.steps).images, 1)
+        pictures = {number: each["data"] for number, each in shown if each.get("data")}
+        if not pictures:
+            return []
+        # Named before they are kept: who takes this over after a crash keeps them as the same.
+        for handle in await self._store.name_images(turn, list(pictures), now=self._now()):
+            if handle.facts.get("path"):
+                continue
+            number = handle.facts["number"]
+            title = str(turn.extra.get("question") or turn.prompt)
+            name = title if turn.kind == "image" else f"chart {number} {title}"
             folder = "research" if turn.kind == "research" else ""
-            file = await self._shelf.keep_image(picture["data"], name, handle.id, folder)
+            file = await self._shelf.keep_image(pictures[number], name, handle.id, folder)
             facts = {
+                **handle.facts,
                 "path": file.path,
                 "mime_type": file.mime_type,
                 "bytes": file.bytes,
@@ -39,13 +44,13 @@ class Gallery:
                 "height": file.height,
             }
             await self._store.move_handle(handle, facts=facts)
-            kept.append(handle)
-        return await self.of(turn) if pictures else kept
+        return await self.of(turn)
 
     async def of(self, turn: Turn) -> list[Handle]:
         """The pictures a turn made, in their order."""
         handles = await self._store.handles_of(turn)
-        return [each for each in handles if each.kind == "image" and each.facts.get("path")]
+        kept = [each for each in handles if each.kind == "image" and each.facts.get("path")]
+        return sorted(kept, key=lambda each: each.facts["number"])
 
     async def preview(self, picture: Handle, largest: int = 60_000) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""

@@ -118,9 +118,10 @@ def _asked(turn: Turn) -> list[str]:
 
 def _part(name: str, text: str) -> str:
     """One part of a turn; what has lines of its own, such as a list or code, stands apart."""
+    text = text.strip("\n")
     if not text:
         return ""
-    return f"**{name}:**{chr(10) * 2 if chr(10) in text else ' '}{text}"
+    return f"**{name}:**\n\n{text}" if "\n" in text else f"**{name}:** {text}"
 
 
 def _json(value: Any) -> str:

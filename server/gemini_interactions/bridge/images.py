@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import anyio
 
 from .. import models
-from ..errors import BadArgument
-from ..interactions import Call, Settings
+from ..errors import BadArgument, Gone, Refused
+from ..interactions import Call, Settings, Turn
 from . import functions
 from .attachments import Attachments
 from .chains import Chains, passed_over
 from .desk import Desk
+from .gallery import Gallery
 from .outcomes import Outcome
 from .places import Places
 from .ports import Store
@@ -47,6 +48,7 @@ class Images:
         desk: Desk,
         places: Places,
         attachments: Attachments,
+        gallery: Gallery,
         policy: Policy,
         now: Callable[[], float],
     ) -> None:
@@ -55,6 +57,7 @@ class Images:
         self._desk = desk
         self._places = places
         self._attachments = attachments
+        self._gallery = gallery
         self._policy = policy
         self._now = now
         self._chains = Chains(store)
@@ -72,6 +75,8 @@ class Images:
             order.model, kind="image", default=self._policy.image_model, today=self._today()
         )
         await self._desk.admit(caller.owner)
+        if order.save_to:
+            await self._attachments.check_target(order.save_to)
         attached = await self._attachments.read(caller.owner, order.references)
         text = {"type": "text", "text": order.prompt}
         given = [*attached.contents, text] if attached.contents else order.prompt
@@ -85,15 +90,28 @@ class Images:
         notes = (*((choice.note,) if choice.note else ()), *attached.notes)
 
         async def made(work: Work) -> Outcome | None:
-            return await self._draw(work, given, notes)
+            outcome = await self._draw(work, given, notes)
+            return await self._delivered(work.turn, outcome, order.save_to)
 
         return await self._desk.made(
             caller, order.prompt, await self._writing(caller, order, intent), made, start
         )
 
-    async def save(self, caller: Caller, image_id: str, target: str) -> str:
-        """A copy of an image where the caller wants it; the path it got."""
-        return await self._attachments.save(caller.owner, image_id, target)
+    async def _delivered(self, turn: Turn, outcome: Outcome, target: str) -> Outcome:
+        """Copies where they were wanted, and the truth where there is no picture."""
+        pictures = await self._gallery.of(turn)
+        if not pictures:
+            return _without_picture(outcome)
+        if not target:
+            return outcome
+        saved = []
+        for picture in pictures:
+            try:
+                path = await self._attachments.save(turn.owner, picture.id, target)
+                saved.append(f"Saved as {path}")
+            except Refused as refusal:  # the picture itself is safe, and was paid for
+                saved.append(f"It could not be saved there: {refusal}")
+        return replace(outcome, notes=(*outcome.notes, *saved))
 
     async def _writing(
         self, caller: Caller, order: Order, intent: dict[str, Any]
@@ -136,13 +154,37 @@ class Images:
             response_format=[{"type": "text"}, turn.extra["image"]],
             timeout=self._policy.upstream_timeout,
         )
-        interaction = await self._workshop.create(work, call)
+        try:
+            interaction = await self._workshop.create(work, call)
+        except Gone as gone:
+            if gone.is_model or good is None:
+                raise
+            raise BadArgument(
+                "Google no longer has that conversation. Leave `conversation_id` out and pass "
+                'the picture itself in `images`: gemini_history with kind "images" lists them.'
+            ) from None
         if interaction.id:
             await self._workshop.named(work, interaction.id)
         return await self._workshop.judged(work.turn, interaction)
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
+
+
+def _without_picture(outcome: Outcome) -> Outcome:
+    """An answer in words only: Gemini declined, or the prompt did not ask for a picture."""
+    if outcome.status not in ("completed", "incomplete"):
+        return outcome
+    said = "Gemini made no image; what it said instead is above. " if outcome.text else ""
+    return replace(
+        outcome,
+        status="failed",
+        error={
+            "kind": "NoImage",
+            "message": f"{said or 'Gemini made no image. '}Describe the picture you want "
+            "differently, and avoid people, brands or anything it may decline to show.",
+        },
+    )
 
 
 def _wanted(order: Order) -> dict[str, Any]:

@@ -3,66 +3,82 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from ..interactions import Step, Turn
+from ..interactions import Handle, Step, Turn
 from . import costs
+from .outcomes import Outcome
 
 _HEADING = re.compile(r"\s*#\s+(.+)")
+
+
+def written(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """What was written: code, searches and pages on the way are no part of a report."""
+    return tuple(step for step in steps if step.get("type") in ("user_input", "model_output"))
+
+
+def question(turn: Turn) -> str:
+    """What was asked: a run of a plan only says that the plan was approved."""
+    return str(turn.extra.get("question") or turn.prompt)
 
 
 def title(text: str, question: str) -> str:
     """The report's own heading, else the question."""
     heading = _HEADING.match(text)
     line = " ".join((heading.group(1) if heading else question).split()).strip("#* ")
+    line = line or "Research report"
     return line if len(line) <= 120 else line[:119] + "…"
 
 
-def report(text: str, question: str, charts: list[str]) -> str:
+def report(text: str, question: str, charts: Sequence[Handle]) -> str:
     """The whole report: a title, the text with its charts linked, the sources."""
-    for number, name in enumerate(charts, 1):
-        text = text.replace(f"[image {number}]", f"![Chart {number}]({name})", 1)
+    for chart in charts:
+        number = chart.facts.get("number")
+        file = re.split(r"[/\\]", str(chart.facts["path"]))[-1]
+        # The mark of an image is a line of its own; the words of a report may name one too.
+        mark = re.compile(rf"^\[image {number}\]$", re.MULTILINE)
+        text = mark.sub(f"![Chart {number} ({chart.id})]({file})", text, count=1)
     if not _HEADING.match(text):
         text = f"# {title(text, question)}\n\n{text}"
     return text
 
 
-def duration(turn: Turn, now: float) -> str:
-    """How long a research has taken, or took, in words."""
-    seconds = max(0, round((turn.finished or now) - (turn.sent or turn.created)))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def done_so_far(steps: Iterable[Step]) -> str:
-    """How much a run has searched and read, from what Google shows of it."""
-    searches = pages = 0
-    for step in steps:
-        arguments = step.get("arguments")
-        if not isinstance(arguments, dict):
-            continue
-        if step.get("type") == "google_search_call":
-            searches += len(arguments.get("queries") or [])
-        elif step.get("type") == "url_context_call":
-            pages += len(arguments.get("urls") or [])
-    counted = [
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in ((searches, "search", "searches"), (pages, "page", "pages"))
-        if number
-    ]
-    return ", ".join(counted)
-
-
-def closing(turn: Turn) -> str:
-    """The last line of a report's file: what it took."""
-    parts = [f"Gemini Deep Research ({turn.model or turn.settings.model})"]
-    if turn.finished:
-        parts.append(duration(turn, turn.finished))
-    if turn.usage is not None:
-        parts.append(f"{turn.usage.total:,} tokens")
-        price = costs.estimate(turn.model or turn.settings.model, turn.usage, turn.created)
+def closing(turn: Turn, outcome: Outcome) -> str:
+    """The last line of a report's file: who wrote it, how long it took and what it cost."""
+    parts = [f"Gemini Deep Research ({outcome.model})", in_words(outcome.extra["seconds"])]
+    if outcome.usage is not None:
+        parts.append(f"{outcome.usage.total:,} tokens")
+        price = costs.estimate(outcome.model, outcome.usage, turn.created)
         parts.append(f"estimated {price}" if price else "")
     return " · ".join(part for part in parts if part)
+
+
+# -- how long ---------------------------------------------------------------------------
+
+
+def seconds(turn: Turn, updated: str, now: float) -> float:
+    """How long a run took. It may have ended long before anybody looked: Google says when."""
+    began = turn.sent or turn.created
+    try:
+        ended = datetime.fromisoformat(updated).timestamp()
+    except ValueError:
+        ended = now
+    return (ended if began <= ended <= now else now) - began
+
+
+def duration(turn: Turn, now: float) -> str:
+    """How long a research has taken so far, or took, in words."""
+    took = turn.extra.get("seconds") if turn.is_final else None
+    if took is None:
+        took = (turn.finished or now) - (turn.sent or turn.created)
+    return in_words(took)
+
+
+def in_words(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,27 +1,55 @@
-"""Watching: a research run followed until Google is done with it, by whoever holds its lease."""
+"""Watching: a research run followed until Google is done with it, by whoever holds its lease.
+
+Looks are the source of truth. The event stream only tells those who wait what a run is doing:
+Google cuts it, replays of it hang, and its end means nothing.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import anyio
+
 from .. import answers
-from ..draft import Draft
-from ..errors import Gone, NoKey, RateLimited, Refused, UpstreamError, WrongKey
-from ..interactions import Interaction, Turn
+from ..errors import (
+    Gone,
+    NoKey,
+    RateLimited,
+    Refused,
+    Rejected,
+    TimedOut,
+    UpstreamError,
+    WrongKey,
+)
+from ..interactions import Handle, Interaction, Turn
 from . import outcomes, reports
+from .doings import Doings
 from .gallery import Gallery
 from .outcomes import Outcome
 from .pace import Pace
 from .ports import Gemini, Store
 from .shelf import Shelf
 from .work import Work
-from .workshop import Policy, Workshop
+from .workshop import LeaseLost, Policy, Workshop
+
+log = logging.getLogger(__name__)
 
 SLOWEST_LOOK = 60.0
-LATE_USAGE_LOOKS = 2
+HASTE = 2.0
+"""Seconds between two looks at one run, however often somebody asks."""
+LATE_LOOKS = 2
 """How often a finished run is looked at again for its tokens, which Google counts later."""
+TROUBLE = "Google does not say how it stands just now; it is asked again"
+FORGOTTEN = (
+    "Google no longer has this research: it was deleted there, or has expired. "
+    "Start it again with start_deep_research if it is still wanted."
+)
+
+NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
 
 
 class Watching:
@@ -45,85 +73,188 @@ class Watching:
         self._policy = policy
         self._now = now
         self._pace = Pace(sleep=workshop.sleep)
-        workshop.rescuers["research"] = self.watched
+        workshop.followers["research"] = self
+
+    # -- following a run ------------------------------------------------------------
 
     async def watched(self, work: Work) -> Outcome | None:
         """Look until Google is done with the run, or it counts as stalled."""
         turn = work.turn
         if not turn.interaction_id:
             return outcomes.interrupted()
-        pause = self._policy.research_poll
-        young_until = (turn.sent or turn.created) + self._policy.store_lag
-        usage_looks = 0
+        began = turn.sent or turn.created
+        first = self._policy.research_poll
+        pause = min(max(began + first - self._now(), 0.0), first)
+        over: Interaction | None = None
+        late_looks = 0
+        missing_since: float | None = None
         while True:
-            await work.until_nudged(pause * random.uniform(0.8, 1.2), self._workshop.sleep)
-            await self._pace.go()
+            await self._until_due(work, pause)
+            is_late = self._now() > began + self._policy.research_deadline
             try:
-                interaction = await self._gemini.get(turn.interaction_id)
-            except (Gone, WrongKey):
-                if self._now() > young_until:
-                    raise
-                continue
+                found = await self._gemini.get(turn.interaction_id)
             except NoKey:
                 return None  # Google still has it: whoever has a key looks next
             except UpstreamError as problem:
+                if over is not None:
+                    return await self._workshop.judged(turn, over)
+                if isinstance(problem, Gone):
+                    missing_since = self._now() if missing_since is None else missing_since
+                    if self._now() > missing_since + self._policy.store_lag:
+                        return outcomes.refused(problem.kind, FORGOTTEN)
+                elif is_late and isinstance(problem, WrongKey | Rejected):
+                    return _stalled(turn)  # answered, and it will be the same again
+                work.tell(TROUBLE)
                 wish = problem.retry_after if isinstance(problem, RateLimited) else None
-                pause = min(max(pause * 1.5, wish or 0.0), SLOWEST_LOOK)
-                continue
-            if outcomes.is_over(interaction):
-                if interaction.usage is None and usage_looks < LATE_USAGE_LOOKS:
-                    usage_looks += 1
-                    pause = min(self._policy.research_poll, 2.0)
+                pause = _grown(max(pause, first), 1.5, wish or 0.0)
+            else:
+                missing_since = None
+                if outcomes.is_over(found):
+                    if _is_whole(found) or late_looks == LATE_LOOKS:
+                        return await self._workshop.judged(turn, found)
+                    over, late_looks, pause = found, late_looks + 1, min(first, HASTE)
                     continue
-                return await self.finished(turn, interaction)
-            if self._now() > turn.created + self._policy.research_deadline:
-                return Outcome(status="stalled", interaction_id=turn.interaction_id)
-            work.hear(Draft.of(interaction), reports.done_so_far(interaction.steps))
-            await self._store.remark(turn, {"doing": work.doing}, holder=self._workshop.holder)
-            pause = min(pause * 1.3, max(SLOWEST_LOOK, self._policy.research_poll))
+                if is_late:
+                    return _stalled(turn)
+                doings = Doings.of(found)
+                work.tell(doings.line, doings.known)
+                pause = _grown(max(pause, first), 1.3)
+            await self._remark(work)
 
-    async def look_again(self, turn: Turn) -> Turn:
-        """One more look at a run that was given up."""
-        try:
-            interaction = await self._gemini.get(turn.interaction_id)
-        except (UpstreamError, Refused):
-            return turn
-        if not outcomes.is_over(interaction):
-            return turn
-        return await self._workshop.settle(turn, await self.finished(turn, interaction))
+    async def attended(self, work: Work) -> None:
+        """While somebody waits: what the stream tells as long as it lives, and more looks."""
+        await work.until_named(math.inf)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen, work)
+            while True:
+                await self._workshop.sleep(self._policy.research_poll)
+                work.nudge()
 
-    async def listen(self, work: Work) -> None:
-        """What Google tells while somebody waits; its end, or its silence, means nothing."""
+    async def _until_due(self, work: Work, pause: float) -> None:
+        """Until the next look is due, or somebody wants to know, and there is a place for it."""
+        pause *= random.uniform(0.8, 1.2)
+        least = min(pause, self._policy.research_poll, HASTE)
+        await self._workshop.sleep(least)
+        await work.until_nudged(pause - least, self._workshop.sleep)
+        await self._pace.go()
+
+    async def _listen(self, work: Work) -> None:
+        doings = Doings()
         try:
             async with self._gemini.follow(work.turn.interaction_id) as events:
-                draft = Draft()
                 async for event in events:
-                    draft.add(event)
-                    work.hear(draft)
-                    if draft.finished:
-                        work.nudge()
-                        return
+                    doings.add(event)
+                    if doings.is_over:
+                        break
+                    work.tell(doings.line, doings.known)
         except (UpstreamError, Refused):
             return
+        if doings.is_over:
+            work.nudge()
 
-    async def finished(self, turn: Turn, interaction: Interaction) -> Outcome:
-        """What became of a run: a plan to show, or a report worth reading, kept as a file too."""
-        outcome = await self._workshop.judged(turn, interaction)
+    async def _remark(self, work: Work) -> None:
+        """Let other processes know what it is doing, and notice if it is theirs by now."""
+        doing = work.doing if self._policy.transcripts else ""
+        try:
+            held = await self._store.remark(
+                work.turn, {"doing": doing}, holder=self._workshop.holder
+            )
+        except Exception:  # a database that is away for a moment must not end the watching
+            log.warning("what turn %s does could not be written down", work.turn.id, exc_info=True)
+            return
+        if not held:
+            raise LeaseLost()
+
+    # -- ending a run -----------------------------------------------------------------
+
+    async def stopped(self, turn: Turn) -> Outcome:
+        """End a run at Google. One that was over already keeps what it had become."""
+        try:
+            with anyio.fail_after(self._policy.max_wait):
+                try:
+                    found = await self._told_to_stop(turn)
+                except Rejected:  # as Google says when there is nothing left to stop
+                    found = await self._gemini.get(turn.interaction_id)
+                    if not outcomes.is_over(found):
+                        raise
+        except TimeoutError:
+            raise TimedOut() from None
+        if outcomes.is_over(found) and found.status != "cancelled":
+            return await self._workshop.judged(turn, found)
+        return outcomes.cancelled(found)
+
+    async def _told_to_stop(self, turn: Turn) -> Interaction:
+        young_until = (turn.sent or turn.created) + self._policy.store_lag
+        pause = 0.5
+        while True:
+            try:
+                return await self._gemini.cancel(turn.interaction_id)
+            except (Gone, WrongKey):  # Google's store may not have it yet
+                if self._now() > young_until:
+                    raise
+            await self._workshop.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    # -- what became of it --------------------------------------------------------------
+
+    async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
+        """A plan to show, or a report worth reading, kept as a file too."""
+        targets = await self._workshop.targets(interaction)
+        written = replace(interaction, steps=reports.written(interaction.steps))
+        outcome = replace(
+            outcomes.of(written, targets),
+            steps=answers.strip_media(interaction.steps),
+            model=interaction.model or interaction.agent,
+            extra={"seconds": reports.seconds(turn, interaction.updated, self._now())},
+        )
         if turn.extra.get("plan"):
             done = outcome.status == "completed"
             return replace(outcome, status="plan_ready") if done else outcome
-        if not outcome.text:
+        if outcome.status not in ("completed", "incomplete") or not outcome.text:
             return outcome
-        charts = await self._gallery.of(turn)
-        names = [str(chart.facts["path"]).rsplit("/", 1)[-1] for chart in charts]
-        text = reports.report(outcome.text, turn.prompt, names)
-        model = outcome.model or interaction.agent
-        if self._policy.transcripts:
-            made = replace(turn, model=model, usage=outcome.usage, finished=self._now())
+        charts, notes = await self._charts(turn, written)
+        text = reports.report(outcome.text, reports.question(turn), charts)
+        outcome = replace(outcome, text=text, notes=(*outcome.notes, *notes))
+        return await self._kept(turn, outcome) if self._policy.transcripts else outcome
+
+    async def _charts(
+        self, turn: Turn, written: Interaction
+    ) -> tuple[Sequence[Handle], tuple[str, ...]]:
+        """The charts as files. A full disk may cost a chart, never the report."""
+        try:
+            return await self._gallery.keep(turn, written), ()
+        except Exception:
+            log.exception("a chart of turn %s could not be kept", turn.id)
+            return await self._gallery.of(turn), (NO_CHART,)
+
+    async def _kept(self, turn: Turn, outcome: Outcome) -> Outcome:
+        """The report as a file, whose path goes with it."""
+        handles = await self._store.handles_of(turn)
+        name = next((each.id for each in handles if each.kind == "research"), turn.conversation_id)
+        closing = reports.closing(turn, outcome)
+        try:
             path = await self._shelf.keep_report(
-                f"{text}\n\n---\n{reports.closing(made)}\n",
-                reports.title(text, turn.prompt),
-                turn.id.replace("/", "-"),
+                f"{outcome.text}\n\n---\n{closing}\n",
+                reports.title(outcome.text, reports.question(turn)),
+                name,
             )
-            outcome = replace(outcome, extra={"path": path})
-        return replace(outcome, text=text, model=model, steps=answers.strip_media(outcome.steps))
+        except Exception:
+            log.exception("the report of turn %s could not be written to a file", turn.id)
+            return outcome
+        return replace(outcome, extra={**outcome.extra, "path": path})
+
+
+def _stalled(turn: Turn) -> Outcome:
+    return Outcome(status="stalled", interaction_id=turn.interaction_id)
+
+
+def _is_whole(interaction: Interaction) -> bool:
+    """Whether everything is there that comes a little later: the tokens, perhaps the text."""
+    if interaction.status in ("failed", "cancelled"):
+        return True
+    said = any(step.get("type") == "model_output" for step in interaction.steps)
+    return said and interaction.usage is not None
+
+
+def _grown(pause: float, by: float, at_least: float = 0.0) -> float:
+    return min(max(pause * by, at_least), max(SLOWEST_LOOK, pause))

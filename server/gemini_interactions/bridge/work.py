@@ -45,8 +45,9 @@ class Work:
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
         self.rebuild: Callable[[], Awaitable[Call]] | None = None
         """The same call for a chain Google has forgotten, where it can be told again."""
-        self.done_so_far = ""
-        """What a long run has done until now, such as how many pages it has read."""
+        self.decided: Outcome | None = None
+        """How it is to end, where that was settled outside, such as by a cancel."""
+        self._news, self._known = "", 0
         self._changed = anyio.Event()
         self._nudged = anyio.Event()
 
@@ -54,8 +55,7 @@ class Work:
     def doing(self) -> str:
         if self.turn.sent is None and self.turn.parent is not None:
             return "Waiting for the turn before it"
-        doing = self.draft.doing or "Waiting for Gemini"
-        return f"{doing} ({self.done_so_far})" if self.done_so_far else doing
+        return self._news or self.draft.doing or "Waiting for Gemini"
 
     def changed(self) -> None:
         self._changed.set()
@@ -66,11 +66,15 @@ class Work:
         self.done.set()
         self.changed()
 
-    def hear(self, draft: Draft, done_so_far: str = "") -> None:
-        """What somebody else has listened to."""
-        self.draft = draft
-        self.done_so_far = done_so_far or self.done_so_far
-        self.changed()
+    def tell(self, news: str, known: int | None = None) -> None:
+        """What a run that goes on elsewhere lets know of itself.
+
+        `known` says how much of it that is; who knows less than was told already comes late.
+        """
+        known = self._known if known is None else known
+        if known >= self._known:
+            self._news, self._known = news, known
+            self.changed()
 
     def nudge(self) -> None:
         """Somebody wants to know: look soon."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.abc
@@ -45,6 +45,9 @@ FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
 TRIES_TO_CONNECT = 3
 TRIES_AT_THE_LIMIT = 3
+LAST_NAMES = 0.5
+"""Seconds a process that ends still waits for the ids of background runs it has just started:
+without its id, a run that costs dollars is lost."""
 GOOGLES_OWN_CALLS = 3
 """How often a turn that stops for one of Google's own functions is told to go on."""
 
@@ -73,6 +76,19 @@ Plan = Callable[[Work], Awaitable[Call]]
 
 Making = Callable[[Work], Awaitable[Outcome | None]]
 """Makes a turn and says how it ended; None leaves it running for whoever looks next."""
+
+
+class Follower(Protocol):
+    """Knows how turns of one kind go on at Google, long after the request that began them."""
+
+    async def watched(self, work: Work) -> Outcome | None:
+        """Follow one whose Google id is known to its end."""
+
+    async def attended(self, work: Work) -> None:
+        """What is done besides while somebody waits for one; cancelled when they leave."""
+
+    async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
+        """What became of one Google is done with."""
 
 
 class LeaseLost(Exception):
@@ -109,8 +125,8 @@ class Workshop:
         self._tasks = tasks
         self._closing = False
         self._places: dict[str, anyio.CapacityLimiter] = {}
-        self.rescuers: dict[str, Making] = {}
-        """How a turn of some other kind than a question is finished once it was taken over."""
+        self.followers: dict[str, Follower] = {}
+        """Who follows turns of some other kind than a question."""
 
     @property
     def lease_until(self) -> float:
@@ -194,8 +210,8 @@ class Workshop:
         with anyio.CancelScope(shield=True):
             if not await self.store.take_over(turn, self.holder, self.lease_until):
                 return await self._again(turn)
-            making = self.rescuers.get(turn.kind, outcome) if turn.interaction_id else outcome
-            work = self.undertake(turn, making)
+            follower = self.followers.get(turn.kind) if turn.interaction_id else None
+            work = self.undertake(turn, follower.watched if follower else outcome)
             if not turn.interaction_id:
                 await work.done.wait()
         return work.turn
@@ -227,10 +243,7 @@ class Workshop:
                 try:
                     return await self.gemini.create(call)
                 except UpstreamError as problem:
-                    pause = patience.before_repeating(problem, work, self.now())
-                    if pause is None:
-                        raise
-                await self.sleep(pause)
+                    call = await self._once_more(problem, work, call, patience)
 
     async def look_again(self, turn: Turn) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
@@ -254,7 +267,9 @@ class Workshop:
         """The turn once it is final, or as it stands after `seconds`."""
         work = self.works.of(turn)
         if work is not None:
-            await work.wait(seconds, progress)
+            work.nudge()
+            async with self._attended(work, seconds):
+                await work.wait(seconds, progress)
             return work.turn
         turn = await self._again(turn)
         start = anyio.current_time()
@@ -269,7 +284,8 @@ class Workshop:
                 return turn
             await self.sleep(min(pause, left))
             pause = min(pause * 1.5, 2.0)
-            await progress(anyio.current_time() - start, "Another process works on this turn")
+            doing = str(turn.extra.get("doing") or "Another process works on this turn")
+            await progress(anyio.current_time() - start, doing)
             turn = await self._again(turn)
         return turn
 
@@ -282,9 +298,23 @@ class Workshop:
         await work.done.wait()
         return work.turn
 
+    async def conclude(self, turn: Turn, outcome: Outcome) -> Turn:
+        """End a turn this way, whoever works on it."""
+        work = self.works.of(turn)
+        if work is None:
+            return await self.settle(turn, outcome)
+        work.decided = outcome
+        work.scope.cancel()
+        await work.done.wait()
+        return work.turn
+
     async def close(self) -> None:
         """The process ends: commit what there is, give up the leases."""
         self._closing = True
+        with anyio.move_on_after(LAST_NAMES):
+            for work in self.works:
+                if work.turn.extra.get("background") and work.turn.sent is not None:
+                    await work.until_named(LAST_NAMES)
         for work in self.works:
             work.end("shutdown")
         for work in self.works:
@@ -312,7 +342,7 @@ class Workshop:
             with work.scope:
                 ended = await outcome(work)
         except LeaseLost:
-            log.warning("turn %s was taken over by another process", work.turn.id)
+            log.warning("turn %s is another process's now, or over", work.turn.id)
         except Refused as refusal:
             ended = outcomes.refused(type(refusal).__name__, str(refusal))
         except UpstreamError as problem:
@@ -321,6 +351,7 @@ class Workshop:
             log.exception("turn %s failed inside this server", work.turn.id)
             ended = outcomes.refused("Internal", "This server failed while making the turn.")
         with anyio.CancelScope(shield=True):
+            ended = ended or work.decided
             if ended is None and work.ended_by == "abort":
                 await self._cancel_upstream(work)
                 ended = outcomes.cancelled(work.draft.interaction())
@@ -354,6 +385,7 @@ class Workshop:
         try:
             if not self._closing:  # which gives up every lease at once
                 await self.store.let_go(work.turn, holder=self.holder)
+                work.turn = await self._again(work.turn)
         except Exception:
             log.exception("the lease of turn %s could not be let go", work.turn.id)
         self.works.drop(work)
@@ -393,16 +425,33 @@ class Workshop:
 
     async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
         """What became of an interaction Google is done with, as this turn wanted it."""
+        follower = self.followers.get(turn.kind)
+        if follower is not None:
+            return await follower.judged(turn, interaction)
         await self._gallery.keep(turn, interaction)
-        targets = await sources.targets(interaction.steps, self._resolve)
-        outcome = outcomes.of(interaction, targets)
+        outcome = outcomes.of(interaction, await self.targets(interaction))
         schema = turn.extra.get("response_schema")
         if schema:
             outcome = await anyio.to_thread.run_sync(structured.checked, outcome, schema)
         return outcome
 
+    async def targets(self, interaction: Interaction) -> Mapping[str, str]:
+        """Where the redirects in its sources lead."""
+        return await sources.targets(interaction.steps, self._resolve)
+
     async def _again(self, turn: Turn) -> Turn:
         return await self.store.turn(turn.owner, turn.conversation_id, turn.n) or turn
+
+    @asynccontextmanager
+    async def _attended(self, work: Work, seconds: float) -> AsyncIterator[None]:
+        follower = self.followers.get(work.turn.kind)
+        if follower is None or seconds <= 0:
+            yield
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.attended, work)
+            yield
+            tasks.cancel_scope.cancel()
 
     @asynccontextmanager
     async def _place(self, owner: str) -> AsyncIterator[None]:
@@ -445,14 +494,20 @@ class Workshop:
             except UpstreamError as problem:
                 if work.draft.changes:
                     raise
-                pause = patience.before_repeating(problem, work, self.now())
-                if pause is not None:
-                    await self.sleep(pause)
-                elif isinstance(problem, Gone) and work.rebuild and not problem.is_model:
-                    call = await work.rebuild()
-                    work.rebuild = None
-                else:
-                    raise
+                call = await self._once_more(problem, work, call, patience)
+
+    async def _once_more(
+        self, problem: UpstreamError, work: Work, call: Call, patience: Patience
+    ) -> Call:
+        """What to send after this problem, once it may be sent; raises where it must not."""
+        pause = patience.before_repeating(problem, work, self.now())
+        if pause is not None:
+            await self.sleep(pause)
+            return call
+        if isinstance(problem, Gone) and work.rebuild and not problem.is_model:
+            rebuild, work.rebuild = work.rebuild, None
+            return await rebuild()
+        raise problem
 
     async def _hear(self, work: Work, event: Mapping[str, Any]) -> None:
         work.draft.add(event)

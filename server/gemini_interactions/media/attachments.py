@@ -32,12 +32,11 @@ INLINE_TOTAL = 15 * 2**20
 LARGEST = 2 * 2**30
 """What the Files API takes of one file."""
 
-# A key in full: a line that begins one, then its letters. Code that speaks of such a line, and
-# documents that show "…" in its place, stay readable.
+# A key in full: the line that begins one, then its letters; in code and JSON, too. What speaks
+# of such a line, and documents that show "…" in its place, stay readable.
 _PRIVATE_KEY = re.compile(
-    r"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[ \t]*$"
-    r"\s+(?:[A-Za-z-]+: .*\s+)*[A-Za-z0-9+/=]{40}",
-    re.M,
+    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .*\s+)*[A-Za-z0-9+/=]{40}"
 )
 _PUTTY_KEY = re.compile(r"\APuTTY-User-Key-File-\d")
 _GOOGLE_KEY = re.compile(r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}')
@@ -128,12 +127,14 @@ def describe(item: Attachment | Address) -> str:
 
 def size_of(size: int) -> str:
     """A size as people write it: "3.1 KB"."""
-    amount, unit = float(size), "bytes"
-    for bigger in ("KB", "MB", "GB"):
-        if round(amount) < 1000:
-            break
-        amount, unit = amount / 1000, bigger
-    return f"{size} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    if size < 1000:
+        return f"{size} bytes" if size != 1 else "1 byte"
+    amount = size / 1000
+    for unit in ("KB", "MB"):
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
 
 
 def _refuse_keys(text: str, name: str) -> None:

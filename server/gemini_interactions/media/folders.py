@@ -89,7 +89,12 @@ class Folders:
         self._private = tuple(os.path.realpath(each) for each in private)
         # Relative paths start where we were started, else in the allowed folders in turn.
         here = [os.path.realpath(working)] if working else []
-        self._starts = [*(each for each in here if self._inside(each)), *self._roots]
+        self._starts = [*(each for each in here if _within(each, self._roots)), *self._roots]
+
+    @property
+    def start(self) -> str:
+        """Where relative paths start."""
+        return self._starts[0]
 
     @property
     def allowed(self) -> tuple[Path, ...]:
@@ -97,10 +102,10 @@ class Folders:
 
     def open_inside(self, given: str) -> Opened:
         """The file at this path, if it is an ordinary file inside that holds no credentials."""
-        return self.steadily(given, lambda: self._open(self.find(given), given))
+        return self.steadily(given, lambda: self._open(self._find(given), given))
 
     def _open(self, place: Place, given: str) -> Opened:
-        with reading(given):
+        with reading(given, self.start):
             if not place.parts:
                 raise NotAFile(os.stat(place.root).st_mode)
             with reach(place.root, place.parts[:-1]) as folder:
@@ -131,29 +136,32 @@ class Folders:
 
     def find(self, given: str) -> Place:
         """Where this path leads, which is inside and not protected; nothing is opened."""
+        return self.steadily(given, lambda: self._find(given))
+
+    def _find(self, given: str) -> Place:
         if not self._roots:
             raise NotAllowed.nothing(self._why_none)
         path = path_of(given)
         wishes = list(dict.fromkeys(os.path.join(start, path) for start in self._starts))
         real = [_resolved(each) for each in wishes]
-        found = [place for each in real if (place := self._inside(each))]
+        if any(_within(each, self._private) for each in real):
+            raise Protected.ours(given)
+        found = [place for each in real if (place := _within(each, self._roots))]
         if not found:
-            if any(self._inside(os.path.normpath(each)) for each in wishes):
+            if any(_within(os.path.normpath(each), self._roots) for each in wishes):
                 raise NotAllowed.leads_out(given)
             raise NotAllowed.outside(given, self._roots)
         place = next((each for each in found if os.path.lexists(each.path)), found[0])
-        if any(_below(place.path, each) is not None for each in self._private):
-            raise Protected.ours(given)
         self._refuse_credentials((*Path(place.root).parts, *place.parts), given)
         return place
 
     def _create(self, target: str, name: str) -> NewFile:
         path = path_of(target)
-        place = self.find(target)
+        place = self._find(target)
         if not (os.path.isdir(place.path) or os.path.basename(path) in ("", ".", "..")):
             # The last name is not followed: if it is a link, it is taken, as any name can be.
             name = os.path.basename(path)
-            place = self.find(os.path.dirname(path) or ".")
+            place = self._find(os.path.dirname(path) or ".")
             self._refuse_credentials((name,), target)
         try:
             folder = _made(place)
@@ -166,18 +174,6 @@ class Folders:
                     raise
         except OSError as error:
             raise CannotSave.because(target, error) from None
-
-    def _inside(self, real: str) -> Place | None:
-        for root in self._roots:
-            parts = _below(real, root)
-            if parts is not None:
-                return Place(root, parts)
-        # The same folder spelled differently: in other case, or through a mount.
-        for root in self._roots:
-            parts = _same_file_above(real, root)
-            if parts is not None:
-                return Place(root, parts)
-        return None
 
     def _refuse_credentials(self, parts: Sequence[str], given: str) -> None:
         if rule := credential(parts):
@@ -192,14 +188,14 @@ class Folders:
 
 
 @contextlib.contextmanager
-def reading(given: str) -> Iterator[None]:
+def reading(given: str, start: str) -> Iterator[None]:
     """What goes wrong with a file, as a sentence about what the caller gave."""
     try:
         yield
     except NotAFile as found:
         raise NotTaken(given, f"is {found.what}, not a file", "Name an ordinary file.") from None
     except (FileNotFoundError, NotADirectoryError):
-        raise NoSuchFile(given) from None
+        raise NoSuchFile(given, start) from None
     except OSError:
         raise NotTaken(
             given, "cannot be read: the system refuses it", "Check its permissions."
@@ -225,6 +221,17 @@ def _resolved(path: str) -> str:
         return os.path.realpath(path)
     except OSError:  # a link that was there a moment ago, and no longer is
         raise Changed from None
+
+
+def _within(real: str, roots: Sequence[str]) -> Place | None:
+    """Where this is in the first of these folders that it is in."""
+    # By name first; then by being the same folder, spelled in another case or seen elsewhere.
+    for way_down in (_below, _same_file_above):
+        for root in roots:
+            parts = way_down(real, root)
+            if parts is not None:
+                return Place(root, parts)
+    return None
 
 
 def _below(path: str, root: str) -> tuple[str, ...] | None:

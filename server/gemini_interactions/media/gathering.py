@@ -28,6 +28,7 @@ MOST_BYTES_OF_ONE = 256 * 2**10
 MOST_BYTES_OF_MEDIA = 100 * 2**20
 MOST_SEEN = 20_000
 MOST_ALTERNATIVES = 64
+LONGEST_NAME = 100
 DEEPEST = 40
 
 _VERSION_CONTROL = {".git", ".hg", ".svn"}
@@ -78,11 +79,11 @@ def gather(folders: Folders, given: str) -> Gathered:
 def _gathered(folders: Folders, given: str) -> Gathered:
     place = folders.find(given)
     if os.path.isdir(place.path):
-        return _Walk(given, place, [("**", "*")]).gathered()
+        return _Walk(folders, given, place, [("**", "*")]).gathered()
     if os.path.lexists(place.path) or not _MAGIC.search(given):
         return Gathered((Path(given),))
     base, pattern = _split(given)
-    return _Walk(given, folders.find(base), pattern).gathered()
+    return _Walk(folders, given, folders.find(base), pattern).gathered()
 
 
 State = tuple[int, int]
@@ -90,7 +91,10 @@ State = tuple[int, int]
 
 
 class _Walk:
-    def __init__(self, given: str, place: Place, patterns: list[tuple[str, ...]]) -> None:
+    def __init__(
+        self, folders: Folders, given: str, place: Place, patterns: list[tuple[str, ...]]
+    ) -> None:
+        self.start = folders.start
         self.given = given
         self.place = place
         self.patterns = patterns
@@ -104,7 +108,7 @@ class _Walk:
     def gathered(self) -> Gathered:
         """Walk, and say what was found; NotTaken when that is nothing."""
         parts, rules = self.place.parts, Ignores()
-        with reading(self.given):
+        with reading(self.given, self.start):
             for depth in range(len(parts)):
                 with reach(self.place.root, parts[:depth]) as above:
                     rules = rules.within(above, depth)
@@ -114,7 +118,7 @@ class _Walk:
                 start = {(which, 0) for which in range(len(self.patterns))}
                 self._visit(folder, parts, self._reached(start), rules)
         if not self.files:
-            left = ", ".join(f"{name} ({why})" for name, why in self.left_out[:5])
+            left = _some([f"{name} ({why})" for name, why in self.left_out], 300)
             what = "stands for no file that can be sent" + (f"; left out: {left}" if left else "")
             raise NotTaken(self.given, what, "Name the files themselves, or another pattern.")
         paths, names = zip(*self.files, strict=True)
@@ -164,6 +168,8 @@ class _Walk:
 
     def _take(self, folder: Folder, parts: tuple[str, ...], facts: os.stat_result) -> str:
         """Add one file, or say why not."""
+        if stat.S_ISLNK(facts.st_mode):
+            return "a link"
         if not facts.st_size:
             return "empty"
         if len(self.files) >= MOST_FILES:
@@ -258,10 +264,12 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def _some(names: Sequence[str], limit: int) -> str:
-    shown: list[str] = []
+    """As many names as fit, and how many more there are."""
+    some: list[str] = []
     for name in names:
-        limit -= len(name) + 2
-        if limit < 0 and shown:
-            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
-        shown.append(name)
-    return ", ".join(shown)
+        short = name if len(name) <= LONGEST_NAME else "…" + name[-LONGEST_NAME + 1 :]
+        limit -= len(short) + 2
+        if limit < 0 and some:
+            return f"{', '.join(some)} and {len(names) - len(some)} more"
+        some.append(short)
+    return ", ".join(some)

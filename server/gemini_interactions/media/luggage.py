@@ -122,6 +122,10 @@ class Porter:
         label = attachments.describe(attachment)
         luggage.pieces.append(Piece(label, opened=opened, attachment=attachment))
 
+    def check_target(self, target: str) -> None:
+        """Refuse a place outside the allowed folders, or one that is protected."""
+        self._folders.find(target)
+
     def save(self, path: str, target: str, name: str) -> str:
         """Copy a file made here to where the caller wants it; nothing is overwritten."""
         with (

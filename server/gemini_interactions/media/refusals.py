@@ -57,8 +57,9 @@ class NotAllowed(Refused):
     @classmethod
     def restless(cls, given: str) -> NotAllowed:
         return cls(
-            f"{shown(given)} was moved or replaced by a link while it was being opened, so it "
-            f"could not be held to the folders of {SETTING}. Try again when nothing changes it."
+            f"{shown(given)} goes through a link that leads nowhere, or was moved while it was "
+            f"being opened, so it could not be held to the folders of {SETTING}. Use the path of "
+            "the file itself."
         )
 
 
@@ -100,10 +101,9 @@ class BadPath(Refused):
 class NoSuchFile(Refused):
     """Nothing is there, or it may not be read."""
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, start: str) -> None:
         super().__init__(
-            f"There is no file {shown(given)}. Check the path; a relative one starts at the "
-            "folder the server was started in."
+            f"There is no file {shown(given)}. Check the path; a relative one starts at {start}."
         )
 
 

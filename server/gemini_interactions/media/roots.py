@@ -33,7 +33,12 @@ def roots(
     if allowed is not None:
         wished = tuple(dict.fromkeys(os.path.realpath(each) for each in allowed))
         fit = tuple(each for each in wished if not _is_too_wide(each, house))
-        return fit, "the folders set are the whole disk" if wished else "no folder is open for that"
+        return (
+            fit,
+            "the folders set are the whole disk"
+            if wished
+            else "no folder was opened on this server",
+        )
     if working is None or not os.path.isdir(working):
         return (), "the folder this server was started in is gone"
     here = os.path.realpath(working)

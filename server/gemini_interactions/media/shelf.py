@@ -25,6 +25,8 @@ class Shelf:
         where = self._data_dir / folder if folder else self._images_dir
 
         def keep() -> Saved:
+            for left in where.glob(f"*-{id}.*"):  # by a process that ended before it could say so
+                left.unlink(missing_ok=True)
             with images.new_image(where, name, id) as new:
                 return images.save(data, new)
 
@@ -71,8 +73,10 @@ class Shelf:
 
         def write() -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(path, "w", encoding="utf-8", errors="replace", opener=_private) as file:
+            draft = path.with_suffix(".part")  # half a report is never there under its name
+            with open(draft, "w", encoding="utf-8", errors="replace", opener=_private) as file:
                 file.write(markdown)
+            draft.replace(path)
 
         await anyio.to_thread.run_sync(write)
         return str(path)

@@ -41,7 +41,8 @@ def encoding_of(head: bytes) -> str:
 
 def decoded(data: bytes, encoding: str) -> str:
     """The text with plain line ends; what is damaged becomes "\N{REPLACEMENT CHARACTER}"."""
-    return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = data.decode(encoding, "replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decodes(head: bytes, encoding: str) -> bool:

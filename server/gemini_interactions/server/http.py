@@ -9,9 +9,9 @@ import signal
 import socket
 import sys
 from asyncio import TimerHandle, Transport
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import anyio
@@ -91,7 +91,7 @@ def serve_http(config: Config, address: str) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     where = Address.read(address)
     tokens = tokens_for(config, where)
-    gateway = Gateway(App(config), where.listen(), name=where.name, tokens=tokens)
+    gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
     sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
     sys.stderr.flush()
     anyio.run(_serve_until_told, gateway)
@@ -111,23 +111,26 @@ def tokens_for(config: Config, address: Address) -> Tokens | None:
 
 
 class Gateway:
-    """The app as HTTP clients reach it, on a socket that listens already.
+    """An app as HTTP clients reach it, on a socket that listens already.
 
-    `links` are routes that bring their own proof (signed links), so no token is asked there.
+    No file of this machine is taken or written for them unless its folder was named. `links`
+    are routes that bring their own proof (signed links), so no token is asked there.
     """
 
     def __init__(
         self,
-        app: App,
+        config: Config,
         listener: socket.socket,
         *,
         name: str = "",
         tokens: Tokens | None = None,
         links: Sequence[Route] = (),
+        make: Callable[[Config], App] = App,
     ) -> None:
+        app = make(replace(config, allowed_dirs=config.allowed_dirs or ()))
         number, port = listener.getsockname()[:2]
         self.url = f"http://[{number}]:{port}" if ":" in number else f"http://{number}:{port}"
-        self._app = app
+        self.app = app
         self._listener = listener
         self._told = anyio.Event()
         self._told_again = anyio.Event()
@@ -162,7 +165,7 @@ class Gateway:
             timeout_graceful_shutdown=int(GRACE + LAST_WORDS),
         )
         self._server = _Server(config)
-        self._app.wake()
+        self.app.wake()
         with self._listener:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._wind_down)
@@ -185,13 +188,13 @@ class Gateway:
         with anyio.move_on_after(GRACE):
             await self._told_again.wait()
         with anyio.CancelScope(shield=True):
-            await self._app.settle()
+            await self.app.settle()
 
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
     async def _readiness(self, _request: Request) -> Response:
-        if not self._told.is_set() and await self._app.is_ready():
+        if not self._told.is_set() and await self.app.is_ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503)
 

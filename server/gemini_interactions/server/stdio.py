@@ -13,6 +13,7 @@ from mcp.server.stdio import stdio_server
 from ..app import App
 from ..settings import Config
 from .door import build
+from .lines import stdin
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ async def _stdio(app: App) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_when_told, app)
             tasks.start_soon(_leave_when_closed, app)
-            async with stdio_server() as (incoming, outgoing):
+            async with stdio_server(stdin()) as (incoming, outgoing):
                 await server.run(incoming, outgoing, server.create_initialization_options())
             # Not by returning: a look-up of a name may hold the loop's own threads for long.
             _leave()

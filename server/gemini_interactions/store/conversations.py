@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import interactions
-from ..interactions import Conversation, Settings, Turn
-from . import rows
+from ..interactions import Conversation, Handle, Settings, Turn
+from . import handles, rows
 from .database import Transaction, Value, cleaned
 
 FIRST_WORDS = 300
@@ -82,8 +82,15 @@ def begin(t: Transaction, new: NewTurn, *, stored: bool) -> Turn:
 
 
 def follow(
-    t: Transaction, new: NewTurn, conversation_id: str, *, parent: int | None
+    t: Transaction,
+    new: NewTurn,
+    conversation_id: str,
+    *,
+    parent: int | None,
+    handle: Handle | None = None,
 ) -> Turn | None:
+    if handle is not None and not handles.take(t, handle):
+        return None
     # Whoever else follows this conversation, in any process, waits here for our commit: the
     # numbers have no gaps, and a parent chosen below is really the newest.
     ours = (conversation_id, new.owner)

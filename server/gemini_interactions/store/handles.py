@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..interactions import Handle, new_name
+from ..interactions import Handle, Turn, new_name
 from . import rows
 from .database import Row, Transaction, Value
 
@@ -62,6 +62,37 @@ def move(t: Transaction, handle: Handle, *, n: int | None, facts: Mapping[str, A
     )
 
 
+def name_images(
+    t: Transaction, turn: Turn, numbers: Sequence[int], *, now: float
+) -> list[Handle]:
+    """A handle for each of these images of a turn; whoever else names them waits here."""
+    _wait_for_others(t, turn.owner, turn.conversation_id)
+    known = {
+        each.facts.get("number"): each
+        for each in of_turn(t, turn.owner, turn.conversation_id, turn.n)
+        if each.kind == "image"
+    }
+    return [
+        known.get(number)
+        or add(
+            t, turn.owner, "image", turn.conversation_id, turn.n, now=now, facts={"number": number}
+        )
+        for number in numbers
+    ]
+
+
+def take(t: Transaction, handle: Handle) -> bool:
+    """Let it name the turn its conversation gets next; False where it has been moved before."""
+    _wait_for_others(t, handle.owner, handle.conversation_id)
+    return bool(
+        t.change(
+            "UPDATE handles SET n = (SELECT newest + 1 FROM conversations WHERE id = %s) "
+            "WHERE id = %s AND owner = %s AND n = %s",
+            (handle.conversation_id, handle.id, handle.owner, handle.n),
+        )
+    )
+
+
 def handle(t: Transaction, owner: str, id: str) -> Handle | None:
     found = t.execute(f"SELECT {_HANDLE} FROM handles WHERE id = %s AND owner = %s", (id, owner))
     return _handle(found[0]) if found else None
@@ -108,6 +139,15 @@ def count(t: Transaction, owner: str, kind: str, query: str) -> int:
     where, values = _matching(owner, kind, query)
     return int(
         t.execute(f"SELECT COUNT(*) AS found FROM handles h WHERE {where}", values)[0]["found"]
+    )
+
+
+def _wait_for_others(t: Transaction, owner: str, conversation_id: str) -> None:
+    """Whoever else changes this conversation commits first. The conversation before all that
+    is in it, as everywhere: nobody waits in a circle."""
+    t.change(
+        "UPDATE conversations SET updated = updated WHERE id = %s AND owner = %s",
+        (conversation_id, owner),
     )
 
 

@@ -101,10 +101,12 @@ class Store:
         now: float,
         input: list[dict[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
+        handle: Handle | None = None,
     ) -> Turn | None:
         """The next turn, running; None where the owner has no such conversation.
 
         No `parent` means the newest turn at this moment, running researches passed over.
+        `handle` names the new turn from now on; None also where it has named another since.
         """
         new = NewTurn(
             owner=owner,
@@ -119,7 +121,7 @@ class Store:
             input=input,
             extra=extra or {},
         )
-        return await self._write(conversations.follow, new, conversation_id, parent=parent)
+        return await self._write(conversations.follow, new, conversation_id, parent=parent, handle=handle)
 
     async def conversation(self, owner: str, conversation_id: str) -> Conversation | None:
         return await self._read(conversations.conversation, owner, conversation_id)
@@ -314,6 +316,10 @@ class Store:
         facts: Mapping[str, Any],
     ) -> Handle:
         return await self._write(handles.add, owner, kind, conversation_id, n, now=now, facts=facts)
+
+    async def name_images(self, turn: Turn, numbers: Sequence[int], *, now: float) -> list[Handle]:
+        """A handle for each of a turn's images, by number: the ones there are, and new ones."""
+        return await self._write(handles.name_images, turn, numbers, now=now)
 
     async def handle(self, owner: str, id: str) -> Handle | None:
         return await self._read(handles.handle, owner, id)

@@ -45,6 +45,7 @@ async def gemini_generate_image(
         model=model,
         aspect_ratio=aspect_ratio or "",
         size=size or "",
+        save_to=save_to,
     )
     reply = await use.images.generate(use.caller, order)
-    return await images_result.told(reply, use, save_to=save_to)
+    return await images_result.told(reply, use)

@@ -9,7 +9,6 @@ import mcp_types as types
 
 from ..bridge.gallery import Gallery, described
 from ..bridge.requests import Reply
-from ..errors import Refused
 from ..interactions import Handle
 from . import result
 from .registry import Use
@@ -28,7 +27,6 @@ async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> ty
     if not pictures:
         return await result.present(told, room, offset)
     first = pictures[0]
-    saved = [await _saved(use, each, save_to) for each in pictures] if save_to else []
     facts = {
         **told.facts,
         "image_id": first.id,
@@ -38,21 +36,13 @@ async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> ty
         replace(
             told,
             facts=facts,
-            said=[*told.said, *_placed(pictures, room), *saved],
+            said=[*told.said, *_placed(pictures, room)],
             next_step=f'Edit it with gemini_generate_image and conversation_id "{first.id}".',
             pictures=await previews(pictures, use.gallery),
         ),
         room,
         offset,
     )
-
-
-async def _saved(use: Use, picture: Handle, target: str) -> str:
-    """What became of the copy; the picture itself is safe either way."""
-    try:
-        return f"Saved as {await use.images.save(use.caller, picture.id, target)}"
-    except Refused as refusal:
-        return f"It could not be saved there: {refusal}"
 
 
 async def previews(pictures: list[Handle], gallery: Gallery) -> list[types.ImageContent]:

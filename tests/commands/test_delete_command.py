@@ -1,0 +1,193 @@
+"""`delete`: gone here and at Google, or said what is not."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Run
+from tests.product.house import Guest, House
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal, and what somebody types there."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    return terminal
+
+
+def deleted(house: House) -> list[str]:
+    return [
+        request.path.rsplit("/", 1)[-1] for request in house.brain.log if request.kind == "delete"
+    ]
+
+
+def files(house: House) -> list[Path]:
+    return [
+        each for each in house.folder.rglob("*") if each.is_file() and "gemini.db" not in each.name
+    ]
+
+
+async def test_a_conversation_is_deleted_here_and_at_google(
+    house: House, guest: Guest, run: Run
+) -> None:
+    first = await guest.ask("One.")
+    second = await guest.follow("Two.")
+    other = await guest.ask("Another.")
+
+    ended = await run("delete", first.conversation, "--yes")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"Deleted {first.conversation} here and at Google.\n"
+    assert deleted(house) == [first.interaction, second.interaction]
+    listed = (await run("history")).out
+    assert first.conversation not in listed
+    assert other.conversation in listed
+
+
+async def test_the_files_made_in_it_go_too(house: House, guest: Guest, run: Run) -> None:
+    house.brain.answer_next("A long text. " * 10_000)
+    said = await guest.ask("Much, please.")
+    image = await guest.call(
+        "gemini_generate_image", prompt="A fig.", conversation_id=said.conversation
+    )
+    before = files(house)
+
+    await run("delete", said.conversation, "--yes")
+
+    assert Path(image.facts["path"]) in before
+    assert Path(said.facts["path"]) in before
+    assert files(house) == []
+
+
+async def test_files_outside_our_folders_stay(house: House, guest: Guest, run: Run) -> None:
+    said = await guest.ask("Hello.")
+    theirs = house.folder.parent / "diary.txt"
+    theirs.write_text("dear diary")
+    (turn,) = await (await guest.app.bridge()).conversations._store.turns(
+        "local", said.conversation
+    )
+    await (await guest.app.bridge()).conversations._store.add_handle(
+        "local", "image", turn.conversation_id, 1, now=0, facts={"path": str(theirs)}
+    )
+
+    await run("delete", said.conversation, "--yes")
+
+    assert theirs.read_text() == "dear diary"
+
+
+@pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+async def test_it_asks_first_and_says_what_would_go(
+    guest: Guest, run: Run, typed: io.StringIO, answer: str
+) -> None:
+    said = await guest.ask("A story about figs.")
+    typed.write(answer)
+    typed.seek(0)
+
+    ended = await run("delete", said.conversation)
+
+    assert f'Delete {said.conversation} ("A story about figs.", 1 turn)' in ended.out
+    assert "Deleted" in ended.out
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "n\n", "maybe\n"])
+async def test_anything_but_yes_deletes_nothing(
+    house: House, guest: Guest, run: Run, typed: io.StringIO, answer: str
+) -> None:
+    said = await guest.ask("Hello.")
+    typed.write(answer)
+    typed.seek(0)
+
+    ended = await run("delete", said.conversation)
+
+    assert ended.code == 1
+    assert "Nothing was deleted." in ended.out
+    assert deleted(house) == []
+    assert said.conversation in (await run("history")).out
+
+
+async def test_where_nobody_can_be_asked_it_wants_yes(
+    guest: Guest, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await guest.ask("Hello.")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+
+    ended = await run("delete", said.conversation)
+
+    assert ended.code == 2
+    assert "--yes" in ended.err
+
+
+async def test_what_google_has_forgotten_counts_as_deleted(
+    house: House, guest: Guest, run: Run
+) -> None:
+    said = await guest.ask("Hello.")
+    house.brain.expire(said.interaction)
+
+    assert (await run("delete", said.conversation, "--yes")).code == 0
+
+
+async def test_what_google_would_not_delete_is_named_and_gone_here(
+    house: House, guest: Guest, run: Run
+) -> None:
+    said = await guest.ask("One.")
+    second = await guest.follow("Two.")
+    house.brain.fail_next(500, on="delete")
+
+    ended = await run("delete", said.conversation, "--yes")
+
+    assert ended.code == 1
+    assert ended.out == f"Deleted {said.conversation} here.\n"
+    assert f"Not deleted at Google: {said.interaction}. " in ended.err
+    assert second.interaction not in ended.err
+    assert said.conversation not in (await run("history")).out
+
+
+async def test_without_a_key_all_of_google_is_left_and_said_once(
+    house: House, guest: Guest, run: Run
+) -> None:
+    said = await guest.ask("One.")
+    second = await guest.follow("Two.")
+    house.set(GEMINI_API_KEY=None)
+
+    ended = await run("delete", said.conversation, "--yes")
+
+    assert f"{said.interaction}, {second.interaction}. There is no Gemini API key." in ended.err
+    assert ended.err.count("There is no Gemini API key.") == 1
+
+
+async def test_what_google_never_kept_needs_no_key(house: House, guest: Guest, run: Run) -> None:
+    said = await guest.ask("Hello.", store=False)
+    house.set(GEMINI_API_KEY=None)
+
+    ended = await run("delete", said.conversation, "--yes")
+
+    assert (ended.code, ended.err) == (0, "")
+
+
+async def test_what_still_runs_is_not_deleted(house: House, run: Run) -> None:
+    gate = house.brain.hold_next()
+    guest = await house.connect(max_wait_seconds=0.05)
+    said = await guest.ask("Slowly.")
+
+    ended = await run("delete", said.conversation, "--yes")
+
+    assert said.status == "running"
+    assert ended.code == 2
+    assert f"{said.id} is still running" in ended.err
+    gate.release()
+
+
+async def test_only_whole_conversations_are_deleted(house: House, guest: Guest, run: Run) -> None:
+    said = await guest.ask("Hello.")
+
+    ended = await run("delete", said.id, "--yes")
+
+    assert ended.code == 2
+    assert f"{said.id} is part of {said.conversation}" in ended.err
+    assert deleted(house) == []

@@ -1,0 +1,241 @@
+"""Files in, through the whole product: what is sent, what is refused, what is uploaded once."""
+
+from __future__ import annotations
+
+import io
+import os
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.product.house import Guest, House
+
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+def contents(body: dict[str, Any]) -> list[dict[str, Any]]:
+    (step,) = body["input"]
+    found: list[dict[str, Any]] = step["content"]
+    return found
+
+
+def sound() -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * 800)
+    return out.getvalue()
+
+
+async def test_code_goes_in_as_text_under_its_name(guest: Guest, house: House, work: Path) -> None:
+    (work / "main.py").write_text("print('héllo 日本')\n")
+
+    said = await guest.ask("What does it print?", files="main.py")
+
+    file, prompt = contents(house.last)
+    assert said.status == "completed"
+    assert file["type"] == "text"
+    assert "main.py" in file["text"]
+    assert "print('héllo 日本')" in file["text"]
+    assert prompt == {"type": "text", "text": "What does it print?"}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "type", "mime"),
+    [
+        ("picture.txt", b"", "image", "image/png"),
+        ("paper.pdf", PDF, "document", "application/pdf"),
+        ("sound.wav", sound(), "audio", "audio/wav"),
+    ],
+)
+async def test_a_file_goes_in_as_its_real_type(
+    guest: Guest, house: House, work: Path, name: str, data: bytes, type: str, mime: str
+) -> None:
+    if data:
+        (work / name).write_bytes(data)
+    else:
+        Image.new("RGB", (4, 4)).save(work / name, format="PNG")
+
+    await guest.ask("What is it?", files=[name])
+
+    file, _ = contents(house.last)
+    assert (file["type"], file["mime_type"]) == (type, mime)
+
+
+async def test_addresses_are_left_to_google(guest: Guest, house: House) -> None:
+    await guest.ask(
+        "Compare.", files=["https://example.com/a.pdf", "https://youtu.be/dQw4w9WgXcQ?t=3"]
+    )
+
+    assert [(each["type"], each.get("uri")) for each in contents(house.last)[:2]] == [
+        ("document", "https://example.com/a.pdf"),
+        ("video", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
+    ]
+
+
+async def test_a_folder_is_sent_with_a_list_of_what_was_and_was_not(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "app").mkdir()
+    (work / "app" / "one.py").write_text("one = 1\n")
+    (work / "app" / ".env").write_text("KEY=secret-word\n")
+
+    said = await guest.ask("Explain.", files=["app"])
+
+    assert "one.py" in said.tail
+    assert ".env" in said.tail
+    assert "secret-word" not in str(house.last)
+
+
+async def test_a_large_file_is_uploaded_once_and_used_again(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "long.txt").write_text("many words " * 200_000)
+
+    first = await guest.ask("Summarise.", files=["long.txt"])
+    await guest.ask("Shorter.", files=["long.txt"])
+
+    assert first.status == "completed"
+    assert "Uploaded for 48 hours" in first.tail
+    assert len({contents(body)[0]["uri"] for body in house.bodies}) == 1
+    assert len(house.brain.service.files.all) == 1
+
+
+async def test_an_upload_that_google_forgot_is_made_again(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "long.txt").write_text("many words " * 200_000)
+    await guest.ask("Summarise.", files=["long.txt"])
+    house.clock.advance(49 * 3600)
+    house.brain.advance(49 * 3600)
+
+    again = await guest.ask("Summarise again.", files=["long.txt"])
+
+    first, second = (contents(body)[0]["uri"] for body in house.bodies)
+    assert again.status == "completed"
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (".env", "GEMINI_MCP_ALLOWED_DIRS"),
+        ("/etc/passwd", "outside the allowed folders"),
+        ("../outside.txt", "outside the allowed folders"),
+        ("link.txt", "allowed folders"),
+        ("pipe", "is a pipe"),
+        ("nothing-here.txt", "nothing-here.txt"),
+        ("http://example.com/a.pdf", "https"),
+        ("data:text/plain,hello", "data:"),
+        ("empty.txt", "empty"),
+        ("files/unknownname", "48 hours"),
+        ("i_0000000000", "There is no image"),
+    ],
+)
+async def test_what_is_refused_is_refused_by_its_rule_and_nothing_is_sent(
+    guest: Guest, house: House, work: Path, path: str, rule: str
+) -> None:
+    (work / ".env").write_text("KEY=1")
+    (work / "empty.txt").write_text("")
+    (work.parent / "outside.txt").write_text("canary")
+    (work / "link.txt").symlink_to(work.parent / "outside.txt")
+    os.mkfifo(work / "pipe")
+
+    said = await guest.ask("Read it.", files=[path])
+
+    assert said.is_error
+    assert rule in said.text
+    assert "canary" not in said.text
+    assert house.brain.posts == []
+    assert "There is no conversation here" in (await guest.history()).text
+
+
+async def test_attachments_are_remembered_by_google_not_by_us(
+    guest: Guest, house: House, work: Path
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(work / "red.png")
+    first = await guest.ask("What colour?", files=["red.png"])
+
+    await guest.follow("And the shape?")
+
+    assert house.last["previous_interaction_id"] == first.interaction
+    assert house.last["input"] == "And the shape?"
+    stored = b"".join(each.read_bytes() for each in house.folder.glob("gemini.db*"))
+    assert b"iVBORw0KGgo" not in stored  # the beginning of a PNG in base64
+    assert b"red.png" in stored
+
+
+async def test_a_rebuilt_conversation_names_the_attachments_it_lost(
+    guest: Guest, house: House, work: Path
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(work / "red.png")
+    first = await guest.ask("My name is Phil. What colour?", files=["red.png"])
+    house.brain.expire(first.interaction)
+    house.clock.advance(200)
+
+    said = await guest.follow("What is my name?")
+
+    assert said.status == "completed"
+    assert "rebuilt" in said.tail
+    assert "red.png" in said.tail
+    assert "Phil" in said.piece
+
+
+async def test_files_go_with_every_tool_that_takes_them(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "notes.md").write_text("# Notes\n")
+
+    await guest.ask("One.", files=["notes.md"])
+    await guest.follow("Two.", files=["notes.md"])
+    await guest.call("start_deep_research", question="Three?", files=["notes.md"])
+
+    assert all("Notes" in contents(body)[0]["text"] for body in house.bodies)
+
+
+async def test_a_store_false_conversation_sends_its_files(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "notes.md").write_text("# Notes\n")
+    await guest.ask("hello", store=False)
+
+    await guest.follow("Read.", files=["notes.md"])
+
+    said = [step for step in house.last["input"] if step["type"] == "user_input"]
+    assert "Notes" in str(said[-1])
+
+
+async def test_over_http_no_folder_is_open_until_one_is_named(house: House, work: Path) -> None:
+    (work / "notes.md").write_text("# Notes\n")
+    guest = await house.connect(allowed_dirs=())
+
+    said = await guest.ask("Read.", files=["notes.md"])
+
+    assert said.is_error
+    assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
+    assert house.brain.posts == []
+
+
+@pytest.mark.parametrize("where", ["/", "home"])
+async def test_where_desktop_hosts_start_us_nothing_is_open_and_the_setting_is_named(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir("/" if where == "/" else home)
+    guest = await house.connect()
+
+    answered = await guest.ask("hello")
+    refused = await guest.ask("Read.", files=["etc/hostname"])
+    drawn = await guest.call("gemini_generate_image", prompt="a cat")
+
+    assert answered.status == "completed"
+    assert refused.is_error
+    assert "GEMINI_MCP_ALLOWED_DIRS" in refused.text
+    assert drawn.status == "completed"

@@ -1,0 +1,272 @@
+"""Pictures through the whole product: made, edited, delivered as files, seen as previews."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp_types import ImageContent
+from PIL import Image
+
+from tests.product.house import Guest, House, Said
+
+PREVIEW_BYTES = 60_000
+RESULT_BYTES = 100_000
+
+
+async def draw(guest: Guest, prompt: str, **more: Any) -> Said:
+    return await guest.call("gemini_generate_image", prompt=prompt, **more)
+
+
+def previews(said: Said) -> list[ImageContent]:
+    return [block for block in said.raw.content if isinstance(block, ImageContent)]
+
+
+async def test_a_picture_is_a_file_under_an_honest_name_for_this_user_only(guest: Guest) -> None:
+    said = await draw(guest, "A red Café on the roof, 日本", aspect_ratio="16:9", size="2K")
+
+    path = Path(said.facts["path"])
+    assert said.status == "completed"
+    assert path.name == f"a-red-cafe-on-the-roof-{said.facts['image_id']}.jpg"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with Image.open(path) as picture:
+        assert picture.format == "JPEG"
+        assert f"{picture.width}×{picture.height}" in said.tail
+    assert said.facts["image_id"] in said.tail
+    assert str(path) in said.tail
+
+
+async def test_the_preview_is_small_and_the_file_never_travels(guest: Guest, house: House) -> None:
+    house.brain.image_bytes = 1_500_000
+
+    said = await draw(guest, "a large one")
+
+    (preview,) = previews(said)
+    data = base64.b64decode(preview.data)
+    assert preview.mime_type == "image/jpeg"
+    assert len(data) <= PREVIEW_BYTES
+    with Image.open(io.BytesIO(data)) as small:
+        assert max(small.size) <= 512
+        assert not small.getexif()
+    assert Path(said.facts["path"]).stat().st_size >= 1_500_000
+    assert len(said.raw.model_dump_json().encode()) <= RESULT_BYTES
+
+
+async def test_a_20_mb_picture_arrives_whole(guest: Guest, house: House) -> None:
+    house.brain.image_bytes = 20_000_000
+
+    said = await draw(guest, "a very large one")
+
+    assert Path(said.facts["path"]).stat().st_size >= 20_000_000
+    assert len(said.raw.model_dump_json().encode()) <= RESULT_BYTES
+
+
+async def test_programs_get_the_place_and_no_preview(house: House) -> None:
+    guest = await house.connect(structured=True)
+
+    said = await draw(guest, "a cat")
+
+    assert previews(said) == []
+    assert said.raw.structured_content is not None
+    assert said.raw.structured_content["image_id"] == said.facts["image_id"]
+
+
+async def test_what_is_asked_for_reaches_the_model(guest: Guest, house: House) -> None:
+    await draw(guest, "a cat", aspect_ratio="9:16", size="4K", model="image-pro")
+
+    assert house.last["model"] == "gemini-3-pro-image"
+    assert house.last["response_format"] == [
+        {"type": "text"},
+        {
+            "type": "image",
+            "mime_type": "image/jpeg",
+            "delivery": "inline",
+            "aspect_ratio": "9:16",
+            "image_size": "4K",
+        },
+    ]
+    assert "stream" not in house.last  # streamed pictures cost the SDK seconds
+
+
+async def test_a_conversation_edits_its_last_picture(guest: Guest, house: House) -> None:
+    first = await draw(guest, "a cat")
+    second = await draw(guest, "make it blue", conversation_id=first.conversation)
+    third = await draw(guest, "another hat", conversation_id=first.facts["image_id"])
+
+    assert (second.conversation, second.turn) == (first.conversation, 2)
+    assert house.bodies[1]["previous_interaction_id"] == first.interaction
+    assert house.bodies[2]["previous_interaction_id"] == first.interaction  # a branch
+    assert third.turn == 3
+    assert len({each.facts["path"] for each in (first, second, third)}) == 3
+
+
+async def test_without_a_conversation_every_picture_is_a_new_one(guest: Guest) -> None:
+    first = await draw(guest, "a cat")
+    second = await draw(guest, "a cat")
+
+    assert first.conversation != second.conversation
+
+
+async def test_one_chain_goes_from_text_to_picture_to_question_to_research_and_back(
+    guest: Guest, house: House
+) -> None:
+    asked = await guest.ask("My name is Phil.")
+    talk = asked.conversation
+    drawn = await draw(guest, "draw my name", conversation_id=talk)
+    edited = await draw(guest, "in green", conversation_id=talk)
+    seen = await guest.follow("What is in the picture?", conversation_id=talk)
+    started = await guest.call(
+        "start_deep_research", question="Where does that name come from?", conversation_id=talk
+    )
+    looked = await guest.call(
+        "check_research", research_id=started.facts["research_id"], wait_seconds=30
+    )
+    back = await guest.follow("What is my name?", conversation_id=talk)
+
+    assert looked.status == "completed"
+    chain = [asked, drawn, edited, seen, looked, back]
+    assert [each.turn for each in chain] == [1, 2, 3, 4, 5, 6]
+    assert house.brain.chain(back.interaction) == [each.interaction for each in chain]
+    assert "Phil" in back.piece
+
+
+async def test_pictures_and_addresses_are_references(
+    guest: Guest, house: House, work: Path
+) -> None:
+    Image.new("RGB", (8, 8), "red").save(work / "logo.png")
+    first = await draw(guest, "a cat")
+
+    await draw(
+        guest,
+        "put the logo on the cat",
+        images=["logo.png", first.facts["image_id"], "https://example.com/hat.jpg"],
+    )
+
+    (step,) = house.last["input"]
+    kinds = [(each["type"], each.get("mime_type"), each.get("uri")) for each in step["content"]]
+    assert kinds == [
+        ("image", "image/png", None),
+        ("image", "image/jpeg", None),
+        ("image", "image/jpeg", "https://example.com/hat.jpg"),
+        ("text", None, None),
+    ]
+
+
+async def test_a_copy_goes_where_it_was_wanted_and_nothing_is_overwritten(
+    guest: Guest, work: Path
+) -> None:
+    (work / "cat.jpg").write_text("mine")
+
+    as_file = await draw(guest, "a cat", save_to="cat.jpg")
+    in_folder = await draw(guest, "a dog", save_to="pictures/")
+
+    assert (work / "cat.jpg").read_text() == "mine"
+    assert str(work / "cat-2.jpg") in as_file.tail
+    assert (work / "cat-2.jpg").read_bytes() == Path(as_file.facts["path"]).read_bytes()
+    assert list((work / "pictures").iterdir())[0].name.startswith("a-dog-i_")
+    assert in_folder.status == "completed"
+
+
+async def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_paid(
+    guest: Guest, house: House
+) -> None:
+    said = await draw(guest, "a cat", save_to="/etc/cat.jpg")
+
+    assert said.is_error
+    assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
+    assert house.brain.posts == []
+
+
+async def test_a_refusal_in_words_says_that_there_is_no_picture(guest: Guest, house: House) -> None:
+    house.brain.refuse_next_image()
+
+    said = await draw(guest, "something it declines")
+
+    assert said.is_error
+    assert said.status == "failed"
+    assert "Gemini made no image" in said.tail
+    assert said.piece
+
+
+@pytest.mark.parametrize("code", ["image_safety", "no_image"])
+@pytest.mark.parametrize("where", ["errors", "step"])
+async def test_a_refusal_by_code_is_explained(
+    guest: Guest, house: House, code: str, where: Any
+) -> None:
+    house.brain.refuse_next_image(code, where=where)
+
+    said = await draw(guest, "something it declines")
+
+    assert said.is_error
+    assert said.status == "failed"
+    assert code in said.text
+
+
+async def test_a_key_without_quota_is_told_so_once(guest: Guest, house: House) -> None:
+    house.brain.fail_next(429, message="Quota exceeded, limit: 0", on="create")
+
+    said = await draw(guest, "a cat")
+
+    assert "needs a paid key" in said.text
+    assert len(house.brain.posts) == 1
+
+
+async def test_a_detached_picture_is_collected_with_its_file(house: House) -> None:
+    guest = await house.connect(max_wait_seconds=0.1)
+    gate = house.brain.hold_next(on="create", point="before_response")
+
+    said = await draw(guest, "a slow one", save_to="slow.jpg")
+    assert said.status == "running"
+    gate.release()
+    collected = await guest.result(said.id, wait_seconds=10)
+    while collected.status == "running":
+        collected = await guest.result(said.id, wait_seconds=10)
+
+    assert collected.status == "completed"
+    assert Path(collected.facts["path"]).is_file()
+    assert previews(collected)
+    assert Path("slow.jpg").is_file()
+
+
+async def test_a_picture_of_a_store_false_conversation_must_be_given_itself(
+    guest: Guest, house: House
+) -> None:
+    asked = await guest.ask("hello", store=False)
+
+    said = await draw(guest, "a cat", conversation_id=asked.conversation)
+
+    assert said.is_error
+    assert "store=false" in said.text
+    assert len(house.brain.posts) == 1
+
+
+async def test_pictures_are_listed_and_seen_again(guest: Guest) -> None:
+    drawn = await draw(guest, "a cat with a hat")
+
+    listed = await guest.history(kind="images", query="hat")
+    again = await guest.result(drawn.facts["image_id"])
+
+    assert drawn.facts["image_id"] in listed.text
+    assert again.facts["path"] == drawn.facts["path"]
+    assert previews(again)
+
+
+async def test_a_deleted_file_is_no_error(guest: Guest) -> None:
+    drawn = await draw(guest, "a cat")
+    Path(drawn.facts["path"]).unlink()
+
+    again = await guest.result(drawn.facts["image_id"])
+
+    assert again.status == "completed"
+    assert previews(again) == []
+
+
+async def test_facts_stay_small(guest: Guest) -> None:
+    said = await draw(guest, "a " + "very " * 200 + "long prompt")
+
+    assert len(json.dumps(dict(said.facts)).encode()) <= 2048
