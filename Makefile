@@ -19,10 +19,10 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format clean constraints
+.PHONY: help setup demo test check bench format clean constraints node-tools
 
 help:  ## Show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## Install everything into .venv (needs the network once)
 
@@ -50,6 +50,10 @@ format: $(READY)  ## Format, and fix what can be fixed
 bench: $(READY)  ## Measure start-up and the rest against their budgets
 	@$(BIN)/python -m tests.benchmarks
 
+node-tools:  ## Install what tests of the protocol run in Node, into .tools (needs npm)
+	@npm install --prefix .tools --no-save --no-audit --no-fund --loglevel=error \
+	node@24 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0
+
 constraints:  ## Resolve anew and write constraints.txt
 	@$(FIND_PYTHON); here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && \
 	"$$python" -m venv "$$here" && \
@@ -60,5 +64,5 @@ constraints:  ## Resolve anew and write constraints.txt
 	! grep -n '[@:/]' "$$here/constraints.txt" && mv "$$here/constraints.txt" constraints.txt
 
 clean:  ## Remove everything made here
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find server tests -name __pycache__ -prune -exec rm -rf {} +

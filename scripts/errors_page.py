@@ -71,23 +71,6 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
     settings.BadSetting: lambda: [_bad_setting()],
     keys.BadKey: lambda: [str(keys.BadKey())],
     keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by others"))],
-    refusals.NotAllowed: lambda: [
-        str(refusals.NotAllowed.outside("~/notes.txt", ["/home/ada/project"])),
-        str(refusals.NotAllowed.nothing("no folder is open over HTTP")),
-    ],
-    refusals.Protected: lambda: [
-        str(refusals.Protected.by_name(".env", ".env*")),
-        str(refusals.Protected.by_content("notes.txt")),
-    ],
-    refusals.BadPath: lambda: [str(refusals.BadPath("~ada/x", "it names another user's folder"))],
-    refusals.NoSuchFile: lambda: [str(refusals.NoSuchFile("report.pdf"))],
-    refusals.NotTaken: lambda: [
-        str(refusals.NotTaken("tool.exe", "is not a kind of file Gemini takes", "Leave it out."))
-    ],
-    refusals.BadAddress: lambda: [
-        str(refusals.BadAddress("http://10.0.0.1/x", "Google cannot reach it", "Use https."))
-    ],
-    refusals.CannotSave: lambda: [str(refusals.CannotSave.because("out/cat.png", FULL))],
     refusals.CannotKeep: lambda: [str(refusals.CannotKeep(FULL))],
 }
 
@@ -100,6 +83,44 @@ EXCHANGES: dict[type[Exception], str] = {
     errors.UnknownId: """\
 ```text
 > gemini_result(id="c_0000000000")
+```
+""",
+    refusals.NotAllowed: """\
+```text
+> gemini_ask(prompt="What is this?", files=["/etc/hosts"])
+```
+""",
+    refusals.Protected: """\
+<!-- stage: {"file": ".env", "text": "TOKEN=none"} -->
+```text
+> gemini_ask(prompt="What is this?", files=["/home/ada/project/.env"])
+```
+""",
+    refusals.BadPath: """\
+```text
+> gemini_ask(prompt="What is this?", files=["file://elsewhere/notes.txt"])
+```
+""",
+    refusals.NoSuchFile: """\
+```text
+> gemini_ask(prompt="What is this?", files=["/home/ada/project/report.pdf"])
+```
+""",
+    refusals.NotTaken: """\
+<!-- stage: {"file": "empty.txt", "text": ""} -->
+```text
+> gemini_ask(prompt="What is this?", files=["/home/ada/project/empty.txt"])
+```
+""",
+    refusals.BadAddress: """\
+```text
+> gemini_ask(prompt="What is this?", files=["http://127.0.0.1/notes.txt"])
+```
+""",
+    refusals.CannotSave: """\
+<!-- stage: {"file": "notes", "text": "A file, not a folder."} -->
+```text
+> gemini_generate_image(prompt="A lighthouse", save_to="/home/ada/project/notes/cat.png")
 ```
 """,
     errors.StillRunning: """\

@@ -30,6 +30,7 @@ from gemini_interactions.settings import Config
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day
 DATA_DIR = "~/.local/share/gemini-interactions-mcp"
+PROJECT = "/home/ada/project"
 TOKEN = "a-token-of-adas"  # noqa: S105  # no secret: it opens a gateway that lives for a page
 OURS = ("GEMINI_", "GOOGLE_", "CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
 SETTINGS = {"GEMINI_MCP_RESOLVE_REDIRECTS": "off", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.05"}
@@ -89,6 +90,8 @@ class Stage:
         self._client: Client | None = None
         self._stack = AsyncExitStack()
         self.address = ""
+        self.project = folder / "project"
+        self.project.mkdir()
         emulator.brain = Brain(clock=lambda: self.now)
         save_key(self.data_dir, "none-needed")
 
@@ -103,6 +106,7 @@ class Stage:
             "GOOGLE_GEMINI_BASE_URL": self._emulator.url,
             "GEMINI_MCP_DATA_DIR": str(self.data_dir),
             "PYTHONPATH": str(Path(gemini_interactions.__file__).parents[1]),
+            "GEMINI_MCP_ALLOWED_DIRS": str(self.project),
             "TOKEN": TOKEN,
             **self._settings,
         }
@@ -151,7 +155,11 @@ class Stage:
         return self._client
 
     def steer(self, order: Mapping[str, Any]) -> None:
-        """An order to the emulator, in the words of its door; `wait` moves everybody's clock."""
+        """An order to the emulator, in the words of its door; `wait` moves everybody's clock,
+        and `file` puts one into the project."""
+        if "file" in order:
+            (self.project / order["file"]).write_text(order["text"], "utf-8")
+            return
         if "wait" in order:
             self.now += float(order["wait"])
             self._emulator.brain.advance(0)
@@ -160,7 +168,12 @@ class Stage:
 
     def shown(self, text: str) -> str:
         """The text as it stands on a page: no ids and no folders of this run."""
-        return self.names.shown(text.replace(str(self.data_dir), DATA_DIR))
+        text = text.replace(str(self.data_dir), DATA_DIR).replace(str(self.project), PROJECT)
+        return self.names.shown(text)
+
+    def real(self, text: str) -> str:
+        """The text of a page as it has to be said on this stage."""
+        return self.names.real(text.replace(PROJECT, str(self.project)))
 
     async def _connect(self) -> None:
         app = App(Config.read(self.environment), now=lambda: self.now)

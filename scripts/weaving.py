@@ -12,8 +12,10 @@ conversation of the page. Comments that nobody sees steer what happens between t
     <!-- stage: {"do": "hold_next"} -->
 
     <!-- stage: {"serve": ["--structured", "on"]} -->
+    <!-- stage: {"host": "codex", "shows": "add"} -->
 
-The last one serves over HTTP, with one token. A ``python`` block whose first line names a file
+The third serves over HTTP, with one token; the last puts what that host is told (its command,
+`add`, or the `snippet` for its file) into the block that follows. A ``python`` block whose first line names a file
 (`# hello.py`) is saved; ``python hello.py`` in an ``sh`` block runs it, and what it prints
 replaces the ``text`` block that follows.
 """
@@ -24,6 +26,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -32,6 +35,8 @@ from typing import Any
 
 import anyio
 from mcp_types import CallToolResult
+
+from gemini_interactions import hosts
 
 from .stage import Stage
 
@@ -78,12 +83,17 @@ async def woven(page: str, stage: Stage) -> str:
     made: list[str] = []
     end = 0
     printed: str | None = None
+    told: str | None = None
     for found in _PIECE.finditer(page):
         made.append(page[end : found.start()])
         end = found.end()
         whole = found[0]
         if found["order"]:
-            await _order(stage, json.loads(found["order"]))
+            order = json.loads(found["order"])
+            told = _told(order) if "host" in order else await _order(stage, order)
+        elif told is not None:
+            whole = f"{found['fence']}{found['language']}\n{told}{found['fence']}"
+            told = None
         elif found["language"] == "python" and (name := _file_name(found["block"])):
             (_scripts(stage) / name).write_text(found["block"], "utf-8")
         elif found["language"] == "sh":
@@ -98,6 +108,18 @@ async def woven(page: str, stage: Stage) -> str:
             whole = f"{found['fence']}text\n{text}{found['fence']}"
         made.append(whole)
     return "".join([*made, page[end:]])
+
+
+def _told(order: dict[str, Any]) -> str:
+    """What a host is told, as the table of hosts has it."""
+    found = hosts.host(order["host"])
+    if found is None:
+        raise ValueError(f"There is no host {order['host']}.")
+    if order["shows"] == "snippet":
+        return found.snippet(hosts.Launch())
+    if found.add is None:
+        raise ValueError(f"{found.title} has no command to add a server.")
+    return f"{shlex.join(found.add(hosts.Launch()))}\n"
 
 
 async def _order(stage: Stage, order: dict[str, Any]) -> None:
@@ -115,7 +137,7 @@ async def _order(stage: Stage, order: dict[str, Any]) -> None:
 async def _exchange(block: str, stage: Stage) -> str:
     pieces = []
     for call in calls(block):
-        call = stage.names.real(call)
+        call = stage.real(call)
         stage.names.keep(call)
         name, arguments = parsed(call)
         result = await stage.call(name, arguments)
@@ -158,6 +180,8 @@ def _value(node: ast.expr) -> Any:
 
 def _shown(result: CallToolResult, call: str, stage: Stage) -> str:
     text = "\n".join(block.text for block in result.content if block.type == "text")
+    if "This server failed" in text:
+        raise RuntimeError(f"No page shows a server that fails: {call}")
     if some := re.search(r"# the first (\d+) lines$", call):
         text = _beginning(text, int(some[1]))
     return stage.shown(text)

@@ -19,6 +19,10 @@ from .settings import OFFERED, Config
 
 PROGRAM = "gemini-interactions-mcp"
 
+_HOSTS = (
+    *("claude-code", "claude-desktop", "codex", "gemini-cli", "cursor", "vscode"),
+    *("copilot", "opencode", "amp", "kimi", "openclaw", "goose"),
+)
 _KEPT = ("data_dir", "database_url", "images_dir")
 _GOOGLE = ("base_url", "api_version")
 
@@ -92,6 +96,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     doctor.add_argument("--offline", action="store_true", help="do not ask Google")
     _add_settings(doctor)
     doctor.set_defaults(run=_doctor)
+
+    install = _command(commands, "install", "tell an assistant of this server")
+    install.add_argument("host", metavar="HOST", choices=_HOSTS, help=", ".join(_HOSTS))
+    install.add_argument("--print", action="store_true", dest="only", help="only print how")
+    install.set_defaults(run=_install)
 
     demo = _command(commands, "demo", "see it work against an offline Gemini: no key, no network")
     demo.set_defaults(run=_demo)
@@ -207,6 +216,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from .commands.doctor import run
 
     return run(os.environ, vars(options), options.offline)
+
+
+def _install(options: argparse.Namespace) -> int:
+    from .commands.install import run
+
+    return run(options.host, options.only)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -63,12 +63,21 @@ def test_a_fault_may_say_after_how_many_events():
     assert (fault.name, fault.after_events) == ("reset", 3)
 
 
-@pytest.mark.parametrize("words", [["--fault", "explode"], ["--fault", "reset:soon"]])
+def test_research_takes_a_moment_and_can_be_given_a_fate():
+    usual, steered = parse(), parse("--research-seconds", "0.5", "--research", "zombie")
+
+    assert (usual.research_seconds, usual.research) == (3.0, [])
+    assert (steered.research_seconds, steered.research[0].name) == (0.5, "zombie")
+
+
+@pytest.mark.parametrize(
+    "words", [["--fault", "explode"], ["--fault", "reset:soon"], ["--research", "eaten"]]
+)
 def test_an_unknown_fault_is_explained(capsys, words):
     with pytest.raises(SystemExit):
         parse(*words)
 
-    assert "--fault" in capsys.readouterr().err
+    assert words[0] in capsys.readouterr().err
 
 
 def test_it_says_why_it_cannot_start(capsys, tmp_path):

@@ -307,3 +307,15 @@ async def test_another_process_can_steer_research(raw: httpx2.AsyncClient, gemin
 
     assert (halfway["status"], halfway["share"]) == ("in_progress", 0.5)
     assert (await gemini.get(made.id)).errors == []
+
+
+async def test_the_thoughts_of_a_research_may_not_say_that_they_are_text(raw, brain: Brain):
+    brain.fault_next("missing_thought_type", on="create")
+    body = {"agent": FAST, "input": "Why?", "background": True, "agent_config": TALKATIVE}
+    made = (await raw.post("/v1/interactions", json=body)).json()
+    got = (await raw.get(f"/v1/interactions/{made['id']}")).json()
+
+    thoughts = [step for step in got["steps"] if step["type"] == "thought"]
+    parts = [part for thought in thoughts for part in thought["summary"]]
+    assert {tuple(part) for part in parts} == {("text",)}
+    assert parts

@@ -85,7 +85,7 @@ async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects
     gate = house.brain.hold_next()
     house.brain.answer_next("Nobody waited, but here it is.")
 
-    wire = await hang_up(site, gate, legacy=legacy)
+    await hang_up(site, gate, legacy=legacy)
     gate.release()
     other = await site.visit()
     listed = await other.history()

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from anyio.abc import SocketStream
 
 from gemini_interactions.errors import Refused
 from gemini_interactions.server import gate
@@ -222,6 +223,13 @@ async def test_a_hundred_megabytes_are_refused_before_they_have_come(
     assert answer.split()[1] == status
 
 
+async def drip(stream: SocketStream) -> None:
+    """One byte at a time, without an end."""
+    while True:
+        await stream.send(b"x")
+        await anyio.sleep(0.01)
+
+
 async def test_who_goes_on_sending_after_a_refusal_is_hung_up_on(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,9 +239,7 @@ async def test_who_goes_on_sending_after_a_refusal_is_hung_up_on(
     async with await site.socket() as stream:
         await stream.send(head(site, "content-length: 104857600"))
         with anyio.fail_after(5), pytest.raises((anyio.BrokenResourceError, OSError)):
-            while True:
-                await stream.send(b"x")
-                await anyio.sleep(0.01)
+            await drip(stream)
 
 
 @pytest.mark.parametrize("chunked", [True, False])

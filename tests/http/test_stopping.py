@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 import httpx2
 import pytest
+from anyio.abc import SocketStream
 
 from gemini_interactions.emulator.steering import Gate
 from gemini_interactions.server import http
@@ -180,6 +181,14 @@ async def test_a_server_whose_app_breaks_down_ends_rather_than_serve_errors(
 # ------------------------------------------------------------------------------ slow clients
 
 
+async def drip(stream: SocketStream) -> None:
+    """The beginning of a request that goes on and on."""
+    while True:
+        await stream.send(b"G")
+        with anyio.move_on_after(0.01):
+            await stream.receive()
+
+
 async def test_a_connection_that_never_says_what_it_wants_is_closed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,10 +201,7 @@ async def test_a_connection_that_never_says_what_it_wants_is_closed(
         with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
             await silent.receive()
         with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
-            while True:
-                await dripping.send(b"G")
-                with anyio.move_on_after(0.01):
-                    await dripping.receive()
+            await drip(dripping)
     await silent.aclose()
     await dripping.aclose()
 
@@ -261,6 +267,13 @@ def process(*more: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str],
             server.kill()
 
 
+async def tell_to_end(server: subprocess.Popen[str], gate: Gate) -> None:
+    await gate.reached()
+    server.send_signal(signal.SIGTERM)
+    await anyio.sleep(0.2)  # equal signals that wait are one
+    server.send_signal(signal.SIGTERM)
+
+
 @pytest.mark.processes
 async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
     site: Site, house: House
@@ -269,19 +282,14 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
     house.brain.answer_next("secret-answer")
 
     with process("--log-level", "debug") as (server, url):
-        async with httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as raw:
+        async with (
+            httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as raw,
+            anyio.create_task_group() as tasks,
+        ):
             wire = await Wire.begin(raw, legacy=True)
-            async with wire.http.stream("GET", "/mcp", headers=wire.headers):
-                async with anyio.create_task_group() as tasks:
-
-                    async def tell() -> None:
-                        await gate.reached()
-                        server.send_signal(signal.SIGTERM)
-                        await anyio.sleep(0.2)  # equal signals that wait are one
-                        server.send_signal(signal.SIGTERM)
-
-                    tasks.start_soon(tell)
-                    left = await wire.call("gemini_ask", prompt="secret-prompt")
+            tasks.start_soon(tell_to_end, server, gate)
+            async with wire.http.stream("GET", "/mcp?q=secret-query", headers=wire.headers):
+                left = await wire.call("gemini_ask", prompt="secret-prompt")
         assert await anyio.to_thread.run_sync(server.wait, 10) == 0
         assert server.stderr
         assert server.stderr.read() == ""

@@ -42,6 +42,7 @@ class Server:
         log: Path,
         ended: Callable[[], Awaitable[int]],
         era: Era,
+        ears: asyncio.ReadTransport | None = None,
     ) -> None:
         self.pid = pid
         self.era = era
@@ -50,18 +51,19 @@ class Server:
         self.unread: list[Message] = []
         """What it said that nobody had waited for when it ended."""
         self._reader, self._writer = reader, writer
+        self._ears = ears
         self._log = log
         self._ended = ended
         self._ids = itertools.count(1)
 
     # What a client does
 
-    async def hello(self) -> Message:
+    async def hello(self, version: str = "2025-11-25") -> Message:
         """The handshake of its era; what the server says of itself."""
         if self.era == "modern":
             return await self.ask("server/discover")
         said = await self.ask(
-            "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=CLIENT
+            "initialize", protocolVersion=version, capabilities={}, clientInfo=CLIENT
         )
         await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return said
@@ -120,6 +122,21 @@ class Server:
         """Closes its stdin."""
         self._writer.close()
 
+    def stop_reading(self, *, close: bool) -> None:
+        """Reads no more of its stdout; `close` tells it so."""
+        assert self._ears is not None
+        self._ears.close() if close else self._ears.pause_reading()
+
+    async def left(self) -> int:
+        """Waits for its end without reading what it still says."""
+        with anyio.fail_after(PATIENCE):
+            code = await self._ended()
+        self.is_alive = False
+        self._writer.close()
+        if self._ears is not None:
+            self._ears.close()
+        return code
+
     async def ended(self) -> int:
         """Reads what it still says, waits for its end; the exit code, or minus the signal."""
         with anyio.fail_after(PATIENCE):
@@ -127,10 +144,7 @@ class Server:
                 self.lines.append(line.decode())
                 if line.endswith(b"\n"):
                     self.unread.append(json.loads(line))
-            code = await self._ended()
-        self.is_alive = False
-        self._writer.close()
-        return code
+        return await self.left()
 
     @property
     def log(self) -> str:
@@ -170,7 +184,7 @@ async def bear(nursery: Nursery, folder: Path, era: Era = "modern", **environ: s
 
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MOST_LINE)
-    await loop.connect_read_pipe(
+    ears, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(our_in, "rb", 0)
     )
     transport, protocol = await loop.connect_write_pipe(
@@ -181,4 +195,4 @@ async def bear(nursery: Nursery, folder: Path, era: Era = "modern", **environ: s
     async def ended() -> int:
         return await anyio.to_thread.run_sync(nursery.bury, pid)
 
-    return Server(pid, reader, writer, log, ended, era)
+    return Server(pid, reader, writer, log, ended, era, ears)

@@ -218,6 +218,26 @@ async def test_naming_the_newest_turn_continues_it(house: House, guest: Guest) -
     assert said.turn == 3
 
 
+async def test_a_turn_that_is_still_running_cannot_be_branched_from(house: House) -> None:
+    guest = await house.connect(max_wait_seconds=0.05)
+    gate = house.brain.hold_next(point="before_completed")
+    running = await guest.ask("My name is Ada.")
+
+    refused = await guest.follow("What is my name?", turn=1)
+    gate.release()
+    said = await guest.result(running.id, wait_seconds=10)
+
+    assert running.status == "running"
+    assert refused.is_error
+    assert refused.facts == {}
+    assert refused.text == (
+        f"{running.id} is still running, so nothing can branch from it yet. Call gemini_result "
+        f'with id "{running.id}", or leave `turn` out to queue behind it.'
+    )
+    assert said.status == "completed"
+    assert len(house.bodies) == 1
+
+
 @pytest.mark.parametrize("written", ["{}", "  {}\n", "C_{}"])
 async def test_ids_are_read_as_people_write_them(guest: Guest, written: str) -> None:
     first = await guest.ask("My name is Ada.")

@@ -315,6 +315,19 @@ async def test_everything_in_the_data_folder_is_for_its_user_only(
     assert {path.name for path in house.folder.iterdir()} >= {"gemini.db", "texts"}
 
 
+async def test_a_text_that_cannot_be_written_to_a_file_is_read_in_pieces(house: House) -> None:
+    house.folder.mkdir(mode=0o700)
+    (house.folder / "texts").write_text("in the way")
+    guest = await house.connect()
+    house.brain.answer_next(LATIN)
+
+    pieces = await whole(guest, await guest.ask("Tell me everything."))
+
+    assert "".join(piece.piece for piece in pieces) == LATIN
+    assert "path" not in pieces[0].facts
+    assert "The whole text" not in pieces[0].text
+
+
 async def test_an_offset_past_the_end_says_how_long_the_text_is(guest: Guest) -> None:
     said = await guest.ask("My name is Ada.")
 

@@ -141,6 +141,57 @@ async def test_a_server_starts_and_lists_without_key_network_or_home(
     assert "GEMINI_MCP_DATA_DIR" in refused.text or "no Gemini API key" in refused.text
 
 
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+async def test_clients_of_every_earlier_protocol_are_served(
+    house: House, nursery: Nursery, tmp_path: Path, version: str
+) -> None:
+    server = await bear(nursery, tmp_path, "legacy")
+
+    hello = await server.hello(version)
+    said = await server.call("gemini_ask", prompt="My name is Ada.")
+    server.hang_up()
+    await server.ended()
+
+    assert hello["result"]["protocolVersion"] == version
+    assert said.piece == "Nice to meet you, Ada. I will remember your name."
+
+
+async def test_a_client_that_does_not_say_its_name_gets_the_smallest_budget(
+    house: House, start: Start
+) -> None:
+    server = await start("modern")
+    house.brain.answer_next("word " * 10_000)
+    nameless = server.frame("tools/call", name="gemini_ask", arguments={"prompt": "Hello."})
+    del nameless["params"]["_meta"][types.CLIENT_INFO_META_KEY]
+
+    await server.send(nameless)
+    said = server.said(await server.answer(nameless["id"]))
+
+    assert 10_000 < len(said.text) <= 11_000
+
+
+@pytest.mark.parametrize("name", ["with blanks", "ä%20?#&:;'", "$HOME", "…"])
+async def test_a_data_folder_may_have_any_name(
+    house: House, start: Start, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / name
+    server = await start(GEMINI_MCP_DATA_DIR=str(folder))
+    house.brain.answer_next("word " * 10_000)
+
+    said = await server.call("gemini_ask", prompt="Hello.")
+
+    assert said.facts["path"].startswith(f"{folder}/texts/")
+    assert sorted(path.name for path in folder.glob("*.db")) == ["gemini.db"]
+
+
+async def test_a_terminal_without_unicode_changes_nothing(house: House, start: Start) -> None:
+    server = await start(LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+
+    said = await server.call("gemini_ask", prompt="敏捷的棕色狐狸")
+
+    assert said.piece.startswith('You said: "敏捷的棕色狐狸"')
+
+
 # ----------------------------------------------------------------------------- what it writes
 
 
@@ -349,6 +400,36 @@ async def test_an_answer_sent_with_the_last_breath_is_not_lost(house: House, sta
 
     assert len(house.bodies) <= 1
     assert listed.piece.count("\n") + 1 >= len(house.bodies)
+
+
+async def test_it_ends_when_its_client_no_longer_listens(house: House, start: Start) -> None:
+    server = await start()
+    server.stop_reading(close=True)
+    await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
+
+    code = await server.left()
+
+    assert code == 0
+    assert server.log == ""
+    assert "pineapples" in (await (await start()).call("gemini_history")).text
+
+
+async def test_it_ends_when_nobody_reads_what_it_has_to_say(house: House, start: Start) -> None:
+    """Five long answers are more than a pipe holds."""
+    server = await start()
+    server.stop_reading(close=False)
+    for number in range(5):
+        house.brain.answer_next("word " * 7_000)
+        arguments = {"prompt": f"{number}"}
+        await server.request("tools/call", name="gemini_ask", arguments=arguments)
+    assert await house.brain.until(lambda: sum(post.ended for post in house.brain.posts) == 5)
+    server.hang_up()
+
+    code = await server.left()
+
+    assert code == 0
+    listed = await (await start()).call("gemini_history")
+    assert listed.piece.count(" · 1 turn · ") == 5
 
 
 def end(server: Server, how: str) -> None:

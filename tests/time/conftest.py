@@ -8,18 +8,18 @@ import pytest
 
 from tests.product.conftest import clock, emulator, guest, house
 from tests.product.house import House
-from tests.time.wire import Wire
+from tests.time.wire import Inside, Wire
 
 __all__ = ["clock", "emulator", "guest", "house"]
 
-Wired = Callable[..., Awaitable[Wire]]
+Wired = Callable[..., Awaitable[Inside]]
 
 
 @pytest.fixture
 def wired(house: House) -> Wired:
     """Starts a server and a wire to it: `await wired("legacy", max_wait_seconds=1)`."""
 
-    async def start(era: str = "modern", **changes: object) -> Wire:
+    async def start(era: str = "modern", **changes: object) -> Inside:
         return await Wire.to(house, era, **changes)
 
     return start

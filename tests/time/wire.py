@@ -1,10 +1,13 @@
-"""A wire: plain JSON-RPC frames into a server of this process, for what no client library sends."""
+"""A wire: plain JSON-RPC frames to a server, for what no client library sends.
+
+The server is in this process (`Wire.to`), or in one of its own, which can be killed (`Line`).
+"""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,26 +36,35 @@ PATIENCE = 10.0
 Frame = dict[str, Any]
 
 
+Send = Callable[[Frame], Awaitable[None]]
+
+
 class Wire:
     """One connection: what was sent gets an id, what comes back is kept."""
 
-    def __init__(self, era: str, app: App, sender: Any) -> None:
-        self.app = app
+    def __init__(self, era: str, send: Send) -> None:
         self.frames: list[Frame] = []
+        self.is_over = False
+        """Whether the server has closed its end."""
         self._era = era
-        self._sender = sender
+        self._put = send
         self._ids = itertools.count(1)
         self._news = anyio.Event()
 
     @classmethod
-    async def to(cls, house: House, era: str, **changes: Any) -> Wire:
+    async def to(cls, house: House, era: str, **changes: Any) -> Inside:
+        """To a server of this process; `changes` are fields of `Config`."""
         app = App(replace(Config.read(os.environ), **changes), now=house.clock)
-        wire: Wire = await house.tasks.start(_serve, era, app)
-        if era == "legacy":
-            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
-            await wire.answer(await wire.ask("initialize", params))
-            await wire.tell("notifications/initialized")
+        wire: Inside = await house.tasks.start(_serve, era, app)
+        await wire.greet()
         return wire
+
+    async def greet(self) -> None:
+        """The handshake, where the era has one."""
+        if self._era == "legacy":
+            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
+            await self.answer(await self.ask("initialize", params))
+            await self.tell("notifications/initialized")
 
     async def call(self, tool: str, /, **arguments: Any) -> str | int:
         """Calls a tool without waiting; the request's id."""
@@ -89,6 +101,8 @@ class Wire:
         """Waits until the frames that came back make this true."""
         with anyio.fail_after(PATIENCE):
             while not true():
+                if self.is_over:
+                    raise HungUp
                 await self._news.wait()
 
     def answered(self, id: str | int) -> bool:
@@ -109,18 +123,21 @@ class Wire:
         """Everything sent so far has been taken in: a later request was answered."""
         await self.answer(await self.ask("tools/list"))
 
-    def hear(self, frame: Frame) -> None:
-        self.frames.append(frame)
+    def hear(self, frame: Frame | None) -> None:
+        """A frame came back; None is the end."""
+        if frame is None:
+            self.is_over = True
+        else:
+            self.frames.append(frame)
         self._news.set()
         self._news = anyio.Event()
 
     async def _send(self, frame: Frame) -> None:
-        message = types.jsonrpc_message_adapter.validate_python({"jsonrpc": "2.0", **frame})
-        await self._sender.send(SessionMessage(message))
+        await self._put({"jsonrpc": "2.0", **frame})
 
-    def hang_up(self) -> None:
-        """The client's end closes, as at the end of stdin."""
-        self._sender.close()
+
+class HungUp(Exception):
+    """The server has closed its end, so nothing more will come."""
 
 
 def facts(frame: Frame) -> Frame:
@@ -134,11 +151,28 @@ def facts(frame: Frame) -> Frame:
     }
 
 
-async def _serve(era: str, app: App, *, task_status: TaskStatus[Wire]) -> None:
+class Inside(Wire):
+    """To a server of this process."""
+
+    def __init__(self, era: str, app: App, sender: Any) -> None:
+        super().__init__(era, self._write)
+        self.app = app
+        self._sender = sender
+
+    async def _write(self, frame: Frame) -> None:
+        message = types.jsonrpc_message_adapter.validate_python(frame)
+        await self._sender.send(SessionMessage(message))
+
+    def hang_up(self) -> None:
+        """The client's end closes, as at the end of stdin."""
+        self._sender.close()
+
+
+async def _serve(era: str, app: App, *, task_status: TaskStatus[Inside]) -> None:
     to_server, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](100)
     outgoing, from_server = anyio.create_memory_object_stream[SessionMessage](100)
     server = build(app)
-    wire = Wire(era, app, to_server)
+    wire = Inside(era, app, to_server)
 
     async def listen() -> None:
         async for message in from_server:

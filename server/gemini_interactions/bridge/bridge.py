@@ -56,7 +56,6 @@ def bridge(
         Conversations(store, workshop, desk, places, toolbox, attachments, policy, now),
         Researches(
             store,
-            gemini,
             workshop,
             desk,
             places,
@@ -64,6 +63,7 @@ def bridge(
             toolbox,
             attachments,
             watching,
+            gallery,
             policy,
             now,
         ),

@@ -6,16 +6,22 @@ and for telling Google the whole story again when it has forgotten it or was nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..interactions import CHAINABLE, Settings, Step, Turn
+from ..errors import BadArgument, Gone
+from ..interactions import CHAINABLE, Call, Settings, Step, Turn
 from .ports import Store
+from .work import Work
 
 _NOT_INHERITED = frozenset({"Rejected", "Gone", "BadArgument"})
 """Failures that may be the fault of the turn's own settings: later turns do not inherit those."""
 
+
+REBUILT = (
+    "Google had forgotten this conversation; it was rebuilt from the copy kept here before asking."
+)
 
 AT_GOOGLE = 47 * 3600.0
 """How long Google still has an uploaded file."""
@@ -73,11 +79,36 @@ class Chains:
         told: list[Step] = []
         lost: list[str] = []
         for turn in reversed(turns):
-            for step in (*said(turn), *(s for s in turn.steps if s.get("type") != "user_input")):
+            for step in (*said(turn), *_answered(turn)):
                 kept = _sendable(step, lost, turn.created > now - AT_GOOGLE)
                 if kept is not None:
                     told.append(kept)
         return told, lost
+
+    async def rebuilt(
+        self,
+        work: Work,
+        call: Call,
+        good: Turn,
+        words: Sequence[Step],
+        now: float,
+        *,
+        is_kept: bool,
+    ) -> Call:
+        """The same call, ending in these words, for a chain Google has forgotten: our copy takes
+        its place, unless words are not kept here."""
+        told = await self.story(good, now) if is_kept else None
+        if told is None:
+            if is_kept:
+                raise Gone()
+            raise BadArgument(
+                "Google no longer has this conversation, and it cannot be rebuilt because "
+                "transcripts are off here (GEMINI_MCP_TRANSCRIPTS). Start again with gemini_ask."
+            )
+        story, lost = told
+        missing = f" Could not be sent again: {', '.join(lost)}." if lost else ""
+        work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
+        return replace(call, previous_interaction_id="", input=[*story, *words])
 
     async def _before(self, turn: Turn) -> Turn | None:
         if turn.parent is None:
@@ -92,6 +123,15 @@ def said(turn: Turn, attached: Sequence[dict[str, Any]] = ()) -> list[Step]:
     text = {"type": "text", "text": turn.prompt}
     content = [*attached, text] if attached else turn.input or [text]
     return [{"type": "user_input", "content": content}]
+
+
+def _answered(turn: Turn) -> Iterator[Step]:
+    """What was said to that. Of a research its words only: how an agent came to them is long,
+    and no other model's business."""
+    for step in turn.steps:
+        kind = step.get("type")
+        if kind == "model_output" or (kind != "user_input" and turn.kind != "research"):
+            yield step
 
 
 def passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:

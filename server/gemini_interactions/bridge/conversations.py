@@ -120,16 +120,7 @@ class Conversations:
     async def result(self, caller: Caller, id: str, wait: float = 0) -> Reply:
         """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
         turn = await self._places.find(caller.owner, read_id(id))
-        collected = turn.delivery == "delivered"
-        if not turn.is_final:
-            wait = min(wait, self._policy.max_wait)
-            turn = await self._workshop.until_final(turn, wait, caller.progress)
-        elif turn.status == "interrupted" and turn.interaction_id:
-            turn = await self._workshop.look_again(turn)
-        turn = await self._workshop.with_words(turn)
-        if turn.is_final and not collected:
-            await self._desk.collected(turn)
-        return Reply(turn)
+        return Reply(await self._desk.collect(caller, turn, wait))
 
     async def history(
         self, caller: Caller, query: str, limit: int, offset: int, kind: str = "conversations"

@@ -119,6 +119,19 @@ class Desk:
                 raise
         return Reply(turn, joined)
 
+    async def collect(self, caller: Caller, turn: Turn, wait: float) -> Turn:
+        """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
+        is_collected = turn.delivery == "delivered"
+        if not turn.is_final:
+            wait = min(wait, self._policy.max_wait)
+            turn = await self._workshop.until_final(turn, wait, caller.progress)
+        elif turn.status in ("interrupted", "stalled") and turn.interaction_id:
+            turn = await self._workshop.look_again(turn)
+        turn = await self._workshop.with_words(turn)
+        if turn.is_final and not is_collected:
+            await self.collected(turn)
+        return turn
+
     async def collected(self, turn: Turn) -> None:
         """A reader has the outcome now; if it goes away this very moment, it is owed again."""
         try:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from .. import models
-from ..errors import BadArgument, Gone
+from ..errors import BadArgument
 from ..interactions import Call, Settings, Turn
 from . import functions, structured
 from .attachments import Attached
@@ -18,10 +18,6 @@ from .requests import Question
 from .toolbox import Toolbox
 from .work import Work
 from .workshop import Policy, Workshop
-
-REBUILT = (
-    "Google had forgotten this conversation; it was rebuilt from the copy kept here before asking."
-)
 
 
 class Planner:
@@ -106,20 +102,9 @@ class Planner:
         )
 
     async def _rebuilt(self, work: Work, call: Call, good: Turn, attached: Attached) -> Call:
-        """The same call for a chain Google has forgotten: our copy takes its place."""
-        told = await self._chains.story(good, self._now()) if self._policy.transcripts else None
-        if told is None:
-            if self._policy.transcripts:
-                raise Gone()
-            raise BadArgument(
-                "Google no longer has this conversation, and it cannot be rebuilt because "
-                "transcripts are off here (GEMINI_MCP_TRANSCRIPTS). Start again with gemini_ask."
-            )
-        story, lost = told
-        missing = f" Could not be sent again: {', '.join(lost)}." if lost else ""
-        work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
-        return replace(
-            call, previous_interaction_id="", input=[*story, *said(work.turn, attached.contents)]
+        words = said(work.turn, attached.contents)
+        return await self._chains.rebuilt(
+            work, call, good, words, self._now(), is_kept=self._policy.transcripts
         )
 
     def _today(self) -> date:

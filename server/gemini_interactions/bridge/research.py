@@ -8,31 +8,31 @@ report is kept here, with its charts as files.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
 
-from .. import models
-from ..draft import Draft
-from ..errors import BadArgument, UnknownId, UpstreamError
+from ..errors import BadArgument, Refused, UnknownId, UpstreamError
 from ..ids import read_id
-from ..interactions import Call, Handle, Interaction, Settings, Turn
-from . import outcomes, reports
-from .attachments import Attached, Attachments
-from .chains import Chains, passed_over
+from ..interactions import Handle, Tool, Turn
+from ..models import Depth
+from . import functions, reports
+from .attachments import Attachments
 from .desk import Desk
-from .outcomes import Outcome
-from .places import Places, unknown
-from .ports import Gemini, Store
+from .gallery import Gallery
+from .launching import EXCERPT, Brief, Launching
+from .places import Places
+from .ports import Store
 from .requests import Caller
 from .sessions import LIST_THEM, MEMORY, Sessions
 from .toolbox import Toolbox
 from .watching import Watching
-from .work import Work
 from .workshop import Policy, Workshop
 
 APPROVED = "The plan is approved. Carry it out."
+NOT_FOR_RESEARCH = ("function", "google_maps", "computer_use")
+ENDED_BADLY = ("failed", "interrupted", "cancelled", "stalled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Task:
     """What to research, and how."""
 
     question: str
-    depth: str = "fast"
+    depth: Depth = "fast"
     plan_first: bool = False
     tools: Sequence[Mapping[str, Any]] = ()
     report_format: str = ""
@@ -56,9 +56,11 @@ class Progress:
     turn: Turn
     elapsed: str
     doing: str = ""
-    joined: bool = False
-    charts: Sequence[Handle] = field(default_factory=tuple)
+    charts: Sequence[Handle] = ()
     note: str = ""
+    joined: bool = False
+    has_plan: bool = False
+    """Whether there is a plan that could be run, once more, after a turn that ended badly."""
 
 
 class Researches:
@@ -67,7 +69,6 @@ class Researches:
     def __init__(
         self,
         store: Store,
-        gemini: Gemini,
         workshop: Workshop,
         desk: Desk,
         places: Places,
@@ -75,11 +76,11 @@ class Researches:
         toolbox: Toolbox,
         attachments: Attachments,
         watching: Watching,
+        gallery: Gallery,
         policy: Policy,
         now: Callable[[], float],
     ) -> None:
         self._store = store
-        self._gemini = gemini
         self._workshop = workshop
         self._desk = desk
         self._places = places
@@ -87,9 +88,10 @@ class Researches:
         self._toolbox = toolbox
         self._attachments = attachments
         self._watching = watching
+        self._gallery = gallery
+        self._launching = Launching(store, workshop, desk, toolbox, watching, policy, now)
         self._policy = policy
         self._now = now
-        self._chains = Chains(store)
 
     # -- what tools call ------------------------------------------------------------
 
@@ -98,86 +100,53 @@ class Researches:
         if not task.question.strip():
             raise BadArgument("`question` is empty. Say what to research.")
         self._desk.check_prompt(task.question, "question")
-        tools = self._toolbox.read(list(task.tools))
-        if any(tool["type"] == "function" for tool in tools):
-            raise BadArgument("`tools`: Deep Research takes no functions.")
-        running = await self._repeated(caller)
-        if running is not None:
-            return replace(await self._progress(running), joined=True)
-        place = None
-        if task.conversation_id:
-            place = await self._places.to_continue(caller, task.conversation_id, None)
-            if place.kind == "interaction":
-                raise BadArgument(
-                    "`conversation_id` takes conversations of this server (c_…) here; only "
-                    "gemini_continue takes Google's own ids."
-                )
-            before = await self._places.before(caller.owner, place)
-            if not await self._places.is_stored(before):
-                raise BadArgument(
-                    "That conversation was started with store=false, and Deep Research needs "
-                    "storing. Start the research without `conversation_id`."
-                )
+        self._desk.check_prompt(task.report_format, "report_format")
+        tools = self._tools(task)
+        joined = await self._joined(caller)
+        if joined is not None:
+            return joined
+        conversation_id, parent = await self._place(caller, task.conversation_id)
         await self._desk.admit(caller.owner)
-        extra = {
-            "plan": task.plan_first,
-            "depth": task.depth,
-            "tools": self._toolbox.without_headers(caller.owner, tools),
-            "report_format": task.report_format,
-        }
-        attached = await self._attachments.read(caller.owner, task.files)
-        handle: Handle | None = None
-        with anyio.CancelScope(shield=True):
-            written = self._intent(caller, task.question, extra, attached)
-            turn = (
-                await self._store.begin(caller.owner, **written)
-                if place is None
-                else await self._store.follow(
-                    caller.owner, place.name, parent=place.turn, **written
-                )
-            )
-            if turn is not None:
-                handle = await self._store.add_handle(
-                    caller.owner,
-                    "research",
-                    turn.conversation_id,
-                    turn.n,
-                    now=self._now(),
-                    facts={"question": task.question[:500]},
-                )
-                self._set_to(turn, task.question, attached)
-        if turn is None or handle is None:
+        brief = Brief(
+            task.question,
+            task.question[:EXCERPT],
+            task.depth,
+            task.plan_first,
+            self._toolbox.without_headers(caller.owner, tools),
+            task.report_format,
+            await self._attachments.read(caller.owner, task.files),
+        )
+        begun = await self._launching.begin(caller, brief, conversation_id, parent)
+        if begun is None:  # deleted between two looks
             raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
-        return await self._under_way(caller, turn, handle)
+        return await self._under_way(caller, *begun)
 
     async def approve(self, caller: Caller, research_id: str, changes: str) -> Progress:
         """Run a plan, or have it revised."""
-        handle, plan = await self._newest(caller.owner, research_id)
-        if not plan.extra.get("plan"):
+        handle, newest = await self._newest(caller.owner, research_id)
+        changes = changes.strip()
+        self._desk.check_prompt(changes, "changes")
+        joined = await self._joined(caller)
+        if joined is not None:
+            return joined
+        check = f'Call check_research with research_id "{handle.id}".'
+        plan = await self._plan(handle, newest)
+        if plan is None:
+            is_coming = newest.extra.get("plan") and not newest.is_final
+            problem = "is not ready yet" if is_coming else "has been approved or was never made"
             raise BadArgument(
-                f"{handle.id} has no plan to approve: it {_state(plan)}. "
-                f'Call check_research with research_id "{handle.id}".'
+                f"{handle.id} has no plan to approve: it {_state(newest)}, and its plan "
+                f"{problem}. {check}"
             )
-        if plan.status != "plan_ready":
-            raise BadArgument(
-                f"The plan of {handle.id} is not ready: it {_state(plan)}. "
-                f'Call check_research with research_id "{handle.id}".'
-            )
-        running = await self._repeated(caller)
-        if running is not None:
-            return replace(await self._progress(running), joined=True)
         await self._desk.admit(caller.owner)
-        extra = {**plan.extra, "plan": bool(changes)}
-        with anyio.CancelScope(shield=True):
-            written = self._intent(caller, changes or APPROVED, extra, Attached())
-            turn = await self._store.follow(
-                caller.owner, handle.conversation_id, parent=plan.n, **written
-            )
-            if turn is not None:
-                await self._store.move_handle(handle, n=turn.n)
-                self._set_to(turn, changes or APPROVED, Attached())
+        self._check_headers(caller.owner, plan)
+        brief = Brief.after(plan, handle.id, changes or APPROVED, is_plan=bool(changes))
+        turn = await self._launching.go_on(caller, brief, handle, plan)
         if turn is None:
-            raise unknown(read_id(handle.id))
+            raise BadArgument(
+                f"Another call has approved or changed the plan of {handle.id} just now. {check}"
+            )
+        await self._desk.collected(plan)  # to approve a plan is to have read it
         return await self._under_way(caller, turn, handle)
 
     async def check(self, caller: Caller, research_id: str, wait: float) -> Progress:
@@ -185,110 +154,145 @@ class Researches:
         if not research_id:
             research_id = await self._sessions.default_research(caller)
         handle, turn = await self._newest(caller.owner, research_id)
-        if turn.status in ("stalled", "interrupted") and turn.interaction_id:
-            turn = await self._watching.look_again(turn)
-        if not turn.is_final:
-            turn = await self._waited(caller, turn, min(wait, self._policy.max_wait))
-        if turn.is_final:
-            await self._store.waits(turn, "delivered", now=self._now())
+        turn = await self._desk.collect(caller, turn, wait)
         await self._sessions.researched(caller, handle.id)
         return await self._progress(turn, handle)
 
     async def cancel(self, caller: Caller, research_id: str) -> Progress:
         """Stop a run here and at Google, and say what was kept."""
         handle, turn = await self._newest(caller.owner, research_id)
-        if turn.is_final:
-            return replace(
-                await self._progress(turn, handle),
-                note=f"There was nothing to cancel: the research {_state(turn)} already.",
-            )
-        work = self._workshop.works.of(turn)
-        if work is not None:
-            if not work.turn.interaction_id and work.turn.sent is not None:
-                await work.until_named(10.0)  # it may be running at Google already
-            turn = await self._workshop.stop(turn)
-        elif turn.interaction_id:
-            turn = await self._cancelled_elsewhere(turn)
-        return await self._progress(turn, handle)
+        note = ""
+        if turn.is_final and turn.status != "stalled":
+            note = f"There was nothing to cancel: the research {_state(turn)}."
+        else:
+            turn = await self._stopped(caller, handle, turn)
+            if not turn.is_final:
+                note = (
+                    "Google has not confirmed this research yet, so there is nothing to cancel "
+                    "there so far. Call cancel_research again in a moment."
+                )
+            elif turn.status != "cancelled":
+                note = f"It was over before it could be cancelled: it {_state(turn)}."
+        return replace(await self._progress(turn, handle), note=note)
 
     async def report(self, owner: str, research_id: str) -> str:
         """The finished report in Markdown, for the resource of that name."""
         handle, turn = await self._newest(owner, research_id)
-        if not turn.text:
+        turn = await self._workshop.with_words(turn)
+        if turn.status not in ("completed", "incomplete") or not turn.text:
             raise UnknownId(f"{handle.id} has no report yet: it {_state(turn)}.")
         return turn.text
 
-    # -- starting -----------------------------------------------------------------
+    async def stands(self, turn: Turn) -> Progress | None:
+        """How the research of a turn stands; None for one it has gone on from, such as a plan."""
+        handles = await self._store.handles_of(turn)
+        handle = next((each for each in handles if each.kind == "research"), None)
+        return await self._progress(turn, handle) if handle else None
 
-    def _intent(
-        self,
-        caller: Caller,
-        prompt: str,
-        extra: Mapping[str, Any],
-        attached: Attached,
-    ) -> dict[str, Any]:
-        text = {"type": "text", "text": prompt}
-        return {
-            "kind": "research",
-            **self._desk.intent(
-                caller,
-                prompt,
-                {**extra, "background": True},
-                settings=Settings(model=models.agent_of(extra["depth"])),
-                input=[*attached.kept(), text] if attached.contents else None,
-            ),
-        }
+    # -- before anything is sent --------------------------------------------------
 
-    def _set_to(self, turn: Turn, prompt: str, attached: Attached) -> None:
-        async def made(work: Work) -> Outcome | None:
-            await self._send(work, prompt, attached)
-            return await self._watching.watched(work)
+    def _tools(self, task: Task) -> list[Tool]:
+        tools = self._toolbox.read(list(task.tools))
+        for tool in tools:
+            if tool["type"] in NOT_FOR_RESEARCH:
+                raise BadArgument(
+                    f"`tools`: Deep Research does not take {tool['type']}. It searches and reads "
+                    "the web and runs code by itself, and takes file_search and mcp_server."
+                )
+        return tools
 
-        self._workshop.undertake(turn, made)
+    async def _place(self, caller: Caller, conversation_id: str) -> tuple[str, int | None]:
+        """The conversation to research in ("": a new one) and the turn to follow, if one is
+        named; refuses where that cannot be."""
+        if not conversation_id:
+            return "", None
+        if read_id(conversation_id).kind == "interaction":
+            raise BadArgument(
+                "`conversation_id` takes conversations of this server (c_…) here; only "
+                "gemini_continue takes Google's own ids."
+            )
+        place = await self._places.to_continue(caller, conversation_id, None)
+        before = await self._places.before(caller.owner, place)
+        if not await self._places.is_stored(before):
+            raise BadArgument(
+                "That conversation was started with store=false, and Deep Research needs "
+                "storing. Start the research without `conversation_id`."
+            )
+        if before.status == "requires_action":
+            raise functions.waits(await self._workshop.with_words(before))
+        return place.name, place.turn
+
+    def _check_headers(self, owner: str, plan: Turn) -> None:
+        try:
+            self._toolbox.with_headers(owner, plan.extra.get("tools", ()))
+        except BadArgument:
+            raise BadArgument(
+                "The headers of this plan's MCP servers are kept in memory only, and are gone "
+                "since this server was restarted. Start the research again with "
+                "start_deep_research and `tools`."
+            ) from None
+
+    async def _plan(self, handle: Handle, newest: Turn) -> Turn | None:
+        """The plan that waits for approval: the newest turn, or the one it was to follow where
+        it ended badly."""
+        found: Turn | None = newest
+        while found is not None and found.status in ENDED_BADLY:
+            if found.parent is None or found.extra.get("research") != handle.id:
+                return None
+            found = await self._store.turn(found.owner, found.conversation_id, found.parent)
+        return found if found is not None and found.status == "plan_ready" else None
+
+    async def _joined(self, caller: Caller) -> Progress | None:
+        """What an identical call began, of which nobody has read the outcome yet."""
+        if not caller.fingerprint:
+            return None
+        turn = await self._store.joinable(
+            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
+        )
+        stands = await self.stands(turn) if turn is not None else None
+        if turn is None or stands is None:
+            return None
+        await self._sessions.researched(caller, stands.handle.id)
+        if turn.is_final:
+            await self._desk.collected(turn)
+        else:
+            await self._store.waits(turn, "owed", now=self._now())
+        return replace(stands, joined=True)
+
+    # -- under way ----------------------------------------------------------------
 
     async def _under_way(self, caller: Caller, turn: Turn, handle: Handle) -> Progress:
         """Wait only until Google's id is committed; the rest is for check_research."""
         work = self._workshop.works.of(turn)
         try:
-            if work is not None:
-                await work.until_named(self._policy.max_wait)
+            with self._sessions.starting(caller, handle.id):
+                if work is not None:
+                    await work.until_named(self._policy.max_wait, caller.progress)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._sessions.researched(caller, handle.id)
                 await self._store.waits(turn, "owed", now=self._now())
-        turn = work.turn if work is not None else turn
-        return await self._progress(turn, handle)
+        return await self._progress(work.turn if work is not None else turn, handle)
 
-    async def _send(self, work: Work, prompt: str, attached: Attached) -> None:
-        """Wait for the turn before where there is one, then create the run, once."""
-        turn = work.turn
-        before = await self._workshop.predecessor(turn)
-        good = await self._chains.last_good(before) if before else None
-        extra = turn.extra
-        await self._workshop.sending(work, turn.settings, good, passed_over(before, good))
-        call = Call(
-            input=_input(turn, prompt, attached),
-            agent=turn.settings.model,
-            agent_config={
-                "type": "deep-research",
-                "thinking_summaries": "auto",
-                **({"collaborative_planning": True} if extra.get("plan") else {}),
-            },
-            previous_interaction_id=good.interaction_id if good else "",
-            tools=self._toolbox.with_headers(turn.owner, extra.get("tools", ())),
-            background=True,
-            timeout=60.0,
-        )
-        created = await self._workshop.create(work, call)
-        await self._workshop.named(work, created.id)
-        work.hear(Draft.of(created))
-
-    async def _repeated(self, caller: Caller) -> Turn | None:
-        if not caller.fingerprint:
-            return None
-        return await self._store.joinable(
-            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
-        )
+    async def _stopped(self, caller: Caller, handle: Handle, turn: Turn) -> Turn:
+        """The turn once it is stopped, or as it is while there is nothing to stop."""
+        work = self._workshop.works.of(turn)
+        if work is not None:
+            if work.turn.sent is None:
+                return await self._workshop.stop(turn)
+            await work.until_named(self._policy.max_wait, caller.progress)
+            turn = work.turn
+        elif not turn.interaction_id:
+            turn = await self._workshop.until_final(turn, 0, caller.progress)
+        if not turn.interaction_id or (turn.is_final and turn.status != "stalled"):
+            return turn
+        try:
+            outcome = await self._watching.stopped(turn)
+        except UpstreamError as problem:
+            raise Refused(
+                f"{handle.id} could not be cancelled and goes on at Google. {problem.message}"
+            ) from None
+        return await self._workshop.conclude(turn, outcome)
 
     # -- telling ------------------------------------------------------------------
 
@@ -312,57 +316,28 @@ class Researches:
             )
         return handle, turn
 
-    async def _progress(self, turn: Turn, handle: Handle | None = None) -> Progress:
-        kept = await self._store.handles_of(turn)
-        handle = handle or next(each for each in kept if each.kind == "research")
+    async def _progress(self, turn: Turn, handle: Handle) -> Progress:
         work = self._workshop.works.of(turn)
         doing = work.doing if work is not None else str(turn.extra.get("doing", ""))
+        charts = await self._gallery.of(turn) if turn.is_final else []
+        plan = await self._plan(handle, turn) if turn.status in ENDED_BADLY else None
         return Progress(
             handle,
             turn,
             reports.duration(turn, self._now()),
             "" if turn.is_final else doing,
-            charts=[each for each in kept if each.kind == "image"],
+            charts,
+            has_plan=plan is not None,
         )
-
-    async def _waited(self, caller: Caller, turn: Turn, wait: float) -> Turn:
-        """Wait with the event stream open while it lives; polls stay the source of truth."""
-        work = self._workshop.works.of(turn)
-        if work is not None:
-            work.nudge()
-        if wait <= 0:
-            return await self._workshop.until_final(turn, 0, caller.progress)
-        if work is None or not turn.interaction_id:
-            return await self._workshop.until_final(turn, wait, caller.progress)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._watching.listen, work)
-            turn = await self._workshop.until_final(turn, wait, caller.progress)
-            tasks.cancel_scope.cancel()
-        return turn
-
-    async def _cancelled_elsewhere(self, turn: Turn) -> Turn:
-        """A run that another process watches: end it at Google and in the store."""
-        try:
-            interaction = await self._gemini.cancel(turn.interaction_id)
-        except UpstreamError:
-            interaction = Interaction(turn.interaction_id, "cancelled")
-        return await self._workshop.settle(turn, outcomes.cancelled(interaction))
-
-
-def _input(turn: Turn, prompt: str, attached: Attached) -> str | list[dict[str, Any]]:
-    """The question behind the wished format: the agent takes no system instruction."""
-    wanted = turn.extra.get("report_format", "")
-    if wanted:
-        prompt = f"Format of the report: {wanted}\n\n{prompt}"
-    text = {"type": "text", "text": prompt}
-    return [*attached.contents, text] if attached.contents else prompt
 
 
 def _state(turn: Turn) -> str:
     """How a research stands, as the end of a sentence."""
-    return {
+    told = {
         "running": "is still running",
         "plan_ready": "has a plan that waits for approval",
         "completed": "is completed",
         "incomplete": "ended incomplete",
-    }.get(turn.status, f"was {turn.status}" if turn.status != "failed" else "failed")
+        "failed": "failed",
+    }
+    return told.get(turn.status, f"was {turn.status}")

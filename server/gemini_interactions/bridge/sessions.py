@@ -8,8 +8,9 @@ and guessing would put one agent's words into the other's conversation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import BadArgument
 from .ports import Store
@@ -18,14 +19,16 @@ from .requests import Caller
 MEMORY = 600.0
 """How long side-by-side calls and repeats are remembered, in seconds."""
 
+Kind = Literal["conversation", "research"]
+
 LIST_THEM = "Call gemini_history to see the conversations there are."
 
 
 @dataclass(slots=True)
 class _Run:
-    """One call of a session: where it spoke and when."""
+    """One call of a session: what it was about and when."""
 
-    conversation_id: str
+    name: str
     began: float
     ended: float | None = None
 
@@ -41,7 +44,7 @@ class Sessions:
     def __init__(self, store: Store, now: Callable[[], float]) -> None:
         self._store = store
         self._now = now
-        self._runs: dict[tuple[str, str], list[_Run]] = {}
+        self._runs: dict[tuple[Kind, str, str], list[_Run]] = {}
 
     async def default(self, caller: Caller) -> str:
         """The session's current conversation; refuses where there is none or no telling."""
@@ -50,7 +53,7 @@ class Sessions:
                 "This connection has no session, so `conversation_id` is required. "
                 f"It stands in the last line of every answer. {LIST_THEM}"
             )
-        torn = self._side_by_side(caller)
+        torn = self._side_by_side(caller, "conversation")
         if torn:
             raise BadArgument(
                 "Several conversations of this session ran side by side, so there is no default. "
@@ -64,14 +67,21 @@ class Sessions:
             )
         return session.conversation_id
 
-    @contextmanager
-    def speaking(self, caller: Caller, conversation_id: str) -> Iterator[None]:
+    def speaking(self, caller: Caller, conversation_id: str) -> AbstractContextManager[None]:
         """Marks the time in which a call of this session speaks in a conversation."""
+        return self._running(caller, "conversation", conversation_id)
+
+    def starting(self, caller: Caller, research_id: str) -> AbstractContextManager[None]:
+        """Marks the time in which a call of this session starts a research."""
+        return self._running(caller, "research", research_id)
+
+    @contextmanager
+    def _running(self, caller: Caller, kind: Kind, name: str) -> Iterator[None]:
         if not caller.session:
             yield
             return
-        run = _Run(conversation_id, self._now())
-        self._recent(caller).append(run)
+        run = _Run(name, self._now())
+        self._recent(caller, kind).append(run)
         try:
             yield
         finally:
@@ -84,7 +94,13 @@ class Sessions:
             )
 
     async def default_research(self, caller: Caller) -> str:
-        """The session's latest research; refuses where there is none."""
+        """The session's latest research; refuses where there is none or no telling."""
+        torn = self._side_by_side(caller, "research")
+        if torn:
+            raise BadArgument(
+                "Several researches of this session were started side by side, so there is no "
+                f"default. Pass `research_id`: {', '.join(torn)}."
+            )
         session = (
             await self._store.current(caller.owner, caller.session) if caller.session else None
         )
@@ -101,18 +117,18 @@ class Sessions:
                 caller.owner, caller.session, self._now(), research_id=research_id
             )
 
-    def _recent(self, caller: Caller) -> list[_Run]:
+    def _recent(self, caller: Caller, kind: Kind) -> list[_Run]:
         oldest = self._now() - MEMORY
-        runs = self._runs.setdefault((caller.owner, caller.session), [])
+        runs = self._runs.setdefault((kind, caller.owner, caller.session), [])
         runs[:] = [run for run in runs if run.ended is None or run.ended >= oldest]
         return runs
 
-    def _side_by_side(self, caller: Caller) -> list[str]:
-        runs = self._recent(caller)
+    def _side_by_side(self, caller: Caller, kind: Kind) -> list[str]:
+        runs = self._recent(caller, kind) if caller.session else []
         torn = {
-            run.conversation_id
+            run.name
             for run in runs
             for other in runs
-            if run.conversation_id != other.conversation_id and run.overlaps(other)
+            if run.name != other.name and run.overlaps(other)
         }
         return sorted(torn)

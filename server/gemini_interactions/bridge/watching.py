@@ -97,7 +97,7 @@ class Watching:
                 return None  # Google still has it: whoever has a key looks next
             except UpstreamError as problem:
                 if over is not None:
-                    return await self._workshop.judged(turn, over)
+                    return await self.judged(turn, over)
                 if isinstance(problem, Gone):
                     missing_since = self._now() if missing_since is None else missing_since
                     if self._now() > missing_since + self._policy.store_lag:
@@ -111,7 +111,7 @@ class Watching:
                 missing_since = None
                 if outcomes.is_over(found):
                     if _is_whole(found) or late_looks == LATE_LOOKS:
-                        return await self._workshop.judged(turn, found)
+                        return await self.judged(turn, found)
                     over, late_looks, pause = found, late_looks + 1, min(first, HASTE)
                     continue
                 if is_late:
@@ -177,11 +177,13 @@ class Watching:
                     found = await self._gemini.get(turn.interaction_id)
                     if not outcomes.is_over(found):
                         raise
+                except Gone:
+                    found = Interaction(turn.interaction_id, "cancelled")
         except TimeoutError:
             raise TimedOut() from None
-        if outcomes.is_over(found) and found.status != "cancelled":
-            return await self._workshop.judged(turn, found)
-        return outcomes.cancelled(found)
+        # Google may show a cancel only after a while.
+        is_over = outcomes.is_over(found)
+        return await self.judged(turn, found) if is_over else outcomes.cancelled(found)
 
     async def _told_to_stop(self, turn: Turn) -> Interaction:
         young_until = (turn.sent or turn.created) + self._policy.store_lag
@@ -199,6 +201,8 @@ class Watching:
 
     async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
         """A plan to show, or a report worth reading, kept as a file too."""
+        if interaction.status == "cancelled":
+            return outcomes.cancelled(interaction)
         targets = await self._workshop.targets(interaction)
         written = replace(interaction, steps=reports.written(interaction.steps))
         outcome = replace(

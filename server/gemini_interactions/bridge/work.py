@@ -95,32 +95,38 @@ class Work:
             tasks.cancel_scope.cancel()
         self._nudged = anyio.Event()
 
-    async def until_named(self, seconds: float) -> None:
+    async def until_named(self, seconds: float, progress: Progress = no_progress) -> None:
         """Until Google's id is known, the work is over, or `seconds` have passed."""
-        with anyio.move_on_after(seconds):
-            while not (self.turn.interaction_id or self.done.is_set()):
-                await self._changed.wait()
+        await self.wait(seconds, progress, lambda: bool(self.turn.interaction_id))
 
     def end(self, by: Literal["abort", "shutdown"]) -> None:
         self.ended_by = self.ended_by or by
         self.scope.cancel()
 
-    async def wait(self, seconds: float, progress: Progress) -> None:
-        """Until the work is done or `seconds` have passed, telling the client what happens."""
+    async def wait(
+        self, seconds: float, progress: Progress, enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Until the work is done, this is enough or `seconds` have passed, telling the client
+        what happens."""
         start = last = anyio.current_time()
         deadline = start + seconds
         told = ""
-        while not self.done.is_set() and anyio.current_time() < deadline:
+
+        def is_over() -> bool:
+            return self.done.is_set() or enough()
+
+        while not is_over() and anyio.current_time() < deadline:
             with anyio.move_on_at(min(deadline, last + HEARTBEAT)):
-                while self.doing == told and not self.done.is_set():
+                while self.doing == told and not is_over():
                     await self._changed.wait()
             last = anyio.current_time()
-            if self.done.is_set() or last >= deadline:
+            if is_over() or last >= deadline:
                 return
             told = self.doing
             await progress(last - start, told)
             with anyio.move_on_at(min(deadline, last + SMALLEST_GAP)):
-                await self.done.wait()
+                while not is_over():
+                    await self._changed.wait()
 
 
 class Works:

@@ -348,7 +348,10 @@ class Brain:
 
     @property
     def free_tier(self) -> bool:
-        """Whether every key is one without billing: images and research are 429, limit 0."""
+        """Whether no key has billing: images and research are 429, limit 0.
+
+        With the key `free-key` they are in any case.
+        """
         return self.service.free_tier
 
     @free_tier.setter

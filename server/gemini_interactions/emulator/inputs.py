@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any
 
 from .answers import Json
@@ -118,7 +119,7 @@ def pending_calls(steps: list[Json]) -> list[Json]:
     return pending
 
 
-def check_results(before: list[Json], given: list[Json]) -> None:
+def check_results(before: Sequence[Json], given: Sequence[Json]) -> None:
     """Refuse results nobody asked for, and anything else while calls wait for results."""
     known = list(before)
     for step in given:

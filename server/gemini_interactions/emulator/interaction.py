@@ -51,6 +51,7 @@ class Interaction:
     usage_looks: int | None = 0  # looks at the finished run that find no usage; None: all of them
     usage_seconds: float = 0.0
     has_usage: bool = True
+    types_thoughts: bool = True  # thought summaries say that they are text
     event_ids: EventIds = "sparse"
     cancel_looks: int | None = None  # looks until a cancel shows
     gone: bool = False  # deleted, expired or lost: 404 from now on
@@ -123,7 +124,7 @@ class Interaction:
         if not self._thoughts:
             self._tell({"index": index, "step": {"type": "thought"}, "event_type": "step.start"})
         self._thoughts.append(summary)
-        delta = {"type": "thought_summary", "content": {"type": "text", "text": summary}}
+        delta = {"type": "thought_summary", "content": self._summary(summary)}
         self._tell({"index": index, "delta": delta, "event_type": "step.delta"})
         self.bell.ring()
 
@@ -144,8 +145,11 @@ class Interaction:
         """The steps a run has told, with the thought that is going on."""
         if not self._thoughts:
             return list(self.steps)
-        summary = [{"type": "text", "text": text} for text in self._thoughts]
+        summary = [self._summary(text) for text in self._thoughts]
         return [*self.steps, {"type": "thought", "summary": summary}]
+
+    def _summary(self, text: str) -> Json:
+        return {"type": "text", "text": text} if self.types_thoughts else {"text": text}
 
     def say(self, step: Json) -> None:
         """One more step of a run in progress."""

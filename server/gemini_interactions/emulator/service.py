@@ -94,19 +94,18 @@ class Service:
             self._check_quota(body, key)
             previous = self._previous(body)
             given = inputs.steps_of(body["input"]) if body.get("input") else []
-            history = self.history(previous.id) if previous else []
+            turn = self._turn(body, given)
             if previous and body.get("continuation_token") not in (
                 None,
                 previous.answer.continuation_token,
             ):
                 raise invalid("Invalid value at 'continuation_token'.")
             self.files.check_input(given, key)
-            inputs.check_results(history, given)
+            inputs.check_results(turn.history, given)
             if _paints(body):
                 self.pictures.check_input(given)
             root = previous.root if previous else None
             interaction_id, root = self.mint.interaction(root)
-            turn = self._turn(body, given)
             answer, steps = self._compose(turn)
             fates = self.research.fates
             fate = fates.popleft() if body.get("agent") and fates else None

@@ -166,6 +166,9 @@ class Visit:
 
     def _spoil(self, interaction: Interaction) -> None:
         """The faults that lie in the answer itself."""
+        if self.has("missing_thought_type") and interaction.is_agents:
+            interaction.types_thoughts = False  # of the thoughts to come
+            return
         steps = mishaps.spoiled_steps(interaction.planned, self.fault)
         if steps is not None:
             self.service.replan(interaction, Answer(steps=steps))

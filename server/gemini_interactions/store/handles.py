@@ -62,9 +62,7 @@ def move(t: Transaction, handle: Handle, *, n: int | None, facts: Mapping[str, A
     )
 
 
-def name_images(
-    t: Transaction, turn: Turn, numbers: Sequence[int], *, now: float
-) -> list[Handle]:
+def name_images(t: Transaction, turn: Turn, numbers: Sequence[int], *, now: float) -> list[Handle]:
     """A handle for each of these images of a turn; whoever else names them waits here."""
     _wait_for_others(t, turn.owner, turn.conversation_id)
     known = {

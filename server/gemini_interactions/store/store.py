@@ -121,7 +121,9 @@ class Store:
             input=input,
             extra=extra or {},
         )
-        return await self._write(conversations.follow, new, conversation_id, parent=parent, handle=handle)
+        return await self._write(
+            conversations.follow, new, conversation_id, parent=parent, handle=handle
+        )
 
     async def conversation(self, owner: str, conversation_id: str) -> Conversation | None:
         return await self._read(conversations.conversation, owner, conversation_id)

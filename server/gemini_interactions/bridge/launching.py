@@ -1,0 +1,216 @@
+"""Launching: a research is written down, sent to Google once, and left to those who watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from .. import models
+from ..errors import Garbled, TimedOut
+from ..interactions import Call, Handle, Settings, Tool, Turn
+from . import functions, reports
+from .attachments import Attached
+from .chains import Chains, passed_over
+from .desk import Desk
+from .outcomes import Outcome
+from .ports import Store
+from .requests import Caller
+from .toolbox import Toolbox
+from .watching import Watching
+from .work import Work
+from .workshop import Policy, Workshop
+
+PATIENCE = 60.0
+"""Seconds Google may take to confirm a run; it takes about one."""
+EXCERPT = 500
+"""Characters of a question that are kept with its id, for lists."""
+
+
+class Unconfirmed(TimedOut):
+    """Google took a run and did not say so in time."""
+
+    @property
+    def message(self) -> str:
+        return (
+            "Google did not confirm this research in time. It may be running there all the same, "
+            "and was not sent again, since that could be billed twice. Start it again if it is "
+            "still wanted."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What one turn of a research is to do.
+
+    `question` is what the whole research is about, in short; `research_id` is set where a
+    turn goes on with one.
+    """
+
+    prompt: str
+    question: str
+    depth: models.Depth
+    is_plan: bool = False
+    tools: Sequence[Tool] = ()
+    report_format: str = ""
+    attached: Attached = field(default_factory=Attached)
+    research_id: str = ""
+
+    @classmethod
+    def after(cls, plan: Turn, research_id: str, prompt: str, *, is_plan: bool) -> Brief:
+        """The turn that follows a plan: its revision, or the run."""
+        told = plan.extra
+        return cls(
+            prompt,
+            reports.question(plan)[:EXCERPT],
+            told["depth"],
+            is_plan,
+            told["tools"],
+            told.get("report_format", ""),
+            research_id=research_id,
+        )
+
+    def facts(self, *, with_words: bool) -> dict[str, Any]:
+        """What is written down of it besides the prompt."""
+        facts: dict[str, Any] = {
+            "background": True,
+            "plan": self.is_plan,
+            "depth": self.depth,
+            "tools": list(self.tools),
+        }
+        words = {"report_format": self.report_format} if with_words else {}
+        if self.research_id:
+            facts["research"] = self.research_id
+            words |= {"question": self.question} if with_words else {}
+        return facts | words
+
+    @property
+    def content(self) -> str | list[dict[str, Any]]:
+        """What is sent. The format comes first: the agent takes no system instruction."""
+        wanted = f"Format of the report: {self.report_format}\n\n" if self.report_format else ""
+        text = f"{wanted}{self.prompt}"
+        attached = self.attached.contents
+        return [*attached, {"type": "text", "text": text}] if attached else text
+
+
+class Launching:
+    """Writes researches down and sends them; `now` is the wall clock, in epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        workshop: Workshop,
+        desk: Desk,
+        toolbox: Toolbox,
+        watching: Watching,
+        policy: Policy,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._workshop = workshop
+        self._desk = desk
+        self._toolbox = toolbox
+        self._watching = watching
+        self._policy = policy
+        self._now = now
+        self._chains = Chains(store)
+
+    async def begin(
+        self, caller: Caller, brief: Brief, conversation_id: str, parent: int | None
+    ) -> tuple[Turn, Handle] | None:
+        """A new research, on its own or in a conversation; None where that is gone."""
+        begun: tuple[Turn, Handle] | None = None
+        written = self._written(caller, brief)
+        words = {"question": brief.question} if self._policy.transcripts else {}
+        with anyio.CancelScope(shield=True):
+            if conversation_id:
+                turn = await self._store.follow(
+                    caller.owner, conversation_id, parent=parent, **written
+                )
+            else:
+                turn = await self._store.begin(caller.owner, **written)
+            if turn is not None:
+                place = (turn.conversation_id, turn.n)
+                handle = await self._store.add_handle(
+                    caller.owner, "research", *place, now=self._now(), facts=words
+                )
+                self._launch(turn, brief)
+                begun = turn, handle
+        return begun
+
+    async def go_on(self, caller: Caller, brief: Brief, handle: Handle, plan: Turn) -> Turn | None:
+        """The next turn of a research; None where another call has gone on with it before."""
+        written = self._written(caller, brief)
+        with anyio.CancelScope(shield=True):
+            turn = await self._store.follow(
+                caller.owner, handle.conversation_id, parent=plan.n, handle=handle, **written
+            )
+            if turn is not None:
+                self._launch(turn, brief)
+        return turn
+
+    def _written(self, caller: Caller, brief: Brief) -> dict[str, Any]:
+        text = {"type": "text", "text": brief.prompt}
+        attached = brief.attached
+        return {
+            "kind": "research",
+            **self._desk.intent(
+                caller,
+                brief.prompt,
+                brief.facts(with_words=self._policy.transcripts),
+                settings=Settings(model=models.agent_of(brief.depth)),
+                input=[*attached.kept(), text] if attached.contents else None,
+            ),
+        }
+
+    def _launch(self, turn: Turn, brief: Brief) -> None:
+        briefs = [brief]  # given away when it is sent: it may hold the bytes of files
+
+        async def made(work: Work) -> Outcome | None:
+            await self._send(work, briefs.pop())
+            return await self._watching.watched(work)
+
+        self._workshop.undertake(turn, made)
+
+    async def _send(self, work: Work, brief: Brief) -> None:
+        """Wait for the turn before where there is one, then create the run, once."""
+        turn = work.turn
+        before = await self._workshop.predecessor(turn)
+        good = await self._chains.last_good(before) if before else None
+        if good is not None and good.status == "requires_action":
+            raise functions.waits(await self._workshop.with_words(good))
+        call = Call(
+            input=brief.content,
+            agent=turn.settings.model,
+            agent_config={
+                "type": "deep-research",
+                "thinking_summaries": "auto",
+                **({"collaborative_planning": True} if brief.is_plan else {}),
+            },
+            previous_interaction_id=good.interaction_id if good else "",
+            tools=self._toolbox.with_headers(turn.owner, brief.tools),
+            background=True,
+            timeout=PATIENCE,
+        )
+        if good is not None:
+            work.rebuild = lambda: self._rebuilt(work, call, good)
+        notes = (*passed_over(before, good), *brief.attached.notes)
+        await self._workshop.sending(work, turn.settings, good, notes)
+        try:
+            created = await self._workshop.create(work, call)
+        except TimedOut:
+            raise Unconfirmed() from None
+        work.rebuild = None
+        if not created.id:
+            raise Garbled()
+        await self._workshop.named(work, created.id)
+
+    async def _rebuilt(self, work: Work, call: Call, good: Turn) -> Call:
+        given = call.input
+        content = [{"type": "text", "text": given}] if isinstance(given, str) else given
+        words = [{"type": "user_input", "content": content}]
+        return await self._chains.rebuilt(
+            work, call, good, words, self._now(), is_kept=self._policy.transcripts
+        )

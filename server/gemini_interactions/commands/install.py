@@ -1,0 +1,58 @@
+"""`install`: tells a host of this server, by its own add command or with what to write where."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+from ..hosts import COMMAND, HOSTS, Host, Launch, host
+
+
+def run(name: str, is_only_printed: bool) -> int:
+    """Add this server to a host, or print how; 1 where the host's command failed."""
+    found = host(name)
+    if found is None:  # the parser offers only these
+        print(f"There is no host {name}. Hosts: {', '.join(each.id for each in HOSTS)}.")
+        return 2
+    launch = _launch()
+    add = found.add(launch) if found.add else None
+    program = shutil.which(add[0]) if add else None
+    if add is None or program is None or is_only_printed:
+        _print(found, launch, add)
+        return 0
+    print(f"Running: {shlex.join(add)}")
+    sys.stdout.flush()
+    # The host's own program, with arguments of ours alone; no shell reads them.
+    code = subprocess.run([program, *add[1:]], check=False).returncode  # noqa: S603
+    if code:
+        print(f"{found.title} did not take it (exit code {code}). By hand:", file=sys.stderr)
+        _print(found, launch, add)
+        return 1
+    _print_rest(found)
+    return 0
+
+
+def _launch() -> Launch:
+    """As a published package where `uvx` is there, else by the program that runs now."""
+    if shutil.which(COMMAND[0]):
+        return Launch()
+    return Launch((os.path.abspath(shutil.which(COMMAND[1]) or sys.argv[0]),))
+
+
+def _print(found: Host, launch: Launch, add: list[str] | None) -> None:
+    if add is not None:
+        print(f"Run this in a terminal:\n\n  {shlex.join(add)}\n")
+        print(f"or write this into {found.file()}:\n")
+    else:
+        print(f"Write this into {found.file()} (merge it with what is there):\n")
+    print(found.snippet(launch))
+    _print_rest(found)
+
+
+def _print_rest(found: Host) -> None:
+    if found.note:
+        print(found.note)
+    print(f"Then save your key once: {COMMAND[1]} key")

@@ -1,0 +1,95 @@
+"""A line: a wire to a server in a process of its own, which can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import anyio
+from anyio.abc import ByteSendStream, TaskGroup
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from tests.time.forks import Order, written
+from tests.time.wire import PATIENCE, Frame, HungUp, Wire
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 2**24
+
+
+class Line(Wire):
+    def __init__(self, era: str, sender: ByteSendStream) -> None:
+        super().__init__(era, self._write)
+        self.pid = 0
+        self._sender = sender
+
+    @classmethod
+    async def to_fork(
+        cls, tasks: TaskGroup, forks: Path, order: Order, era: str = "modern"
+    ) -> Line:
+        """To a fresh server, there in a tenth of a second."""
+        stream = await anyio.connect_unix(forks)
+        await stream.send(written(order))
+        line = cls(era, stream)
+        lines = BufferedByteReceiveStream(stream)
+        line.pid = int(await lines.receive_until(b"\n", 20))
+        tasks.start_soon(line.listen, lines)
+        await line.greet()
+        return line
+
+    async def listen(self, lines: BufferedByteReceiveStream) -> None:
+        async with self._sender:
+            try:
+                while True:
+                    self.hear(json.loads(await lines.receive_until(b"\n", LONGEST)))
+            except (anyio.IncompleteRead, anyio.BrokenResourceError):
+                self.hear(None)
+
+    async def _write(self, frame: Frame) -> None:
+        try:
+            await self._sender.send(json.dumps(frame).encode() + b"\n")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            raise HungUp from None
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    async def over(self) -> None:
+        """Waits until the process has closed its end."""
+        with anyio.fail_after(PATIENCE):
+            while not self.is_over:
+                await self._news.wait()
+
+    async def meanwhile(self, true: Callable[[], bool]) -> None:
+        """Waits until something out there is true, or the process is gone."""
+        with anyio.fail_after(PATIENCE):
+            while not true():
+                if self.is_over:
+                    raise HungUp
+                await anyio.sleep(0.005)
+
+
+@contextmanager
+def forking(folder: Path) -> Iterator[Path]:
+    """Somewhere to get forks from: the path of a socket."""
+    path = folder / "forks"
+    parent = subprocess.Popen([sys.executable, "-m", "tests.time.forks", path], cwd=ROOT)
+    try:
+        for _ in range(int(PATIENCE / 0.02) * 3):
+            if path.exists() or parent.poll() is not None:
+                break
+            try:
+                parent.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+        assert path.exists(), "the process that forks did not come up"
+        yield path
+    finally:
+        parent.kill()
+        parent.wait()
