@@ -95,6 +95,7 @@ def _claude_code() -> dict[str, str]:
     )
     market = {
         "name": PACKAGE,
+        "description": SHORT,
         "owner": {"name": OWNER},
         "plugins": [{"name": PACKAGE, "source": "./manifests/claude-code", "description": SHORT}],
     }

@@ -23,11 +23,13 @@ replaces the ``text`` block that follows.
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import json
 import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +101,7 @@ async def woven(page: str, stage: Stage) -> str:
         elif found["language"] == "sh":
             for name in _runs(Block("sh", found["block"], 0)):
                 printed = _of_no_day(stage.shown(await _run(stage, name)))
+                _check(printed, name)
         elif found["language"] == "text":
             text = found["block"]
             if text.startswith("> "):
@@ -180,11 +183,15 @@ def _value(node: ast.expr) -> Any:
 
 def _shown(result: CallToolResult, call: str, stage: Stage) -> str:
     text = "\n".join(block.text for block in result.content if block.type == "text")
-    if "This server failed" in text:
-        raise RuntimeError(f"No page shows a server that fails: {call}")
+    _check(text, call)
     if some := re.search(r"# the first (\d+) lines$", call):
         text = _beginning(text, int(some[1]))
     return stage.shown(text)
+
+
+def _check(text: str, what: str) -> None:
+    if "This server failed" in text:
+        raise RuntimeError(f"No page shows a server that fails: {what}")
 
 
 def _beginning(text: str, lines: int) -> str:
@@ -223,7 +230,10 @@ def _of_no_day(text: str) -> str:
 
 
 async def _run(stage: Stage, name: str) -> str:
-    """What a program of the page prints, where our command is the one of this checkout."""
+    """What a program of the page prints, where our command is the one of this checkout.
+
+    It runs in a thread of this process, which has long imported what it needs.
+    """
     program = _scripts(stage) / name
     program.write_text(program.read_text("utf-8").replace(ADDRESS, stage.address), "utf-8")
     bin = stage.data_dir.parent / "bin"
@@ -232,12 +242,12 @@ async def _run(stage: Stage, name: str) -> str:
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gemini_interactions "$@"\n', "utf-8")
     command.chmod(0o700)
     path = f"{bin}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = await anyio.run_process(
-        [sys.executable, name],
-        cwd=_scripts(stage),
-        env={**os.environ, **stage.environment, "PATH": path},
-        check=False,
-    )
-    if done.returncode:
-        raise subprocess.CalledProcessError(done.returncode, name, done.stdout, done.stderr)
-    return done.stdout.decode()
+    before, printed = dict(os.environ), io.StringIO()
+    os.environ.update({**stage.environment, "PATH": path})
+    try:
+        with contextlib.redirect_stdout(printed):
+            await anyio.to_thread.run_sync(runpy.run_path, str(program))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return printed.getvalue()

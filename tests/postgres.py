@@ -1,8 +1,8 @@
 """A throw-away PostgreSQL for tests: one server a run, a fresh database a test.
 
-Import the two fixtures into a `conftest.py`:
+Import the fixtures into a `conftest.py`:
 
-    from tests.postgres import postgres_server, postgres_url
+    from tests.postgres import postgres, postgres_server, postgres_url
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["Postgres", "postgres", "postgres_server", "postgres_url"]
 
 _numbers = itertools.count(1)
 
@@ -32,46 +33,73 @@ FAST = [
 ]
 
 
+class Postgres:
+    """One server, in a folder of its own."""
+
+    def __init__(self, programs: Path) -> None:
+        # Not pytest's own folder: a socket's path must be short, and the server's user gets in.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._programs = programs
+        self._log = self.folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        user = _server_user()
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self._as_user: dict[str, Any] = (
+            {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        )
+
+    def make(self) -> None:
+        with self._log.open("wb") as output:
+            made = subprocess.run(
+                [self._programs / "initdb", "-D", self.folder / "data", *NEW],
+                **self._where(output),
+            )
+        if made.returncode:
+            _cannot_start(self._log.read_text(errors="replace"))
+
+    def start(self) -> None:
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(self._programs / "postgres", "-D", self.folder / "data"),
+                    *("-k", self.folder, *FAST),
+                ],
+                **self._where(output),
+            )
+        if not _answers(self._process, self.folder):
+            _cannot_start(self._log.read_text(errors="replace"))
+
+    def stop(self) -> None:
+        """Cuts off whoever is connected, as a restart of the machine would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+    def _where(self, output: IO[bytes]) -> dict[str, Any]:
+        return {"cwd": self.folder, "stdout": output, "stderr": output, **self._as_user}
+
+
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The folder of a running server's unix socket."""
+def postgres() -> Iterator[Postgres]:
+    """A running server; a test that stops it starts it again."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed here (no initdb found)")
-    # Not pytest's own folder: a socket's path must be short, and the server's user gets in.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    log = folder / "log"
-    user = _server_user()
-    if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    as_user: dict[str, Any] = (
-        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    )
-    server = None
+    server = Postgres(programs)
     try:
-        with log.open("wb") as output:
-            where: dict[str, Any] = {"cwd": folder, "stdout": output, "stderr": output, **as_user}
-            made = subprocess.run(
-                [programs / "initdb", "-D", folder / "data", *NEW],
-                **where,
-            )
-            if made.returncode == 0:
-                server = subprocess.Popen(
-                    [programs / "postgres", "-D", folder / "data", "-k", folder, *FAST],
-                    **where,
-                )
-        if server is None or not _answers(server, folder):
-            _cannot_start(log.read_text(errors="replace"))
-        yield str(folder)
+        server.make()
+        server.start()
+        yield server
     finally:
-        if server is not None:
-            server.terminate()
-            try:
-                server.wait(1)
-            except subprocess.TimeoutExpired:  # somebody is still connected
-                server.send_signal(2)
-                server.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: Postgres) -> str:
+    """The folder of a running server's unix socket."""
+    return str(postgres.folder)
 
 
 @pytest.fixture

@@ -50,11 +50,12 @@ class _Discreet(logging.Formatter):
         self._tells_all = tells_all
 
     def format(self, record: logging.LogRecord) -> str:
+        # A copy: records keep the first handler's text of an exception for all the others.
+        record = logging.makeLogRecord(record.__dict__)
+        record.exc_text = None
         if record.name == "asyncio" and not self._tells_all:
             # Its first line says what happened, the others show what it happened with.
-            record = logging.makeLogRecord(record.__dict__)
             record.msg, record.args = record.getMessage().partition("\n")[0], None
-            record.exc_text = None
         return _SECRETS.sub("…", super().format(record))
 
     def formatException(self, ei: object) -> str:

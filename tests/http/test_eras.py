@@ -188,8 +188,8 @@ async def test_what_gemini_does_is_told_while_the_client_waits(
     heard: list[tuple[float, str | None]] = []
     spoken = anyio.Event()
 
-    async def hear(seconds: float, _total: float | None, doing: str | None) -> None:
-        heard.append((seconds, doing))
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, message))
         spoken.set()
 
     async with anyio.create_task_group() as tasks:

@@ -116,35 +116,44 @@ TRIES = [
 ]
 
 
-@pytest.mark.parametrize("attempt", TRIES, ids=lambda each: each.name)
-async def test_a_request_is_refused_with_its_status_and_leaves_no_trace(
+async def test_what_is_refused_has_its_status_and_leaves_no_trace(
     site: Site,
     house: House,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
-    attempt: Try,
+    subtests: pytest.Subtests,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("httpx2", "httpcore2", "mcp.client"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # the test's own side of the wire
+        caplog.set_level(logging.WARNING, name)  # the test's own side of the wire
     await site.open(tokens={TOKEN: "ann"})
+    for attempt in TRIES:
+        caplog.clear()
+
+        answer = await tried(site, attempt)
+
+        logged = caplog.text + "".join(capfd.readouterr())
+        with subtests.test(attempt.name):
+            assert answer.status_code == attempt.status, answer.text
+            assert [secret for secret in SECRETS if secret in logged] == []
+            assert "Traceback" not in logged
+    assert house.bodies == []
+
+
+async def tried(site: Site, attempt: Try) -> httpx2.Response:
     headers = {"accept": ACCEPT, "content-type": "application/json"}
     headers |= {"authorization": f"Bearer {TOKEN}"}
     headers |= MODERN_HEADERS if attempt.modern else LEGACY_HEADERS
-    sent = {
-        name: value for name, value in {**headers, **attempt.headers}.items() if value is not None
-    }
+    told = {**headers, **attempt.headers}
     body = attempt.body if isinstance(attempt.body, bytes) else json.dumps(attempt.body).encode()
-
     async with httpx2.AsyncClient(base_url=site.place.gateway.url, trust_env=False) as raw:
         raw.headers.clear()
-        answer = await raw.request(attempt.method, attempt.path, content=body, headers=sent)
-
-    assert answer.status_code == attempt.status, answer.text
-    assert house.bodies == []
-    logged = caplog.text + "".join(capfd.readouterr())
-    assert [secret for secret in SECRETS if secret in logged] == []
-    assert "Traceback" not in logged
+        return await raw.request(
+            attempt.method,
+            attempt.path,
+            content=body,
+            headers={name: value for name, value in told.items() if value is not None},
+        )
 
 
 async def test_a_refusal_for_want_of_a_token_says_what_kind_is_wanted(site: Site) -> None:

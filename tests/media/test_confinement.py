@@ -172,6 +172,15 @@ class TestOpening:
         with pytest.raises(Protected):
             ground.folders().open_inside("notes.txt")
 
+    def test_credentials_are_known_by_the_name_they_are_stored_under(
+        self, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # A short name of Windows (ENV~1), or another spelling where case is ignored.
+        monkeypatch.setattr("gemini_interactions.media.folders.true_path", lambda _: "/work/.env")
+
+        with pytest.raises(Protected):
+            folders.open_inside("a.txt")
+
     def test_a_link_beside_which_another_folder_is_allowed_may_lead_there(
         self, ground: Ground
     ) -> None:
@@ -252,7 +261,7 @@ beginning = st.sampled_from(
         *("", "", "", "/", "//", "./", "../", "~/", "\\\\host\\x\\"),
         *("{inside}/", "{outside}/", "{inside}/../outside/", "{inside}x/"),
         *("file://{inside}/", "file:///", "file://{outside}/", "FILE://localhost{outside}/"),
-        *("/proc/self/cwd/", "/proc/self/root/{outside}/", "/dev/fd/"),
+        *("/proc/self/cwd/", "/proc/self/root{outside}/", "/dev/fd/"),
     ]
 )
 path = st.builds(

@@ -109,6 +109,13 @@ def test_nobody_sees_half_a_file_under_the_name(folders: Folders, inside: Path) 
     assert (inside / "cat.jpg").read_bytes() == b"half"
 
 
+def test_a_link_with_the_name_of_a_credential_is_refused_too(ground: Ground) -> None:
+    ground.link(".env", "sub/later.txt")
+
+    with pytest.raises(Protected):
+        ground.folders().create_inside(".env", "x")
+
+
 @pytest.mark.parametrize("target", [".ssh/cat.jpg", ".env", ".git/cat.jpg", "sub/.aws/", "a.pem"])
 def test_places_of_credentials_are_refused(folders: Folders, target: str) -> None:
     with pytest.raises(Protected):

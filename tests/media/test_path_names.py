@@ -145,7 +145,17 @@ def test_this_is_just_a_file(path: str) -> None:
     "name",
     [
         *(".ENV", ".Env.Local", ".env.", ".env ", ".env. .", "\u200b.env", ".e\u200cnv"),
-        *("．env", ".ⓔnv", "ID_RSA", "id_r\u017fa", "\u212aey.pem", "x.PEM", "x.pe\u200dm"),
+        *(
+            "．env",
+            ".ⓔnv",
+            "ID_RSA",
+            "id_r\u017fa",
+            "\u212aey.pem",
+            "x.PEM",
+            "x.pe\u200dm",
+            "x.pem.",
+            "y.key ",
+        ),
     ],
     ids=ascii,
 )

@@ -16,7 +16,7 @@ import pytest
 from gemini_interactions.errors import Refused
 from gemini_interactions.media.folders import TRIES
 from gemini_interactions.media.gathering import gather
-from gemini_interactions.media.refusals import NotAllowed
+from gemini_interactions.media.refusals import NotAllowed, NotTaken
 from tests.media.conftest import CANARY, Ground
 
 ROUNDS = 400
@@ -186,6 +186,43 @@ def test_a_folder_held_open_stays_the_one_it_was(ground: Ground, way: str) -> No
 
     assert (ground.inside / "moved" / "picture.jpg").read_bytes() == b"bytes"
     assert not (ground.outside / "picture.jpg").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_swapped_in_at_the_very_moment_is_not_taken_for_a_file(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, really_open, flags = ground.inside / "door.txt", os.open, []
+
+    def open_late(path: str, how: int, *more: int, dir_fd: int | None = None) -> int:
+        if Path(path).name == "door.txt":
+            flags.append(how)
+            ours.unlink()
+            os.mkfifo(ours)
+            how |= os.O_NONBLOCK  # or this test would wait for ever, if we did
+        return really_open(path, how, *more, dir_fd=dir_fd)
+
+    ours.write_text("inside")
+    monkeypatch.setattr(os, "open", open_late)
+
+    with pytest.raises(NotTaken, match="is a pipe"):
+        ground.folders().open_inside("door.txt")
+    assert [bool(how & os.O_NONBLOCK) for how in flags] == [True]
+
+
+def test_a_draft_swapped_for_a_link_makes_no_second_name_for_what_is_outside(
+    ground: Ground,
+) -> None:
+    folders = ground.folders()
+    with folders.create_inside("picture.jpg", "picture") as new:
+        (draft,) = ground.inside.glob(".gemini-*.part")
+        draft.unlink()
+        draft.symlink_to(ground.outside / "a.txt")
+        kept = new.keep(".jpg")
+
+    assert (ground.outside / "a.txt").stat().st_nlink == 1
+    with pytest.raises(NotAllowed):
+        folders.open_inside(str(kept))
 
 
 def test_a_pipe_swapped_in_for_a_file_never_makes_us_wait(ground: Ground) -> None:

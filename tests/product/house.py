@@ -100,7 +100,7 @@ class Guest:
     async def call(self, tool: str, /, **arguments: Any) -> Said:
         return await self._call(tool, arguments, None)
 
-    async def call_in(self, thread: str, tool: str, /, **arguments: Any) -> Said:
+    async def call_in(self, thread: object, tool: str, /, **arguments: Any) -> Said:
         """A call whose host names the thread it belongs to, as Codex does."""
         return await self._call(tool, arguments, {"threadId": thread})
 

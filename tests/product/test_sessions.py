@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import anyio
 import pytest
@@ -295,8 +294,7 @@ async def test_a_hint_is_no_authority_over_what_others_may_name(house: House) ->
 
 @pytest.mark.parametrize("thread", [7, ["t"], {"a": 1}, None, ""])
 async def test_a_thread_id_that_is_no_text_is_as_good_as_none(guest: Guest, thread: object) -> None:
-    meta: Any = {"threadId": thread}
-    first = Said.of(await guest.client.call_tool("gemini_ask", {"prompt": "one"}, meta=meta))
+    first = await guest.call_in(thread, "gemini_ask", prompt="one")
 
     said = await guest.follow("two")
 

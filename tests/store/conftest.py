@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.store import Store
-from tests.postgres import postgres_server, postgres_url
+from tests.postgres import postgres, postgres_server, postgres_url
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres", "postgres_server", "postgres_url"]
 
 
 @pytest.fixture

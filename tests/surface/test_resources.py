@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from typing import Any
 
 import mcp_types as types
@@ -31,8 +33,13 @@ async def test_what_never_changes_is_listed_and_the_rest_are_templates(visitor: 
     templates = (await visitor.client.list_resource_templates()).resource_templates
 
     assert {each.uri for each in listed} == {"gemini://models", "gemini://usage"}
-    assert "gemini://conversations/{id}" in {each.uri_template for each in templates}
-    assert all(each.title and each.description and each.mime_type for each in (*listed, *templates))
+    assert [each.uri_template for each in templates] == [
+        "gemini://conversations/{id}",
+        "gemini://research/{id}/report",
+        "gemini://images/{id}",
+    ]
+    assert all(each.title and each.description and each.mime_type for each in listed)
+    assert all(each.title and each.description and each.mime_type for each in templates)
 
 
 async def test_capabilities_promise_what_is_there_and_no_news(visitor: Guest) -> None:
@@ -252,3 +259,53 @@ async def test_the_default_is_the_one_that_was_set(house: House) -> None:
     guest = await house.connect(model="pro")
 
     assert "Default gemini-4-argon," in await read(guest, "gemini://models")
+
+
+# ------------------------------------------------------------------------ reports and images
+
+
+async def test_an_image_is_its_preview(visitor: Guest) -> None:
+    made = await visitor.call("gemini_generate_image", prompt="A fig.")
+    uri = f"gemini://images/{made.facts['image_id']}"
+
+    (content,) = (await visitor.client.read_resource(uri)).contents
+
+    assert isinstance(content, types.BlobResourceContents)
+    assert content.mime_type == "image/jpeg"
+    assert base64.b64decode(content.blob).startswith(b"\xff\xd8\xff")
+
+
+async def test_an_image_whose_file_is_gone_is_not_found(guest: Guest) -> None:
+    made = await guest.call("gemini_generate_image", prompt="A fig.")
+    os.remove(made.facts["path"])
+
+    assert "is gone" in await not_found(guest, f"gemini://images/{made.facts['image_id']}")
+
+
+async def test_a_research_without_a_report_is_not_found_and_says_how_it_stands(
+    house: House, visitor: Guest
+) -> None:
+    house.brain.hold_background()
+    started = await visitor.call("start_deep_research", question="Why?")
+    id = started.facts["research_id"]
+
+    assert "running" in await not_found(visitor, f"gemini://research/{id}/report")
+
+
+async def test_ids_of_one_kind_name_nothing_of_another(guest: Guest) -> None:
+    said = await guest.ask("Hello.")
+    made = await guest.call("gemini_generate_image", prompt="A fig.")
+
+    await not_found(guest, f"gemini://images/{said.conversation}")
+    await not_found(guest, f"gemini://research/{made.facts['image_id']}/report")
+    await not_found(guest, f"gemini://research/{said.conversation}/report")
+
+
+async def test_researches_and_images_are_completed_too(house: House, guest: Guest) -> None:
+    made = (await guest.call("gemini_generate_image", prompt="A fig.")).facts["image_id"]
+    started = (await guest.call("start_deep_research", question="Why?")).facts["research_id"]
+    for kind, id in (("research/{id}/report", started), ("images/{id}", made)):
+        ref = types.ResourceTemplateReference(uri=f"gemini://{kind}")
+        found = await guest.client.complete(ref, {"name": "id", "value": id[:4]})
+
+        assert found.completion.values == [id]

@@ -15,8 +15,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,8 @@ class Order:
     die_at: int = 0
     when: When = "before"
     diary: str = ""
+    names_take: float = 0.0
+    """Seconds that looking up a host's name takes."""
 
 
 def die() -> None:
@@ -52,6 +54,8 @@ def serve(order: Order) -> None:
     from gemini_interactions.server import stdio
 
     os.environ.update(order.environ)
+    if order.names_take:
+        socket.getaddrinfo = lambda *_, **__: time.sleep(order.names_take)  # type: ignore[assignment, misc]
     stdio.App = partial(App, now=lambda: time.time() + order.clock)  # type: ignore[misc, assignment]
     watch_commits(order)
     sys.exit(main([]))
@@ -108,7 +112,7 @@ def take_orders(path: str) -> None:
     sdk._warm()
     if threading.active_count() > 1:
         raise RuntimeError("A process with threads cannot be forked safely.")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: note_ends(Path(path).parent))
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
         door.listen(64)
@@ -119,6 +123,16 @@ def take_orders(path: str) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _become(visitor)
             visitor.close()
+
+
+def note_ends(folder: Path) -> None:
+    """The exit code of each fork that has ended goes into a file named after it."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            code = os.waitstatus_to_exitcode(ended[1])
+            file = folder / f"{ended[0]}.new"
+            file.write_text(str(code), "utf-8")
+            file.rename(file.with_suffix(".code"))
 
 
 def _become(visitor: socket.socket) -> None:

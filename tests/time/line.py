@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
-from anyio.abc import ByteSendStream, TaskGroup
+from anyio.abc import ByteStream, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.time.forks import Order, written
@@ -23,42 +23,60 @@ LONGEST = 2**24
 
 
 class Line(Wire):
-    def __init__(self, era: str, sender: ByteSendStream) -> None:
+    def __init__(self, era: str, stream: ByteStream, codes: Path) -> None:
         super().__init__(era, self._write)
         self.pid = 0
-        self._sender = sender
+        self._stream = stream
+        self._lines = BufferedByteReceiveStream(stream)
+        self._codes = codes
 
     @classmethod
     async def to_fork(
-        cls, tasks: TaskGroup, forks: Path, order: Order, era: str = "modern"
+        cls, tasks: TaskGroup, forks: Path, order: Order, era: str = "modern", *, deaf: bool = False
     ) -> Line:
-        """To a fresh server, there in a tenth of a second."""
+        """To a fresh server, there in a tenth of a second; a deaf line reads nothing."""
         stream = await anyio.connect_unix(forks)
         await stream.send(written(order))
-        line = cls(era, stream)
-        lines = BufferedByteReceiveStream(stream)
-        line.pid = int(await lines.receive_until(b"\n", 20))
-        tasks.start_soon(line.listen, lines)
-        await line.greet()
+        line = cls(era, stream, forks.parent)
+        line.pid = int(await line._lines.receive_until(b"\n", 20))
+        if not deaf:
+            tasks.start_soon(line.listen)
+            await line.greet()
         return line
 
-    async def listen(self, lines: BufferedByteReceiveStream) -> None:
-        async with self._sender:
+    async def listen(self) -> None:
+        async with self._stream:
             try:
                 while True:
-                    self.hear(json.loads(await lines.receive_until(b"\n", LONGEST)))
-            except (anyio.IncompleteRead, anyio.BrokenResourceError):
+                    self.hear(json.loads(await self._lines.receive_until(b"\n", LONGEST)))
+            except (anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 self.hear(None)
 
     async def _write(self, frame: Frame) -> None:
         try:
-            await self._sender.send(json.dumps(frame).encode() + b"\n")
+            await self._stream.send(json.dumps(frame).encode() + b"\n")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             raise HungUp from None
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+    async def hang_up(self) -> None:
+        """The client's end closes: the end of stdin."""
+        await self._stream.send_eof()
+
+    async def close(self) -> None:
+        """The client is gone: nothing is said any more, and nothing read."""
+        await self._stream.aclose()
+
+    async def code(self) -> int:
+        """The exit code, once the process has ended."""
+        file = self._codes / f"{self.pid}.code"
+        with anyio.fail_after(PATIENCE):
+            while not file.exists():
+                await anyio.sleep(0.005)
+        return int(file.read_text("utf-8"))
 
     async def over(self) -> None:
         """Waits until the process has closed its end."""

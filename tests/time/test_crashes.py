@@ -8,7 +8,7 @@ checked: every id answers, no turn vanishes, nothing is sent a second time, no l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from gemini_interactions.emulator import Brain, Emulator, Gate
 
 from tests.time import kept
 from tests.time.forks import Order
-from tests.time.line import Line, forking
+from tests.time.line import Line
 from tests.time.wire import Frame, HungUp, facts
 
 LATER = 2000.0
@@ -39,12 +39,6 @@ POINTS: Sequence[Point] = (
 )
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with forking(tmp_path_factory.mktemp("forks")) as path:
-        yield path
 
 
 @dataclass
@@ -222,7 +216,6 @@ async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = 
             play.brain.release()
             await play.recover(await play.life(Order(clock=LATER, diary=str(diary))))
         emulator.brain.let_go()
-    print(*diary.read_text("utf-8").splitlines(), sep="\n")
     return diary.read_text("utf-8").splitlines()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from ..errors import BadArgument, Refused, UnknownId, UpstreamError
 from . import callers
 from .callers import Context
 from .prompts import PROMPTS
-from .resources import KINDS, MOST, Complete, Reader
+from .resources import KINDS, MOST, Complete, Kind, Reader
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +62,8 @@ class Catalogue:
             id = kind.id_in(params.uri)
             if id is not None:
                 async with _told(uri=params.uri):
-                    text = await kind.read(self._reader(context), id)
-                contents = types.TextResourceContents(
-                    uri=params.uri, mime_type=kind.mime_type, text=text
-                )
-                return types.ReadResourceResult(contents=[contents])
+                    content = await kind.read(self._reader(context), id)
+                return types.ReadResourceResult(contents=[_contents(kind, params.uri, content)])
         raise _unknown(params.uri, "There is no such resource here.")
 
     async def list_prompts(
@@ -114,6 +112,15 @@ class Catalogue:
 
     def _reader(self, context: Context) -> Reader:
         return Reader(callers.owner(context), self._app)
+
+
+def _contents(
+    kind: Kind, uri: str, content: str | bytes
+) -> types.TextResourceContents | types.BlobResourceContents:
+    if isinstance(content, str):
+        return types.TextResourceContents(uri=uri, mime_type=kind.mime_type, text=content)
+    blob = base64.b64encode(content).decode()
+    return types.BlobResourceContents(uri=uri, mime_type=kind.mime_type, blob=blob)
 
 
 def _unknown(uri: str, message: str) -> MCPError:

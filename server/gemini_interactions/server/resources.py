@@ -17,6 +17,7 @@ import mcp_types as types
 from ..app import App
 from ..bridge.history import document
 from ..bridge.requests import Caller
+from ..errors import UnknownId
 
 MARKDOWN = "text/markdown"
 
@@ -29,7 +30,7 @@ class Reader:
     app: App
 
 
-Read = Callable[[Reader, str], Awaitable[str]]
+Read = Callable[[Reader, str], Awaitable[str | bytes]]
 Complete = Callable[[Reader, str], Awaitable[list[str]]]
 """At most `MOST` values that begin as the given one does, the likeliest first."""
 
@@ -101,6 +102,28 @@ async def _conversation(reader: Reader, id: str) -> str:
     return document(*await bridge.conversations.transcript(Caller(owner=reader.owner), id))
 
 
+async def research_ids(reader: Reader, begun: str) -> list[str]:
+    bridge = await reader.app.bridge()
+    return await bridge.conversations.ids(reader.owner, "research", begun, MOST)
+
+
+async def _report(reader: Reader, id: str) -> str:
+    return await (await reader.app.bridge()).researches.report(reader.owner, id)
+
+
+async def image_ids(reader: Reader, begun: str) -> list[str]:
+    bridge = await reader.app.bridge()
+    return await bridge.conversations.ids(reader.owner, "image", begun, MOST)
+
+
+async def _preview(reader: Reader, id: str) -> bytes:
+    gallery = (await reader.app.bridge()).gallery
+    preview = await gallery.preview(await gallery.find(reader.owner, id))
+    if not preview:
+        raise UnknownId(f"The file of {id} is gone.")
+    return preview
+
+
 async def _models(reader: Reader, _: str) -> str:
     return await reader.app.lineup.told()
 
@@ -131,5 +154,23 @@ KINDS: tuple[Kind, ...] = (
         "The transcript of one conversation (c_…).",
         _conversation,
         conversation_ids,
+    ),
+    Kind(
+        "gemini://research/{id}/report",
+        "research_report",
+        "Deep Research report",
+        "The finished report of one research (r_…), with its sources.",
+        _report,
+        research_ids,
+        toolset="research",
+    ),
+    Kind(
+        "gemini://images/{id}",
+        "image",
+        "Gemini image",
+        "A small preview of one image (i_…); the whole file is where it was put.",
+        _preview,
+        image_ids,
+        mime_type="image/jpeg",
     ),
 )

@@ -9,7 +9,7 @@ import mcp_types as types
 from pydantic import Field
 
 from ..bridge.requests import Question
-from . import images_result, result
+from . import images_result, research_result, result
 from .params import (
     ConversationId,
     Files,
@@ -95,6 +95,10 @@ async def gemini_result(
     reply = await use.conversations.result(use.caller, id, wait_seconds)
     if reply.turn.kind == "image":
         return await images_result.told(reply, use, offset)
+    if reply.turn.kind == "research":
+        stands = await use.researches.stands(reply.turn)
+        if stands is not None:
+            return await research_result.told(stands, use.room, offset, "gemini_result with id")
     return await result.answer(reply, use.room, offset)
 
 

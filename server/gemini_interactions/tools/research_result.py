@@ -5,45 +5,47 @@ from __future__ import annotations
 import mcp_types as types
 
 from ..bridge.research import Progress
+from ..interactions import Turn
 from . import result
 from .result import Room
 
+CHECK = "check_research with research_id"
 
-async def told(stands: Progress, room: Room, offset: int = 0) -> types.CallToolResult:
+
+async def told(
+    stands: Progress, room: Room, offset: int = 0, reader: str = CHECK
+) -> types.CallToolResult:
     """The report or plan where there is one; else how the run stands and what to do next."""
     turn = stands.turn
     id = stands.handle.id
     said, next_step = _state(stands)
-    notes = [*turn.notes, *_files(stands, room)]
-    if stands.note:
-        said.insert(0, stands.note)
+    notes = [*turn.notes, *_charts(stands, room)]
     if stands.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
-    facts = {
-        **result.facts_of(turn),
-        "id": id,
-        "research_id": id,
-        "path": turn.extra.get("path") if room.keep_whole else None,
-    }
+    path = turn.extra.get("path") if room.keep_whole is not None else None
+    if path:
+        notes.append(f"The report as a file: {path}")
+    facts = {**result.facts_of(turn), "id": id, "research_id": id, "path": path}
     told = result.Told(
         turn.text if turn.is_final else "",
         id,
         facts,
         f"research {id} · {result.footer(turn)}",
-        said,
+        [stands.note, *said] if stands.note else said,
         notes,
         next_step,
         is_error=turn.status == "failed",
         turn=turn,
-        reader="check_research with research_id",
+        reader=reader,
     )
-    return await result.present(told, room, offset)
+    # A report that is a file already needs no second one for being long.
+    return await result.present(told, room.without_files() if path else room, offset)
 
 
 def _state(stands: Progress) -> tuple[list[str], str]:
     """What to say of a research beside its text, and the next step."""
     turn, id = stands.turn, stands.handle.id
-    check = f'check_research with research_id "{id}"'
+    check = f'{CHECK} "{id}"'
     match turn.status:
         case "running":
             what = "The plan is being made" if turn.extra.get("plan") else "The research is running"
@@ -65,36 +67,53 @@ def _state(stands: Progress) -> tuple[list[str], str]:
         case "stalled":
             return (
                 [
-                    f"Google has not finished this research in {stands.elapsed}: "
-                    "it counts as stalled."
+                    f"Google has not finished this research in {stands.elapsed}: it counts as "
+                    "stalled, and is looked at only when you ask."
                 ],
                 f"Call {check} to look once more, or cancel_research to give it up.",
             )
-        case "interrupted" if not turn.interaction_id:
-            return (
-                [
-                    "This research was interrupted before Google confirmed it: the server's "
-                    "process ended. It may or may not have been started, and was not sent again "
-                    "by itself.",
-                    f"Its question is kept: {result.excerpt(turn.prompt)}",
-                ],
-                "Start it again with start_deep_research if it is still wanted.",
-            )
+        case "interrupted":
+            return _interrupted(turn), _start_again(stands)
         case "cancelled":
-            kept = "what it had is above" if turn.text else "there was no text yet"
+            kept = "what it had is above" if turn.text else "it had written nothing yet"
             return [f"This research was cancelled after {stands.elapsed}; {kept}."], ""
+        case "failed":
+            return result.state(turn, ())[0], _start_again(stands)
         case _:
-            said, following = result.state(turn, ())
-            return said, following
+            return result.state(turn, ())
 
 
-def _files(stands: Progress, room: Room) -> list[str]:
-    """Where the report and its charts are, for clients on this machine."""
-    lines = []
-    path = stands.turn.extra.get("path")
-    if path and room.keep_whole is not None:
-        lines.append(f"The report as a file: {path}")
-    if stands.charts:
-        names = ", ".join(chart.id for chart in stands.charts)
-        lines.append(f"Charts: {names} (files beside the report).")
+def _interrupted(turn: Turn) -> list[str]:
+    """What is known of a research whose process ended before Google's answer was here."""
+    if turn.sent is None:
+        what = "was interrupted before it was sent to Google: nothing runs there"
+    else:
+        what = (
+            "was interrupted before Google confirmed it. It may or may not be running there, "
+            "and was not sent again by itself"
+        )
+    lines = [f"This research {what}. This server's process had ended."]
+    if turn.prompt:
+        lines.append(f"What was asked is kept: {result.excerpt(turn.prompt)}")
     return lines
+
+
+def _start_again(stands: Progress) -> str:
+    if stands.has_plan:
+        return (
+            f'Call approve_research_plan with research_id "{stands.handle.id}" again if its plan '
+            "is still wanted."
+        )
+    return "Start it again with start_deep_research if it is still wanted."
+
+
+def _charts(stands: Progress, room: Room) -> list[str]:
+    """The charts by their ids, and where they are for this client."""
+    if not stands.charts:
+        return []
+    if room.keep_whole is not None:
+        return [f"Charts, beside the report: {', '.join(each.id for each in stands.charts)}."]
+    if room.link is None:
+        return [f"Charts: {', '.join(each.id for each in stands.charts)}."]
+    links = [f"{each.id}: {room.link(each.id)}" for each in stands.charts]
+    return ["Charts (links valid for 24 hours):", *links]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mcp_types as types
@@ -37,6 +37,10 @@ class Room:
     structured: bool = False
     link: Callable[[str], str] | None = None
     """Where a client elsewhere can fetch an image, by its id."""
+
+    def without_files(self) -> Room:
+        """The same room for a text that is not to be written to a file."""
+        return replace(self, keep_whole=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs real hosts from npm and shows each one's own list or probe with our server in it.
+#
+#   tests/hosts/probe.sh [FOLDER]
+#
+# Needs npm and a set-up checkout (`make setup`). Nothing of yours is touched: the hosts get a
+# home of their own in FOLDER (a temporary one by default). No account and no key is needed.
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")/../.." && pwd)
+folder=${1:-$(mktemp -d)}
+server="$here/.venv/bin/gemini-interactions-mcp"
+[ -x "$server" ] || { echo "Run make setup first." >&2; exit 1; }
+
+npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error \
+    node@24 @anthropic-ai/claude-code @google/gemini-cli opencode-ai openclaw || exit 1
+
+export PATH="$folder/node_modules/.bin:$folder/node_modules/node/bin:$here/.venv/bin:$PATH"
+export HOME="$folder/home" NO_COLOR=1 GEMINI_API_KEY="" OPENCODE_DISABLE_AUTOUPDATE=1
+export GEMINI_MCP_DATA_DIR="$folder/home/data"
+export XDG_CONFIG_HOME="$HOME/.config" XDG_DATA_HOME="$HOME/.local/share"
+mkdir -p "$HOME" && cd "$HOME" || exit 1
+failed=0
+
+probe() {  # TITLE WANTED COMMAND...: run it, show what it says, look for WANTED
+    local title=$1 wanted=$2 said
+    shift 2
+    said=$(timeout 120 "$@" 2>&1)
+    printf '\n== %s: %s\n%s\n' "$title" "$*" "$said"
+    grep -qiE "$wanted" <<<"$said" || { echo "-- $title does not show the server"; failed=1; }
+}
+
+claude --version && claude mcp add gemini --scope user -- "$server"
+probe "Claude Code" 'gemini.*connected' claude mcp list
+
+gemini --version && gemini mcp add --scope user gemini "$server" --trust
+probe "Gemini CLI" 'gemini.*(connected|✓)' gemini mcp list
+
+mkdir -p .config/opencode
+printf '{"mcp":{"gemini":{"type":"local","command":["%s"],"enabled":true}}}' "$server" \
+    >.config/opencode/opencode.json
+opencode --version
+probe "OpenCode" 'gemini.*connected|✓ *gemini' opencode mcp list
+
+openclaw --version && openclaw mcp add gemini --command "$server"
+probe "OpenClaw" 'gemini' openclaw mcp probe gemini
+
+exit "$failed"
