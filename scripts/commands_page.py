@@ -90,7 +90,7 @@ def _usage(action: argparse.Action) -> str:
 
 
 def _metavar(action: argparse.Action) -> str:
-    if action.choices:
+    if action.choices and not action.metavar:
         return "|".join(map(str, action.choices))
     return str(action.metavar or action.dest.upper())
 

@@ -15,6 +15,7 @@ import gemini_interactions
 from gemini_interactions import errors, keys, settings
 from gemini_interactions.errors import Refused, UpstreamError
 from gemini_interactions.media import refusals
+from gemini_interactions.store import database, postgres, sqlite
 
 from .tables import joined
 
@@ -68,6 +69,13 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         errors.Gone(code="model_not_found").message,
     ],
     errors.Rejected: lambda: [errors.Rejected("Invalid value at 'tools[0]'.").message],
+    database.StoreError: lambda: [
+        sqlite.UNUSABLE,
+        postgres.UNREACHABLE,
+        postgres.FORBIDDEN,
+        postgres.UNSURE,
+    ],
+    database.TryAgain: lambda: [postgres.SILENT],
     settings.BadSetting: lambda: [_bad_setting()],
     keys.BadKey: lambda: [str(keys.BadKey())],
     keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by others"))],

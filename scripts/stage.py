@@ -30,6 +30,7 @@ from gemini_interactions.settings import Config
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day
 DATA_DIR = "~/.local/share/gemini-interactions-mcp"
+EMULATOR = "http://127.0.0.1:8788"
 PROJECT = "/home/ada/project"
 TOKEN = "a-token-of-adas"  # noqa: S105  # no secret: it opens a gateway that lives for a page
 OURS = ("GEMINI_", "GOOGLE_", "CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
@@ -169,6 +170,7 @@ class Stage:
     def shown(self, text: str) -> str:
         """The text as it stands on a page: no ids and no folders of this run."""
         text = text.replace(str(self.data_dir), DATA_DIR).replace(str(self.project), PROJECT)
+        text = text.replace(self._emulator.url, EMULATOR)
         return self.names.shown(text)
 
     def real(self, text: str) -> str:

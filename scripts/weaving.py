@@ -15,8 +15,10 @@ conversation of the page. Comments that nobody sees steer what happens between t
     <!-- stage: {"host": "codex", "shows": "add"} -->
 
 The third serves over HTTP, with one token; the last puts what that host is told (its command,
-`add`, or the `snippet` for its file) into the block that follows. A ``python`` block whose first line names a file
-(`# hello.py`) is saved; ``python hello.py`` in an ``sh`` block runs it, and what it prints
+`add`, or the `snippet` for its file) into the block that follows.
+
+A ``python`` block whose first line names a file (`# hello.py`) is saved. An ``sh`` block that
+says ``python hello.py``, or one of our own commands that only look, runs it; what it prints
 replaces the ``text`` block that follows.
 """
 
@@ -38,13 +40,15 @@ from typing import Any
 import anyio
 from mcp_types import CallToolResult
 
-from gemini_interactions import hosts
+from gemini_interactions import cli, hosts
 
 from .stage import Stage
 
 ROOT = Path(__file__).parents[1]
+COMMAND = "gemini-interactions-mcp"
 ADDRESS = "http://127.0.0.1:8800"
 """Where pages say that a gateway is."""
+VERSIONS = "Python 3.11.9 · mcp 2.3.0 · google-genai 3.4.0"
 
 _PIECE = re.compile(
     r"^<!-- stage: (?P<order>.*?) -->$"
@@ -99,9 +103,11 @@ async def woven(page: str, stage: Stage) -> str:
         elif found["language"] == "python" and (name := _file_name(found["block"])):
             (_scripts(stage) / name).write_text(found["block"], "utf-8")
         elif found["language"] == "sh":
-            for name in _runs(Block("sh", found["block"], 0)):
-                printed = _of_no_day(stage.shown(await _run(stage, name)))
-                _check(printed, name)
+            for line in _runs(Block("sh", found["block"], 0)):
+                printed = _of_no_day(stage.shown(await _run(stage, stage.real(line))))
+                _check(printed, line)
+            found_line = found["block"]
+            whole = f"{found['fence']}sh\n{stage.shown(stage.real(found_line))}{found['fence']}"
         elif found["language"] == "text":
             text = found["block"]
             if text.startswith("> "):
@@ -214,7 +220,8 @@ def _file_name(block: str) -> str:
 def _runs(block: Block) -> list[str]:
     if block.language != "sh":
         return []
-    return re.findall(r"^python (\w+\.py)$", block.text, re.MULTILINE)
+    runs = rf"^(?:python \w+\.py|{COMMAND} (?:doctor|export|history).*|{COMMAND} delete .*--yes)$"
+    return re.findall(runs, block.text, re.MULTILINE)
 
 
 def _scripts(stage: Stage) -> Path:
@@ -224,30 +231,39 @@ def _scripts(stage: Stage) -> Path:
 
 
 def _of_no_day(text: str) -> str:
-    """What a program prints, without the day on which it ran: a date, and a price of that day."""
+    """What a program prints, without when and where it ran: date, price of the day, versions."""
+    text = re.sub(r"Python 3[\d.]+\w* · mcp [\d.]+ · google-genai [\d.]+", VERSIONS, text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-22 12:00 UTC", text)
     return re.sub(r"~\$[\d.]+", "~$0.0003", text)
 
 
-async def _run(stage: Stage, name: str) -> str:
-    """What a program of the page prints, where our command is the one of this checkout.
+async def _run(stage: Stage, line: str) -> str:
+    """What a line of a page prints, where our command is the one of this checkout.
 
     It runs in a thread of this process, which has long imported what it needs.
     """
-    program = _scripts(stage) / name
-    program.write_text(program.read_text("utf-8").replace(ADDRESS, stage.address), "utf-8")
     bin = stage.data_dir.parent / "bin"
     bin.mkdir(exist_ok=True)
-    command = bin / "gemini-interactions-mcp"
+    command = bin / COMMAND
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gemini_interactions "$@"\n', "utf-8")
     command.chmod(0o700)
     path = f"{bin}{os.pathsep}{os.environ.get('PATH', '')}"
+    program, *words = shlex.split(line)
     before, printed = dict(os.environ), io.StringIO()
     os.environ.update({**stage.environment, "PATH": path})
     try:
         with contextlib.redirect_stdout(printed):
-            await anyio.to_thread.run_sync(runpy.run_path, str(program))
+            if program == COMMAND:
+                await anyio.to_thread.run_sync(cli.main, words)
+            else:
+                await anyio.to_thread.run_sync(_run_program, stage, words[0])
     finally:
         os.environ.clear()
         os.environ.update(before)
     return printed.getvalue()
+
+
+def _run_program(stage: Stage, name: str) -> None:
+    program = _scripts(stage) / name
+    program.write_text(program.read_text("utf-8").replace(ADDRESS, stage.address), "utf-8")
+    runpy.run_path(str(program))

@@ -6,9 +6,10 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -20,15 +21,19 @@ from .bridge.lineup import Lineup
 from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
 from .bridge.sources import Resolve
+from .bridge.upstream import Upstream
 from .bridge.workshop import Policy, Workshop
 from .errors import Refused
 from .keys import find_key
 from .media.folders import Folders
+from .media.links import SHORTEST_KEY, Links, signing_key
 from .media.luggage import Porter
 from .media.shelf import Shelf
-from .redirects import Redirects
-from .settings import Config
+from .settings import BadSetting, Config, ensure_private_dir, given
 from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .redirects import Redirects
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +65,14 @@ class App:
         self.holder = f"{os.getpid()}-{self.session}"
         self.gemini: Gemini = gemini(config)
         self.lineup = Lineup(self.gemini, now, config.model, config.image_model)
-        self._redirects = Redirects()
-        self._resolve = resolve or (self._redirects.resolve if config.resolve_redirects else None)
+        self.upstream = Upstream(self.gemini, now)
+        self._redirects: Redirects | None = None
+        self._resolve = resolve or (self._look_up if config.resolve_redirects else None)
         self._awake = anyio.Event()
         self._opened = anyio.Event()
         self._trouble: Refused | None = None
+        self.link: Callable[[str, str], str] | None = None
+        """Where clients elsewhere can fetch an image, by its owner and id."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
         self._bridge: Bridge | None = None
@@ -113,7 +121,7 @@ class App:
         async with anyio.create_task_group() as tasks:
             policy = _policy(self.config)
             costs = Costs(store, _limits(self.config), self.now)
-            shelf = Shelf(self.config.data_dir, self.config.images_dir)
+            shelf = Shelf(self.config.data_dir, self.config.images_dir, self.config.reports_dir)
             porter = _porter(self.config)
             gallery = Gallery(store, shelf, self.now)
             self._workshop = Workshop(
@@ -144,7 +152,7 @@ class App:
             log.warning("google-genai could not be warmed up", exc_info=True)
 
     async def is_ready(self) -> bool:
-        """Whether the store answers."""
+        """Whether the store answers, and Google did a moment ago."""
         try:
             with anyio.fail_after(READY_SECONDS):
                 await self.conversations()
@@ -152,7 +160,7 @@ class App:
         except Exception:
             log.info("the store does not answer", exc_info=True)
             return False
-        return True
+        return await self.upstream.answers()
 
     async def settle(self) -> None:
         """End the work in hand, written down as it stands: calls that wait for it answer now."""
@@ -164,7 +172,7 @@ class App:
         async with self._closing:
             if self.closed.is_set():
                 return
-            steps = [self.gemini.aclose, self._redirects.aclose]
+            steps = [self.gemini.aclose, *([self._redirects.aclose] if self._redirects else [])]
             if self._bridge is not None:
                 steps = [self._workshop.close, self._store.close, *steps]
             for step in steps:
@@ -173,6 +181,12 @@ class App:
                 except Exception:  # the others are still worth doing
                     log.exception("something could not be closed")
             self.closed.set()
+
+    async def _look_up(self, urls: Sequence[str]) -> Mapping[str, str]:
+        from .redirects import Redirects  # nobody needs it before there are links
+
+        self._redirects = self._redirects or Redirects()
+        return await self._redirects.resolve(urls)
 
     async def keep_whole(self, id: str, text: str) -> str:
         """Writes a long text to a file for clients on this machine; its path."""
@@ -218,7 +232,7 @@ def _porter(config: Config) -> Porter:
     """Opens what callers name, inside the allowed folders, and the images made here."""
     data = config.data_dir
     folders = Folders(config.allowed_dirs, working=_working_folder(), private=[data])
-    made_here = Folders([config.images_dir, data / "research"])
+    made_here = Folders([config.images_dir, config.reports_dir])
     return Porter(folders, made_here, [config.base_url])
 
 
@@ -231,6 +245,20 @@ def _working_folder() -> Path | None:
 
 def _limits(config: Config) -> Limits:
     return Limits(config.daily_token_limit, config.daily_usd_limit)
+
+
+def links(config: Config) -> Links:
+    """What signs links: with the operator's key, else with one kept in the data folder."""
+    key = given(os.environ.get("GEMINI_MCP_SIGNING_KEY")).encode("utf-8", "surrogateescape")
+    if key and len(key) < SHORTEST_KEY:
+        raise BadSetting(f"GEMINI_MCP_SIGNING_KEY must have at least {SHORTEST_KEY} characters.")
+    try:
+        return Links(key or signing_key(ensure_private_dir(config.data_dir)))
+    except OSError:
+        raise BadSetting(
+            "The data folder cannot keep a key for links. Choose one that this user can write to "
+            "with GEMINI_MCP_DATA_DIR (--data-dir), or set GEMINI_MCP_SIGNING_KEY."
+        ) from None
 
 
 def gemini(config: Config) -> Gemini:
@@ -246,9 +274,5 @@ def gemini(config: Config) -> Gemini:
 async def open_store(config: Config) -> Store:
     """The store these settings name; refuses, in words, where it cannot be opened."""
     from .store import Store as Opened  # sqlite3 costs some milliseconds
-    from .store import StoreError
 
-    try:
-        return await Opened.open(config.database_url)
-    except StoreError as trouble:
-        raise Refused(str(trouble)) from trouble
+    return await Opened.open(config.database_url)

@@ -11,7 +11,6 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -92,7 +91,10 @@ class Redirects:
 
 
 def _client(transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
-    import httpx2  # it has come with google-genai by the time there is an answer
+    # Both have come with google-genai by the time there is an answer.
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    import httpx2
 
     return httpx2.AsyncClient(
         transport=transport,

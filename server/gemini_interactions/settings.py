@@ -368,9 +368,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "signing_key",
-        "signs links and request state; made once and kept in the data folder",
+        "signs links to images, the same for all replicas; at least 16 characters",
         scope="http",
-        available=LATER,
+        otherwise="made once and kept in the data folder",
         secret=True,
     ),
     Setting(
@@ -435,6 +435,17 @@ class Config:
             object.__setattr__(self, "images_dir", self.data_dir / "images")
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other machines may serve what this process stores."""
+        return not self.database_url.startswith("sqlite:")
+
+    @property
+    def reports_dir(self) -> Path:
+        """Where reports and their charts are kept: beside the images where replicas share those."""
+        are_apart = not self.images_dir.is_relative_to(self.data_dir)
+        return (self.images_dir if self.is_shared and are_apart else self.data_dir) / "research"
+
+    @property
     def calls_a_minute(self) -> int:
         """What one owner may call over HTTP; 0 is no limit."""
         if self.rate_limit is not None:
@@ -446,7 +457,7 @@ class Config:
         """Whether legacy HTTP clients get a session; replicas cannot share one."""
         if self.stateless is not None:
             return not self.stateless
-        return self.database_url.startswith("sqlite:")
+        return not self.is_shared
 
     @classmethod
     def read(

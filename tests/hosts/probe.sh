@@ -12,8 +12,14 @@ folder=${1:-$(mktemp -d)}
 server="$here/.venv/bin/gemini-interactions-mcp"
 [ -x "$server" ] || { echo "Run make setup first." >&2; exit 1; }
 
-npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error \
-    node@24 @anthropic-ai/claude-code @google/gemini-cli opencode-ai openclaw || exit 1
+install() { npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error "$@"; }
+
+# Node first: some hosts ask for a newer one than there may be. OpenClaw is named by its version,
+# since npm's plain name stands for an empty placeholder under older Nodes.
+install node@24 || exit 1
+export PATH="$folder/node_modules/node/bin:$PATH"
+install node@24 @anthropic-ai/claude-code@2.1.330 @google/gemini-cli@0.61.0 \
+    opencode-ai@1.18.33 openclaw@2026.9.6 || exit 1
 
 export PATH="$folder/node_modules/.bin:$folder/node_modules/node/bin:$here/.venv/bin:$PATH"
 export HOME="$folder/home" NO_COLOR=1 GEMINI_API_KEY="" OPENCODE_DISABLE_AUTOUPDATE=1
@@ -33,6 +39,7 @@ probe() {  # TITLE WANTED COMMAND...: run it, show what it says, look for WANTED
 claude --version && claude mcp add gemini --scope user -- "$server"
 probe "Claude Code" 'gemini.*connected' claude mcp list
 
+mkdir -p .gemini && printf '{"%s": "TRUST_FOLDER"}' "$HOME" >.gemini/trustedFolders.json
 gemini --version && gemini mcp add --scope user gemini "$server" --trust
 probe "Gemini CLI" 'gemini.*(connected|✓)' gemini mcp list
 
@@ -42,7 +49,7 @@ printf '{"mcp":{"gemini":{"type":"local","command":["%s"],"enabled":true}}}' "$s
 opencode --version
 probe "OpenCode" 'gemini.*connected|✓ *gemini' opencode mcp list
 
-openclaw --version && openclaw mcp add gemini --command "$server"
+openclaw --version && openclaw mcp add gemini --command "$server" --no-probe
 probe "OpenClaw" 'gemini' openclaw mcp probe gemini
 
 exit "$failed"

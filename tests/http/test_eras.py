@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 import pytest
@@ -241,7 +242,7 @@ async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number
     site: Site, house: House
 ) -> None:
     await site.open()
-    gates = [house.brain.hold_next(point="before_completed") for _ in range(3)]
+    gates = [house.brain.hold_next(point="before_completed") for _ in range(2)]
     said: dict[str, Said] = {}
     rude = await site.wire(legacy=True)
 
@@ -252,13 +253,43 @@ async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask, "legacy", True)
         tasks.start_soon(ask, "modern", False)
-        for gate in gates[:2]:
+        for gate in gates:
             await gate.reached()
-        async with rude.post("gemini_ask", {"prompt": "rude"}, id=7) as answer:
-            await gates[2].reached()
-            await rude.cancel(7, "user aborted")
-            await answer.aread()
+        await rude.cancel(7, "user aborted")
+        await rude.call("gemini_history")  # so the cancel has been seen
         for gate in gates:
             gate.release()
 
     assert (said["legacy"].status, said["modern"].status) == ("completed", "completed")
+
+
+# ------------------------------------------------------------------------------ local files
+
+
+@ERAS
+async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
+    site: Site, house: House, legacy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("what nobody asked for")
+    await site.open()
+    guest = await site.visit(legacy=legacy)
+
+    for path in ("notes.txt", str(tmp_path / "notes.txt"), f"file://{tmp_path}/notes.txt"):
+        said = await guest.ask("Read this.", files=[path])
+
+        assert said.is_error
+        assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
+    assert house.bodies == []
+
+
+async def test_a_file_in_a_folder_that_was_named_is_sent(
+    site: Site, house: House, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("what was asked for")
+    await site.open(allowed_dirs=(tmp_path,))
+
+    said = await (await site.visit()).ask("Read this.", files=[str(tmp_path / "notes.txt")])
+
+    assert said.status == "completed"
+    assert "what was asked for" in str(house.last)

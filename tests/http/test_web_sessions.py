@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from gemini_interactions.app import App
+from gemini_interactions.server import callers
+from gemini_interactions.settings import Config
 from tests.http.site import Site
 from tests.product.house import House
 
@@ -111,6 +118,29 @@ async def test_without_sessions_a_cancel_cannot_hit_anybodys_call(
     assert said.status == "completed"
 
 
+@pytest.mark.parametrize(
+    ("version", "stateless", "header", "key"),
+    [
+        ("2025-11-25", False, "s1", ("http:s1", "7")),
+        ("2024-11-05", False, "s2", ("http:s2", "7")),
+        ("2025-11-25", False, "", None),
+        ("2025-11-25", True, "s1", None),
+        ("2025-11-25", True, "", None),
+        ("2026-07-28", False, "s1", None),
+        ("2026-07-28", False, "", None),
+    ],
+)
+def test_a_call_can_be_cancelled_by_number_only_within_a_session_that_was_given(
+    tmp_path: Path, version: str, stateless: bool, header: str, key: tuple[str, str] | None
+) -> None:
+    headers = {"mcp-session-id": header} if header else {}
+    request = SimpleNamespace(headers=headers)
+    context: Any = SimpleNamespace(request=request, protocol_version=version)
+    app = App(Config(data_dir=tmp_path, stateless=stateless))
+
+    assert callers.key(context, 7, app) == key
+
+
 async def test_without_sessions_there_are_no_streams_and_nothing_to_end(site: Site) -> None:
     await site.open(stateless=True)
     async with site.raw() as raw:
@@ -119,11 +149,7 @@ async def test_without_sessions_there_are_no_streams_and_nothing_to_end(site: Si
     assert [answer.status_code for answer in answers] == [405, 405]
 
 
-async def test_postgresql_is_for_replicas_so_it_means_no_sessions_unless_said_otherwise(
-    house: House,
-) -> None:
-    from gemini_interactions.settings import Config
-
+def test_postgresql_is_for_replicas_so_it_means_no_sessions_unless_said_otherwise() -> None:
     database = {"GEMINI_MCP_DATABASE_URL": "postgresql://db/gemini"}
 
     assert Config.read({}).has_sessions

@@ -1,4 +1,4 @@
-"""The house and its first guest; what they are stands in `house.py`."""
+"""The house, its first guest, and servers that are processes of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from gemini_interactions.emulator import Brain, Emulator
 from tests.product.house import Clock, Guest, House
+from tests.product.nursery import Nursery
+from tests.product.processes import Era, Server, Start, bear
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,31 @@ async def house(
 @pytest.fixture
 async def guest(house: House) -> Guest:
     return await house.connect()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+async def start(house: House, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts server processes on the house's folder: `await start("modern", NAME="value")`.
+
+    They end with the test at the latest.
+    """
+    started: list[Server] = []
+
+    async def start(era: Era = "legacy", **environ: str) -> Server:
+        server = await bear(nursery, tmp_path, era, **environ)
+        started.append(server)
+        await server.hello()
+        return server
+
+    yield start
+    for server in started:
+        if server.is_alive:
+            server.kill()
+            await server.ended()

@@ -216,3 +216,15 @@ def masked(text: str) -> str:
     """Ids replaced by their kind, so that texts can be compared."""
     text = re.sub(r"\b([cri])_[0-9a-z]{10}\b", r"\1_…", text)
     return re.sub(r"\bv1_[\w-]+", "v1_…", text)
+
+
+def settings(body: dict[str, Any]) -> dict[str, Any]:
+    """The settings in a POST, without what every POST has."""
+    generation = body.get("generation_config", {})
+    told = {
+        "model": body["model"],
+        "thinking": generation.get("thinking_level"),
+        "tools": [tool["type"] for tool in body.get("tools", [])],
+        "system_instruction": body.get("system_instruction"),
+    }
+    return {name: value for name, value in told.items() if value}

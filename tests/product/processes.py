@@ -152,6 +152,10 @@ class Server:
         return self._log.read_text("utf-8", "replace")
 
 
+Start = Callable[..., Awaitable[Server]]
+"""Starts a server: `await start("modern", NAME="value")`; the arguments may be left out."""
+
+
 async def spawn(folder: Path, era: Era = "modern", *arguments: str) -> Server:
     """A server started as a host starts it, in this environment."""
     log = folder / "stderr.log"

@@ -7,49 +7,21 @@ import random
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from gemini_interactions.emulator import Gate
 from tests.product.house import House, Said
-from tests.product.nursery import Nursery
-from tests.product.processes import Era, Server, bear
+from tests.product.processes import Server, Start
 
 pytestmark = [pytest.mark.processes]
 
 KILLS = 50
 SEED = 20261122
-LEASE = "0.2"
-
-Start = Callable[..., Awaitable[Server]]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture
-async def start(house: House, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts a server process on the house's folder; leases end soon after a kill."""
-    last: list[Server] = []
-
-    async def start(era: Era = "legacy", **environ: str) -> Server:
-        server = await bear(nursery, tmp_path, era, GEMINI_MCP_LEASE_SECONDS=LEASE, **environ)
-        last[:] = [server]
-        await server.hello()
-        return server
-
-    yield start
-    for server in last:
-        if server.is_alive:
-            server.kill()
-            await server.ended()
+SOON = {"GEMINI_MCP_LEASE_SECONDS": "0.2"}
+"""Leases end soon after a kill."""
+HURRY = {**SOON, "GEMINI_MCP_MAX_WAIT_SECONDS": "0.05"}
 
 
 @dataclass
@@ -75,9 +47,8 @@ class Killer:
     async def strike(self, number: int) -> None:
         moment = MOMENTS[number % len(MOMENTS)]
         self._diary.moments[moment.__name__] += 1
-        # A conversation may have to wait until the lease of the turn before has ended.
-        hurry = {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.05"} if moment is Killer.once_told else {}
-        server = await self._start(self._dice.choice(["legacy", "modern"]), **hurry)
+        environ = HURRY if moment is Killer.once_told else SOON
+        server = await self._start(self._dice.choice(["legacy", "modern"]), **environ)
         await moment(self, server, f"Prompt {number}.")
         server.kill()
         assert await server.ended() == -signal.SIGKILL
@@ -181,7 +152,7 @@ async def test_nothing_is_lost_by_fifty_kills(house: House, start: Start) -> Non
     for number in range(KILLS):
         await killer.strike(number)
 
-    survivor = await start()
+    survivor = await start(**SOON)
     turns = await everything(survivor)
     all_turns = {said.id: said for each in turns.values() for said in each}
 
@@ -227,13 +198,13 @@ async def test_a_turn_google_had_named_is_finished_by_the_next_process(
     house: House, start: Start
 ) -> None:
     gate = house.brain.hold_next(point="before_completed")
-    server = await start(GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
+    server = await start(**HURRY)
     told = await server.call("gemini_ask", prompt="My name is Ada.")
     server.kill()
     await server.ended()
     gate.release()
 
-    said = await (await start()).call("gemini_result", id=told.id, wait_seconds=20)
+    said = await (await start(**SOON)).call("gemini_result", id=told.id, wait_seconds=20)
 
     assert told.status == "running"
     assert said.status == "completed"
@@ -245,13 +216,13 @@ async def test_a_turn_google_had_not_named_is_interrupted_and_never_sent_again(
     house: House, start: Start
 ) -> None:
     gate = house.brain.hold_next(point="before_created")
-    server = await start(GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
+    server = await start(**HURRY)
     told = await server.call("gemini_ask", prompt="My name is Ada.")
     server.kill()
     await server.ended()
     gate.release()
 
-    survivor = await start()
+    survivor = await start(**SOON)
     said = await survivor.call("gemini_result", id=told.id, wait_seconds=20)
     then = await survivor.call(
         "gemini_continue", prompt="What is my name?", conversation_id=told.conversation

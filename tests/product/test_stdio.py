@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from gemini_interactions import __version__
 from tests.product.house import House, Said, masked
 from tests.product.nursery import Nursery
-from tests.product.processes import Era, Server, bear, spawn
+from tests.product.processes import Era, Server, Start, bear, spawn
 
 pytestmark = [
     pytest.mark.processes,
@@ -30,34 +29,6 @@ both_eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 
 KEY = "AIzaSy-not-a-real-key-0123456789abcdef"
 PROMPT = "A very private prompt about pineapples."
-
-Start = Callable[..., Awaitable[Server]]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture
-async def start(house: House, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts a server process on the house's folder; it ends with the test."""
-    started: list[Server] = []
-
-    async def start(era: Era = "legacy", **environ: str) -> Server:
-        server = await bear(nursery, tmp_path, era, **environ)
-        started.append(server)
-        await server.hello()
-        return server
-
-    yield start
-    for server in started:
-        if server.is_alive:
-            server.kill()
-            await server.ended()
-
 
 # ------------------------------------------------------------------- started as hosts start it
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from gemini_interactions import logs
+from gemini_interactions.cli import main
 
 KEY = "AIza" + "made-up-key-for-tests"
 ours = logging.getLogger("gemini_interactions.some.module")
@@ -151,3 +154,15 @@ def test_a_host_that_closed_our_standard_error_is_no_trouble(
     monkeypatch.setattr(sys, "stderr", None)
 
     ours.warning("nobody hears this")
+
+
+def test_serving_logs_at_the_level_that_was_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = ModuleType("gemini_interactions.server")
+    server.serve_stdio = lambda _config: 0  # type: ignore[attr-defined]  # a stand-in made here
+    monkeypatch.setitem(sys.modules, "gemini_interactions.server", server)
+
+    main(["--log-level", "info", "--data-dir", str(tmp_path)])
+
+    assert logging.getLogger(logs.OURS).level == logging.INFO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 from .. import answers
 from ..errors import UnknownId
@@ -33,8 +34,9 @@ class Gallery:
             number = handle.facts["number"]
             title = str(turn.extra.get("question") or turn.prompt)
             name = title if turn.kind == "image" else f"chart {number} {title}"
-            folder = "research" if turn.kind == "research" else ""
-            file = await self._shelf.keep_image(pictures[number], name, handle.id, folder)
+            file = await self._shelf.keep_image(
+                pictures[number], name, handle.id, is_chart=turn.kind == "research"
+            )
             facts = {
                 **handle.facts,
                 "path": file.path,
@@ -55,6 +57,10 @@ class Gallery:
     async def preview(self, picture: Handle, largest: int = 60_000) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""
         return await self._shelf.preview(str(picture.facts["path"]), largest)
+
+    async def open(self, picture: Handle) -> BinaryIO | None:
+        """The whole file, for reading; None where it is gone."""
+        return await self._shelf.open(str(picture.facts["path"]))
 
     async def find(self, owner: str, image_id: str) -> Handle:
         """One picture by its id; somebody else's reads like an unknown one."""

@@ -50,7 +50,7 @@ def handle_line(summary: HandleSummary) -> str:
     """One research or image: id, its turn, when, state, what it was about."""
     handle = summary.handle
     state = "" if summary.status == "completed" else f" · {summary.status}"
-    prompt = " ".join((summary.prompt or str(handle.facts.get("question", ""))).split())
+    prompt = " ".join(_about(summary).split())
     prompt = prompt if len(prompt) <= 100 else prompt[:99] + "…"
     place = f"{handle.conversation_id}/{handle.n}"
     return f'{handle.id} · {place} · {when(handle.created)}{state} · "{prompt}"'
@@ -65,8 +65,13 @@ def handle_entry(summary: HandleSummary) -> dict[str, Any]:
         "conversation_id": handle.conversation_id,
         "turn": handle.n,
         "updated": iso(handle.created),
-        "prompt": summary.prompt,
+        "prompt": _about(summary),
     }
+
+
+def _about(summary: HandleSummary) -> str:
+    """What was asked for; the prompt of a plan's run only says that it was approved."""
+    return str(summary.handle.facts.get("question") or summary.prompt)
 
 
 def document(conversation_id: str, transcript: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 class Kept(Protocol):
@@ -24,12 +24,16 @@ class Kept(Protocol):
 class Shelf(Protocol):
     """Keeps files for their owner, under honest names; slow work happens in threads."""
 
-    async def keep_image(self, data: str, name: str, id: str, folder: str = "") -> Kept:
+    async def keep_image(self, data: str, name: str, id: str, *, is_chart: bool) -> Kept:
         """Base64 to a file named after `name` and `id`, with the extension of its bytes."""
         ...
 
     async def preview(self, path: str, largest: int) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where there is none."""
+        ...
+
+    async def open(self, path: str) -> BinaryIO | None:
+        """An image made here, for reading; None where it is gone, or elsewhere."""
         ...
 
     async def forget(self, paths: Sequence[str]) -> None:

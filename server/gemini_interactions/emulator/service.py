@@ -77,7 +77,7 @@ class Service:
             if interaction.due is None or interaction.is_in_line:
                 return
             if interaction.due <= now:
-                interaction.conclude(now)
+                interaction.conclude(interaction.due)  # whenever somebody looks
                 return
             takes = interaction.due - interaction.begun
             interaction.reach((now - interaction.begun) / takes)

@@ -6,23 +6,27 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio.to_thread
 
+from ..errors import Refused
 from . import images, previews
+from .folders import Folders
 from .images import Saved
 
 
 class Shelf:
-    """Files in the data folder (reports, charts) and the images folder; work is in threads."""
+    """Files in the folders of images and of reports with their charts; work is in threads."""
 
-    def __init__(self, data_dir: Path, images_dir: Path) -> None:
+    def __init__(self, data_dir: Path, images_dir: Path, reports_dir: Path) -> None:
         self._data_dir = data_dir
         self._images_dir = images_dir
+        self._reports_dir = reports_dir
 
-    async def keep_image(self, data: str, name: str, id: str, folder: str = "") -> Saved:
+    async def keep_image(self, data: str, name: str, id: str, *, is_chart: bool) -> Saved:
         """Base64 to a file named after `name` and `id`, with the extension of its bytes."""
-        where = self._data_dir / folder if folder else self._images_dir
+        where = self._reports_dir if is_chart else self._images_dir
 
         def keep() -> Saved:
             for left in where.glob(f"*-{id}.*"):  # by a process that ended before it could say so
@@ -44,9 +48,21 @@ class Shelf:
 
         return await anyio.to_thread.run_sync(preview)
 
+    async def open(self, path: str) -> BinaryIO | None:
+        """An image made here, for reading; None where it is gone, or elsewhere."""
+        ours = Folders([self._images_dir, self._reports_dir])
+
+        def opened() -> BinaryIO | None:
+            try:
+                return ours.open_inside(path).file
+            except (OSError, Refused):
+                return None
+
+        return await anyio.to_thread.run_sync(opened)
+
     async def forget(self, paths: Sequence[str]) -> None:
         """Delete files made here; those that are gone, or elsewhere, are left alone."""
-        ours = [self._images_dir.resolve(), (self._data_dir / "research").resolve()]
+        ours = [self._images_dir.resolve(), self._reports_dir.resolve()]
 
         def forget() -> None:
             for path in map(Path, paths):
@@ -69,7 +85,7 @@ class Shelf:
 
     async def keep_report(self, markdown: str, name: str, id: str) -> str:
         """A report as a Markdown file with a plain name; its path."""
-        path = self._data_dir / "research" / f"{images.name_of(name, id)}.md"
+        path = self._reports_dir / f"{images.name_of(name, id)}.md"
 
         def write() -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -51,7 +52,8 @@ def room(context: Context, app: App) -> Room:
     name = client.client_info.name if client else None
     budget = paging.budget(name, app.config.max_output_chars)
     keep_whole = app.keep_whole if context.request is None else None
-    return Room(budget, keep_whole, app.config.structured)
+    link = partial(app.link, owner(context)) if context.request is not None and app.link else None
+    return Room(budget, keep_whole, app.config.structured, link)
 
 
 def key(context: Context, request_id: Any, app: App) -> Key | None:

@@ -21,7 +21,6 @@ from ..errors import Refused, UpstreamError
 from ..tools import result
 from ..tools.calls import Call, Calls, fingerprint
 from ..tools.registry import Tool, Use, tools
-from ..tools.shape import schema
 from . import callers
 from .callers import Context
 from .catalogue import CACHE_HINTS, Catalogue
@@ -81,6 +80,8 @@ class _Door:
     ) -> types.ListToolsResult:
         listed = [tool.listed for tool in self._tools.values()]
         if self._app.config.structured:
+            from ..tools.shape import schema  # only programs ask for it
+
             shape = {"output_schema": schema()}
             listed = [each.model_copy(update=shape) for each in listed]
         return types.ListToolsResult(tools=listed)

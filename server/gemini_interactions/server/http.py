@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -30,6 +30,7 @@ from ..errors import Refused
 from ..settings import BadSetting, Config
 from .door import build
 from .gate import Gate, Hosts
+from .pictures import Pictures
 from .tokens import Tokens
 
 PATH = "/mcp"
@@ -113,8 +114,8 @@ def tokens_for(config: Config, address: Address) -> Tokens | None:
 class Gateway:
     """An app as HTTP clients reach it, on a socket that listens already.
 
-    No file of this machine is taken or written for them unless its folder was named. `links`
-    are routes that bring their own proof (signed links), so no token is asked there.
+    No file of this machine is taken or written for them unless its folder was named. Links to
+    pictures bring their own proof, so no token is asked there.
     """
 
     def __init__(
@@ -124,7 +125,6 @@ class Gateway:
         *,
         name: str = "",
         tokens: Tokens | None = None,
-        links: Sequence[Route] = (),
         make: Callable[[Config], App] = App,
     ) -> None:
         app = make(replace(config, allowed_dirs=config.allowed_dirs or ()))
@@ -134,7 +134,14 @@ class Gateway:
         self._listener = listener
         self._told = anyio.Event()
         self._told_again = anyio.Event()
-        health = [Route("/healthz", self._health), Route("/readyz", self._readiness)]
+        pictures = Pictures(app, app.config.public_url or self.url)
+        pictures.check()
+        app.link = pictures.link
+        open = [
+            Route("/healthz", self._health),
+            Route("/readyz", self._readiness),
+            pictures.route,
+        ]
         self._mcp = build(app)
         inner = self._mcp.streamable_http_app(
             streamable_http_path=PATH,
@@ -142,11 +149,11 @@ class Gateway:
             max_request_body_size=app.config.max_body_bytes,
             # The gate looks after hosts and origins, on every route.
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-            custom_starlette_routes=[*health, *links],
+            custom_starlette_routes=[*open],
         )
         self.routes = tuple(inner.routes)
         hosts = Hosts(app.config, name, number)
-        gate = Gate(inner, app.config, hosts, tokens, open=[*health, *links])
+        gate = Gate(inner, app.config, hosts, tokens, open=open)
         self._streams = _Streams(_with_pages(gate, app.config))
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

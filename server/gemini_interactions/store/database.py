@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
+from ..errors import Refused
+
 Value = str | int | float | None
 Row = Mapping[str, Any]
 T = TypeVar("T")
 
 
-class StoreError(Exception):
+class StoreError(Refused):
     """The database cannot be used; the message says what to do, and names no path."""
 
 

@@ -152,12 +152,14 @@ def _wait_for_others(t: Transaction, owner: str, conversation_id: str) -> None:
 def _matching(owner: str, kind: str, query: str) -> tuple[str, tuple[Value, ...]]:
     sought = rows.folded(query)
     ours = "h.owner = %s AND h.kind = %s"
+    # A research is also found by what was said before its newest turn, such as its question.
+    turns = "w.n <= h.n" if kind == "research" else "w.n = h.n"
     if not sought:
         return ours, (owner, kind)
     # Found literally, as in the list of conversations.
     return (
         f"{ours} AND EXISTS (SELECT 1 FROM words w WHERE w.conversation_id = h.conversation_id "
-        "AND w.n = h.n AND "
+        f"AND {turns} AND "
         "(REPLACE(w.prompt, %s, '') <> w.prompt OR REPLACE(w.answer, %s, '') <> w.answer))",
         (owner, kind, sought, sought),
     )

@@ -19,6 +19,8 @@ async def told(
     turn = stands.turn
     id = stands.handle.id
     said, next_step = _state(stands)
+    if stands.note and turn.text:
+        next_step = f'Read it with {CHECK} "{id}".'
     notes = [*turn.notes, *_charts(stands, room)]
     if stands.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
@@ -27,11 +29,11 @@ async def told(
         notes.append(f"The report as a file: {path}")
     facts = {**result.facts_of(turn), "id": id, "research_id": id, "path": path}
     told = result.Told(
-        turn.text if turn.is_final else "",
+        turn.text if turn.is_final and not stands.note else "",
         id,
         facts,
         f"research {id} · {result.footer(turn)}",
-        [stands.note, *said] if stands.note else said,
+        [stands.note] if stands.note else said,
         notes,
         next_step,
         is_error=turn.status == "failed",

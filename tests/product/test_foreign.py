@@ -1,0 +1,108 @@
+"""Interactions made elsewhere: continued by Google's own id, and conversations from then on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.product.house import Guest, House, settings
+
+
+@pytest.fixture
+def foreign(house: House) -> str:
+    """An interaction somebody made with another program."""
+    body = {"model": "gemini-3.8-flash", "input": "My name is Grace."}
+    with house.brain.service.lock:
+        interaction = house.brain.service.create(body)
+        interaction.conclude(house.brain.service.now())
+    return interaction.id
+
+
+async def test_an_interaction_made_elsewhere_becomes_a_conversation(
+    house: House, guest: Guest, foreign: str
+) -> None:
+    said = await guest.follow("What is my name?", conversation_id=foreign)
+
+    assert said.piece == "Your name is Grace."
+    assert said.turn == 1
+    assert house.last["previous_interaction_id"] == foreign
+
+
+async def test_what_was_made_elsewhere_brings_no_settings_along(
+    house: House, guest: Guest, foreign: str
+) -> None:
+    await guest.ask("one", system_instruction="Be brief.", tools=["google_search"])
+
+    await guest.follow("two", conversation_id=foreign)
+
+    assert settings(house.last) == {"model": "gemini-3.8-flash"}
+
+
+async def test_a_conversation_adopted_from_elsewhere_goes_on(
+    house: House, guest: Guest, foreign: str
+) -> None:
+    first = await guest.follow("The secret word is fig.", conversation_id=foreign)
+
+    second = await guest.follow("What is the secret word?")
+    third = await guest.follow("What is my name?", conversation_id=first.conversation, turn=1)
+
+    assert (second.piece, third.piece) == ("The secret word is fig.", "Your name is Grace.")
+    assert house.brain.chain(second.interaction) == [
+        foreign,
+        first.interaction,
+        second.interaction,
+    ]
+
+
+async def test_each_use_of_a_foreign_id_starts_a_conversation_of_its_own(
+    guest: Guest, foreign: str
+) -> None:
+    first = await guest.follow("one", conversation_id=foreign)
+    second = await guest.follow("two", conversation_id=foreign)
+
+    assert first.conversation != second.conversation
+
+
+async def test_after_a_failure_an_adopted_conversation_starts_again_from_where_it_came(
+    house: House, guest: Guest, foreign: str
+) -> None:
+    house.brain.fail_next(500)
+    failed = await guest.follow("one", conversation_id=foreign)
+
+    said = await guest.follow("What is my name?", conversation_id=failed.conversation)
+
+    assert said.piece == "Your name is Grace."
+    assert said.tail.startswith(
+        "Turn 1 failed: this continues from the interaction this conversation began from.\n"
+    )
+
+
+async def test_an_id_google_does_not_know_says_to_start_again(house: House, guest: Guest) -> None:
+    said = await guest.follow("one", conversation_id=house.brain.unknown_id())
+
+    assert said.is_error
+    assert said.text.startswith(
+        "Google no longer has what this builds on. Start again with gemini_ask.\n"
+    )
+
+
+async def test_googles_id_of_a_turn_of_ours_is_the_same_as_naming_the_turn(
+    house: House, guest: Guest
+) -> None:
+    first = await guest.ask("one", system_instruction="Be brief.")
+    await guest.follow("two", system_instruction="Be long.")
+
+    said = await guest.follow("three", conversation_id=first.interaction)
+
+    assert said.id == f"{first.conversation}/3"
+    assert house.last["previous_interaction_id"] == first.interaction
+    assert house.last["system_instruction"] == "Be brief."
+
+
+async def test_googles_id_and_turn_together_are_refused(
+    house: House, guest: Guest, foreign: str
+) -> None:
+    said = await guest.follow("one", conversation_id=foreign, turn=1)
+
+    assert said.is_error
+    assert said.text.startswith("`turn` was given, but v1_")
+    assert house.bodies == []

@@ -1,0 +1,233 @@
+"""What one replica made every other serves, to clients of both eras, in one order for all."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.product.house import Said
+from tests.replicas.street import Replica, Street, Visitor
+
+Pair = tuple[Replica, Replica]
+
+
+async def chain(street: Street) -> list[str]:
+    """The prompts along the newest interaction's chain, as Google has it, oldest first."""
+    prompts = {post.interaction_id: post.body["input"] for post in street.brain.posts}
+    newest = street.brain.posts[-1].interaction_id
+    assert newest is not None
+    return [prompts[each] for each in street.brain.chain(newest)]
+
+
+async def test_a_conversation_begun_on_one_replica_goes_on_and_is_told_on_another(
+    street: Street, pair: Pair
+) -> None:
+    here, there = [await street.visit(each) for each in pair]
+    asked = await here.ask("My name is Ada.")
+
+    followed = await there.follow("What is my name?", conversation_id=asked.conversation)
+    told = await here.call("gemini_history", id=asked.conversation)
+
+    assert (followed.status, followed.turn) == ("completed", 2)
+    assert "Ada" in followed.piece
+    assert "What is my name?" in told.text
+    assert await chain(street) == ["My name is Ada.", "What is my name?"]
+
+
+async def test_an_answer_nobody_waited_for_is_collected_on_another_replica(street: Street) -> None:
+    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
+    gate = street.brain.hold_next("create", "before_completed")
+    here, there = await street.visit(one), await street.visit(other)
+    begun = await here.ask("Slowly, please")
+
+    waiting = await there.result(begun.id)
+    gate.release()
+    collected = await there.finished(id=begun.id)
+
+    assert (begun.status, waiting.status, collected.status) == ("running", "running", "completed")
+    assert collected.piece
+    assert len(street.brain.posts) == 1
+
+
+async def test_a_call_asked_again_on_another_replica_joins_the_one_that_runs(
+    street: Street,
+) -> None:
+    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
+    gate = street.brain.hold_next("create", "before_completed")
+    begun = await (await street.visit(one)).ask("Slowly, please")
+    there = await street.visit(other)
+
+    again = await there.ask("Slowly, please")
+    gate.release()
+    await there.finished(id=begun.id)
+
+    assert again.id == begun.id
+    assert len(street.brain.posts) == 1
+
+
+async def test_a_research_started_on_one_replica_is_read_on_every_other(street: Street) -> None:
+    replicas = await street.open(3)
+    street.brain.research_seconds = 1.0
+    street.brain.report_charts = 1
+    here, *others = [await street.visit(each) for each in replicas]
+    research = await here.research("Who invented the wheel?")
+
+    told = [await each.finished("check_research", research_id=research) for each in others]
+    told.append(await here.finished("check_research", research_id=research))
+
+    assert {each.status for each in told} == {"completed"}
+    assert len({each.piece for each in told}) == 1
+    assert len(street.brain.posts) == 1
+
+
+async def test_a_chart_of_a_research_is_shown_by_every_replica(street: Street, pair: Pair) -> None:
+    street.brain.research_seconds = 0.5
+    street.brain.report_charts = 1
+    here, there = [await street.visit(each) for each in pair]
+    research = await here.research("Who invented the wheel?")
+    await here.finished("check_research", research_id=research)
+    listed = await there.call("gemini_history", kind="images")
+    chart = next(word for word in listed.text.split() if word.startswith("i_")).rstrip(":")
+
+    shown = [
+        await each.request("resources/read", uri=f"gemini://images/{chart}")
+        for each in (here, there)
+    ]
+
+    assert [len(each["result"]["contents"][0]["blob"]) > 100 for each in shown] == [True, True]
+
+
+async def test_an_image_made_on_one_replica_is_shown_and_edited_on_another(
+    street: Street, pair: Pair
+) -> None:
+    here, there = [await street.visit(each) for each in pair]
+    made = await here.call("gemini_generate_image", prompt="a red square")
+    image = str(made.facts["image_id"])
+
+    shown = await there.request("resources/read", uri=f"gemini://images/{image}")
+    collected = await there.result(image)
+    edited = await there.call("gemini_generate_image", prompt="bluer", conversation_id=image)
+    referred = await there.call("gemini_generate_image", prompt="another", images=[image])
+
+    assert shown["result"]["contents"][0]["blob"]
+    assert [block.type for block in collected.raw.content] == ["text", "image"]
+    assert [each.is_error for each in (edited, referred)] == [False, False]
+
+
+async def test_a_link_given_out_by_one_replica_is_answered_by_every_other(
+    street: Street, pair: Pair
+) -> None:
+    here, there = [await street.visit(each) for each in pair]
+    made = await here.call("gemini_generate_image", prompt="a red square")
+    path = next(word for word in made.text.split() if "/images/" in word)
+    path = path[path.index("/images/") :]
+
+    answers = [await each.http.get(path) for each in (here, there)]
+
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert answers[0].content in [file.read_bytes() for file in street.images.iterdir()]
+
+
+async def test_continues_that_come_to_several_replicas_chain_in_the_order_in_which_they_came(
+    street: Street, pair: Pair
+) -> None:
+    visitors = [await street.visit(each) for each in pair]
+    asked = await visitors[0].ask("0")
+    conversation = asked.conversation
+    gates = [street.brain.hold_next("create", "before_completed") for _ in range(6)]
+    answers: dict[str, Said] = {}
+
+    async def follow(visitor: Visitor, prompt: str) -> None:
+        answers[prompt] = await visitor.follow(prompt, conversation_id=conversation)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(1, 7):
+            tasks.start_soon(follow, visitors[number % 2], str(number))
+            with anyio.fail_after(30):
+                while f"· {number + 1} turns ·" not in (
+                    await visitors[0].call("gemini_history")
+                ).text:
+                    await anyio.sleep(0.02)
+        for gate in gates:
+            assert await gate.reached(30)
+            gate.release()
+
+    assert await chain(street) == ["0", "1", "2", "3", "4", "5", "6"]
+    assert {prompt: said.turn for prompt, said in answers.items()} == {
+        str(number): number + 1 for number in range(1, 7)
+    }
+
+
+async def test_continues_at_once_on_every_replica_make_one_chain(
+    street: Street, pair: Pair
+) -> None:
+    visitors = [await street.visit(each) for each in pair]
+    conversation = (await visitors[0].ask("0")).conversation
+    turns: list[int] = []
+
+    async def follow(visitor: Visitor, prompt: str) -> None:
+        said = await visitor.follow(prompt, conversation_id=conversation)
+        assert said.status == "completed", said.text
+        turns.append(said.turn)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(12):
+            tasks.start_soon(follow, visitors[number % 2], f"at once {number}")
+
+    assert sorted(turns) == list(range(2, 14))
+    assert len(await chain(street)) == 13
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
+async def test_clients_of_either_era_need_no_stickiness(street: Street, legacy: bool) -> None:
+    replicas = await street.open(3)
+    visitor = await street.visit(*replicas, legacy=legacy)
+    asked = await visitor.ask("My name is Ada.")
+
+    said = [
+        await visitor.follow("What is my name?", conversation_id=asked.conversation)
+        for _ in range(5)
+    ]
+
+    assert ["Ada" in each.piece for each in said] == [True] * 5
+    assert [each.turn for each in said] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_real_client_is_served_by_another_replica_with_every_request(
+    street: Street, pair: Pair, mode: str
+) -> None:
+    visitor = await street.visit(*pair)
+    async with Client(
+        streamable_http_client("http://nobody/mcp", http_client=visitor.http),
+        mode="legacy" if mode == "legacy" else "auto",
+    ) as client:
+        listed = await client.list_tools()
+        asked = Said.of(await client.call_tool("gemini_ask", {"prompt": "My name is Ada."}))
+        told = [
+            Said.of(
+                await client.call_tool(
+                    "gemini_continue",
+                    {"prompt": "What is my name?", "conversation_id": asked.conversation},
+                )
+            )
+            for _ in range(3)
+        ]
+
+    assert len(listed.tools) == 9
+    assert ["Ada" in each.piece for each in told] == [True] * 3
+
+
+async def test_without_sessions_a_call_that_names_no_conversation_is_told_to(
+    street: Street, pair: Pair
+) -> None:
+    visitor = await street.visit(*pair, legacy=True)
+    await visitor.ask("My name is Ada.")
+
+    said = await visitor.follow("What is my name?")
+
+    assert said.is_error
+    assert "conversation_id" in said.text

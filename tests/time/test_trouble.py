@@ -1,0 +1,300 @@
+"""Trouble with the store and the clock: an answer that is paid for reaches who waits for it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from types import ModuleType
+from typing import Any
+
+import anyio
+import pytest
+from gemini_interactions.emulator import Answer
+from gemini_interactions.store import conversations, ledger, sessions, sqlite, turns
+from gemini_interactions.store.database import StoreError
+
+from tests.product.house import Guest, House, Said
+from tests.time import kept
+from tests.time.conftest import Wired
+
+Break = Callable[..., Callable[[], None]]
+
+
+@pytest.fixture
+def break_down(monkeypatch: pytest.MonkeyPatch) -> Break:
+    """Makes one kind of transaction fail until what it returns is called."""
+
+    def break_it(module: ModuleType, name: str) -> Callable[[], None]:
+        does = getattr(module, name)
+
+        def fails(*_: Any, **__: Any) -> Any:
+            raise StoreError("The disk is full.")
+
+        monkeypatch.setattr(module, name, fails)
+        return lambda: monkeypatch.setattr(module, name, does)
+
+    return break_it
+
+
+async def looked_after(guest: Guest) -> None:
+    assert guest.app.watcher is not None
+    await guest.app.watcher.catch_up()
+
+
+# ------------------------------------------------------------------------------- the store
+
+
+async def test_an_answer_that_cannot_be_written_down_reaches_its_caller(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    break_down(turns, "finish")
+
+    said = await guest.ask("hello")
+
+    assert said.status == "completed"
+    assert said.piece.startswith('You said: "hello".')
+    assert "tokens" in said.footer
+
+
+async def test_it_can_be_read_again_and_is_written_down_once_that_is_possible(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    mend = break_down(turns, "finish")
+    said = await guest.ask("hello")
+
+    again = await guest.result(said.id)
+    early = kept.turns(house.folder)[0]["status"]
+    mend()
+    await looked_after(guest)
+
+    assert again.text == said.text
+    assert early == "running"
+    row = kept.turns(house.folder)[0]
+    assert (row["status"], row["lease_holder"]) == ("completed", "")
+    assert (await (await house.connect()).result(said.id)).text == said.text
+
+
+async def test_what_follows_builds_on_it_meanwhile(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    mend = break_down(turns, "finish")
+    said = await guest.ask("hello")
+    mend()
+
+    more = await guest.follow("and more")
+
+    assert more.status == "completed"
+    assert house.last["previous_interaction_id"] == said.interaction
+
+
+async def test_it_is_written_down_at_the_end_at_the_latest(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    mend = break_down(turns, "finish")
+    await guest.ask("hello")
+    mend()
+
+    await guest.leave()
+
+    assert kept.turns(house.folder)[0]["status"] == "completed"
+
+
+async def test_if_it_never_can_be_the_next_process_finds_it_at_google(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    mend = break_down(turns, "finish")
+    said = await guest.ask("hello")
+    await guest.leave()
+    mend()
+
+    other = await house.connect()
+    found = await other.result(said.id, wait_seconds=5)
+
+    assert found.status == "completed"
+    assert found.piece == said.piece
+    assert len(house.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (turns, "named"),
+        (turns, "waits"),
+        (ledger, "add_usage"),
+        (sessions, "set_current"),
+    ],
+    ids=["named", "waits", "add_usage", "set_current"],
+)
+async def test_an_answer_does_not_depend_on_what_is_noted_beside_it(
+    house: House, guest: Guest, break_down: Break, module: ModuleType, name: str
+) -> None:
+    break_down(module, name)
+
+    said = await guest.ask("hello")
+    again = await guest.result(said.id)
+
+    assert said.status == again.status == "completed"
+    row = kept.turns(house.folder)[0]
+    assert (row["status"], row["interaction_id"]) == ("completed", said.interaction)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(conversations, "begin"), (turns, "joinable")], ids=["begin", "joinable"]
+)
+async def test_what_cannot_be_written_down_first_is_not_sent(
+    house: House, guest: Guest, break_down: Break, module: ModuleType, name: str
+) -> None:
+    break_down(module, name)
+
+    said = await guest.ask("hello")
+
+    assert said.is_error
+    assert "The disk is full." in said.text
+    assert house.bodies == []
+
+
+async def test_a_turn_that_cannot_be_marked_as_sent_is_not_sent(
+    house: House, guest: Guest, break_down: Break
+) -> None:
+    break_down(turns, "sending")
+
+    said = await guest.ask("hello")
+
+    assert said.status == "failed"
+    assert house.bodies == []
+
+
+async def test_an_abort_that_cannot_be_written_down_still_stops_google(
+    house: House, wired: Wired, break_down: Break
+) -> None:
+    wire = await wired()
+    break_down(turns, "finish")
+    gate = house.brain.hold_next("create", "before_completed")
+    call = await wire.call("gemini_ask", prompt="hello")
+    assert await gate.reached()
+
+    await wire.cancel(call, "user abort")
+
+    assert await house.brain.until(lambda: house.brain.posts[0].closed_early)
+    found = await wire.use("gemini_result", id=kept.turns(house.folder)[0]["id"])
+    assert found["status"] == "cancelled"
+
+
+async def test_a_disk_that_is_really_full_loses_nothing(house: House, guest: Guest) -> None:
+    await guest.history()
+    connection = guest.app._store._database._connection  # type: ignore[attr-defined]  # as the store holds it
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    house.brain.answer_next(Answer(text="word " * 100_000))
+    gate = house.brain.hold_next("create", "before_completed")
+    answers: list[Said] = []
+
+    async def ask() -> None:
+        answers.append(await guest.ask("much"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        assert await gate.reached()
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        gate.release()
+    early = kept.turns(house.folder)[0]["status"]
+    connection.execute(f"PRAGMA max_page_count = {pages + 10_000}")
+    await looked_after(guest)
+
+    assert answers[0].status == "completed"
+    assert early == "running"
+    row = kept.turns(house.folder)[0]
+    assert (row["status"], len(row["text"])) == ("completed", 500_000)
+
+
+async def test_a_database_that_somebody_holds_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
+    guest = await house.connect()
+    await guest.history()
+    gate = house.brain.hold_next("create", "before_completed")
+    answers: list[Said] = []
+
+    async def ask() -> None:
+        answers.append(await guest.ask("hello"))
+
+    with closing(sqlite3.connect(house.folder / "gemini.db", isolation_level=None)) as somebody:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            assert await gate.reached()
+            with anyio.fail_after(5):
+                while not kept.turns(house.folder)[0]["interaction_id"]:
+                    await anyio.sleep(0.01)
+            somebody.execute("BEGIN IMMEDIATE")
+            gate.release()
+        refused = await guest.ask("meanwhile")
+    await looked_after(guest)
+
+    assert answers[0].status == "completed"
+    assert refused.text == (
+        "The database is busy: another process has held it for too long. Try again."
+    )
+    assert [row["status"] for row in kept.turns(house.folder)] == ["completed"]
+    assert len(house.bodies) == 1
+
+
+# ------------------------------------------------------------------------------- the clock
+
+
+async def test_a_clock_that_jumps_ahead_takes_nothing_from_the_process_that_works(
+    house: House, guest: Guest
+) -> None:
+    gate = house.brain.hold_next("create", "before_created")
+    answers: list[Said] = []
+
+    async def ask() -> None:
+        answers.append(await guest.ask("hello"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        assert await gate.reached()
+        house.clock.advance(36_000)
+        await looked_after(guest)
+        gate.release()
+
+    assert answers[0].status == "completed"
+
+
+async def test_a_turn_that_was_given_up_too_early_gets_its_real_outcome(
+    house: House, guest: Guest
+) -> None:
+    """As when one process slept while the clock, and another process, went on."""
+    other = await house.connect()
+    await other.history()
+    gate = house.brain.hold_next("create", "before_created")
+    answers: list[Said] = []
+
+    async def ask() -> None:
+        answers.append(await guest.ask("hello"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        assert await gate.reached()
+        house.clock.advance(36_000)
+        await looked_after(other)
+        early = await other.result(kept.turns(house.folder)[0]["id"])
+        gate.release()
+
+    late = await other.result(early.id)
+    assert early.status == "interrupted"
+    assert answers[0].status == late.status == "completed"
+    assert late.piece == answers[0].piece
+    assert len(house.bodies) == 1
+
+
+async def test_a_clock_that_is_set_back_loses_nothing(house: House, guest: Guest) -> None:
+    first = await guest.ask("one")
+    house.clock.advance(-86_400)
+
+    second = await guest.follow("two")
+    await looked_after(guest)
+
+    assert second.status == "completed"
+    assert house.last["previous_interaction_id"] == first.interaction
+    assert (await guest.result(first.id)).status == "completed"
