@@ -19,7 +19,7 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format clean constraints node-tools
+.PHONY: help setup demo test check bench docs format clean constraints node-tools
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,8 +40,12 @@ test: $(READY)  ## Lint, types and tests, changing nothing
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/pytest -q $(if $(WORKERS),-n $(WORKERS))
 
-check: $(READY) format  ## What to run before a push: format, then lint, types and tests
+check: $(READY) format docs  ## What to run before a push: format, generate, lint, types, tests
 	@$(MAKE) --no-print-directory test
+
+docs: $(READY)  ## Write what is generated: reference, examples, manifests
+	@$(BIN)/python -m scripts.reference
+	@$(BIN)/python -m scripts.manifests
 
 format: $(READY)  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet || true

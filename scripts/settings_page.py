@@ -39,9 +39,9 @@ HTTP = """\
 def page() -> str:
     """The whole page."""
     offered = [each for each in SETTINGS if each.available]
-    secrets = [each for each in offered if each.secret]
-    everywhere = [each for each in offered if not each.secret and each.scope == "everywhere"]
-    http = [each for each in offered if not each.secret and each.scope == "http"]
+    http = [each for each in offered if each.scope == "http"]
+    secrets = [each for each in offered if each.secret and each not in http]
+    everywhere = [each for each in offered if each not in http and each not in secrets]
     keys = table(
         ["variable", "what it is"],
         [[f"`{each.variable}`", sentence(each.help)] for each in secrets],
@@ -51,7 +51,12 @@ def page() -> str:
 
 def _table(settings: Sequence[Setting]) -> str:
     rows = [
-        [f"`{each.variable}`", f"`{each.flag}`", _default(each), sentence(each.help)]
+        [
+            f"`{each.variable}`",
+            f"`{each.flag}`" if each.flag else "none",
+            _default(each),
+            sentence(each.help),
+        ]
         for each in settings
     ]
     return table(["variable", "flag", "default", "what it is"], rows)

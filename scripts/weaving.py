@@ -96,7 +96,10 @@ async def woven(page: str, stage: Stage) -> str:
         whole = found[0]
         if found["order"]:
             order = json.loads(found["order"])
-            told = _told(order) if "host" in order else await _order(stage, order)
+            if "host" in order:
+                told = _told(order)
+            else:
+                await _order(stage, order)
         elif told is not None:
             whole = f"{found['fence']}{found['language']}\n{told}{found['fence']}"
             told = None

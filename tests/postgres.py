@@ -41,7 +41,7 @@ class Postgres:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._programs = programs
         self._log = self.folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         user = _server_user()
         if user is not None:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
@@ -59,15 +59,12 @@ class Postgres:
             _cannot_start(self._log.read_text(errors="replace"))
 
     def start(self) -> None:
+        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
+        command += ["-k", str(self.folder), *FAST]
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [
-                    *(self._programs / "postgres", "-D", self.folder / "data"),
-                    *("-k", self.folder, *FAST),
-                ],
-                **self._where(output),
-            )
-        if not _answers(self._process, self.folder):
+            server = subprocess.Popen(command, **self._where(output))
+        self._process = server
+        if not _answers(server, self.folder):
             _cannot_start(self._log.read_text(errors="replace"))
 
     def stop(self) -> None:
@@ -110,7 +107,8 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(_url(postgres_server, "postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
-        yield _url(postgres_server, name)
+    yield _url(postgres_server, name)
+    with psycopg.connect(_url(postgres_server, "postgres"), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -142,7 +140,7 @@ def _server_user() -> pwd.struct_passwd | None:
     return None
 
 
-def _answers(server: subprocess.Popen[bytes], folder: Path) -> bool:
+def _answers(server: subprocess.Popen[Any], folder: Path) -> bool:
     import psycopg
 
     deadline = time.monotonic() + 30

@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     | {"bridge", "gemini", "keys", "media", "redirects", "settings", "store", "watcher"},
     "tools": PURE | {"bridge"},
     "server": PURE | {"app", "bridge", "settings", "tools"},
-    "commands": PURE | {"app", "bridge", "gemini", "hosts", "keys", "settings"},
+    "commands": PURE | {"app", "bridge", "gemini", "hosts", "keys", "server", "settings"},
     "cli": {"app", "commands", "demo", "emulator", "errors", "keys", "logs", "server", "settings"},
     "__main__": {"cli"},
     "__init__": set(),

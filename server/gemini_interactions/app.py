@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SIGNING_KEY = "GEMINI_MCP_SIGNING_KEY"
 READY_SECONDS = 3.0
 """How long the store may take to answer before it counts as not answering."""
 
@@ -121,7 +122,7 @@ class App:
         async with anyio.create_task_group() as tasks:
             policy = _policy(self.config)
             costs = Costs(store, _limits(self.config), self.now)
-            shelf = Shelf(self.config.data_dir, self.config.images_dir, self.config.reports_dir)
+            shelf = Shelf(self.config.data_dir, self.config.images_dir, _reports_dir(self.config))
             porter = _porter(self.config)
             gallery = Gallery(store, shelf, self.now)
             self._workshop = Workshop(
@@ -232,8 +233,14 @@ def _porter(config: Config) -> Porter:
     """Opens what callers name, inside the allowed folders, and the images made here."""
     data = config.data_dir
     folders = Folders(config.allowed_dirs, working=_working_folder(), private=[data])
-    made_here = Folders([config.images_dir, config.reports_dir])
+    made_here = Folders([config.images_dir, _reports_dir(config)])
     return Porter(folders, made_here, [config.base_url])
+
+
+def _reports_dir(config: Config) -> Path:
+    """For reports and their charts: beside the images where replicas share those."""
+    are_apart = not config.images_dir.is_relative_to(config.data_dir)
+    return (config.images_dir if config.is_shared and are_apart else config.data_dir) / "research"
 
 
 def _working_folder() -> Path | None:
@@ -249,7 +256,7 @@ def _limits(config: Config) -> Limits:
 
 def links(config: Config) -> Links:
     """What signs links: with the operator's key, else with one kept in the data folder."""
-    key = given(os.environ.get("GEMINI_MCP_SIGNING_KEY")).encode("utf-8", "surrogateescape")
+    key = given(os.environ.get(SIGNING_KEY)).encode("utf-8", "surrogateescape")
     if key and len(key) < SHORTEST_KEY:
         raise BadSetting(f"GEMINI_MCP_SIGNING_KEY must have at least {SHORTEST_KEY} characters.")
     try:

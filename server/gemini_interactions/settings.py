@@ -190,8 +190,6 @@ class Setting:
             raise BadSetting(f"{self.variable} ({self.flag}) must be {wrong}.") from None
 
 
-LATER = False
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "gemini_api_key",
@@ -276,12 +274,7 @@ SETTINGS: tuple[Setting, ...] = (
         "120",
         _number(0, 86_400, " of seconds"),
     ),
-    Setting(
-        "resolve_redirects",
-        "look up where Google's source links lead",
-        "on",
-        _switch,
-    ),
+    Setting("resolve_redirects", "look up where Google's source links lead", "on", _switch),
     Setting("transcripts", "keep prompts and answers here", "on", _switch),
     Setting(
         "retention_days",
@@ -438,12 +431,6 @@ class Config:
     def is_shared(self) -> bool:
         """Whether other machines may serve what this process stores."""
         return not self.database_url.startswith("sqlite:")
-
-    @property
-    def reports_dir(self) -> Path:
-        """Where reports and their charts are kept: beside the images where replicas share those."""
-        are_apart = not self.images_dir.is_relative_to(self.data_dir)
-        return (self.images_dir if self.is_shared and are_apart else self.data_dir) / "research"
 
     @property
     def calls_a_minute(self) -> int:

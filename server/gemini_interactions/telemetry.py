@@ -1,11 +1,12 @@
-"""Telemetry: a span for every call to Google, in the words of OpenTelemetry's GenAI conventions.
+"""Telemetry: a span and figures for every call to Google, in OpenTelemetry's GenAI conventions.
 
 Without an OpenTelemetry SDK in the process all of this does nothing. Spans hold models, ids
-and counts, and never a word of what is said.
+and counts, metrics models and kinds of errors, and neither a word of what is said.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from .errors import UpstreamError
 from .interactions import Call, Usage
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import Histogram, Meter
     from opentelemetry.trace import Span, Tracer
 
 conversation: ContextVar[str] = ContextVar("conversation", default="")
@@ -34,19 +36,27 @@ class Asked:
         self._span = span
         self._is_recording = span.is_recording()
         self.is_answered = False
+        self.model = ""
+        self.used: Usage | None = None
+        self.trouble = ""
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """An event of the answer; most say nothing that belongs here."""
-        if not self._is_recording or not isinstance(answer := event.get("interaction"), Mapping):
+        if not isinstance(answer := event.get("interaction"), Mapping):
+            return
+        if event.get("event_type") == "interaction.completed":
+            self.is_answered = True
+            self.model = str(answer.get("model") or "")
+            self.used = usage(answer.get("usage"))
+        if not self._is_recording:
             return
         told = {
             "gen_ai.response.id": answer.get("id"),
             "gen_ai.response.model": answer.get("model"),
         }
         if event.get("event_type") == "interaction.completed":
-            self.is_answered = True
             told["gen_ai.response.finish_reasons"] = [str(answer.get("status"))]
-            told |= _counts(usage(answer.get("usage")))
+            told |= _counts(self.used)
         self._span.set_attributes({name: value for name, value in told.items() if value})
 
 
@@ -90,27 +100,75 @@ def _span(
         f"{operation} {name}".strip(), kind=SpanKind.CLIENT, attributes=attributes
     )
     asked = Asked(span)
+    began = time.perf_counter()
     try:
         yield asked
     except UpstreamError as problem:
         if asked.is_answered:
             raise  # what breaks after the last word breaks nothing
+        asked.trouble = problem.kind
         span.set_attribute("error.type", problem.kind)
         if problem.status:
             span.set_attribute("http.response.status_code", problem.status)
         span.set_status(StatusCode.ERROR)
         raise
     except Exception as error:
-        span.set_attribute("error.type", type(error).__qualname__)
+        asked.trouble = type(error).__qualname__
+        span.set_attribute("error.type", asked.trouble)
         span.set_status(StatusCode.ERROR)
         raise
     except BaseException:
         # Whoever listened has gone; after the last word that is no error.
         if not asked.is_answered:
+            asked.trouble = "cancelled"
             span.set_attribute("error.type", "cancelled")
         raise
     finally:
         span.end()
+        _measure(asked, attributes, time.perf_counter() - began)
+
+
+def _measure(asked: Asked, attributes: Mapping[str, str | int], seconds: float) -> None:
+    """How long a call took, how it failed, and what it used; nothing that names a caller."""
+    about = {name: value for name, value in attributes.items() if name in _MEASURED}
+    if asked.model:
+        about["gen_ai.response.model"] = asked.model
+    trouble = {"error.type": asked.trouble} if asked.trouble else {}
+    durations, tokens = _figures()
+    durations.record(seconds, {**about, **trouble})
+    # A look at an answer tells once more what its create used.
+    if asked.used is not None and attributes["gen_ai.operation.name"] in _PAID:
+        counted = {"input": asked.used.input, "output": asked.used.output + asked.used.thought}
+        for kind, count in counted.items():
+            tokens.record(count, {**about, "gen_ai.token.type": kind})
+
+
+_MEASURED = frozenset(
+    [
+        "gen_ai.operation.name",
+        "gen_ai.provider.name",
+        "gen_ai.request.model",
+        "gen_ai.agent.id",
+        "server.address",
+        "server.port",
+    ]
+)
+_PAID = ("generate_content", "invoke_agent")
+
+
+@cache
+def _figures() -> tuple[Histogram, Histogram]:
+    meter = _meter()
+    return (
+        meter.create_histogram("gen_ai.client.operation.duration", "s", "Calls to Google."),
+        meter.create_histogram("gen_ai.client.token.usage", "{token}", "Tokens of answers."),
+    )
+
+
+def _meter() -> Meter:
+    from opentelemetry.metrics import get_meter
+
+    return get_meter("gemini_interactions", __version__)
 
 
 @cache

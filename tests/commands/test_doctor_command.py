@@ -186,3 +186,62 @@ async def test_vertex_ai_needs_no_key_of_ours(house: House, run: Run) -> None:
     ended = await run("doctor", "--offline")
 
     assert found(ended, "key") == ["ok Vertex AI, as google-genai's own variables say"]
+
+
+# What only a gateway has
+
+
+async def test_of_a_gateway_it_tells_tokens_links_and_address(house: House, run: Run) -> None:
+    tokens = house.folder.parent / "tokens"
+    tokens.write_text(f"ann:{'0' * 64}\nann:{'1' * 64}\nbob:{'2' * 64}\n")
+    tokens.chmod(0o600)
+    house.set(
+        GEMINI_MCP_TOKENS_FILE=str(tokens),
+        GEMINI_MCP_SIGNING_KEY="a signing key nobody is told",
+        GEMINI_MCP_PUBLIC_URL="https://gemini.example.com",
+    )
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 0
+    assert found(ended, "tokens") == [f"ok 2 owners in {tokens}"]
+    assert found(ended, "links") == ["ok signed with GEMINI_MCP_SIGNING_KEY"]
+    assert found(ended, "public") == ["ok https://gemini.example.com"]
+    assert "nobody is told" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "words"),
+    [
+        ("ann:short\n", 0o600, "line 1 is not owner:sha256-hex-of-token"),
+        ("", 0o600, "a file without a token in it"),
+        (f"ann:{'0' * 64}\n", 0o666, "can be written by other users"),
+    ],
+)
+async def test_tokens_that_cannot_be_used_are_broken(
+    house: House, run: Run, lines: str, mode: int, words: str
+) -> None:
+    tokens = house.folder.parent / "tokens"
+    tokens.write_text(lines)
+    tokens.chmod(mode)
+    house.set(GEMINI_MCP_TOKENS_FILE=str(tokens))
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 1
+    (told,) = found(ended, "tokens")
+    assert told.startswith("FAIL")
+    assert words in told
+
+
+async def test_replicas_are_told_what_they_have_to_share(house: House, run: Run) -> None:
+    house.set(GEMINI_MCP_DATABASE_URL="postgresql://nobody@127.0.0.1:9/nowhere")
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 1
+    assert found(ended, "database")[0].startswith("FAIL PostgreSQL: ")
+    assert [each.split()[0] for each in found(ended, "links") + found(ended, "images")] == [
+        "note",
+        "note",
+    ]

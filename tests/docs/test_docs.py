@@ -22,7 +22,7 @@ PAGES = reference.pages()
 MADE = {reference.REFERENCE / f"{name}.md" for name in reference.MADE}
 TEXTS = {page: (ROOT / page).read_text("utf-8") for page in PAGES}
 BLOCKS = [(page, block) for page, text in TEXTS.items() for block in blocks(text)]
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def of(*languages: str) -> list[object]:

@@ -113,7 +113,12 @@ RESOURCES = {"gemini://models", "gemini://usage"}
 
 PROMPTS = {"ask", "second_opinion", "research", "image"}
 
-ROUTES = {"/mcp": "sessions: test_web_sessions.py", "/healthz": "nobody's", "/readyz": "nobody's"}
+ROUTES = {
+    "/mcp": "sessions: test_web_sessions.py",
+    "/healthz": "nobody's",
+    "/readyz": "nobody's",
+    "/images/{image_id}/{ticket}": "signed: test_picture_links.py",
+}
 
 
 @dataclass(frozen=True)

@@ -303,7 +303,7 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
 @pytest.mark.processes
 def test_an_idle_process_ends_at_once(tmp_path: Path) -> None:
     with process("--data-dir", str(tmp_path)) as (server, url):
-        assert httpx2.get(f"{url}/readyz", trust_env=False).text == "ready\n"
+        assert httpx2.get(f"{url}/readyz", trust_env=False).text == "not ready\n"  # without a key
 
         server.send_signal(signal.SIGTERM)
 

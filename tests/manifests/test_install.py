@@ -41,7 +41,8 @@ def test_a_hosts_own_command_is_run_with_our_command_behind_it(
 
     words = said.read_text().splitlines()
     assert words[:3] == ["mcp", "add", "gemini"]
-    assert words[-3:] == ["--", "uvx", "gemini-interactions-mcp"]
+    assert words[-2] == "--"
+    assert os.path.isabs(words[-1])
     assert "gemini-interactions-mcp key" in capsys.readouterr().out
 
 
@@ -90,7 +91,18 @@ def test_every_host_can_be_printed(
     assert "gemini-interactions-mcp" in out
 
 
-def test_without_uvx_the_running_program_is_named_in_full(
+def test_through_uvx_it_stays_with_uvx(
+    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(programs, "uvx")
+    monkeypatch.setattr("sys.prefix", "/home/phil/.cache/uv/archive-v0/abc")
+
+    main(["install", "cursor", "--print"])
+
+    assert '"command": "uvx"' in capsys.readouterr().out
+
+
+def test_elsewhere_the_running_program_is_named_in_full(
     programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["somewhere/gemini-interactions-mcp"])

@@ -299,7 +299,7 @@ def bytes_below(folder: Path) -> dict[str, bytes | None]:
 
 
 usual = settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

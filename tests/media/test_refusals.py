@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,24 @@ def test_whoever_saves_there_is_told(target: str, folders: Folders, laid: Ground
         folders.create_inside(target, "x")
 
     assert str(refusal.value) == WRITING[target].replace("{inside}", str(laid.inside))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="cannot be counted here")
+def test_no_refusal_leaves_a_file_or_folder_open(folders: Folders, way: str) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    for given in READING:
+        with contextlib.suppress(Refused):
+            asked(folders, given)
+    for target in (*WRITING, "data/x.jpg", "sub", "new/folder/x.jpg", "pipe", "loop"):
+        with contextlib.suppress(Refused), folders.create_inside(target, "x"):
+            pass
+    with contextlib.suppress(Refused):
+        gather(folders, ".")
+
+    assert count() == before
 
 
 @pytest.mark.parametrize(

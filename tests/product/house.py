@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,8 @@ class House:
     environ: pytest.MonkeyPatch
     resolve: Resolve | None = None
     """What looks up Google's redirects; nobody does unless a test says so."""
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    """How servers wait before they try or look again."""
     crashes: list[Exception] = field(default_factory=list)
     """How servers ended that did not end well; the fixture raises them."""
 
@@ -172,7 +174,12 @@ class House:
 
         `changes` are fields of `Config`.
         """
-        app = App(replace(Config.read(os.environ), **changes), now=self.clock, resolve=self.resolve)
+        app = App(
+            replace(Config.read(os.environ), **changes),
+            now=self.clock,
+            sleep=self.sleep,
+            resolve=self.resolve,
+        )
         client = Client(
             build(app),
             mode="legacy" if legacy else "auto",

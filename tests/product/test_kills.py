@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import sqlite3
@@ -13,9 +14,12 @@ import pytest
 
 from gemini_interactions.emulator import Gate
 from tests.product.house import House, Said
-from tests.product.processes import Server, Start
+from tests.product.processes import PATIENCE, Server, Start
 
-pytestmark = [pytest.mark.processes]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+]
 
 KILLS = 50
 SEED = 20261122
@@ -78,7 +82,7 @@ class Killer:
         posts = len(self._house.bodies)
         self._house.brain.delay(0.06)
         await self._send(server, prompt)
-        assert await self._house.brain.until(lambda: len(self._house.bodies) > posts)
+        assert await self._house.brain.until(lambda: len(self._house.bodies) > posts, PATIENCE)
         await self._moment(0.06)
 
     async def before_the_last_word(self, server: Server, prompt: str) -> None:
@@ -86,10 +90,12 @@ class Killer:
 
     async def once_told(self, server: Server, prompt: str) -> None:
         """After the answer "running"."""
-        self._house.brain.hold_next(point="before_completed")
+        gate = self._house.brain.hold_next(point="before_completed")
         request = await self._send(server, prompt)
         self._diary.told.append(server.said(await server.answer(request)))
         await self._moment(0.02)
+        # A turn that queues has not been there yet, and the next prompt must not find the gate.
+        assert await gate.reached(PATIENCE)
 
     async def after_the_answer(self, server: Server, prompt: str) -> None:
         request = await self._send(server, prompt)
@@ -107,7 +113,7 @@ class Killer:
 
     async def _held(self, server: Server, prompt: str, gate: Gate) -> None:
         await self._send(server, prompt)
-        assert await gate.reached()
+        assert await gate.reached(PATIENCE)
         await self._moment(0.01)
 
     async def _moment(self, most: float) -> None:
@@ -173,6 +179,12 @@ async def test_nothing_is_lost_by_fifty_kills(house: House, start: Start) -> Non
             assert not said.is_error
     assert {said.status for said in all_turns.values()} == {"completed", "interrupted"}
 
+    # What Google had named was finished by a later process.
+    answered = {told.id for told in diary.told if told.status == "completed"}
+    finished = {said.id for said in all_turns.values() if said.status == "completed"}
+    assert len(finished - answered) >= KILLS // 5
+    assert {told.id for told in diary.told if "interaction_id" in told.facts} <= finished
+
     # No turn is missing, and exactly one POST was sent for each create.
     posted = Counter(f"**Prompt:** {body['input']}" for body in house.bodies)
     assert set(posted.values()) == {1}
@@ -199,7 +211,9 @@ async def test_a_turn_google_had_named_is_finished_by_the_next_process(
 ) -> None:
     gate = house.brain.hold_next(point="before_completed")
     server = await start(**HURRY)
-    told = await server.call("gemini_ask", prompt="My name is Ada.")
+    told = named = await server.call("gemini_ask", prompt="My name is Ada.")
+    while "interaction_id" not in named.facts:
+        named = await server.call("gemini_result", id=told.id)
     server.kill()
     await server.ended()
     gate.release()

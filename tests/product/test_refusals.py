@@ -294,7 +294,7 @@ EMPTY: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "failed, with a reason": (
         {"steps": [], "status": "failed", "errors": [with_problem("internal")]},
-        'Gemini could not finish this (internal): "It was internal.". '
+        'Gemini could not finish this (internal): "It was internal". '
         "Try again, or ask differently.",
     ),
     "failed, and no reason given": (

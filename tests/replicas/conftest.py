@@ -40,7 +40,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 async def street(
-    postgres_url: str,  # noqa: F811  pytest finds fixtures by their names
+    postgres_url: str,
     emulator: Emulator,
     nursery: Nursery,
     tmp_path: Path,

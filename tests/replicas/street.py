@@ -8,12 +8,11 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -50,8 +49,8 @@ class Replica:
 
     async def up(self) -> None:
         """Once it listens."""
-        found = await until(lambda: WHERE.search(self.log), f"no address from {self.pid}")
-        self.url = found[1]
+        said = await until(lambda: WHERE.findall(self.log), f"no address from {self.pid}")
+        self.url = str(said[0])
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -106,15 +105,18 @@ class Street:
                 "GEMINI_MCP_DATA_DIR": str(place / "data"),
                 **settings,
             }
-            with log.open("ab") as stderr, open(os.devnull, "r+b") as nothing:
-                ends = (nothing.fileno(), stderr.fileno(), stderr.fileno())
-                pid = self._nursery.bear(environ, place, ends, ("serve", "--http", "127.0.0.1:0"))
+            pid = self._bear(environ, place, log)
             replica = Replica(pid, log, self._nursery)
             self.replicas.append(replica)
             new.append(replica)
         for replica in new:
             await replica.up()
         return new
+
+    def _bear(self, environ: dict[str, str], place: Path, log: Path) -> int:
+        with log.open("ab") as stderr, open(os.devnull, "r+b") as nothing:
+            ends = (nothing.fileno(), stderr.fileno(), stderr.fileno())
+            return self._nursery.bear(environ, place, ends, ("serve", "--http", "127.0.0.1:0"))
 
     async def visit(
         self, *replicas: Replica, token: str = "anns-token", legacy: bool = False
@@ -231,7 +233,3 @@ def _is_gone(pid: int) -> bool:
 
 def _ours() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-
-
-def short_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="street-", dir="/tmp"))

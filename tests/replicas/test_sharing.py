@@ -13,6 +13,12 @@ from tests.replicas.street import Replica, Street, Visitor
 Pair = tuple[Replica, Replica]
 
 
+def path_of(made: Said) -> str:
+    """The path of the link in an answer."""
+    (link,) = (word for word in made.text.split() if "/images/" in word)
+    return link[link.index("/images/") :]
+
+
 async def chain(street: Street) -> list[str]:
     """The prompts along the newest interaction's chain, as Google has it, oldest first."""
     prompts = {post.interaction_id: post.body["input"] for post in street.brain.posts}
@@ -91,12 +97,14 @@ async def test_a_chart_of_a_research_is_shown_by_every_replica(street: Street, p
     listed = await there.call("gemini_history", kind="images")
     chart = next(word for word in listed.text.split() if word.startswith("i_")).rstrip(":")
 
-    shown = [
-        await each.request("resources/read", uri=f"gemini://images/{chart}")
-        for each in (here, there)
-    ]
+    pair[0].kill()
+    await pair[0].ended()
+    # On a machine of its own, all that went with it would be gone by now.
+    (street.folder / "replica-0").rename(street.folder / "gone")
 
-    assert [len(each["result"]["contents"][0]["blob"]) > 100 for each in shown] == [True, True]
+    shown = await there.request("resources/read", uri=f"gemini://images/{chart}")
+
+    assert len(shown["result"]["contents"][0]["blob"]) > 100
 
 
 async def test_an_image_made_on_one_replica_is_shown_and_edited_on_another(
@@ -121,14 +129,13 @@ async def test_a_link_given_out_by_one_replica_is_answered_by_every_other(
 ) -> None:
     here, there = [await street.visit(each) for each in pair]
     made = await here.call("gemini_generate_image", prompt="a red square")
-    path = next(word for word in made.text.split() if "/images/" in word)
-    path = path[path.index("/images/") :]
+    path = path_of(made)
 
     answers = [await each.http.get(path) for each in (here, there)]
 
     assert [each.status_code for each in answers] == [200, 200]
     assert answers[0].content == answers[1].content
-    assert answers[0].content in [file.read_bytes() for file in street.images.iterdir()]
+    assert answers[0].content in [file.read_bytes() for file in street.images.glob("*.*")]
 
 
 async def test_continues_that_come_to_several_replicas_chain_in_the_order_in_which_they_came(
@@ -147,9 +154,9 @@ async def test_continues_that_come_to_several_replicas_chain_in_the_order_in_whi
         for number in range(1, 7):
             tasks.start_soon(follow, visitors[number % 2], str(number))
             with anyio.fail_after(30):
-                while f"· {number + 1} turns ·" not in (
-                    await visitors[0].call("gemini_history")
-                ).text:
+                while (
+                    f"· {number + 1} turns ·" not in (await visitors[0].call("gemini_history")).text
+                ):
                     await anyio.sleep(0.02)
         for gate in gates:
             assert await gate.reached(30)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import anyio.lowlevel
 import pytest
 
+from gemini_interactions.bridge.pace import Pace
 from gemini_interactions.emulator import Brain, Emulator
+from tests.http.conftest import site
 from tests.product.conftest import clock, emulator, nursery, start
 from tests.product.conftest import house as usual_house
 from tests.product.house import Clock, House
-from tests.research.lab import RUN, Lab
+from tests.research.hourglass import Hourglass
+from tests.research.lab import RUN, Lab, SlowLab
 
-__all__ = ["clock", "emulator", "nursery", "start", "usual_house"]
+__all__ = ["clock", "emulator", "nursery", "site", "start", "usual_house"]
 
 
 @pytest.fixture
@@ -26,3 +30,18 @@ def house(usual_house: House, emulator: Emulator, clock: Clock) -> House:
 async def lab(house: House) -> Lab:
     """The house with its first guest."""
     return Lab(house, await house.connect())
+
+
+@pytest.fixture
+async def slow(house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> SlowLab:
+    """A lab where looks come as seldom as they usually do, on a clock that runs through them."""
+    monkeypatch.setattr(
+        Pace, "go", lambda _: anyio.lowlevel.checkpoint()
+    )  # it has tests of its own
+    glass = Hourglass(clock)
+    house.sleep = glass.sleep
+    house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS=None)
+    guest = await house.connect()
+    await guest.history()
+    glass.awake = lambda: len(guest.app._workshop.works)
+    return SlowLab(house, guest, glass)

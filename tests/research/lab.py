@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.product.house import Guest, House, Said
+from tests.research.hourglass import Hourglass
 
 QUESTION = "How many storks nest in Zürich – and why?"
 RUN = 1200.0
@@ -15,7 +17,7 @@ RUN = 1200.0
 
 @dataclass
 class Lab:
-    """A guest who researches; what it starts is at Google at once, and done when time has passed."""
+    """A guest who researches."""
 
     house: House
     guest: Guest
@@ -45,8 +47,35 @@ class Lab:
     async def plan(self, question: str = QUESTION, **more: Any) -> Said:
         return await self.ended((await self.start(question, plan_first=True, **more)).id)
 
+    async def newest(self) -> str:
+        """The id of the newest research, as somebody finds it who was never told."""
+        listed = await self.guest.history(kind="research", limit=1)
+        return listed.text.split(" · ")[0]
+
+    def watches(self, guest: Guest) -> int:
+        """How many runs that guest's server watches."""
+        return len(guest.app._workshop.works)
+
     @property
     def files(self) -> list[Path]:
         """What is kept of all researches, but for drafts."""
         folder = self.house.folder / "research"
         return sorted(each for each in folder.glob("*") if not each.name.startswith("."))
+
+
+@dataclass
+class SlowLab(Lab):
+    """A lab whose time runs through every look at Google."""
+
+    glass: Hourglass
+
+    async def after(self, id: str, seconds: float = RUN + 100.0) -> Said:
+        """How it stands after so much time, in which nobody asked."""
+        await self.glass.run(seconds)
+        return await self.check(id)
+
+    @property
+    def looks(self) -> list[datetime]:
+        """When Google was looked at."""
+        log = self.house.brain.log
+        return [each.at for each in log if each.kind == "get" and not each.stream]

@@ -230,6 +230,25 @@ async def test_models_are_told_without_a_network(house: House) -> None:
     assert "| gemini-3.8-flash |" in text
 
 
+async def test_google_is_not_asked_again_right_after_a_failure(house: House, guest: Guest) -> None:
+    house.brain.fail_next(500, on="models")
+    texts = [await read(guest, "gemini://models") for _ in range(2)]
+    house.clock.advance(31)
+    texts.append(await read(guest, "gemini://models"))
+
+    assert ["No live list" in text for text in texts] == [True, True, False]
+    assert len(house.brain.log) == 2
+
+
+async def test_a_key_set_later_is_used_at_once(house: House, guest: Guest) -> None:
+    house.set(GEMINI_API_KEY=None)
+    before = await read(guest, "gemini://models")
+    house.set(GEMINI_API_KEY="some-key")
+
+    assert "No live list" in before
+    assert "No live list" not in await read(guest, "gemini://models")
+
+
 async def test_a_live_list_that_fails_later_leaves_the_one_before(
     house: House, guest: Guest
 ) -> None:

@@ -191,3 +191,80 @@ def test_whoever_stops_listening_after_the_end_makes_no_error(collector: Collect
 
 async def test_without_a_collector_nothing_happens(guest: Guest) -> None:
     assert (await guest.ask("Hello.")).status == "completed"
+
+
+# Metrics: the same calls in figures
+
+
+@dataclass
+class Figures:
+    """Stands in for a meter with an SDK behind it."""
+
+    told: list[tuple[str, float, dict[str, Any]]] = field(default_factory=list)
+
+    def create_histogram(self, name: str, unit: str, description: str) -> Instrument:
+        return Instrument(self, name)
+
+    def of(self, name: str) -> list[tuple[float, dict[str, Any]]]:
+        return [(value, about) for what, value, about in self.told if what == name]
+
+
+@dataclass
+class Instrument:
+    figures: Figures
+    name: str
+
+    def record(self, value: float, attributes: dict[str, Any]) -> None:
+        self.figures.told.append((self.name, value, attributes))
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
+    figures = Figures()
+    monkeypatch.setattr(telemetry, "_meter", lambda: figures)
+    telemetry._figures.cache_clear()
+    yield figures
+    telemetry._figures.cache_clear()
+
+
+async def test_an_answer_is_measured_in_seconds_and_tokens(
+    house: House, guest: Guest, figures: Figures
+) -> None:
+    said = await guest.ask(PRIVATE)
+
+    ((seconds, about),) = figures.of("gen_ai.client.operation.duration")
+    tokens = {
+        each["gen_ai.token.type"]: count for count, each in figures.of("gen_ai.client.token.usage")
+    }
+    used = said.facts["usage"]
+    assert seconds > 0
+    assert about["gen_ai.operation.name"] == "generate_content"
+    assert about["gen_ai.response.model"] == "gemini-3.8-flash"
+    assert "error.type" not in about
+    assert tokens == {
+        "input": used["input_tokens"],
+        "output": used["output_tokens"] + used["thought_tokens"],
+    }
+
+
+async def test_an_error_is_measured_by_its_kind(
+    house: House, guest: Guest, figures: Figures
+) -> None:
+    house.brain.fail_next(400, message="secret")
+
+    await guest.ask(PRIVATE)
+
+    ((_, about),) = figures.of("gen_ai.client.operation.duration")
+    assert about["error.type"] == "Rejected"
+    assert figures.of("gen_ai.client.token.usage") == []
+
+
+async def test_metrics_name_no_conversation_no_owner_and_no_word(
+    house: House, guest: Guest, figures: Figures
+) -> None:
+    said = await guest.ask(PRIVATE)
+    research = await guest.call("start_deep_research", question=PRIVATE)
+
+    told = str(figures.told)
+    for private in (said.conversation, said.interaction, research.facts["research_id"], PRIVATE):
+        assert private not in told

@@ -50,6 +50,7 @@ def forked(house: House, forks: Path) -> Forked:
             "GEMINI_API_KEY": "test-key",
             "GOOGLE_GEMINI_BASE_URL": os.environ["GOOGLE_GEMINI_BASE_URL"],
             "GEMINI_MCP_DATA_DIR": str(house.folder),
+            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
             **variables,
         }
         order = Order(environ, names_take=names_take)

@@ -64,6 +64,7 @@ class Play:
             "GEMINI_MCP_DATA_DIR": str(self.folder),
             "GEMINI_MCP_LEASE_SECONDS": "1000",
             "GEMINI_MCP_LOG_LEVEL": "error",
+            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
             "CLAUDE_CODE_SESSION_ID": "the same in every life",
         }
         return await Line.to_fork(self.tasks, self.forks, replace(order, environ=environ))

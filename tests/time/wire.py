@@ -37,6 +37,7 @@ Frame = dict[str, Any]
 
 
 Send = Callable[[Frame], Awaitable[None]]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class Wire:
@@ -52,9 +53,12 @@ class Wire:
         self._news = anyio.Event()
 
     @classmethod
-    async def to(cls, house: House, era: str, **changes: Any) -> Inside:
+    async def to(
+        cls, house: House, era: str, sleep: Sleep = anyio.sleep, **changes: Any
+    ) -> Inside:
         """To a server of this process; `changes` are fields of `Config`."""
-        app = App(replace(Config.read(os.environ), **changes), now=house.clock)
+        config = replace(Config.read(os.environ), **changes)
+        app = App(config, now=house.clock, sleep=sleep, resolve=house.resolve)
         wire: Inside = await house.tasks.start(_serve, era, app)
         await wire.greet()
         return wire

@@ -48,8 +48,9 @@ class Desk:
         self._now = now
 
     async def admit(self, owner: str) -> None:
-        """Refuse what could not be paid for anyhow: no key, or a daily limit reached."""
+        """Refuse what would not be made: no key, a daily limit reached, too much waiting."""
         self._gemini.require_key()
+        self._workshop.admit(owner)
         await self._costs.check(owner)
 
     def check_prompt(self, prompt: str, name: str = "prompt") -> None:

@@ -89,8 +89,9 @@ class Brief:
     @property
     def content(self) -> str | list[dict[str, Any]]:
         """What is sent. The format comes first: the agent takes no system instruction."""
-        wanted = f"Format of the report: {self.report_format}\n\n" if self.report_format else ""
-        text = f"{wanted}{self.prompt}"
+        is_revision = self.is_plan and self.research_id
+        wanted = "" if is_revision else self.report_format
+        text = f"Format of the report: {wanted}\n\n{self.prompt}" if wanted else self.prompt
         attached = self.attached.contents
         return [*attached, {"type": "text", "text": text}] if attached else text
 

@@ -14,6 +14,8 @@ from .history import when
 from .ports import Gemini, Offered
 
 HOUR = 3600.0
+PAUSE = 30.0
+"""Seconds after a failure in which Google is not asked again."""
 PATIENCE = 10.0
 """Seconds to wait for the live list; the table is there without it."""
 
@@ -34,6 +36,7 @@ class Lineup:
         self._defaults = (model, image_model)
         self._live: Sequence[Offered] = ()
         self._as_of = 0.0
+        self._failure = ("", 0.0)
         self._looking = anyio.Lock()
 
     async def told(self) -> str:
@@ -77,17 +80,25 @@ class Lineup:
         async with self._looking:
             if self._live and 0 <= self._now() - self._as_of < HOUR:
                 return ""
-            why = "it did not answer in time."
-            try:
-                with anyio.move_on_after(PATIENCE):
-                    self._live, self._as_of = await self._gemini.models(), self._now()
-                    return ""
-            except Refused as refusal:
-                why = str(refusal)
-            except UpstreamError as problem:
-                why = problem.message
+            why, since = self._failure
+            if not why or not 0 <= self._now() - since < PAUSE:
+                why = await self._ask()
             before = f", {when(self._as_of)} is the last known" if self._live else ""
-            return f"No live list from Google{before}: {why}"
+            return f"No live list from Google{before}: {why}" if why else ""
+
+    async def _ask(self) -> str:
+        """Google's answer becomes the live list; "" or why there is none."""
+        why = "it did not answer in time."
+        try:
+            with anyio.move_on_after(PATIENCE):
+                self._live, self._as_of = await self._gemini.models(), self._now()
+                why = ""
+        except Refused as refusal:
+            return str(refusal)  # costs nobody anything, and a key may be there the next time
+        except UpstreamError as problem:
+            why = problem.message
+        self._failure = (why, self._now())
+        return why
 
 
 def _is_over(row: models.Model, today: date) -> bool:

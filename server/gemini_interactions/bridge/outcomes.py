@@ -171,7 +171,8 @@ def _said(what: str, problem: Problem | None) -> dict[str, str]:
             "kind": "Blocked",
             "message": f"{what}: it was blocked ({problem.code}). Rephrase the prompt.",
         }
-    sentence = f': "{quoted(problem.message)}"' if problem.message else ""
+    why = quoted(problem.message).removesuffix(".")
+    sentence = f': "{why}"' if why else ""
     return {
         "kind": "Failed",
         "message": f"{what} ({problem.code or 'no code'}){sentence}. "

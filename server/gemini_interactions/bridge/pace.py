@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import anyio
 
 
@@ -11,11 +9,8 @@ class Pace:
     """Gives every caller the next free place; callers come when they are due, so the most
     overdue one stands first."""
 
-    def __init__(
-        self, rate: float = 10.0, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    ) -> None:
+    def __init__(self, rate: float = 10.0) -> None:
         self._gap = 1 / rate
-        self._sleep = sleep
         self._free = 0.0
 
     async def go(self) -> None:
@@ -23,4 +18,4 @@ class Pace:
         place = max(self._free, now)
         self._free = place + self._gap
         if place > now:
-            await self._sleep(place - now)
+            await anyio.sleep(place - now)

@@ -133,11 +133,12 @@ class Researches:
         plan = await self._plan(handle, newest)
         if plan is None:
             is_coming = newest.extra.get("plan") and not newest.is_final
-            problem = "is not ready yet" if is_coming else "has been approved or was never made"
-            raise BadArgument(
-                f"{handle.id} has no plan to approve: it {_state(newest)}, and its plan "
-                f"{problem}. {check}"
+            problem = (
+                f"The plan of {handle.id} is not ready"
+                if is_coming
+                else f"{handle.id} has no plan to approve"
             )
+            raise BadArgument(f"{problem}: it {_state(newest)}. {check}")
         await self._desk.admit(caller.owner)
         self._check_headers(caller.owner, plan)
         brief = Brief.after(plan, handle.id, changes or APPROVED, is_plan=bool(changes))

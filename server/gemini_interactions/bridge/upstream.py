@@ -12,7 +12,7 @@ from .ports import Gemini
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds that whoever asks waits; probes are impatient."""
 MINUTE = 60.0
 SOON = 5.0
@@ -34,17 +34,22 @@ class Upstream:
         async with self._looking:
             holds = MINUTE if self._answers else SOON
             if self._as_of is None or not 0 <= self._now() - self._as_of < holds:
-                self._answers = await self._look()
+                self._answers, self._as_of = False, None
+                try:
+                    with anyio.fail_after(PATIENCE):
+                        self._answers = await self._look()
+                except TimeoutError:
+                    # The SDK may only be warming up: whoever asks next asks anew.
+                    return False
                 self._as_of = self._now()
             return self._answers
 
     async def _look(self) -> bool:
         try:
-            with anyio.fail_after(PATIENCE):
-                await self._gemini.models()
+            await self._gemini.models()
         except RateLimited:
             return True  # it is there, and its limits come and go within the minute
-        except (UpstreamError, Refused, TimeoutError) as trouble:
+        except (UpstreamError, Refused) as trouble:
             log.info("Google does not answer (%s)", type(trouble).__name__)
             return False
         return True

@@ -49,6 +49,7 @@ FORGOTTEN = (
     "Start it again with start_deep_research if it is still wanted."
 )
 
+NO_REASON = "Gemini ended this research without a result and gave no reason."
 NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
 
 
@@ -72,7 +73,7 @@ class Watching:
         self._shelf = shelf
         self._policy = policy
         self._now = now
-        self._pace = Pace(sleep=workshop.sleep)
+        self._pace = Pace()
         workshop.followers["research"] = self
 
     # -- following a run ------------------------------------------------------------
@@ -211,6 +212,8 @@ class Watching:
             model=interaction.model or interaction.agent,
             extra={"seconds": reports.seconds(turn, interaction.updated, self._now())},
         )
+        if outcome.error is not None and outcome.error["kind"] == "Empty":
+            outcome = replace(outcome, error={**outcome.error, "message": NO_REASON})
         if turn.extra.get("plan"):
             done = outcome.status == "completed"
             return replace(outcome, status="plan_ready") if done else outcome

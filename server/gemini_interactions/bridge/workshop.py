@@ -48,6 +48,8 @@ TRIES_AT_THE_LIMIT = 3
 LAST_NAMES = 0.5
 """Seconds a process that ends still waits for the ids of background runs it has just started:
 without its id, a run that costs dollars is lost."""
+MOST_WAITING = 100
+"""How many of an owner's turns may stand before Google's door in one process."""
 GOOGLES_OWN_CALLS = 3
 """How often a turn that stops for one of Google's own functions is told to go on."""
 
@@ -176,6 +178,19 @@ class Workshop:
         )
         if not held:
             raise LeaseLost()
+
+    def admit(self, owner: str) -> None:
+        """Refuse more work for an owner who has very much of it waiting already."""
+        places = self._places.get(owner)
+        waiting = places.statistics().tasks_waiting if places else 0
+        # Behind a turn before them, others wait that will want a place too.
+        waiting += sum(work.turn.owner == owner and work.turn.sent is None for work in self.works)
+        if waiting >= MOST_WAITING:
+            raise Refused(
+                f"{waiting} calls are waiting for Gemini already, and {self.policy.max_concurrent} "
+                "run at a time; nothing was sent. Wait until some of them have ended, then call "
+                "again."
+            )
 
     def undertake(self, turn: Turn, outcome: Making) -> Work:
         """Set this process to a turn it holds."""

@@ -16,7 +16,7 @@ from typing import Literal
 import anyio
 
 from .. import __version__, models
-from ..app import gemini, open_store
+from ..app import SIGNING_KEY, gemini, links, open_store
 from ..errors import (
     ConnectionLost,
     NoKey,
@@ -87,6 +87,7 @@ def _findings(
     if not config.images_dir.is_relative_to(config.data_dir):
         yield from _folder("images", config.images_dir)
     yield anyio.run(_database, config)
+    yield from _gateway(config, environ)
     key = _key(config, environ)
     yield key
     if is_offline:
@@ -152,8 +153,65 @@ async def _database(config: Config) -> Finding:
         return Finding("FAIL", "database", f"{kind}: {refusal}")
     except Exception as trouble:
         return Finding("FAIL", "database", f"{kind} cannot be used ({type(trouble).__name__}).")
+    if config.is_shared:
+        return Finding("ok", "database", f"{kind} answers")
     noun = "conversation" if count == 1 else "conversations"
     return Finding("ok", "database", f"{kind}, {count:,} {noun}")
+
+
+def _gateway(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What only matters where others are served over HTTP; nothing where nobody is."""
+    if config.tokens_file is not None:
+        yield _tokens(config.tokens_file)
+    if config.tokens_file is None and not config.is_shared:
+        return
+    yield _links(config, environ)
+    if config.is_shared and config.images_dir.is_relative_to(config.data_dir):
+        yield Finding(
+            "note",
+            "images",
+            "replicas on other machines do not see this data folder: name a folder they share in "
+            "GEMINI_MCP_IMAGES_DIR.",
+        )
+    if not config.public_url:
+        yield Finding(
+            "note",
+            "public",
+            "links to images begin with the bound address: name the one people use in "
+            "GEMINI_MCP_PUBLIC_URL.",
+        )
+    elif config.public_url.startswith("http://"):
+        yield Finding("note", "public", f"{config.public_url}: tokens travel there unencrypted.")
+    else:
+        yield Finding("ok", "public", config.public_url)
+
+
+def _tokens(file: Path) -> Finding:
+    from ..server.tokens import Tokens  # brings mcp along, which no other check needs
+
+    try:
+        owners = Tokens(file).owners
+    except BadSetting as bad:
+        return Finding("FAIL", "tokens", str(bad))
+    if os.name != "nt" and stat.S_IMODE(file.stat().st_mode) & 0o022:
+        return Finding(
+            "FAIL", "tokens", f"{file} can be written by other users: chmod 600 ends it."
+        )
+    noun = "owner" if len(owners) == 1 else "owners"
+    return Finding("ok", "tokens", f"{len(owners):,} {noun} in {file}")
+
+
+def _links(config: Config, environ: Mapping[str, str]) -> Finding:
+    if given(environ.get(SIGNING_KEY)):
+        try:
+            links(config)
+        except BadSetting as bad:
+            return Finding("FAIL", "links", str(bad))
+        return Finding("ok", "links", f"signed with {SIGNING_KEY}")
+    if config.is_shared:
+        words = f"replicas answer each other's links only with one {SIGNING_KEY} for all."
+        return Finding("note", "links", words)
+    return Finding("ok", "links", "signed with a key of the data folder")
 
 
 def _key(config: Config, environ: Mapping[str, str]) -> Finding:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from ..hosts import COMMAND, HOSTS, Host, Launch, host
 
@@ -36,10 +37,15 @@ def run(name: str, is_only_printed: bool) -> int:
 
 
 def _launch() -> Launch:
-    """As a published package where `uvx` is there, else by the program that runs now."""
-    if shutil.which(COMMAND[0]):
+    """Through `uvx` where that runs us now, else by the program that does."""
+    if _is_from_uvx() and shutil.which(COMMAND[0]):
         return Launch()
     return Launch((os.path.abspath(shutil.which(COMMAND[1]) or sys.argv[0]),))
+
+
+def _is_from_uvx() -> bool:
+    """Whether this is a throw-away environment of uv's, whose program will not stay there."""
+    return "uv" in Path(sys.prefix).parts and "archive-v0" in Path(sys.prefix).parts
 
 
 def _print(found: Host, launch: Launch, add: list[str] | None) -> None:

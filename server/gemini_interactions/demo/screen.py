@@ -20,7 +20,8 @@ class Screen:
 
     def __init__(self) -> None:
         self._width = min(shutil.get_terminal_size().columns, WIDEST)
-        self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        wanted = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
+        self._coloured = wanted and "NO_COLOR" not in os.environ
         self._sections = 0
         self._progress = ""
 

@@ -5,7 +5,6 @@ We never fetch any of them. Everything that is no address is the path of a local
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,6 +161,8 @@ def _web(given: str, text: str) -> Address:
 
 
 def _is_near(host: str) -> bool:
+    import ipaddress  # 1 ms, for those who attach addresses
+
     try:
         return not ipaddress.ip_address(host.split("%")[0]).is_global
     except ValueError:

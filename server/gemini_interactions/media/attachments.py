@@ -33,14 +33,15 @@ LARGEST = 2 * 2**30
 """What the Files API takes of one file."""
 
 # A key in full: the line that begins one, then its letters; in code and JSON, too. What speaks
-# of such a line, and documents that show "…" in its place, stay readable.
-_PRIVATE_KEY = re.compile(
+# of such a line, and documents that show "…" in its place, stay readable. (Compiled at the first
+# use: starting up has no time for it.)
+_PRIVATE_KEY = (
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
     r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .*\s+)*[A-Za-z0-9+/=]{40}"
 )
-_PUTTY_KEY = re.compile(r"\APuTTY-User-Key-File-\d")
-_GOOGLE_KEY = re.compile(r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}')
-_GOOGLE_TYPE = re.compile(r'"type"\s*:\s*"(?:service_account|authorized_user)"')
+_PUTTY_KEY = r"PuTTY-User-Key-File-\d"
+_GOOGLE_KEY = r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}'
+_GOOGLE_TYPE = r'"type"\s*:\s*"(?:service_account|authorized_user)"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,8 @@ def size_of(size: int) -> str:
 
 
 def _refuse_keys(text: str, name: str) -> None:
-    is_key = _PRIVATE_KEY.search(text) or _PUTTY_KEY.match(text)
-    if is_key or (_GOOGLE_TYPE.search(text) and _GOOGLE_KEY.search(text)):
+    is_key = re.search(_PRIVATE_KEY, text) or re.match(_PUTTY_KEY, text)
+    if is_key or (re.search(_GOOGLE_TYPE, text) and re.search(_GOOGLE_KEY, text)):
         raise Protected.by_content(name)
 
 

@@ -11,6 +11,7 @@ a folder, device, pipe or socket, which is not opened at all.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -178,7 +179,8 @@ class CheckedFolder:
         try:
             return self._checked(descriptor, name)
         except Changed:
-            os.unlink(elsewhere)  # empty, and ours a moment ago
+            with contextlib.suppress(OSError):
+                os.unlink(elsewhere)  # empty, and ours a moment ago
             raise
 
     def settle(self, draft: str, name: str) -> None:

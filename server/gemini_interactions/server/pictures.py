@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 import anyio
@@ -14,11 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..app import App, links
+from ..app import SIGNING_KEY, App, links
 from ..errors import Refused
-
-if TYPE_CHECKING:
-    from ..media.links import Links
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +30,13 @@ SAFETY = {
     # The link is a right: it is not told to other places.
     "referrer-policy": "no-referrer",
 }
+
+
+class Links(Protocol):
+    """Signs the part of a link that gives the right, and says whose a signed one is."""
+
+    def ticket(self, owner: str, image_id: str, now: float) -> str: ...
+    def owner(self, image_id: str, ticket: str, now: float) -> str | None: ...
 
 
 class Pictures:
@@ -50,7 +54,7 @@ class Pictures:
 
     def check(self) -> None:
         """Raises where the key cannot be used; one of our own is made when it is needed."""
-        if self._app.config.is_shared or os.environ.get("GEMINI_MCP_SIGNING_KEY"):
+        if self._app.config.is_shared or os.environ.get(SIGNING_KEY):
             _ = self._links
 
     def link(self, owner: str, image_id: str) -> str:

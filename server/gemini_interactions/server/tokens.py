@@ -44,6 +44,11 @@ class Tokens:
         if not self._owners:
             raise BadSetting(f"{_SETTING} names a file without a token in it.")
 
+    @property
+    def owners(self) -> frozenset[str]:
+        """Everybody who has a token."""
+        return frozenset(self._owners.values())
+
     def owner(self, token: bytes) -> str | None:
         """Whose token this is, compared in constant time with every one there is."""
         self._look_again()

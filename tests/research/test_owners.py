@@ -1,0 +1,59 @@
+"""Researches of several owners on one gateway: each sees only their own."""
+
+from __future__ import annotations
+
+import re
+
+from tests.http.site import Site
+from tests.product.house import House, masked
+from tests.research.lab import Lab
+
+TOKENS = {"ada's token": "ada", "bob's token": "bob"}
+
+
+async def test_somebody_elses_research_reads_like_an_unknown_one(house: House, site: Site) -> None:
+    await site.open(tokens=TOKENS)
+    ada = Lab(house, await site.visit(token="ada's token"))
+    bob = Lab(house, await site.visit(token="bob's token"))
+    plan = await ada.plan()
+
+    answers = [
+        await bob.check(plan.id),
+        await bob.approve(plan.id),
+        await bob.cancel(plan.id),
+        await bob.guest.result(plan.id),
+        await bob.guest.follow("And?", conversation_id=plan.id),
+    ]
+
+    unknown = await bob.check("r_0000000000")
+    assert {masked(said.text) for said in answers[:3]} == {masked(unknown.text)}
+    assert all(said.is_error and said.status is None for said in answers)
+    assert (await bob.guest.history(kind="research")).text.startswith("There is no research here.")
+    assert len(house.bodies) == 1
+
+
+async def test_over_http_charts_come_as_links_and_no_path_is_told(house: House, site: Site) -> None:
+    await site.open(tokens=TOKENS)
+    ada = Lab(house, await site.visit(token="ada's token", legacy=True))
+
+    said = await ada.report()
+
+    (link,) = re.findall(r"^i_\w+: (http://\S+)$", said.tail, re.MULTILINE)
+    async with site.raw() as http:
+        answer = await http.get(link)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert str(house.folder) not in said.text
+    assert "path" not in said.facts
+
+
+async def test_a_modern_client_without_a_session_names_its_research(
+    house: House, site: Site
+) -> None:
+    await site.open(tokens=TOKENS)
+    ada = Lab(house, await site.visit(token="ada's token"))
+    await ada.start()
+
+    said = await ada.check()
+
+    assert said.is_error
+    assert "Pass `research_id`" in said.text

@@ -1,0 +1,368 @@
+"""Starting a research: what goes to Google, what is refused before, and which ids mean it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from gemini_interactions.emulator import Answer
+from tests.product.house import House, masked
+from tests.research.lab import QUESTION, Lab
+
+FAST = "deep-research-preview-04-2026"
+MAX = "deep-research-max-preview-04-2026"
+STORE = {"type": "file_search", "file_search_store_names": ["fileSearchStores/s1"]}
+REMOTE = {
+    "type": "mcp_server",
+    "name": "notes",
+    "url": "https://mcp.example.com/mcp",
+    "headers": {"Authorization": "Bearer t"},
+}
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+
+
+# -- what goes to Google ------------------------------------------------------------------
+
+
+async def test_a_research_is_started_once_and_answered_at_once(lab: Lab) -> None:
+    said = await lab.start()
+
+    assert lab.house.bodies == [
+        {
+            "agent": FAST,
+            "input": QUESTION,
+            "background": True,
+            "agent_config": {"type": "deep-research", "thinking_summaries": "auto"},
+        }
+    ]
+    assert said.status == "running"
+    assert masked(said.text) == (
+        "The research is running (0 s so far): Waiting for Gemini.\n"
+        'Do other work, then call check_research with research_id "r_…" in a minute or more.\n'
+        f"research r_… · conversation c_… · turn 1 · {FAST}"
+    )
+
+
+async def test_programs_read_where_it_is(lab: Lab) -> None:
+    said = await lab.start()
+
+    (post,) = lab.house.brain.posts
+    assert said.facts == {
+        "status": "running",
+        "id": said.id,
+        "research_id": said.id,
+        "conversation_id": said.conversation,
+        "turn": 1,
+        "interaction_id": post.interaction_id,
+        "model": FAST,
+    }
+    assert said.id.startswith("r_")
+
+
+@pytest.mark.parametrize(("depth", "agent"), [("fast", FAST), ("max", MAX)])
+async def test_depth_chooses_the_agent(lab: Lab, depth: str, agent: str) -> None:
+    await lab.start(depth=depth)
+
+    assert lab.house.last["agent"] == agent
+
+
+async def test_the_wished_format_stands_before_the_question(lab: Lab) -> None:
+    await lab.start(report_format="One page, with a table.")
+
+    assert lab.house.last["input"] == f"Format of the report: One page, with a table.\n\n{QUESTION}"
+    assert "system_instruction" not in lab.house.last
+
+
+async def test_a_conversation_gives_context(lab: Lab) -> None:
+    first = await lab.guest.ask("My name is Ada.")
+
+    said = await lab.start(conversation_id=first.conversation)
+
+    assert (said.conversation, said.turn) == (first.conversation, 2)
+    assert lab.house.brain.chain(said.interaction) == [first.interaction, said.interaction]
+    report = await lab.ended(said.id)
+    assert "My name is Ada." in report.piece
+
+
+async def test_a_research_waits_for_the_turn_before_it_and_follows_that(lab: Lab) -> None:
+    first = await lab.guest.ask("One.")
+    slow = await lab.house.connect(max_wait_seconds=0.05)
+    gate = lab.house.brain.hold_next("create", "before_completed")
+    before = await slow.follow("Two.", conversation_id=first.conversation)
+
+    said = await Lab(lab.house, slow).start(conversation_id=first.conversation)
+
+    assert (before.status, said.status) == ("running", "running")
+    assert "Waiting for the turn before it" in said.text
+    gate.release()
+    assert await lab.house.brain.until(lambda: lab.house.last["input"] == QUESTION)
+    report = await lab.ended(said.id)
+    assert report.status == "completed"
+    assert lab.house.brain.chain(report.interaction) == [
+        first.interaction,
+        lab.house.sent("Two.").interaction_id,
+        report.interaction,
+    ]
+
+
+async def test_tools_pass_to_the_agent(lab: Lab) -> None:
+    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
+
+    said = await Lab(lab.house, guest).start(tools=[STORE, REMOTE])
+
+    assert said.status == "running"
+    assert lab.house.last["tools"] == [STORE, REMOTE]
+
+
+async def test_the_headers_of_a_remote_server_are_written_nowhere(lab: Lab) -> None:
+    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
+
+    await Lab(lab.house, guest).start(tools=[REMOTE])
+
+    for file in lab.house.folder.rglob("*.db*"):
+        assert b"Bearer t" not in file.read_bytes()
+
+
+# -- what is refused before anything is sent ----------------------------------------------
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no question": (
+        {"question": "  "},
+        "`question` is empty. Say what to research.",
+    ),
+    "a function": (
+        {"tools": [FUNCTION]},
+        "`tools`: Deep Research does not take function. It searches and reads the web and runs "
+        "code by itself, and takes file_search and mcp_server.",
+    ),
+    "maps": (
+        {"tools": [{"type": "google_maps"}]},
+        "`tools`: Deep Research does not take google_maps. It searches and reads the web and "
+        "runs code by itself, and takes file_search and mcp_server.",
+    ),
+    "a server nobody allowed": (
+        {"tools": [REMOTE]},
+        "`tools`: the MCP server at mcp.example.com is not allowed here. Whoever runs this "
+        "server can allow its host in GEMINI_MCP_REMOTE_TOOLS.",
+    ),
+    "an unknown depth": (
+        {"depth": "deep"},
+        "`depth` must be one of fast, max, not 'deep'.",
+    ),
+    "an unknown conversation": (
+        {"conversation_id": "c_0000000000"},
+        "There is no conversation 'c_0000000000' here. Call gemini_history to see the "
+        "conversations there are.",
+    ),
+    "Google's own id": (
+        {"conversation_id": "v1_abc"},
+        "`conversation_id` takes conversations of this server (c_…) here; only gemini_continue "
+        "takes Google's own ids.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), REFUSED.values(), ids=REFUSED.keys())
+async def test_what_cannot_be_researched_is_refused_in_these_words(
+    lab: Lab, arguments: dict[str, Any], text: str
+) -> None:
+    said = await lab.start(**{"question": QUESTION, **arguments})
+
+    assert (said.text, said.is_error, said.status) == (text, True, None)
+    assert lab.house.bodies == []
+
+
+async def test_a_conversation_google_keeps_nothing_of_is_refused(lab: Lab) -> None:
+    unkept = await lab.guest.ask("Hello.", store=False)
+
+    said = await lab.start(conversation_id=unkept.conversation)
+
+    assert said.is_error
+    assert said.text == (
+        "That conversation was started with store=false, and Deep Research needs storing. "
+        "Start the research without `conversation_id`."
+    )
+    assert len(lab.house.bodies) == 1
+
+
+async def test_a_turn_that_still_runs_is_refused_by_its_id(lab: Lab) -> None:
+    running = await lab.start()
+
+    said = await lab.start("And in Basel?", conversation_id=running.id)
+
+    assert said.is_error
+    assert f"{running.conversation}/1 is still running" in said.text
+    assert len(lab.house.bodies) == 1
+
+
+async def test_a_conversation_that_waits_for_functions_is_refused(lab: Lab) -> None:
+    lab.house.brain.answer_next(
+        Answer(
+            steps=[{"type": "function_call", "id": "call1", "name": "f", "arguments": {}}],
+            status="requires_action",
+        )
+    )
+    waiting = await lab.guest.ask("Use f.", tools=[FUNCTION])
+
+    said = await lab.start(conversation_id=waiting.conversation)
+
+    assert said.is_error
+    assert "call1" in said.text
+    assert len(lab.house.bodies) == 1
+
+
+async def test_a_key_is_needed(house: House) -> None:
+    house.set(GEMINI_API_KEY=None)
+    lab = Lab(house, await house.connect())
+
+    said = await lab.start()
+
+    assert said.is_error
+    assert said.text.startswith("There is no Gemini API key.")
+    assert (await lab.guest.history(kind="research")).text.startswith("There is no research here.")
+
+
+# -- ids ------------------------------------------------------------------------------------
+
+
+async def test_the_research_tools_refuse_what_is_not_a_research_by_name(lab: Lab) -> None:
+    report = await lab.report()
+    (chart,) = [file.stem[-12:] for file in lab.files if file.suffix == ".png"]
+    others = [report.conversation, f"{report.conversation}/1", chart, report.interaction]
+    tools = ["approve_research_plan", "check_research", "cancel_research"]
+
+    for tool in tools:
+        for id in others:
+            said = await lab.guest.call(tool, research_id=id)
+
+            assert said.is_error
+            assert said.text == (
+                f"{id} is not a research. Research ids look like r_4k9x2m7q0z; "
+                'gemini_history with kind "research" lists them.'
+            )
+
+
+async def test_a_research_can_be_named_wherever_an_id_goes(lab: Lab) -> None:
+    report = await lab.report()
+
+    result = await lab.guest.result(report.id)
+    followed = await lab.guest.follow("In one sentence?", conversation_id=report.id)
+    transcript = await lab.guest.history(id=report.id)
+    picture = await lab.guest.call(
+        "gemini_generate_image", prompt="A stork", conversation_id=report.id
+    )
+
+    assert result.text == report.text.replace("check_research with", "gemini_result with")
+    assert (followed.conversation, followed.turn) == (report.conversation, 2)
+    assert transcript.text.startswith("## Turn 1 (completed")
+    assert (picture.conversation, picture.turn) == (report.conversation, 3)
+    chain = lab.house.brain.chain(followed.interaction)
+    assert chain == [report.interaction, followed.interaction]
+
+
+async def test_the_default_is_the_research_this_session_had_last(lab: Lab) -> None:
+    nothing = await lab.check()
+    first, second = await lab.start("One?"), await lab.start("Two?")
+    latest = await lab.check()
+    await lab.check(first.id)
+
+    assert (await lab.check()).id == first.id
+    assert latest.id == second.id
+    assert nothing.is_error
+    assert nothing.text == (
+        "There is no research in this session to look at. Pass `research_id`; gemini_history "
+        'with kind "research" lists them.'
+    )
+
+
+async def test_there_is_no_default_after_researches_that_were_started_side_by_side(
+    lab: Lab,
+) -> None:
+    gates = [lab.house.brain.hold_next("create", "before_response") for _ in range(2)]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lab.start, "One?")
+        tasks.start_soon(lab.start, "Two?")
+        for gate in gates:
+            assert await gate.reached()
+        lab.house.clock.advance(1)
+        for gate in gates:
+            gate.release()
+
+    said = await lab.check()
+
+    assert said.is_error
+    assert masked(said.text) == (
+        "Several researches of this session were started side by side, so there is no default. "
+        "Pass `research_id`: r_…, r_…."
+    )
+
+
+async def test_history_lists_researches_by_what_was_asked(lab: Lab) -> None:
+    report = await lab.report()
+    plan = await lab.plan("Why do storks clatter?")
+    await lab.ended((await lab.approve(plan.id)).id)
+    running = await lab.start("Where do they winter?")
+
+    all_of_them = await lab.guest.history(kind="research")
+    found = await lab.guest.history(kind="research", query="CLATTER")
+
+    lines = all_of_them.piece.splitlines()
+    assert [line.split(" · ")[0] for line in lines] == [running.id, plan.id, report.id]
+    assert lines[0].endswith(' · running · "Where do they winter?"')
+    assert lines[1].endswith('UTC · "Why do storks clatter?"')
+    assert lines[2].endswith(f'UTC · "{QUESTION}"')
+    assert found.piece.splitlines() == [lines[1]]
+
+
+# -- asked twice ----------------------------------------------------------------------------
+
+
+async def test_the_same_question_again_joins_the_run_it_started(lab: Lab) -> None:
+    first = await lab.start()
+
+    second = await lab.start()
+    third = await lab.start()
+
+    assert (second.id, third.id) == (first.id, first.id)
+    assert "An identical earlier call had started this; nothing was sent twice." in second.text
+    assert len(lab.house.bodies) == 1
+
+
+async def test_it_is_joined_as_long_as_somebody_asks_within_ten_minutes(lab: Lab) -> None:
+    first = await lab.start()
+    for _ in range(3):
+        lab.house.clock.advance(500)
+        assert (await lab.start()).id == first.id
+
+    lab.house.clock.advance(601)
+    later = await lab.start()
+
+    assert later.id != first.id
+    assert len(lab.house.bodies) == 2
+
+
+async def test_what_was_read_is_not_joined(lab: Lab) -> None:
+    report = await lab.report()
+
+    again = await lab.start()
+
+    assert again.id != report.id
+    assert len(lab.house.bodies) == 2
+
+
+async def test_a_report_nobody_has_read_answers_the_same_question_once(lab: Lab) -> None:
+    first = await lab.start()
+    lab.house.clock.advance(300)
+    lab.house.brain.finish(first.interaction, "# Storks\n\nMany.")
+    reader = await lab.house.connect()
+    while (await reader.history(kind="research")).piece.count("running"):
+        await anyio.sleep(0.01)
+
+    joined = await lab.start()
+    again = await lab.start()
+
+    assert (joined.id, joined.status) == (first.id, "completed")
+    assert joined.piece.startswith("# Storks")
+    assert again.id != first.id
