@@ -73,6 +73,9 @@ class Postgres:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
 
+    def url(self, name: str) -> str:
+        return _url(str(self.folder), name)
+
     def _where(self, output: IO[bytes]) -> dict[str, Any]:
         return {"cwd": self.folder, "stdout": output, "stderr": output, **self._as_user}
 
@@ -80,10 +83,10 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running server; a test that stops it starts it again."""
-    programs = _programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         pytest.skip("PostgreSQL is not installed here (no initdb found)")
-    server = Postgres(programs)
+    server = Postgres(found)
     try:
         server.make()
         server.start()
@@ -116,7 +119,7 @@ def _url(folder: str, name: str) -> str:
     return f"postgresql://postgres@/{name}?host={folder}"
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
     """The folder that holds initdb and postgres; Debian keeps it off the PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parts[-2]))
     places = [*reversed(versions)]

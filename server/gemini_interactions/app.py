@@ -8,36 +8,27 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio
 
-from .bridge.bridge import Bridge, bridge
-from .bridge.conversations import Conversations
-from .bridge.costs import Costs, Limits
-from .bridge.gallery import Gallery
-from .bridge.lineup import Lineup
-from .bridge.ports import Gemini, Store
-from .bridge.retention import Retention
-from .bridge.sources import Resolve
-from .bridge.upstream import Upstream
-from .bridge.workshop import Policy, Workshop
 from .errors import Refused
-from .keys import find_key
-from .media.folders import Folders
-from .media.links import SHORTEST_KEY, Links, signing_key
-from .media.luggage import Porter
-from .media.shelf import Shelf
-from .settings import BadSetting, Config, ensure_private_dir, given
-from .watcher import Watcher
+from .settings import Config
 
 if TYPE_CHECKING:
+    from .bridge.bridge import Bridge
+    from .bridge.conversations import Conversations
+    from .bridge.lineup import Lineup
+    from .bridge.ports import Gemini
+    from .bridge.sources import Resolve
+    from .bridge.upstream import Upstream
     from .redirects import Redirects
+    from .rooms import Rooms
+    from .watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-SIGNING_KEY = "GEMINI_MCP_SIGNING_KEY"
 READY_SECONDS = 3.0
 """How long the store may take to answer before it counts as not answering."""
 
@@ -64,9 +55,6 @@ class App:
         self.sleep = sleep
         self.session = secrets.token_hex(8)
         self.holder = f"{os.getpid()}-{self.session}"
-        self.gemini: Gemini = gemini(config)
-        self.lineup = Lineup(self.gemini, now, config.model, config.image_model)
-        self.upstream = Upstream(self.gemini, now)
         self._redirects: Redirects | None = None
         self._resolve = resolve or (self._look_up if config.resolve_redirects else None)
         self._awake = anyio.Event()
@@ -76,8 +64,27 @@ class App:
         """Where clients elsewhere can fetch an image, by its owner and id."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
-        self._bridge: Bridge | None = None
-        self.watcher: Watcher | None = None
+        self._rooms: Rooms | None = None
+
+    @cached_property
+    def gemini(self) -> Gemini:
+        from .rooms import gemini
+
+        return gemini(self.config)
+
+    @cached_property
+    def lineup(self) -> Lineup:
+
+        return Lineup(self.gemini, self.now, self.config.model, self.config.image_model)
+
+    @cached_property
+    def upstream(self) -> Upstream:
+
+        return Upstream(self.gemini, self.now)
+
+    @property
+    def watcher(self) -> Watcher | None:
+        return self._rooms.watcher if self._rooms else None
 
     def wake(self) -> None:
         """A client has been answered: what is slow may happen now."""
@@ -87,9 +94,9 @@ class App:
         """The bridge, once the store is open; refuses where it cannot be opened."""
         self.wake()
         await self._opened.wait()
-        if self._bridge is None:
+        if self._rooms is None:
             raise self._trouble or Refused("This server's store is not open.")
-        return self._bridge
+        return self._rooms.bridge
 
     async def conversations(self) -> Conversations:
         return (await self.bridge()).conversations
@@ -108,6 +115,8 @@ class App:
     async def _run(self) -> None:
         await self._awake.wait()
         try:
+            from .rooms import open_store
+
             store = await open_store(self.config)
         except Refused as trouble:
             self._trouble = trouble
@@ -118,33 +127,22 @@ class App:
             self._trouble = Refused("This server's store cannot be opened; its log says why.")
             self._opened.set()
             return
-        self._store = store
+        from .rooms import furnished
+
         async with anyio.create_task_group() as tasks:
-            policy = _policy(self.config)
-            costs = Costs(store, _limits(self.config), self.now)
-            shelf = Shelf(self.config.data_dir, self.config.images_dir, _reports_dir(self.config))
-            porter = _porter(self.config)
-            gallery = Gallery(store, shelf, self.now)
-            self._workshop = Workshop(
+            self._rooms = furnished(
+                self.config,
                 store,
                 self.gemini,
-                policy,
                 tasks,
                 holder=self.holder,
                 now=self.now,
-                costs=costs,
-                gallery=gallery,
-                resolve=self._resolve,
                 sleep=self.sleep,
+                resolve=self._resolve,
             )
-            self._bridge = bridge(
-                store, self.gemini, self._workshop, gallery, costs, shelf, porter, policy, self.now
-            )
-            retention = Retention(store, shelf, self.config.retention_days, self.now)
-            self.watcher = Watcher(self._workshop, retention, policy.lease / 3)
             self._opened.set()
             tasks.start_soon(self._warm)
-            await self.watcher.run()
+            await self._rooms.watcher.run()
 
     async def _warm(self) -> None:
         try:
@@ -156,8 +154,9 @@ class App:
         """Whether the store answers, and Google did a moment ago."""
         try:
             with anyio.fail_after(READY_SECONDS):
-                await self.conversations()
-                await self._store.current("", "")
+                await self.bridge()
+                if self._rooms is not None:
+                    await self._rooms.store.current("", "")
         except Exception:
             log.info("the store does not answer", exc_info=True)
             return False
@@ -165,17 +164,19 @@ class App:
 
     async def settle(self) -> None:
         """End the work in hand, written down as it stands: calls that wait for it answer now."""
-        if self._bridge is not None and not self.closed.is_set():
-            await self._workshop.close()
+        if self._rooms is not None and not self.closed.is_set():
+            await self._rooms.workshop.close()
 
     async def close(self) -> None:
         """Commit what there is and give everything up; who asks again waits until that is done."""
         async with self._closing:
             if self.closed.is_set():
                 return
-            steps = [self.gemini.aclose, *([self._redirects.aclose] if self._redirects else [])]
-            if self._bridge is not None:
-                steps = [self._workshop.close, self._store.close, *steps]
+            steps = [self._redirects.aclose] if self._redirects else []
+            if self._rooms is not None:
+                steps = [self._rooms.workshop.close, self._rooms.store.close, *steps]
+            if "gemini" in vars(self):
+                steps.append(self.gemini.aclose)
             for step in steps:
                 try:
                     await step()
@@ -209,77 +210,3 @@ class App:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _policy(config: Config) -> Policy:
-    return Policy(
-        model=config.model,
-        max_wait=config.max_wait_seconds,
-        lease=config.lease_seconds,
-        store_lag=config.store_lag_seconds,
-        upstream_timeout=config.upstream_timeout_seconds,
-        max_concurrent=config.max_concurrent,
-        max_prompt_bytes=config.max_prompt_bytes,
-        transcripts=config.transcripts,
-        authenticated=config.tokens_file is not None,
-        remote_hosts=config.remote_tools,
-        image_model=config.image_model,
-        research_poll=config.research_poll_seconds,
-        research_deadline=config.research_deadline_seconds,
-    )
-
-
-def _porter(config: Config) -> Porter:
-    """Opens what callers name, inside the allowed folders, and the images made here."""
-    data = config.data_dir
-    folders = Folders(config.allowed_dirs, working=_working_folder(), private=[data])
-    made_here = Folders([config.images_dir, _reports_dir(config)])
-    return Porter(folders, made_here, [config.base_url])
-
-
-def _reports_dir(config: Config) -> Path:
-    """For reports and their charts: beside the images where replicas share those."""
-    are_apart = not config.images_dir.is_relative_to(config.data_dir)
-    return (config.images_dir if config.is_shared and are_apart else config.data_dir) / "research"
-
-
-def _working_folder() -> Path | None:
-    try:
-        return Path.cwd()
-    except OSError:  # it was deleted under us
-        return None
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(config.daily_token_limit, config.daily_usd_limit)
-
-
-def links(config: Config) -> Links:
-    """What signs links: with the operator's key, else with one kept in the data folder."""
-    key = given(os.environ.get(SIGNING_KEY)).encode("utf-8", "surrogateescape")
-    if key and len(key) < SHORTEST_KEY:
-        raise BadSetting(f"GEMINI_MCP_SIGNING_KEY must have at least {SHORTEST_KEY} characters.")
-    try:
-        return Links(key or signing_key(ensure_private_dir(config.data_dir)))
-    except OSError:
-        raise BadSetting(
-            "The data folder cannot keep a key for links. Choose one that this user can write to "
-            "with GEMINI_MCP_DATA_DIR (--data-dir), or set GEMINI_MCP_SIGNING_KEY."
-        ) from None
-
-
-def gemini(config: Config) -> Gemini:
-    from .gemini.client import Gemini as Client
-
-    return Client(
-        key=lambda: find_key(os.environ, config.data_dir),
-        base_url=config.base_url,
-        api_version=config.api_version,
-    )
-
-
-async def open_store(config: Config) -> Store:
-    """The store these settings name; refuses, in words, where it cannot be opened."""
-    from .store import Store as Opened  # sqlite3 costs some milliseconds
-
-    return await Opened.open(config.database_url)

@@ -1,6 +1,7 @@
 """Very many researches, followed by four processes: each is fetched to its end once.
 
-`GEMINI_TEST_RESEARCHES` says how many. The suite takes 200; for the full number:
+`GEMINI_TEST_RESEARCHES` says how many. The suite takes 200 (80 where some processes die), so
+that two busy cores do it within a minute; for the full number:
 `GEMINI_TEST_RESEARCHES=1000 pytest tests/replicas/test_many_researches.py`.
 """
 
@@ -17,17 +18,17 @@ import pytest
 
 from tests.replicas.street import Street, Visitor
 
-NUMBER = int(os.environ.get("GEMINI_TEST_RESEARCHES", "200"))
-MOST_SECONDS = 60 + NUMBER * 0.5
-"""Long after which something must be wrong."""
+WANTED = int(os.environ.get("GEMINI_TEST_RESEARCHES", "0"))
 
 
 @pytest.mark.parametrize(
-    ("kills", "seconds"), [(0, 5.0), (2, 5.0 + NUMBER / 10)], ids=["nobody dies", "two die"]
+    ("number", "kills"), [(WANTED or 200, 0), (WANTED or 80, 2)], ids=["nobody dies", "two die"]
 )
 async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_processes(
-    street: Street, kills: int, seconds: float
+    street: Street, number: int, kills: int
 ) -> None:
+    # Those who die do so while everything they began still runs.
+    seconds = 5.0 + number / 10 if kills else 5.0
     street.brain.research_seconds = seconds
     street.brain.usage_later(0)
     replicas = await street.open(
@@ -40,8 +41,8 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
     researches: list[str] = []
 
     async def start(first: int) -> None:
-        for number in range(first, NUMBER, 8):
-            researches.append(await visitors[number % 4].research(f"Question {number}?"))
+        for each in range(first, number, 8):
+            researches.append(await visitors[each % 4].research(f"Question {each}?"))
 
     async with anyio.create_task_group() as tasks:
         for first in range(8):
@@ -50,14 +51,14 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
         replica.kill()
         await replica.ended()
     reader = visitors[-1]
-    with anyio.fail_after(MOST_SECONDS):
-        while await booked(reader) < NUMBER:
+    with anyio.fail_after(120 + number):
+        while await booked(reader) < number:
             await anyio.sleep(0.5)
 
-    assert len(set(researches)) == NUMBER
+    assert len(set(researches)) == number
     # One create each, one look at what was over, and one report stored (which books it).
     begun = {post.interaction_id: post.at for post in street.brain.posts}
-    assert len(begun) == len(street.brain.posts) == NUMBER
+    assert len(begun) == len(street.brain.posts) == number
     looks = [each for each in street.brain.log if each.kind == "get"]
     over = timedelta(seconds=seconds + 0.5)
     late = Counter(
@@ -65,7 +66,7 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
     )
     assert {id: count for id, count in late.items() if count > 1} == {}
     assert {each.interaction_id for each in looks} == set(begun)
-    assert await booked(reader) == NUMBER
+    assert await booked(reader) == number
     one = await reader.call("check_research", research_id=researches[0])
     assert one.status == "completed", one.text
 

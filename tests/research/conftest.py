@@ -12,7 +12,7 @@ from tests.product.conftest import clock, emulator, nursery, start
 from tests.product.conftest import house as usual_house
 from tests.product.house import Clock, House
 from tests.research.hourglass import Hourglass
-from tests.research.lab import RUN, Lab, SlowLab
+from tests.research.lab import RUN, Lab, SlowLab, works
 
 __all__ = ["clock", "emulator", "nursery", "site", "start", "usual_house"]
 
@@ -43,5 +43,5 @@ async def slow(house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> S
     house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS=None)
     guest = await house.connect()
     await guest.history()
-    glass.awake = lambda: len(guest.app._workshop.works)
+    glass.awake = lambda: works(guest)
     return SlowLab(house, guest, glass)

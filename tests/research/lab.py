@@ -15,6 +15,12 @@ RUN = 1200.0
 """Seconds a run takes at Google; a plan takes a tenth."""
 
 
+def works(guest: Guest) -> int:
+    """How many runs that guest's server has in hand."""
+    watcher = guest.app.watcher
+    return len(watcher._workshop.works) if watcher is not None else 0
+
+
 @dataclass
 class Lab:
     """A guest who researches."""
@@ -51,10 +57,6 @@ class Lab:
         """The id of the newest research, as somebody finds it who was never told."""
         listed = await self.guest.history(kind="research", limit=1)
         return listed.text.split(" · ")[0]
-
-    def watches(self, guest: Guest) -> int:
-        """How many runs that guest's server watches."""
-        return len(guest.app._workshop.works)
 
     @property
     def files(self) -> list[Path]:

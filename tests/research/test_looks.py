@@ -12,7 +12,7 @@ import pytest
 
 from gemini_interactions.bridge.pace import Pace
 from tests.product.house import Guest
-from tests.research.lab import Lab, SlowLab
+from tests.research.lab import Lab, SlowLab, works
 from tests.time.swift import swiftly
 
 # -- one run ------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ async def test_a_run_is_watched_by_one_process_at_a_time(lab: Lab) -> None:
     for other in others:
         await watch(other)
 
-    assert [lab.watches(each) for each in (lab.guest, *others)] == [1, 0, 0]
+    assert [works(each) for each in (lab.guest, *others)] == [1, 0, 0]
     assert (await others[0].result(started.id)).status == "running"
 
 
@@ -174,7 +174,7 @@ async def test_a_run_of_a_process_that_is_gone_is_taken_over_by_one_of_the_other
     said = await Lab(lab.house, others[1]).check(started.id, wait_seconds=10)
 
     assert said.status == "completed"
-    assert sum(lab.watches(each) for each in others) == 0
+    assert sum(works(each) for each in others) == 0
 
 
 async def test_a_process_that_was_only_frozen_leaves_its_run_to_the_one_that_took_it(
@@ -186,9 +186,9 @@ async def test_a_process_that_was_only_frozen_leaves_its_run_to_the_one_that_too
     lab.house.clock.advance(3601)
 
     await watch(lab.guest)
-    await until(lambda: not lab.watches(frozen.guest))
+    await until(lambda: not works(frozen.guest))
 
-    assert lab.watches(lab.guest) == 1
+    assert works(lab.guest) == 1
     lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
     said = await frozen.check(started.id, wait_seconds=10)
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from gemini_interactions.bridge import launching
 from gemini_interactions.emulator import Brain
 from tests.product.house import Said, masked
-from tests.research.lab import RUN, SlowLab
+from tests.research.lab import RUN, Lab, SlowLab, works
 
 DEADLINE = 4200.0
 DONE = "The research took 20 min 0 s."
@@ -23,10 +24,7 @@ STALLED = (
     'Call check_research with research_id "r_…" to look once more, or cancel_research to give '
     "it up."
 )
-FORGOTTEN = (
-    "Google no longer has this research: it was deleted there, or has expired. Start it again "
-    "with start_deep_research if it is still wanted."
-)
+FORGOTTEN = f"Google no longer has this research: it was deleted there, or has expired.\n{AGAIN}"
 RESULTLESS = "Gemini ended this research without a result and gave no reason."
 FAILED = "Gemini could not finish this (internal)"
 
@@ -119,7 +117,7 @@ ROWS: dict[str, Row] = {
     ),
     "it is cancelled by somebody else": Row(
         "cancelled",
-        "This research was cancelled after 10 min 58 s; what it had is above.",
+        "This research was cancelled after 10 min 0 s; what it had is above.",
         during=lambda brain, id: brain.set_status(id, "cancelled"),
     ),
     "it is deleted": Row("failed", FORGOTTEN, during=lambda brain, id: brain.expire(id)),
@@ -156,6 +154,218 @@ async def test_whatever_google_does_a_run_ends_like_this(slow: SlowLab, name: st
     assert (state(said), said.status) == (row.text, row.status)
     assert said.is_error == (row.status == "failed")
     assert len(slow.house.bodies) == 1
+
+
+# -- the end of patience --------------------------------------------------------------------
+
+
+async def test_a_run_is_not_given_up_before_a_look_that_google_answers(slow: SlowLab) -> None:
+    started = await slow.start()
+    await slow.glass.run(600)
+    slow.house.brain.fail_next(503, on="get", times=10_000)
+
+    offline = await slow.after(started.id, 5 * DEADLINE)
+    slow.house.brain.steering.troubles.clear()
+    said = await slow.after(started.id, 100)
+
+    assert offline.status == "running"
+    assert "Google does not say how it stands just now; it is asked again" in offline.text
+    assert (said.status, state(said)) == ("completed", DONE)
+
+
+async def test_a_stalled_run_is_not_looked_at_any_more_by_itself(slow: SlowLab) -> None:
+    slow.house.brain.research_next("zombie")
+    await slow.start()
+    await slow.glass.run(DEADLINE + 200)
+    looks = len(slow.looks)
+
+    await slow.glass.run(10 * DEADLINE)
+
+    assert len(slow.looks) == looks
+    assert works(slow.guest) == 0
+
+
+async def test_a_stalled_run_that_google_finishes_after_all_still_brings_its_report(
+    slow: SlowLab,
+) -> None:
+    slow.house.brain.research_next("zombie")
+    started = await slow.start()
+    stalled = await slow.after(started.id, DEADLINE + 200)
+    again = await slow.check(started.id)
+    slow.house.brain.finish(started.interaction)
+
+    said = await slow.check(started.id)
+    result = await slow.guest.result(started.id)
+
+    assert (stalled.status, again.status) == ("stalled", "stalled")
+    assert said.status == "completed"
+    assert said.piece.startswith("# How many storks")
+    assert result.piece == said.piece
+    assert [file.suffix for file in slow.files] == [".png", ".md"]
+
+
+async def test_a_stalled_run_can_be_cancelled(slow: SlowLab) -> None:
+    slow.house.brain.research_next("zombie")
+    started = await slow.start()
+    await slow.glass.run(DEADLINE + 200)
+
+    said = await slow.cancel(started.id)
+
+    assert said.status == "cancelled"
+    assert slow.house.brain.interaction(started.interaction)["status"] == "cancelled"
+
+
+async def test_patience_begins_when_a_run_is_sent_not_when_it_is_asked_for(slow: SlowLab) -> None:
+    guest = await slow.house.connect(max_wait_seconds=0.05)
+    lab = Lab(slow.house, guest)
+    gate = slow.house.brain.hold_next("create", "before_completed")
+    asked = await guest.ask("One.")
+    started = await lab.start(conversation_id=asked.conversation)
+    slow.house.clock.advance(DEADLINE)
+    slow.house.brain.research_next("zombie")
+    gate.release()
+    await slow.house.brain.until(lambda: len(slow.house.bodies) == 2)
+    slow.glass.awake = lambda: 1
+
+    await slow.glass.run(DEADLINE - 300)
+
+    assert (await lab.check(started.id)).status == "running"
+
+
+async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowLab) -> None:
+    started = await slow.start()
+    slow.house.set(GEMINI_API_KEY=None)
+    await slow.glass.run(100)
+    waiting = await slow.check(started.id)
+    slow.house.set(GEMINI_API_KEY="another-key")
+
+    slow.house.clock.advance(RUN)
+    assert slow.guest.app.watcher is not None
+    await slow.guest.app.watcher.catch_up()
+    said = await slow.after(started.id, 100)
+
+    assert waiting.status == "running"
+    assert said.status == "completed"
+
+
+# -- the tokens -----------------------------------------------------------------------------
+
+
+async def test_tokens_that_come_late_are_counted(slow: SlowLab) -> None:
+    slow.house.brain.usage_later(looks=2)
+    started = await slow.start()
+
+    said = await slow.after(started.id)
+
+    assert said.facts["usage"]["total_tokens"] == 1_117_031
+    assert "1,117,031 tokens" in said.footer
+
+
+async def test_a_report_is_not_held_back_for_tokens_that_never_come(slow: SlowLab) -> None:
+    slow.house.brain.research_next("no_usage")
+    started = await slow.start()
+    await slow.glass.run(RUN + 100)
+
+    said = await slow.check(started.id)
+
+    assert said.status == "completed"
+    assert "usage" not in said.facts
+    assert "tokens" not in said.footer
+
+
+async def test_a_report_that_was_seen_is_not_lost_to_trouble_while_its_tokens_are_awaited(
+    slow: SlowLab,
+) -> None:
+    slow.house.brain.usage_later(looks=None)
+    started = await slow.start()
+    await slow.glass.run(600)
+    slow.house.brain.finish(started.interaction)
+    before = len(slow.looks)
+    while len(slow.looks) == before:
+        await slow.glass.run(1)
+    slow.house.brain.expire_all()
+
+    said = await slow.after(started.id, 30)
+
+    assert said.status == "completed"
+    assert said.piece.startswith("# How many storks")
+
+
+# -- when it is made ------------------------------------------------------------------------
+
+REFUSED: dict[str, tuple[Before, str]] = {
+    "a key without quota": (
+        lambda brain: setattr(brain, "free_tier", True),
+        "This key has no quota for that (its limit is 0): it needs a paid key. Enable billing for "
+        "the key's project in AI Studio, or use another model.",
+    ),
+    "a limit that is used up": (
+        lambda brain: brain.fail_next(429, on="create"),
+        "Gemini's rate limit or quota is used up. Try again in a minute, or use another model.",
+    ),
+    "a key that is not accepted": (
+        lambda brain: brain.fail_next(403, on="create"),
+        "Gemini did not accept the API key. Run `gemini-interactions-mcp key` in a terminal to set "
+        "a valid one (from aistudio.google.com/apikey), then try again.",
+    ),
+    "Google in trouble": (
+        lambda brain: brain.fail_next(503, on="create"),
+        "Gemini had an error of its own and gave no answer. The call was not repeated, since that "
+        "could be billed twice: try again in a minute.",
+    ),
+    "an answer that does not come": (
+        lambda brain: brain.hold_next("create", "before_response"),
+        "Google did not confirm this research in time. It may be running there all the same, and "
+        "was not sent again, since that could be billed twice.",
+    ),
+    "an answer that is cut off": (
+        lambda brain: brain.fault_next("fin", on="create"),
+        "The connection to Gemini broke before the answer was complete. The call was not repeated, "
+        "since that could be billed twice: send it again if needed.",
+    ),
+    "an answer nobody can read": (
+        lambda brain: brain.fault_next("invalid_json", on="create"),
+        "Gemini's answer could not be read. The call was not repeated, since that could be billed "
+        "twice: try again.",
+    ),
+    "a refusal": (
+        lambda brain: brain.fail_next(400, on="create", message="The topic is not allowed."),
+        'Gemini rejected the request: "The topic is not allowed." Change it and try again.',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "text"), REFUSED.values(), ids=REFUSED.keys())
+async def test_a_run_that_is_not_made_is_told_at_once_and_not_sent_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, before: Before, text: str
+) -> None:
+    monkeypatch.setattr(launching, "PATIENCE", 0.3)
+    before(lab.house.brain)
+
+    said = await lab.start()
+
+    assert (state(said), said.status, said.is_error) == (f"{text}\n{AGAIN}", "failed", True)
+    assert len(lab.house.bodies) == 1
+    assert (await lab.check(said.id)).text == said.text
+
+
+async def test_a_limit_google_lifts_in_time_is_waited_for(lab: Lab) -> None:
+    lab.house.brain.fail_next(429, on="create", retry_after=0.05)
+
+    said = await lab.start()
+
+    assert said.status == "running"
+    assert [post.status for post in lab.house.brain.posts] == [429, 200]
+
+
+async def test_after_a_failure_the_same_question_is_sent_anew(lab: Lab) -> None:
+    lab.house.brain.fail_next(503, on="create")
+    failed = await lab.start()
+
+    said = await lab.start()
+
+    assert said.status == "running"
+    assert said.id != failed.id
 
 
 def state(said: Said) -> str:

@@ -36,8 +36,7 @@ class Unconfirmed(TimedOut):
     def message(self) -> str:
         return (
             "Google did not confirm this research in time. It may be running there all the same, "
-            "and was not sent again, since that could be billed twice. Start it again if it is "
-            "still wanted."
+            "and was not sent again, since that could be billed twice."
         )
 
 

@@ -44,10 +44,7 @@ HASTE = 2.0
 LATE_LOOKS = 2
 """How often a finished run is looked at again for its tokens, which Google counts later."""
 TROUBLE = "Google does not say how it stands just now; it is asked again"
-FORGOTTEN = (
-    "Google no longer has this research: it was deleted there, or has expired. "
-    "Start it again with start_deep_research if it is still wanted."
-)
+FORGOTTEN = "Google no longer has this research: it was deleted there, or has expired."
 
 NO_REASON = "Gemini ended this research without a result and gave no reason."
 NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
@@ -202,15 +199,16 @@ class Watching:
 
     async def judged(self, turn: Turn, interaction: Interaction) -> Outcome:
         """A plan to show, or a report worth reading, kept as a file too."""
+        took = {"seconds": reports.seconds(turn, interaction.updated, self._now())}
         if interaction.status == "cancelled":
-            return outcomes.cancelled(interaction)
+            return replace(outcomes.cancelled(interaction), extra=took)
         targets = await self._workshop.targets(interaction)
         written = replace(interaction, steps=reports.written(interaction.steps))
         outcome = replace(
             outcomes.of(written, targets),
             steps=answers.strip_media(interaction.steps),
             model=interaction.model or interaction.agent,
-            extra={"seconds": reports.seconds(turn, interaction.updated, self._now())},
+            extra=took,
         )
         if outcome.error is not None and outcome.error["kind"] == "Empty":
             outcome = replace(outcome, error={**outcome.error, "message": NO_REASON})

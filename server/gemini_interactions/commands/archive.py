@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..app import open_store
 from ..bridge.ports import Store
 from ..errors import Refused, UnknownId
 from ..ids import Id, read_id
+from ..rooms import open_store
 from ..settings import Config
 
 OWNER = "local"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import anyio
 
-from ..app import gemini
 from ..bridge.ports import Store
 from ..errors import Gone, Refused, UpstreamError
 from ..interactions import Turn
+from ..rooms import gemini
 from ..settings import Config
 from . import archive
 

@@ -16,7 +16,6 @@ from typing import Literal
 import anyio
 
 from .. import __version__, models
-from ..app import SIGNING_KEY, gemini, links, open_store
 from ..errors import (
     ConnectionLost,
     NoKey,
@@ -29,6 +28,7 @@ from ..errors import (
 )
 from ..gemini.sdk import is_enterprise
 from ..keys import FILE, VARIABLES, find_key
+from ..rooms import SIGNING_KEY, gemini, links, open_store
 from ..settings import SETTINGS, BadSetting, Config, given
 from . import archive
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 
 import mcp_types as types
-from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.shared.exceptions import MCPError
 
 from ..app import App
@@ -19,18 +18,6 @@ from .prompts import PROMPTS
 from .resources import KINDS, MOST, Complete, Kind, Reader
 
 log = logging.getLogger(__name__)
-
-_FRESH = CacheHint(ttl_ms=300_000, scope="public")
-"""Lists are the same for everybody and for as long as a server runs; one that is restarted with
-other settings is believed this much later."""
-
-CACHE_HINTS: dict[CacheableMethod, CacheHint] = {
-    "server/discover": _FRESH,
-    "tools/list": _FRESH,
-    "prompts/list": _FRESH,
-    "resources/list": _FRESH,
-    "resources/templates/list": _FRESH,
-}
 
 
 class Catalogue:

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..app import SIGNING_KEY, App, links
+from ..app import App
 from ..errors import Refused
+from ..rooms import SIGNING_KEY, links
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,126 @@
+"""Inside: the tools, from the protocol's words to a call and back.
+
+Importing what they need takes longer than all the rest of a start, so the door opens this
+only once somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from ..app import App
+from ..bridge.requests import Caller
+from ..errors import Refused, UpstreamError
+from ..tools import result
+from ..tools.calls import Call, Calls, fingerprint
+from ..tools.registry import Tool, Use, tools
+from . import callers
+from .callers import Context
+from .catalogue import Catalogue
+from .limits import Pace
+
+log = logging.getLogger(__name__)
+
+
+class Inside:
+    """Handlers of one server: its tools, and the catalogue beside them."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._tools: Mapping[str, Tool] = tools(app.config.toolsets)
+        self.catalogue = Catalogue(app, self._tools)
+        self._calls = Calls()
+        self._pace = Pace(app.config.calls_a_minute, app.now)
+
+    async def list_tools(
+        self, _context: Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        listed = [tool.listed for tool in self._tools.values()]
+        if self._app.config.structured:
+            from ..tools.shape import schema  # only programs ask for it
+
+            shape = {"output_schema": schema()}
+            listed = [each.model_copy(update=shape) for each in listed]
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(
+        self, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            known = ", ".join(self._tools)
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
+            )
+        answer = result.refusal("The client went away.")  # and does not read this
+        key = callers.key(context, context.request_id, self._app)
+        async with callers.connected(context, self._app):
+            with self._calls.opened(key) as call:
+                answer = await self._use(tool, context, params.arguments or {}, call)
+        return answer
+
+    async def _use(
+        self, tool: Tool, context: Context, given: Mapping[str, Any], call: Call
+    ) -> types.CallToolResult:
+        """One use of a tool; whatever goes wrong is told in words."""
+        try:
+            owner = callers.owner(context)
+            if context.request is not None:
+                self._pace.admit(owner)
+            arguments = tool.arguments.read(given)
+            caller = Caller(
+                owner=owner,
+                session=callers.session(context, self._app),
+                fingerprint=fingerprint(tool.name, arguments),
+                progress=partial(_progress, context),
+                made=call.made,
+            )
+            bridge = await self._app.bridge()
+            room = callers.room(context, self._app)
+            use = Use(
+                caller,
+                bridge.conversations,
+                bridge.researches,
+                bridge.images,
+                bridge.gallery,
+                room,
+            )
+            return await tool.run(use, **arguments)
+        except Refused as refusal:
+            return self._refusal(str(refusal))
+        except UpstreamError as problem:
+            return self._refusal(problem.message)
+        except Exception:
+            log.exception("%s failed", tool.name)
+            return self._refusal(
+                "This server failed in a way it should not; its log says how. "
+                "Nothing that was handed out is lost: gemini_history lists it."
+            )
+
+    def _refusal(self, message: str) -> types.CallToolResult:
+        return result.refusal(message, structured=self._app.config.structured)
+
+    def schema(self, tool: str) -> Mapping[str, Any] | None:
+        """What a tool takes; without it the SDK lists all tools anew for every modern call."""
+        known = self._tools.get(tool)
+        return known.arguments.schema if known else None
+
+    async def cancelled(self, context: Context) -> None:
+        """Stop the work of a call whose cancel says that somebody aborted."""
+        params = context.params or {}
+        turn = self._calls.cancelled(
+            callers.key(context, params.get("requestId"), self._app), params.get("reason")
+        )
+        if turn is not None:
+            await (await self._app.conversations()).stop(turn)
+
+
+async def _progress(context: Context, seconds: float, doing: str) -> None:
+    """Hosts show the message; the number only has to grow."""
+    await context.session.report_progress(round(seconds, 3), None, doing)
