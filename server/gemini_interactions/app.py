@@ -74,11 +74,13 @@ class App:
 
     @cached_property
     def lineup(self) -> Lineup:
+        from .bridge.lineup import Lineup
 
         return Lineup(self.gemini, self.now, self.config.model, self.config.image_model)
 
     @cached_property
     def upstream(self) -> Upstream:
+        from .bridge.upstream import Upstream
 
         return Upstream(self.gemini, self.now)
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -40,7 +41,7 @@ LOOKS = 200
 FEW, MANY = 1_000, 100_000
 TURNS_EACH = 10
 TURN = "conversation_id"
-ANY = 1e9  # a figure to read, without a budget
+ANY = inf  # a figure to read, without a budget
 CLI = [sys.executable, "-m", "gemini_interactions"]
 
 

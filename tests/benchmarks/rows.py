@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 
@@ -45,8 +46,9 @@ def table(title: str, rows: Sequence[Row]) -> str:
     for row in rows:
         floor = f"{row.floor:,.1f} {row.unit}" if row.floor else ""
         x = " ×" if row.floor else f" {row.unit}"
+        budget = f"≤ {row.budget:,.2f}{x}" if row.budget < inf else ""
         lines.append(
             f"| {row.what} | {row.ours:,.1f} {row.unit} | {floor} | {row.measured:,.2f}{x} "
-            f"| ≤ {row.budget:,.2f}{x} | {'ok' if row.is_within else 'OVER'} | {row.note} |"
+            f"| {budget} | {'ok' if row.is_within else 'OVER'} | {row.note} |"
         )
     return "\n".join(lines)

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from gemini_interactions.rooms import links
 from gemini_interactions.errors import Refused
+from gemini_interactions.rooms import links
 from gemini_interactions.settings import Config
 from tests.http.site import Site
 from tests.product.house import House, Said

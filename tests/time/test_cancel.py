@@ -85,9 +85,9 @@ async def held(house: House, wire: Wire, prompt: str = "hello") -> tuple[Any, Ga
 
 
 async def owed(house: House) -> None:
-    """Waits until it is written down that nobody has read the outcome."""
+    """Waits until it is written down, by the clock as it stands, that nobody read the outcome."""
     with anyio.fail_after(10):
-        while kept.turns(house.folder)[0]["delivery"] != "owed":
+        while kept.turns(house.folder)[0]["owed"] != house.clock():
             await anyio.sleep(0.01)
 
 
@@ -221,6 +221,7 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
 
     await wire.cancel(repeat)
     await wire.settled()
+    house.clock.advance(1)
     slow.go_on()
     await owed(house)
     last = await wire.call("gemini_ask", prompt="the same")
@@ -246,6 +247,7 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
 
     await wire.cancel(reading, "request timeout")
     await wire.settled()
+    house.clock.advance(1)
     slow.go_on()
     await owed(house)
 

@@ -95,7 +95,7 @@ async def _files(config: Config, store: Store, name: str, turns: Sequence[Turn])
         paths |= {
             Path(str(each.facts.get("path") or texts)) for each in await store.handles_of(turn)
         }
-    ours = [each.resolve() for each in (config.data_dir, config.images_dir, config.reports_dir)]
+    ours = [each.resolve() for each in (config.data_dir, config.images_dir)]
     return sorted(
         path
         for path in paths
