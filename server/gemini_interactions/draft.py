@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 
 _MEDIA = frozenset({"image", "audio", "video", "document"})
 _TAIL = 80
+_REDIRECTS = "vertexaisearch.cloud.google.com"
 
 
 class Draft:
@@ -366,6 +367,7 @@ def _activity(said: Json) -> str:
             return _line("Searching: " + ", ".join(queries), 120) if queries else "Searching"
         case "url_context_call":
             hosts = list(dict.fromkeys(_host(url) for url in _strings(arguments.get("urls"))))
+            hosts = [host for host in hosts if host != _REDIRECTS]  # which says nothing
             return _line("Reading " + ", ".join(hosts), 120) if hosts else "Reading pages"
         case "code_execution_call":
             return "Running code"

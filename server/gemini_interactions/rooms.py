@@ -16,10 +16,11 @@ import anyio.abc
 from .bridge.bridge import Bridge, bridge
 from .bridge.costs import Costs, Limits
 from .bridge.gallery import Gallery
+from .bridge.patience import Policy
 from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
 from .bridge.sources import Resolve
-from .bridge.workshop import Policy, Workshop
+from .bridge.workshop import Workshop
 from .keys import find_key
 from .media.folders import Folders
 from .media.links import SHORTEST_KEY, Links, signing_key

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from tests.product.house import Guest, House, Said
 from tests.research.hourglass import Hourglass
@@ -19,6 +22,12 @@ def works(guest: Guest) -> int:
     """How many runs that guest's server has in hand."""
     watcher = guest.app.watcher
     return len(watcher._workshop.works) if watcher is not None else 0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    with anyio.fail_after(30):
+        while not true():
+            await anyio.sleep(0.005)
 
 
 @dataclass
@@ -59,6 +68,12 @@ class Lab:
         return listed.text.split(" · ")[0]
 
     @property
+    def looks(self) -> list[datetime]:
+        """When Google was looked at."""
+        log = self.house.brain.log
+        return [each.at for each in log if each.kind == "get" and not each.stream]
+
+    @property
     def files(self) -> list[Path]:
         """What is kept of all researches, but for drafts."""
         folder = self.house.folder / "research"
@@ -75,9 +90,3 @@ class SlowLab(Lab):
         """How it stands after so much time, in which nobody asked."""
         await self.glass.run(seconds)
         return await self.check(id)
-
-    @property
-    def looks(self) -> list[datetime]:
-        """When Google was looked at."""
-        log = self.house.brain.log
-        return [each.at for each in log if each.kind == "get" and not each.stream]

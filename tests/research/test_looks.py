@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -12,7 +11,7 @@ import pytest
 
 from gemini_interactions.bridge.pace import Pace
 from tests.product.house import Guest
-from tests.research.lab import Lab, SlowLab, works
+from tests.research.lab import Lab, SlowLab, until, works
 from tests.time.swift import swiftly
 
 # -- one run ------------------------------------------------------------------------------
@@ -210,9 +209,3 @@ async def watch(guest: Guest) -> None:
     await guest.app.bridge()
     assert guest.app.watcher is not None
     await guest.app.watcher.catch_up()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not true():
-            await anyio.sleep(0.005)

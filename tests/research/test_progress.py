@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
-
 import anyio
 import pytest
 
 from tests.product.house import Guest, Said
-from tests.research.lab import QUESTION, RUN, Lab, SlowLab
+from tests.research.lab import QUESTION, RUN, Lab, until
 
 NEVER = {"research_poll_seconds": 3600}
 
@@ -33,65 +30,193 @@ async def heard(guest: Guest, id: str, wait: float, words: list[str]) -> Said:
 
 # -- from looks -------------------------------------------------------------------------
 
-LOOKS = {
-    0.05: "The research is running (1 min 0 s so far): Waiting for Gemini.",
-    0.12: "The research is running (2 min 24 s so far): Generating research plan.",
-    0.20: f"The research is running (4 min 0 s so far): About “{QUESTION}”.",
-    0.27: f"The research is running (5 min 24 s so far): Searching: {QUESTION} (1 search).",
-    0.55: "The research is running (11 min 0 s so far): Reading sources (2 searches).",
-    0.65: "The research is running (13 min 0 s so far): Reading example.com, example.org, "
-    "stats.example.net (2 searches, 3 pages).",
-    0.90: "The research is running (18 min 0 s so far): Writing the report (2 searches, 3 pages).",
+SHOWN = {
+    0.05: "1 min 0 s so far): Waiting for Gemini.",
+    0.12: "2 min 24 s so far): Generating research plan.",
+    0.20: f"4 min 0 s so far): About “{QUESTION}”.",
+    0.27: f"5 min 24 s so far): Searching: {QUESTION} (1 search).",
+    0.55: "11 min 0 s so far): Reading sources (2 searches).",
+    0.65: "13 min 0 s so far): Reading pages (2 searches, 3 pages).",
+    0.90: "18 min 0 s so far): Writing the report (2 searches, 3 pages).",
 }
 
 
-@pytest.mark.parametrize(("share", "text"), LOOKS.items())
+@pytest.mark.parametrize(("share", "text"), SHOWN.items())
 async def test_a_check_says_what_the_run_does_and_has_done(
-    slow: SlowLab, share: float, text: str
+    lab: Lab, share: float, text: str
 ) -> None:
-    started = await slow.start()
-    await slow.glass.run(RUN * share - 1)
-    slow.house.clock.advance(1)
-    slow.house.brain.progress(started.interaction, share)
-    await look(slow, started)
+    started = await lab.start()
+    lab.house.clock.advance(RUN * share)
+    await looked(lab)
 
-    said = await slow.check(started.id)
+    said = await lab.check(started.id)
 
-    assert re.sub(r"Reading [\w., ]+ \(", READING, doing(said)) == re.sub(
-        r"Reading [\w., ]+ \(", READING, text
+    assert doing(said) == f"The research is running ({text}"
+
+
+async def looked(lab: Lab) -> None:
+    """Google is looked at, and what it said is taken in."""
+    looks = len(lab.looks)
+    await until(lambda: len(lab.looks) >= looks + 2)
+
+
+async def test_a_run_in_googles_queue_says_so(lab: Lab) -> None:
+    lab.house.brain.research_next("queued", seconds=600)
+    started = await lab.start()
+    lab.house.clock.advance(300)
+    await looked(lab)
+
+    said = await lab.check(started.id)
+
+    assert doing(said) == "The research is running (5 min 0 s so far): Waiting in Google's queue."
+
+
+async def test_another_process_knows_what_the_run_does(lab: Lab) -> None:
+    lab = Lab(lab.house, await lab.house.connect(lease_seconds=3600))
+    other = await lab.house.connect(lease_seconds=3600)
+    started = await lab.start()
+    lab.house.clock.advance(RUN * 0.55)
+    await looked(lab)
+
+    words: list[str] = []
+    there = await heard(other, started.id, 1, words)
+
+    assert "Reading sources (2 searches)" in doing(there)
+    assert set(words) == {"Reading sources (2 searches)"}
+
+
+async def test_whoever_takes_a_run_over_knows_what_it_did(lab: Lab) -> None:
+    started = await lab.start()
+    lab.house.clock.advance(RUN * 0.55)
+    await looked(lab)
+    await lab.guest.leave()
+    other = await lab.house.connect(research_poll_seconds=3600)
+
+    said = await Lab(lab.house, other).check(started.id)
+
+    assert "Reading sources (2 searches)" in doing(said)
+
+
+async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: Lab) -> None:
+    lab = Lab(lab.house, await lab.house.connect(transcripts=False))
+    started = await lab.start("Is this a secret?", report_format="A secret table.")
+    lab.house.clock.advance(RUN * 0.55)
+    await looked(lab)
+
+    here = await lab.check(started.id)
+
+    assert "Reading sources" in doing(here)
+    for file in lab.house.folder.rglob("*.db*"):
+        assert b"secret" not in file.read_bytes()
+        assert b"Reading sources" not in file.read_bytes()
+
+
+# -- from the stream, while somebody waits ------------------------------------------------
+
+
+async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: Lab) -> None:
+    lab = Lab(lab.house, await lab.house.connect(**NEVER))
+    lab.house.brain.hold_background()
+    started = await lab.start()
+    words: list[str] = []
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(heard, lab.guest, started.id, 20, words)
+        for thought in ("**Counting storks**", "**Asking in Basel**"):
+            lab.house.brain.think(started.interaction, thought)
+            await until(lambda: thought.strip("*") in words)  # noqa: B023  awaited at once
+        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+
+    said = await lab.check(started.id)
+    assert words[0] == "Waiting for Gemini"
+    assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
+
+
+async def test_the_end_of_the_stream_brings_the_report_at_once(lab: Lab) -> None:
+    lab = Lab(lab.house, await lab.house.connect(research_poll_seconds=1.5))
+    lab.house.brain.hold_background()
+    lab.house.brain.usage_later(looks=0)
+    started = await lab.start()
+    said: list[Said] = []
+
+    async def check() -> None:
+        said.append(await lab.check(started.id, wait_seconds=20))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(check)
+        await until(lambda: any(each.stream for each in lab.house.brain.log))
+        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+
+    assert said[0].status == "completed"
+
+
+async def test_nobody_hears_again_what_was_told_before(lab: Lab) -> None:
+    started = await lab.start()
+    lab.house.clock.advance(RUN * 0.9)
+    await looked(lab)
+    words: list[str] = []
+
+    await heard(lab.guest, started.id, 1, words)
+
+    assert any(each.stream for each in lab.house.brain.log)
+    assert set(words) == {"Writing the report (2 searches, 3 pages)"}
+
+
+async def test_no_stream_is_opened_where_nobody_waits(lab: Lab) -> None:
+    started = await lab.start()
+
+    await lab.check(started.id)
+    await looked(lab)
+
+    assert not any(each.stream for each in lab.house.brain.log)
+
+
+FAULTS = {
+    "cut after ten minutes": ("cut_600", None),
+    "a replay that hangs": ("hang_after_replay", None),
+    "ended too early": ("clean_eof", 2),
+    "an error event": ("error_event", None),
+    "no stream at all": ("unary_instead_of_stream", None),
+    "no last word": ("no_completed", None),
+    "bytes in pieces": ("dribble", None),
+    "comments and line ends": ("crlf", None),
+}
+
+
+@pytest.mark.parametrize(("fault", "after_events"), FAULTS.values(), ids=FAULTS.keys())
+async def test_whatever_becomes_of_the_stream_the_report_comes(
+    lab: Lab, fault: str, after_events: int | None
+) -> None:
+    lab.house.brain.hold_background()
+    started = await lab.start()
+    await looked(lab)
+    lab.house.brain.think(started.interaction, "**Counting storks**")
+    lab.house.brain.fault_next(fault, on="get", after_events=after_events)
+    said: list[Said] = []
+
+    async def check() -> None:
+        said.append(await lab.check(started.id, wait_seconds=20))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(check)
+        await until(lambda: any(each.stream for each in lab.house.brain.log))
+        await looked(lab)
+        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+
+    assert (said[0].status, said[0].piece) == ("completed", "# Storks\n\nMany.")
+    assert len(lab.house.bodies) == 1
+
+
+async def test_a_start_that_waits_for_google_says_so_meanwhile(lab: Lab) -> None:
+    gate = lab.house.brain.hold_next("create", "before_response")
+    words: list[str] = []
+
+    async def hear(_progress: float, _total: float | None, message: str | None) -> None:
+        words.append(str(message))
+        gate.release()
+
+    await lab.guest.client.call_tool(
+        "start_deep_research", {"question": QUESTION}, progress_callback=hear
     )
 
-
-READING = "Reading pages ("
-
-
-async def look(slow: SlowLab, started: Said) -> None:
-    """Somebody asks, and Google is looked at."""
-    looks = len(slow.looks)
-    await slow.check(started.id)
-    await slow.glass.run(3)
-    assert len(slow.looks) > looks
-
-
-async def test_a_run_in_googles_queue_says_so(slow: SlowLab) -> None:
-    slow.house.brain.research_next("queued", seconds=600)
-    started = await slow.start()
-
-    said = await slow.after(started.id, 300)
-
-    assert doing(said) == (
-        "The research is running (5 min 0 s so far): Waiting in Google's queue."
-    )
-
-
-async def test_another_process_knows_what_the_run_does(slow: SlowLab) -> None:
-    started = await slow.start()
-    await slow.glass.run(RUN * 0.55)
-    slow.house.clock.time -= 0  # the lease is kept by the real clock only
-    here = await slow.check(started.id)
-    other = await slow.house.connect(lease_seconds=3600)
-
-    there = await Lab(slow.house, other).check(started.id)
-
-    assert "Reading sources (2 searches)" in doing(here)
-    assert doing(there) == doing(here)
+    assert words[0] == "Waiting for Gemini"

@@ -123,20 +123,6 @@ async def test_a_turn_follows_the_newest_one_unless_a_parent_is_named(store: Sto
     assert [(turn.n, turn.parent) for turn in (second, branch, fourth)] == [(2, 1), (3, 1), (4, 3)]
 
 
-async def test_a_running_research_is_passed_over_and_a_finished_one_is_not(store: Store) -> None:
-    first = await begun(store)
-    research = await followed(store, first, kind="research")
-
-    past = await followed(store, first)
-    await store.finish(past, status="failed", now=101)
-    await store.finish(research, status="completed", now=101)
-    late = await begun(store, kind="research")
-
-    assert past.parent == 1
-    assert (await followed(store, first)).parent == 3
-    assert (await followed(store, late)).parent is None
-
-
 async def test_turns_that_follow_at_once_are_numbered_and_chained_without_a_gap(
     store: Store,
 ) -> None:

@@ -158,7 +158,9 @@ STREAMS: tuple[Fault, ...] = (
     lost("clean_eof", "ends early, and Google has lost it", after_events=SOME),
     broken("hang", "nothing more after some events", SHORT, after_events=SOME),
     broken("error_event", "an `error` event after some of the answer", after_events=SOME),
-    broken("error_event", "an `error` event without a message", after_events=2, message="", code=""),
+    broken(
+        "error_event", "an `error` event without a message", after_events=2, message="", code=""
+    ),
     broken("unknowns", "unknown events, steps, deltas and statuses between the known"),
     broken("unknowns", "ends with an unknown status", status="brand_new"),
     broken("missing_thought_type", "a thought whose content has no type"),

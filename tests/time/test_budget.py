@@ -84,9 +84,7 @@ def words(told: list[tuple[float, str]]) -> list[str]:
     return [word for _, word in told]
 
 
-async def test_nobody_waits_longer_than_the_budget_for_a_result(
-    house: House, hasty: Guest
-) -> None:
+async def test_nobody_waits_longer_than_the_budget_for_a_result(house: House, hasty: Guest) -> None:
     gate = hold(house)
     running = await hasty.ask("slow")
 
@@ -131,7 +129,9 @@ async def test_an_identical_call_joins_what_still_runs_and_says_so(
     assert len(house.bodies) == 1
 
 
-async def test_what_finished_uncollected_is_handed_to_the_repeat(house: House, hasty: Guest) -> None:
+async def test_what_finished_uncollected_is_handed_to_the_repeat(
+    house: House, hasty: Guest
+) -> None:
     gate = hold(house)
     running = await hasty.ask("slow")
     gate.release()

@@ -362,9 +362,7 @@ async def test_a_cancel_after_running_was_said_means_nothing(house: House, wired
 
 
 @pytest.mark.parametrize("id", [999, "999", "", "nobody's", None, 1.5, {}])
-async def test_a_cancel_of_nothing_known_means_nothing(
-    house: House, wired: Wired, id: Any
-) -> None:
+async def test_a_cancel_of_nothing_known_means_nothing(house: House, wired: Wired, id: Any) -> None:
     wire = await wired()
     call, gate, post = await held(house, wire)
 

@@ -144,9 +144,7 @@ async def test_a_client_that_is_gone_for_good_is_the_end_too(house: House, forke
 
 
 async def test_looking_up_a_name_does_not_hold_us(house: House, forked: Forked) -> None:
-    line = await forked(
-        names_take=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid"
-    )
+    line = await forked(names_take=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid")
     await line.call("gemini_ask", prompt="to nowhere")
     await line.meanwhile(lambda: bool(kept.turns(house.folder)))
     await line.meanwhile(lambda: kept.turns(house.folder)[0]["sent"] is not None)
@@ -195,7 +193,8 @@ ASK = (
 
 
 @pytest.mark.parametrize(
-    ("said", "answers"), [(b"", 0), (INITIALIZE, 1), (INITIALIZE + LIST, 2)],
+    ("said", "answers"),
+    [(b"", 0), (INITIALIZE, 1), (INITIALIZE + LIST, 2)],
     ids=["nothing", "initialize", "tools/list"],
 )
 def test_a_host_that_only_looks_is_not_kept_waiting(

@@ -209,9 +209,7 @@ async def test_a_running_research_is_passed_over_and_that_is_said(
 ) -> None:
     first = await guest.ask("0")
     house.brain.hold_background()
-    await guest.call(
-        "start_deep_research", question="Why?", conversation_id=first.conversation
-    )
+    await guest.call("start_deep_research", question="Why?", conversation_id=first.conversation)
 
     said = await guest.follow("meanwhile", conversation_id=first.conversation)
 

@@ -123,9 +123,7 @@ async def test_continues_of_two_processes_chain_in_the_order_in_which_they_came(
     slow = house.brain.hold_next("create", "before_completed")
     calls = []
     for number, line in enumerate([one, other, one, other, other, one], 1):
-        call = await line.call(
-            "gemini_continue", prompt=str(number), conversation_id=conversation
-        )
+        call = await line.call("gemini_continue", prompt=str(number), conversation_id=conversation)
         calls.append((line, call))
         await line.meanwhile(lambda n=number: len(kept.turns(house.folder)) == n + 1)
     slow.release()

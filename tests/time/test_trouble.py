@@ -183,7 +183,8 @@ async def test_an_abort_that_cannot_be_written_down_still_stops_google(
 
 async def test_a_disk_that_is_really_full_loses_nothing(house: House, guest: Guest) -> None:
     await guest.history()
-    connection = guest.app._store._database._connection  # type: ignore[attr-defined]  # as the store holds it
+    assert guest.app._rooms is not None
+    connection: Any = guest.app._rooms.store._database._connection  # type: ignore[attr-defined]
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     house.brain.answer_next(Answer(text="word " * 100_000))
     gate = house.brain.hold_next("create", "before_completed")

@@ -53,9 +53,7 @@ class Wire:
         self._news = anyio.Event()
 
     @classmethod
-    async def to(
-        cls, house: House, era: str, sleep: Sleep = anyio.sleep, **changes: Any
-    ) -> Inside:
+    async def to(cls, house: House, era: str, sleep: Sleep = anyio.sleep, **changes: Any) -> Inside:
         """To a server of this process; `changes` are fields of `Config`."""
         config = replace(Config.read(os.environ), **changes)
         app = App(config, now=house.clock, sleep=sleep, resolve=house.resolve)

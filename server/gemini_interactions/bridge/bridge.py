@@ -11,6 +11,7 @@ from .costs import Costs
 from .desk import Desk
 from .gallery import Gallery
 from .images import Images
+from .patience import Policy
 from .places import Places
 from .ports import Gemini, Store
 from .research import Researches
@@ -18,7 +19,7 @@ from .sessions import Sessions
 from .shelf import Shelf
 from .toolbox import Toolbox
 from .watching import Watching
-from .workshop import Policy, Workshop
+from .workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)

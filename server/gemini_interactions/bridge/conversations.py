@@ -17,12 +17,13 @@ from .attachments import Attached, Attachments
 from .chains import Chains
 from .desk import Desk
 from .history import Listing
+from .patience import Policy
 from .places import Places
 from .planning import Planner
 from .ports import Store
 from .requests import Caller, Question, Reply
 from .toolbox import Toolbox
-from .workshop import Making, Policy, Workshop
+from .workshop import Making, Workshop
 
 MODEL_CHARS = 200
 """Longest model id taken: it comes back in every footer."""

@@ -18,10 +18,11 @@ import anyio.lowlevel
 from ..errors import BadArgument
 from ..interactions import Settings, Turn
 from .costs import Costs
+from .patience import Policy
 from .ports import Gemini, Store
 from .requests import Caller, Reply
 from .sessions import LIST_THEM, MEMORY, Sessions
-from .workshop import Making, Policy, Workshop
+from .workshop import Making, Workshop
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,12 @@ from .chains import Chains, passed_over
 from .desk import Desk
 from .gallery import Gallery
 from .outcomes import Outcome
+from .patience import Policy
 from .places import Places
 from .ports import Store
 from .requests import Caller, Reply
 from .work import Work
-from .workshop import Policy, Workshop
+from .workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Images:
             timeout=self._policy.upstream_timeout,
         )
         try:
-            interaction = await self._workshop.create(work, call)
+            interaction = await self._workshop.exchange.create(work, call)
         except Gone as gone:
             if gone.is_model or good is None:
                 raise
@@ -164,7 +165,7 @@ class Images:
                 'the picture itself in `images`: gemini_history with kind "images" lists them.'
             ) from None
         if interaction.id:
-            await self._workshop.named(work, interaction.id)
+            await self._workshop.exchange.named(work, interaction.id)
         return await self._workshop.judged(work.turn, interaction)
 
     def _today(self) -> date:

@@ -16,12 +16,13 @@ from .attachments import Attached
 from .chains import Chains, passed_over
 from .desk import Desk
 from .outcomes import Outcome
+from .patience import Policy
 from .ports import Store
 from .requests import Caller
 from .toolbox import Toolbox
 from .watching import Watching
 from .work import Work
-from .workshop import Policy, Workshop
+from .workshop import Workshop
 
 PATIENCE = 60.0
 """Seconds Google may take to confirm a run; it takes about one."""
@@ -199,13 +200,13 @@ class Launching:
         notes = (*passed_over(before, good), *brief.attached.notes)
         await self._workshop.sending(work, turn.settings, good, notes)
         try:
-            created = await self._workshop.create(work, call)
+            created = await self._workshop.exchange.create(work, call)
         except TimedOut:
             raise Unconfirmed() from None
         work.rebuild = None
         if not created.id:
             raise Garbled()
-        await self._workshop.named(work, created.id)
+        await self._workshop.exchange.named(work, created.id)
 
     async def _rebuilt(self, work: Work, call: Call, good: Turn) -> Call:
         given = call.input

@@ -13,11 +13,12 @@ from ..interactions import Call, Settings, Turn
 from . import functions, structured
 from .attachments import Attached
 from .chains import Chains, passed_over, said
+from .patience import Policy
 from .ports import Store
 from .requests import Question
 from .toolbox import Toolbox
 from .work import Work
-from .workshop import Policy, Workshop
+from .workshop import Workshop
 
 
 class Planner:

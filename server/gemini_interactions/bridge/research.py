@@ -22,13 +22,14 @@ from .attachments import Attachments
 from .desk import Desk
 from .gallery import Gallery
 from .launching import EXCERPT, Brief, Launching
+from .patience import Policy
 from .places import Places
 from .ports import Store
 from .requests import Caller
 from .sessions import LIST_THEM, MEMORY, Sessions
 from .toolbox import Toolbox
 from .watching import Watching
-from .workshop import Policy, Workshop
+from .workshop import Workshop
 
 APPROVED = "The plan is approved. Carry it out."
 NOT_FOR_RESEARCH = ("function", "google_maps", "computer_use")

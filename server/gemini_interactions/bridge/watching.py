@@ -31,10 +31,11 @@ from .doings import Doings
 from .gallery import Gallery
 from .outcomes import Outcome
 from .pace import Pace
+from .patience import Policy
 from .ports import Gemini, Store
 from .shelf import Shelf
 from .work import Work
-from .workshop import LeaseLost, Policy, Workshop
+from .workshop import LeaseLost, Workshop
 
 log = logging.getLogger(__name__)
 

@@ -47,7 +47,8 @@ class Work:
         """The same call for a chain Google has forgotten, where it can be told again."""
         self.decided: Outcome | None = None
         """How it is to end, where that was settled outside, such as by a cancel."""
-        self._news, self._known = "", 0
+        # Of one that was taken over, the process before may have told something.
+        self._news, self._known = str(turn.extra.get("doing", "")), 0
         self._changed = anyio.Event()
         self._nudged = anyio.Event()
 

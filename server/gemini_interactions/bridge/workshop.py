@@ -1,76 +1,43 @@
-"""The workshop makes turns: it queues, sends, listens, settles, and picks up what others dropped.
+"""The workshop makes turns: it queues them, settles them, and picks up what others dropped.
 
-Everything here runs in the server's lifespan. A create is sent once: it is repeated only
-when it surely never reached the model.
+Everything here runs in the server's lifespan, whatever becomes of the request that asked.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import anyio
 import anyio.abc
 
 from .. import telemetry
-from ..draft import Draft
 from ..errors import (
-    ConnectionLost,
     Gone,
     NoKey,
-    RateLimited,
     Refused,
-    TimedOut,
-    Unavailable,
-    Unreachable,
     UpstreamError,
     WrongKey,
 )
 from ..interactions import CHAINABLE, Call, Interaction, Settings, Turn, Usage
-from . import functions, outcomes, sources, structured
+from . import outcomes, sources, structured
 from .costs import Costs
+from .exchange import FIRST_LOOK, Exchange
 from .gallery import Gallery
 from .outcomes import Outcome
+from .patience import Policy
 from .ports import Gemini, Store
 from .sources import Resolve
 from .work import Progress, Work, Works, no_progress
 
 log = logging.getLogger(__name__)
 
-FIRST_LOOK = 0.3
-LONGEST_LOOK = 5.0
-TRIES_TO_CONNECT = 3
-TRIES_AT_THE_LIMIT = 3
 LAST_NAMES = 0.5
 """Seconds a process that ends still waits for the ids of background runs it has just started:
 without its id, a run that costs dollars is lost."""
-MOST_WAITING = 100
-"""How many of an owner's turns may stand before Google's door in one process."""
-GOOGLES_OWN_CALLS = 3
-"""How often a turn that stops for one of Google's own functions is told to go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How patient the bridge is. Times in seconds, sizes in bytes."""
-
-    model: str = ""
-    max_wait: float = 45.0
-    lease: float = 30.0
-    store_lag: float = 120.0
-    upstream_timeout: float = 600.0
-    max_concurrent: int = 8
-    max_prompt_bytes: int = 4 * 1024 * 1024
-    transcripts: bool = True
-    authenticated: bool = False
-    remote_hosts: tuple[str, ...] = ()
-    image_model: str = ""
-    research_poll: float = 10.0
-    research_deadline: float = 4200.0
 
 
 Plan = Callable[[Work], Awaitable[Call]]
@@ -126,7 +93,7 @@ class Workshop:
         self.sleep = sleep
         self._tasks = tasks
         self._closing = False
-        self._places: dict[str, anyio.CapacityLimiter] = {}
+        self.exchange = Exchange(store, gemini, policy, holder=holder, now=now, sleep=sleep)
         self.followers: dict[str, Follower] = {}
         """Who follows turns of some other kind than a question."""
 
@@ -138,9 +105,8 @@ class Workshop:
         """Makes a turn by one foreground stream, as `plan` says."""
 
         async def made(work: Work) -> Outcome:
-            call = await plan(work)
-            async with self._place(work.turn.owner):
-                return await self._send(work, call)
+            interaction = await self.exchange.ask(work, await plan(work))
+            return await self.judged(work.turn, interaction)
 
         return made
 
@@ -181,16 +147,8 @@ class Workshop:
 
     def admit(self, owner: str) -> None:
         """Refuse more work for an owner who has very much of it waiting already."""
-        places = self._places.get(owner)
-        waiting = places.statistics().tasks_waiting if places else 0
-        # Behind a turn before them, others wait that will want a place too.
-        waiting += sum(work.turn.owner == owner and work.turn.sent is None for work in self.works)
-        if waiting >= MOST_WAITING:
-            raise Refused(
-                f"{waiting} calls are waiting for Gemini already, and {self.policy.max_concurrent} "
-                "run at a time; nothing was sent. Wait until some of them have ended, then call "
-                "again."
-            )
+        works = (work for work in self.works if work.turn.owner == owner)
+        self.exchange.admit(owner, sum(work.turn.sent is None for work in works))
 
     def undertake(self, turn: Turn, outcome: Making) -> Work:
         """Set this process to a turn it holds."""
@@ -214,7 +172,7 @@ class Workshop:
             left = turn.created + self.policy.upstream_timeout - self.now()
             try:
                 with anyio.fail_after(max(left, self.policy.store_lag / 4)):
-                    found = await self._look(turn)
+                    found = await self.exchange.look(turn)
             except (TimeoutError, Gone):
                 return outcomes.interrupted()
             except (NoKey, WrongKey):
@@ -249,16 +207,6 @@ class Workshop:
         while before is not None and not before.is_final and before.kind != "research":
             before = await self.until_final(before, 3600.0, no_progress)
         return before
-
-    async def create(self, work: Work, call: Call) -> Interaction:
-        """One create answered in one piece; repeated only when it surely never arrived."""
-        patience = Patience(self.policy, anyio.current_time())
-        async with self._place(work.turn.owner):
-            while True:
-                try:
-                    return await self.gemini.create(call)
-                except UpstreamError as problem:
-                    call = await self._once_more(problem, work, call, patience)
 
     async def look_again(self, turn: Turn) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
@@ -368,7 +316,7 @@ class Workshop:
         with anyio.CancelScope(shield=True):
             ended = ended or work.decided
             if ended is None and work.ended_by == "abort":
-                await self._cancel_upstream(work)
+                await self.exchange.cancel(work)
                 ended = outcomes.cancelled(work.draft.interaction())
             elif ended is None and not work.turn.interaction_id:
                 ended = outcomes.interrupted(work.draft.interaction())
@@ -467,150 +415,3 @@ class Workshop:
             tasks.start_soon(follower.attended, work)
             yield
             tasks.cancel_scope.cancel()
-
-    @asynccontextmanager
-    async def _place(self, owner: str) -> AsyncIterator[None]:
-        """One of the owner's places upstream; more wait."""
-        places = self._places.setdefault(owner, anyio.CapacityLimiter(self.policy.max_concurrent))
-        async with places:
-            yield
-
-    # -- Google ---------------------------------------------------------------
-
-    async def _send(self, work: Work, call: Call) -> Outcome:
-        try:
-            with anyio.fail_after(call.timeout):
-                interaction = await self._exchanged(work, call)
-                for _ in range(GOOGLES_OWN_CALLS):
-                    results = functions.for_google(interaction)
-                    if not results:
-                        break
-                    work.draft = Draft()
-                    call = replace(call, input=results, previous_interaction_id=interaction.id)
-                    later = await self._exchanged(work, call)
-                    interaction = outcomes.joined(interaction, results, later)
-        except TimeoutError:
-            raise TimedOut() from None
-        return await self.judged(work.turn, interaction)
-
-    async def _listen(self, work: Work, call: Call) -> None:
-        """Send the create and take in its stream until it ends, well or not."""
-        patience = Patience(self.policy, anyio.current_time())
-        while True:
-            try:
-                async with self.gemini.stream(call) as events:
-                    async for event in events:
-                        await self._hear(work, event)
-                return
-            except ConnectionLost:
-                if work.draft.id:
-                    return  # Google has it: ask there
-                raise
-            except UpstreamError as problem:
-                if work.draft.changes:
-                    raise
-                call = await self._once_more(problem, work, call, patience)
-
-    async def _once_more(
-        self, problem: UpstreamError, work: Work, call: Call, patience: Patience
-    ) -> Call:
-        """What to send after this problem, once it may be sent; raises where it must not."""
-        pause = patience.before_repeating(problem, work, self.now())
-        if pause is not None:
-            await self.sleep(pause)
-            return call
-        if isinstance(problem, Gone) and work.rebuild and not problem.is_model:
-            rebuild, work.rebuild = work.rebuild, None
-            return await rebuild()
-        raise problem
-
-    async def _hear(self, work: Work, event: Mapping[str, Any]) -> None:
-        work.draft.add(event)
-        if work.draft.id and work.draft.id != work.turn.interaction_id:
-            await self.named(work, work.draft.id)
-        work.changed()
-
-    async def named(self, work: Work, interaction_id: str) -> None:
-        """Google's id, stored the moment it is known."""
-        work.turn = replace(work.turn, interaction_id=interaction_id)
-        try:
-            if not await self.store.named(work.turn, interaction_id, holder=self.holder):
-                log.warning("turn %s is no longer held by this process", work.turn.id)
-        except Exception:  # an answer that is paid for is not thrown away; its end brings the id
-            log.exception("Google's id of turn %s could not be written down", work.turn.id)
-        work.changed()
-
-    async def _exchanged(self, work: Work, call: Call) -> Interaction:
-        """One create, sent and listened to; Google is asked where its stream did not say all."""
-        await self._listen(work, call)
-        interaction = work.draft.interaction()
-        if work.draft.error is not None:
-            errors = (work.draft.error, *interaction.errors)
-            return replace(interaction, status="failed", errors=errors)
-        if work.draft.finished and outcomes.is_over(interaction):
-            return interaction
-        if not work.draft.id:
-            raise ConnectionLost()
-        try:
-            return await self._look(work.turn)
-        except Gone:
-            raise ConnectionLost() from None
-
-    async def _look(self, turn: Turn) -> Interaction:
-        """Ask Google for the interaction until it is over; the caller bounds the time.
-
-        A 404 may be Google's store lagging, and a poll in flight may answer 403: both are
-        believed only once the id is older than the lag.
-        """
-        pause = FIRST_LOOK
-        young_until = (turn.sent or turn.created) + self.policy.store_lag
-        while True:
-            try:
-                interaction = await self.gemini.get(turn.interaction_id)
-                if outcomes.is_over(interaction):
-                    return interaction
-            except (Gone, WrongKey):
-                if self.now() > young_until:
-                    raise
-            except (Unreachable, Unavailable, RateLimited, TimedOut, ConnectionLost):
-                pass
-            await self.sleep(pause * random.uniform(0.8, 1.2))
-            pause = min(pause * 1.6, LONGEST_LOOK)
-
-    async def _cancel_upstream(self, work: Work) -> None:
-        """A foreground stream was closed with its scope; a background run is told."""
-        if work.turn.extra.get("background") and work.turn.interaction_id:
-            try:
-                with anyio.move_on_after(10):
-                    await self.gemini.cancel(work.turn.interaction_id)
-            except (UpstreamError, NoKey):
-                log.warning("turn %s could not be cancelled at Google", work.turn.id)
-
-
-class Patience:
-    """Whether a create that failed may be sent again, and after how long."""
-
-    def __init__(self, policy: Policy, start: float) -> None:
-        self._policy = policy
-        self._start = start
-        self._refusals = 0
-        self._limits = 0
-        self._lag = 0
-
-    def before_repeating(self, problem: UpstreamError, work: Work, now: float) -> float | None:
-        """Seconds to wait before the next try; None when it must not be repeated."""
-        match problem:
-            case Unreachable() if self._refusals < TRIES_TO_CONNECT:
-                self._refusals += 1
-                return float(0.25 * 2**self._refusals)
-            case RateLimited(retry_after=float() | int() as wish) if not problem.needs_paid_key:
-                pause = max(float(wish), 0.0)
-                self._limits += 1
-                spent = anyio.current_time() - self._start
-                fits = spent + wish <= self._policy.max_wait
-                return pause if fits and self._limits <= TRIES_AT_THE_LIMIT else None
-            case Gone(code=code) if code != "model_not_found" and now < work.young_until:
-                self._lag += 1
-                return float(min(0.5 * 2**self._lag, 10.0))
-            case _:
-                return None

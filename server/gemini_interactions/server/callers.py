@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,7 +38,8 @@ def session(context: Context, app: App) -> str:
     """What a host lets us know a thread by (a hint, never an authority); "" where there is none."""
     thread = (context.meta or {}).get("threadId")
     if isinstance(thread, str) and thread:
-        return f"thread:{thread[:200]}"
+        # Hashed, since hosts choose how long it is.
+        return f"thread:{hashlib.sha256(thread.encode('utf-8', 'replace')).hexdigest()[:32]}"
     if context.request is not None:
         return _legacy_session(context, app)
     for name in _HOST_SESSIONS:

@@ -99,14 +99,9 @@ def follow(
         (new.now, new.now, *ours),
     ):
         return None
-    n = t.execute("SELECT newest FROM conversations WHERE id = %s AND owner = %s", ours)[0]
-    if parent is None:
-        parent = t.execute(
-            "SELECT MAX(n) AS n FROM turns WHERE conversation_id = %s "
-            "AND NOT (kind = 'research' AND status = 'running')",
-            (conversation_id,),
-        )[0]["n"]
-    return _put(t, new, conversation_id, n=n["newest"], parent=parent)
+    found = t.execute("SELECT newest FROM conversations WHERE id = %s AND owner = %s", ours)
+    n = int(found[0]["newest"])
+    return _put(t, new, conversation_id, n=n, parent=n - 1 if parent is None else parent)
 
 
 def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: int | None) -> Turn:

@@ -105,7 +105,7 @@ class Store:
     ) -> Turn | None:
         """The next turn, running; None where the owner has no such conversation.
 
-        No `parent` means the newest turn at this moment, running researches passed over.
+        No `parent` means the newest turn at this moment.
         `handle` names the new turn from now on; None also where it has named another since.
         """
         new = NewTurn(
