@@ -18,11 +18,11 @@ from statistics import median, quantiles
 from typing import Any
 
 import anyio
+
 from gemini_interactions.app import App
 from gemini_interactions.bridge.requests import Caller, Question
 from gemini_interactions.emulator import Emulator
 from gemini_interactions.settings import Config
-
 from tests.benchmarks.rows import Row
 from tests.benchmarks.startup import ENVELOPE, LEGACY, Child
 
@@ -84,7 +84,7 @@ async def overhead(folder: str) -> Row:
                     generation_config={"thinking_summaries": "auto"},
                     stream=True,
                 )
-                async for _ in stream:  # type: ignore[union-attr]  # stream=True
+                async for _ in stream:
                     pass
                 middle = time.perf_counter()
                 reply = await conversations.ask(Caller(), Question(f"Hello {number}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ Wired = Callable[..., Awaitable[Inside]]
 def wired(house: House) -> Wired:
     """Starts a server and a wire to it: `await wired("legacy", max_wait_seconds=1)`."""
 
-    async def start(era: str = "modern", **changes: object) -> Inside:
+    async def start(era: str = "modern", **changes: Any) -> Inside:
         return await Wire.to(house, era, **changes)
 
     return start

@@ -55,8 +55,8 @@ def serve(order: Order) -> None:
 
     os.environ.update(order.environ)
     if order.names_take:
-        socket.getaddrinfo = lambda *_, **__: time.sleep(order.names_take)  # type: ignore[assignment, misc]
-    stdio.App = partial(App, now=lambda: time.time() + order.clock)  # type: ignore[misc, assignment]
+        socket.getaddrinfo = lambda *_, **__: time.sleep(order.names_take)  # type: ignore[assignment]
+    stdio.App = partial(App, now=lambda: time.time() + order.clock)  # type: ignore[attr-defined, assignment]
     watch_commits(order)
     sys.exit(main([]))
 
@@ -86,7 +86,7 @@ def watch_commits(order: Order) -> None:
         if (number, "after") == (order.die_at, order.when):
             die()
 
-    SQLite.transaction = numbered  # type: ignore[method-assign, assignment]
+    SQLite.transaction = numbered  # type: ignore[method-assign]
 
 
 class _Told:

@@ -71,7 +71,7 @@ def watched() -> Iterator[Watch]:
             elif event == "import" and str(details[0]).startswith("google"):
                 watch.waits.append(f"imports {details[0]}")
 
-    Handle._run = timed  # type: ignore[method-assign]
+    Handle._run = timed  # type: ignore[assignment, method-assign]
     _watching.append(hear)
     try:
         yield watch

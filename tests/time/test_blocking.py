@@ -10,9 +10,9 @@ import threading
 from typing import Any
 
 import pytest
+
 from gemini_interactions.emulator import Answer
 from gemini_interactions.store.sqlite import SQLite
-
 from tests.product.house import House
 from tests.time.conftest import Wired
 from tests.time.line import ROOT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from gemini_interactions.emulator import Answer, Gate
 
+from gemini_interactions.emulator import Answer, Gate
 from tests.product.house import Guest, House, Said
 from tests.time.conftest import Wired
 from tests.time.wire import ERAS, facts

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import anyio
 import pytest
+
 from gemini_interactions.bridge import work
 from gemini_interactions.emulator import Answer, Gate, Request
 from gemini_interactions.store import conversations, turns
-
 from tests.product.house import House
 from tests.time import kept
 from tests.time.conftest import Wired
@@ -91,6 +92,11 @@ async def owed(house: House) -> None:
             await anyio.sleep(0.01)
 
 
+def waits(wire: Wire, call: Any) -> bool:
+    """Whether it has been told something while it waits."""
+    return bool(wire.progress(call))
+
+
 def said(wire: Wire, call: Any) -> list[str]:
     return [message for _, message in wire.progress(call)]
 
@@ -150,7 +156,7 @@ async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
     await wire.cancel(call, "request timeout")
     turn = await newest(wire)
     waiting = await wire.call("gemini_result", id=turn, wait_seconds=40)
-    await wire.until(lambda: bool(wire.progress(waiting)))
+    await wire.until(partial(waits, wire, waiting))
 
     await wire.cancel(waiting, "AbortError: This operation was aborted")
     await wire.settled()
@@ -168,7 +174,7 @@ async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(house: House, wired
     await wire.cancel(call, "request timeout")
     await wire.settled()
     repeat = await wire.call("gemini_ask", prompt="the same")
-    await wire.until(lambda: bool(wire.progress(repeat)))
+    await wire.until(partial(waits, wire, repeat))
 
     await wire.cancel(repeat, "AbortError: This operation was aborted")
 
@@ -184,10 +190,10 @@ async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(house: House, wir
     await wire.cancel(call)
     for _ in range(2):
         repeat = await wire.call("gemini_ask", prompt="the same")
-        await wire.until(lambda id=repeat: bool(wire.progress(id)))
+        await wire.until(partial(waits, wire, repeat))
         await wire.cancel(repeat)
     last = await wire.call("gemini_ask", prompt="the same")
-    await wire.until(lambda: bool(wire.progress(last)))
+    await wire.until(partial(waits, wire, last))
     gate.release()
 
     found = facts(await wire.answer(last))
@@ -225,7 +231,7 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
     slow.go_on()
     await owed(house)
     last = await wire.call("gemini_ask", prompt="the same")
-    await wire.until(lambda: bool(wire.progress(last)))
+    await wire.until(partial(waits, wire, last))
     gate.release()
 
     assert "nothing was sent twice" in facts(await wire.answer(last))["text"]
@@ -287,9 +293,9 @@ async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_
     first, gate, _ = await held(house, wire)
     conversation = (await newest(wire)).split("/")[0]
     second = await wire.call("gemini_continue", prompt="second", conversation_id=conversation)
-    await wire.until(lambda: bool(wire.progress(second)))
+    await wire.until(partial(waits, wire, second))
     third = await wire.call("gemini_continue", prompt="third", conversation_id=conversation)
-    await wire.until(lambda: bool(wire.progress(third)))
+    await wire.until(partial(waits, wire, third))
 
     await wire.cancel(second, "user abort")
     await wire.settled()
@@ -310,7 +316,7 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
     _, gate, _ = await held(house, wire)
     conversation = (await newest(wire)).split("/")[0]
     queued = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
-    await wire.until(lambda: bool(wire.progress(queued)))
+    await wire.until(partial(waits, wire, queued))
 
     await wire.cancel(queued, "MCP request cancelled by caller")
     await wire.settled()

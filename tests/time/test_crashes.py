@@ -17,8 +17,8 @@ from typing import Literal
 import anyio
 import pytest
 from anyio.abc import TaskGroup
-from gemini_interactions.emulator import Brain, Emulator, Gate
 
+from gemini_interactions.emulator import Brain, Emulator, Gate
 from tests.time import kept
 from tests.time.forks import Order
 from tests.time.line import Line
@@ -159,7 +159,7 @@ class Stage:
     forks: Path
     folder: Path
     tasks: TaskGroup
-    troubles: dict[str, BaseException] = field(default_factory=dict)
+    troubles: dict[str, Exception] = field(default_factory=dict)
     given: list[str] = field(default_factory=list)
     _places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
@@ -201,7 +201,7 @@ class Stage:
 
     def judge(self) -> None:
         if self.troubles:
-            raise ExceptionGroup(f"killed {', '.join(self.troubles)}", [*self.troubles.values()])  # type: ignore[list-item]
+            raise ExceptionGroup(f"killed {', '.join(self.troubles)}", [*self.troubles.values()])
 
 
 async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = None) -> list[str]:

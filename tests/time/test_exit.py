@@ -11,8 +11,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from gemini_interactions.emulator import Answer
 
+from gemini_interactions.emulator import Answer
 from tests.product.house import House
 from tests.time import kept
 from tests.time.conftest import Forked

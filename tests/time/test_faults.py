@@ -14,15 +14,17 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
-from gemini_interactions.emulator.steering import FAULTS
 
+from gemini_interactions.emulator.steering import FAULTS
 from scripts.tables import joined, sentence, table
 from tests.product.house import House, masked
 from tests.time import faults, kept
 from tests.time.faults import Called, Fault
-from tests.time.wire import Frame, Wire, facts
+from tests.time.wire import Frame, Wire
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
+# One sentence a line.
+# ruff: noqa: E501
 INTRODUCTION = """
 # Faults
 
@@ -147,8 +149,8 @@ def page() -> str:
                 rows.append([fault.what, "both" if alike else call, *line.cells])
         head = ["what goes wrong", "call", "requests", "status", "the model reads", "stored"]
         parts += [f"## {section}", table(head, rows)]
-    told = [[f"`{name}`", sentence(words)] for name, words in FAULTS.items()]
-    return joined([*parts, TO_TRY, table(["name", "what it does"], told)])
+    names = [[f"`{name}`", sentence(words)] for name, words in FAULTS.items()]
+    return joined([*parts, TO_TRY, table(["name", "what it does"], names)])
 
 
 def test_the_page_of_faults_is_what_happens() -> None:

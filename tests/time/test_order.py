@@ -7,10 +7,10 @@ from typing import Any
 
 import anyio
 import pytest
+
 from gemini_interactions.emulator import Answer
 from gemini_interactions.interactions import Settings, Turn
 from gemini_interactions.store import Store
-
 from tests.product.house import Guest, House, Said
 from tests.time.conftest import Wired
 from tests.time.wire import facts

@@ -4,6 +4,7 @@ left."""
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import anyio
 import pytest
@@ -17,6 +18,10 @@ from tests.time.wire import facts
 LEASE = 1.0
 
 pytestmark = pytest.mark.processes
+
+
+def has_turns(house: House, number: int) -> bool:
+    return len(kept.turns(house.folder)) == number
 
 
 async def two_turns_in_hand(house: House, line: Line) -> tuple[kept.Row, kept.Row]:
@@ -125,7 +130,7 @@ async def test_continues_of_two_processes_chain_in_the_order_in_which_they_came(
     for number, line in enumerate([one, other, one, other, other, one], 1):
         call = await line.call("gemini_continue", prompt=str(number), conversation_id=conversation)
         calls.append((line, call))
-        await line.meanwhile(lambda n=number: len(kept.turns(house.folder)) == n + 1)
+        await line.meanwhile(partial(has_turns, house, number + 1))
     slow.release()
 
     said = [facts(await line.answer(call)) for line, call in calls]

@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
+
 from gemini_interactions.emulator import Answer
 from gemini_interactions.store import conversations, ledger, sessions, sqlite, turns
 from gemini_interactions.store.database import StoreError
-
 from tests.product.house import Guest, House, Said
 from tests.time import kept
 from tests.time.conftest import Wired

@@ -14,11 +14,11 @@ from typing import Any
 import anyio
 import mcp_types as types
 from anyio.abc import TaskStatus
+from mcp.shared.message import SessionMessage
+
 from gemini_interactions.app import App
 from gemini_interactions.server import build
 from gemini_interactions.settings import Config
-from mcp.shared.message import SessionMessage
-
 from tests.product.house import META, House
 
 LEGACY = "2025-11-25"

@@ -174,6 +174,9 @@ class Conversations:
         elif not question.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what Gemini should answer.")
         self._desk.check_prompt(question.prompt)
+        self._desk.check_prompt(
+            question.changes.get("system_instruction", ""), "system_instruction"
+        )
         _check_model(question.changes.get("model", ""))
         if question.response_schema:
             await anyio.to_thread.run_sync(structured.check_schema, question.response_schema)

@@ -162,7 +162,9 @@ class Desk:
 
     async def _spoken(self, caller: Caller, turn: Turn) -> None:
         """This is the session's conversation now; the answer does not depend on that."""
-        if turn.kind not in ("ask", "continue"):
+        # A first turn that failed is nothing to go on with.
+        is_dead = turn.status == "failed" and turn.n == 1
+        if turn.kind not in ("ask", "continue") or is_dead:
             return
         with anyio.CancelScope(shield=True):
             try:
