@@ -48,14 +48,13 @@ LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 class Price:
     """What a million tokens cost from a day on.
 
-    `thought` and `cached` are 0 where nobody publishes them: thoughts then cost what output
-    does, cached input what input does. `long` holds for input above 200,000 tokens.
+    `thought` is 0 where thoughts cost what output does. Cached input counts as input, since no
+    price of its own is known. `long` holds for input above 200,000 tokens.
     """
 
     since: date
     input: float
     output: float
-    cached: float = 0.0
     thought: float = 0.0
     long: tuple[float, float] | None = None
 
@@ -65,8 +64,7 @@ class Price:
         if self.long and usage.input > 200_000:
             fresh, output = self.long
         return (
-            (usage.input - usage.cached + usage.tool_use) * fresh
-            + usage.cached * (self.cached or fresh)
+            (usage.input + usage.tool_use) * fresh
             + usage.output * output
             + usage.thought * (self.thought or output)
         ) / 1_000_000
@@ -107,11 +105,10 @@ def _cost(
     input: float,
     output: float,
     *,
-    cached: float = 0.0,
     thought: float = 0.0,
     long: tuple[float, float] | None = None,
 ) -> Price:
-    return Price(date.fromisoformat(since), input, output, cached, thought, long)
+    return Price(date.fromisoformat(since), input, output, thought, long)
 
 
 _TABLE: tuple[Model, ...] = (
@@ -175,41 +172,35 @@ _TABLE: tuple[Model, ...] = (
     Model("gemini-pro-latest", "Latest Gemini Pro"),
     # Notes 2026-11-22 (third-party reading of Google's page of 2026-11-10): both end on
     # 2026-12-01 and are routed to 3.8 Flash and 3.5 Flash-Lite at their prices.
-    # Prices until then: third party, 2026.
+    # Prices until then: no source at hand.
     Model(
         "gemini-2.5-pro",
         "Gemini 2.5 Pro",
-        prices=(_cost("2025-06-17", 1.25, 10, cached=0.125, long=(2.5, 15)),),
         ends=date(2026, 12, 1),
         successor=TEXT,
     ),
     Model(
         "gemini-2.5-flash",
         "Gemini 2.5 Flash",
-        prices=(_cost("2025-06-17", 0.3, 2.5, cached=0.03),),
         ends=date(2026, 12, 1),
         successor="gemini-3.5-flash-lite",
     ),
-    # Notes 2026-11-22: stays. Price: third party, January 2026.
-    Model(
-        "gemini-2.5-flash-lite",
-        "Gemini 2.5 Flash-Lite",
-        prices=(_cost("2025-07-22", 0.1, 0.4, cached=0.01),),
-    ),
+    # Notes 2026-11-22: stays; no source for its price at hand.
+    Model("gemini-2.5-flash-lite", "Gemini 2.5 Flash-Lite"),
     # Notes 2026-11-22: free.
     Model("gemma-4-26b-a4b-it", "Gemma 4 26B", prices=(_cost("2026-11-22", 0, 0),)),
     Model("gemma-4-31b-it", "Gemma 4 31B", prices=(_cost("2026-11-22", 0, 0),)),
     # Notes 2026-11-22: about $0.034 for a 1K image of 1,120 tokens, which is $30 a million.
-    # What its input and thoughts cost is not published: 3.1 Flash Image's prices stand in.
+    # What its input costs has no source at hand and is left out; thoughts count as output.
     Model(
         IMAGE,
         "Nano Banana 2.1: the default for images",
         "image",
         _DRAWING,
-        (_cost("2026-10-06", 0.5, 30, thought=3),),
+        (_cost("2026-10-06", 0, 30),),
     ),
     # Notes 2026-11-22: $0.134 for 1K and 2K (1,120 tokens), $0.24 for 4K (2,000): $120 a
-    # million. Input $2, thoughts $12: as 3 Pro, third party, January 2026.
+    # million. Its text, in and thought, is priced as 3.1 Pro's: $2/$12.
     Model(
         "gemini-3-pro-image",
         "Gemini 3 Pro Image: the finest images",
@@ -225,24 +216,13 @@ _TABLE: tuple[Model, ...] = (
         _DRAWING,
         (_cost("2026-11-22", 2, 120, thought=12),),
     ),
-    # Third party, 2026-02-26: $0.50 in, $3 text and thoughts out, $60 images (1K: 1,120 tokens).
-    # Notes 2026-11-22: a third party says it ends on 2026-10-29, Google announced nothing.
-    Model(
-        "gemini-3.1-flash-image",
-        "Gemini 3.1 Flash Image",
-        "image",
-        _DRAWING,
-        (_cost("2026-02-26", 0.5, 60, cached=0.05, thought=3),),
-    ),
+    # Notes 2026-11-22: a third party says it ends on 2026-10-29, Google announced nothing; no
+    # source for its price at hand.
+    Model("gemini-3.1-flash-image", "Gemini 3.1 Flash Image", "image", _DRAWING),
     # Notes 2026-11-22: 1K only; no price found.
     Model("gemini-3.1-flash-lite-image", "Gemini 3.1 Flash-Lite Image", "image", _DRAWING),
-    # Third party, 2026: $0.30 in, $30 out.
-    Model(
-        "gemini-2.5-flash-image",
-        "Gemini 2.5 Flash Image",
-        "image",
-        prices=(_cost("2025-10-02", 0.3, 30),),
-    ),
+    # No source for its price at hand.
+    Model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "image"),
     # Notes 2026-11-22, documented 2026-09-18: $1-3 for 250k in and 60k out, $3-7 for 900k and
     # 80k, searches included. $4/$18 (3.1 Pro above 200k) gives the middle of both: 2.1 and 5.0.
     Model(AGENTS["fast"], "Deep Research", "agent", prices=(_cost("2026-09-18", 4, 18),)),

@@ -240,6 +240,30 @@ async def test_a_database_that_somebody_holds_loses_nothing(
     assert len(house.bodies) == 1
 
 
+# --------------------------------------------------------------- words that are only at Google
+
+
+@pytest.mark.parametrize("fault", ["503", "hang"])
+async def test_words_that_cannot_be_read_from_google_are_missed_in_words_and_in_time(
+    house: House, fault: str
+) -> None:
+    guest = await house.connect(transcripts=False)
+    said = await guest.ask("hello")
+    hasty = await house.connect(transcripts=False, max_wait_seconds=0.1)
+    if fault == "503":
+        house.brain.fail_next(503, on="get")
+    else:
+        house.brain.fault_next("hang", on="get")
+
+    without = await hasty.result(said.id)
+    found = await guest.result(said.id)
+
+    assert without.status == "completed"
+    assert "could not be read from Google just now: call gemini_result again" in without.text
+    assert found.piece == said.piece
+    assert "just now" not in found.text
+
+
 # ------------------------------------------------------------------------------- the clock
 
 

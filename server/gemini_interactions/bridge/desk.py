@@ -123,13 +123,14 @@ class Desk:
 
     async def collect(self, caller: Caller, turn: Turn, wait: float) -> Turn:
         """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
+        end = anyio.current_time() + self._policy.max_wait
         is_collected = turn.delivery == "delivered"
         if not turn.is_final:
             wait = min(wait, self._policy.max_wait)
             turn = await self._workshop.until_final(turn, wait, caller.progress)
-        elif turn.status in ("interrupted", "stalled") and turn.interaction_id:
-            turn = await self._workshop.look_again(turn)
-        turn = await self._workshop.with_words(turn)
+        if turn.status in ("interrupted", "stalled") and turn.interaction_id:
+            turn = await self._workshop.look_again(turn, end - anyio.current_time())
+        turn = await self._workshop.with_words(turn, end - anyio.current_time())
         if turn.is_final and not is_collected:
             await self.collected(turn)
         return turn

@@ -35,6 +35,10 @@ from .work import Progress, Work, Works, no_progress
 
 log = logging.getLogger(__name__)
 
+NO_WORDS = (
+    "Its words are not kept here (GEMINI_MCP_TRANSCRIPTS) and could not be read from Google just "
+    "now: call gemini_result again in a moment."
+)
 LAST_NAMES = 0.5
 """Seconds a process that ends still waits for the ids of background runs it has just started:
 without its id, a run that costs dollars is lost."""
@@ -208,23 +212,27 @@ class Workshop:
             before = await self.until_final(before, 3600.0, no_progress)
         return before
 
-    async def look_again(self, turn: Turn) -> Turn:
+    async def look_again(self, turn: Turn, seconds: float | None = None) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
+        seconds = self.policy.max_wait if seconds is None else max(seconds, 0.0)
         try:
-            with anyio.fail_after(self.policy.max_wait):
+            with anyio.fail_after(seconds):
                 interaction = await self.gemini.get(turn.interaction_id)
         except (TimeoutError, UpstreamError, Refused):
             return turn
         if not outcomes.is_over(interaction):
             return turn
-        return await self.settle(turn, await self.judged(turn, interaction))
+        # Whoever asked may go away meanwhile: what was found is also kept, and booked.
+        with anyio.CancelScope(shield=True):
+            return await self.settle(turn, await self.judged(turn, interaction))
 
-    async def with_words(self, turn: Turn) -> Turn:
+    async def with_words(self, turn: Turn, seconds: float | None = None) -> Turn:
         """The turn as it was answered; where only ids are kept, its words are read from Google."""
         kept = self.policy.transcripts or turn.steps or turn.error is not None
         if kept or not turn.is_final or not turn.interaction_id:
             return turn
-        return await self.look_again(turn)
+        found = await self.look_again(turn, seconds)
+        return replace(turn, notes=(*turn.notes, NO_WORDS)) if found is turn else found
 
     async def until_final(self, turn: Turn, seconds: float, progress: Progress) -> Turn:
         """The turn once it is final, or as it stands after `seconds`."""
