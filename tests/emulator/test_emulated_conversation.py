@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import httpx2
-import jsonschema  # type: ignore[import-untyped]  # has no types of its own
+import jsonschema
 import pytest
 
 from gemini_interactions.emulator import Brain, Emulator

@@ -2,7 +2,7 @@
 
 import json
 
-import jsonschema  # type: ignore[import-untyped]  # has no types of its own
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

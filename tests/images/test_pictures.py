@@ -168,7 +168,7 @@ async def test_a_copy_goes_where_it_was_wanted_and_nothing_is_overwritten(
     assert (work / "cat.jpg").read_text() == "mine"
     assert str(work / "cat-2.jpg") in as_file.tail
     assert (work / "cat-2.jpg").read_bytes() == Path(as_file.facts["path"]).read_bytes()
-    assert list((work / "pictures").iterdir())[0].name.startswith("a-dog-i_")
+    assert next((work / "pictures").iterdir()).name.startswith("a-dog-i_")
     assert in_folder.status == "completed"
 
 

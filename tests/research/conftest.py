@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import anyio.lowlevel
 import pytest
 
@@ -22,6 +24,15 @@ def house(usual_house: House, emulator: Emulator, clock: Clock) -> House:
     """Its runs take twenty minutes of a clock that is moved."""
     usual_house.brain = emulator.brain = Brain(clock=clock)
     usual_house.brain.research_seconds = RUN
+    usual_house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.05")
+    return usual_house
+
+
+@pytest.fixture
+def real(usual_house: House, emulator: Emulator) -> House:
+    """The house for servers that are processes: their clock is the real one, and so is Google's."""
+    usual_house.brain = emulator.brain = Brain(clock=time.time)
+    usual_house.brain.research_seconds = 0.2
     usual_house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.05")
     return usual_house
 

@@ -18,6 +18,7 @@ async def test_a_model_answers_questions_about_the_report(lab: Lab) -> None:
         "input": "What percent is the answer?",
         "generation_config": {"thinking_summaries": "auto"},
         "previous_interaction_id": report.interaction,
+        "stream": True,
     }
 
 

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from gemini_interactions.emulator import Brain, Emulator
 from tests.product.conftest import Start
-from tests.product.house import House, Said, masked
+from tests.product.house import House, masked
 from tests.product.processes import Server
 from tests.research.lab import QUESTION
+from tests.research.lives import SOON, ended, killed
 
 pytestmark = [pytest.mark.processes]
-
-SOON = {"GEMINI_MCP_LEASE_SECONDS": "0.2"}
-"""Leases end soon after a kill."""
-
-
-@pytest.fixture
-def house(usual_house: House, emulator: Emulator) -> House:
-    """For servers with a clock of their own."""
-    usual_house.brain = emulator.brain = Brain(clock=time.time)
-    usual_house.brain.research_seconds = 0.2
-    usual_house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.05")
-    return usual_house
-
-
-async def killed(server: Server) -> None:
-    server.kill()
-    await server.ended()
-
-
-async def ended(server: Server, id: str) -> Said:
-    """How it stands once somebody has seen to it."""
-    said = await server.call("check_research", research_id=id, wait_seconds=10)
-    while said.status == "running":
-        said = await server.call("check_research", research_id=id, wait_seconds=10)
-    return said
 
 
 async def only(server: Server) -> str:
@@ -47,10 +20,10 @@ async def only(server: Server) -> str:
 
 
 async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_no_second_request(
-    house: House, start: Start
+    real: House, start: Start
 ) -> None:
     server = await start(**SOON)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = real.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -68,17 +41,17 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
         "Start it again with start_deep_research if it is still wanted.\n"
         "research r_… · conversation c_… · turn 1 · deep-research-preview-04-2026"
     )
-    assert len(house.brain.posts) == 1
+    assert len(real.brain.posts) == 1
     assert (await later.call("gemini_result", id=said.id)).text == said.text
 
 
-async def test_a_kill_before_the_request_says_that_nothing_runs(house: House, start: Start) -> None:
+async def test_a_kill_before_the_request_says_that_nothing_runs(real: House, start: Start) -> None:
     server = await start(**SOON, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
-    house.brain.hold_next("create", "before_completed")
+    real.brain.hold_next("create", "before_completed")
     asked = await server.call("gemini_ask", prompt="Hello.")
     await server.call("start_deep_research", question=QUESTION, conversation_id=asked.conversation)
     await killed(server)
-    house.brain.release()
+    real.brain.release()
     later = await start(**SOON)
 
     said = await ended(later, await only(later))
@@ -87,16 +60,16 @@ async def test_a_kill_before_the_request_says_that_nothing_runs(house: House, st
         "This research was interrupted before it was sent to Google: nothing runs there. This "
         "server's process had ended.\n"
     )
-    assert len(house.brain.posts) == 1
+    assert len(real.brain.posts) == 1
 
 
 async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_again(
-    house: House, start: Start
+    real: House, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION, plan_first=True)
     plan = await ended(server, begun.id)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = real.brain.hold_next("create", "before_response")
     await server.request(
         "tools/call", name="approve_research_plan", arguments={"research_id": plan.id}
     )
@@ -115,13 +88,13 @@ async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_ag
         "wanted."
     ) in interrupted.text
     assert report.status == "completed"
-    assert len(house.brain.posts) == 3
+    assert len(real.brain.posts) == 3
 
 
-async def test_where_no_words_are_kept_none_are_promised(house: House, start: Start) -> None:
+async def test_where_no_words_are_kept_none_are_promised(real: House, start: Start) -> None:
     off = {**SOON, "GEMINI_MCP_TRANSCRIPTS": "off"}
     server = await start(**off)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = real.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -135,7 +108,7 @@ async def test_where_no_words_are_kept_none_are_promised(house: House, start: St
 
 
 async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
-    house: House, start: Start
+    real: House, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION)
@@ -145,14 +118,14 @@ async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
     said = await ended(later, begun.id)
 
     assert said.status == "completed"
-    assert len(house.brain.posts) == 1
+    assert len(real.brain.posts) == 1
 
 
 async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_run(
-    house: House, start: Start
+    real: House, start: Start
 ) -> None:
     server = await start(**SOON)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = real.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     server.hang_up()
@@ -163,4 +136,4 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
     said = await ended(later, await only(later))
 
     assert said.status == "completed"
-    assert len(house.brain.posts) == 1
+    assert len(real.brain.posts) == 1
