@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from gemini_interactions.bridge import workshop
+from gemini_interactions.bridge import exchange
 from tests.http.site import Site
 from tests.product.house import House, Said
 
@@ -15,7 +15,7 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 async def test_who_has_very_much_waiting_is_refused_and_nobody_else(
     site: Site, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workshop, "MOST_WAITING", 3)
+    monkeypatch.setattr(exchange, "MOST_WAITING", 3)
     gates = [house.brain.hold_next("create", "before_completed") for _ in range(2)]
     await site.open(tokens=TOKENS, max_concurrent=2, rate_limit=0)
     ann, bob = [await site.visit(token=each) for each in TOKENS]

@@ -163,7 +163,7 @@ async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
     gate.release()
     joined = await collected(hasty, await hasty.ask("slow"))
 
-    again = await hasty.ask("slow")
+    again = await collected(hasty, await hasty.ask("slow"))
 
     assert joined.id == running.id
     assert again.id != running.id

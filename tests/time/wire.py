@@ -121,6 +121,11 @@ class Wire:
             while "last turn running" in (await self.use("gemini_history"))["text"]:
                 await anyio.sleep(0.01)
 
+    async def until_state(self, id: str, status: str) -> None:
+        with anyio.fail_after(PATIENCE):
+            while (await self.use("gemini_result", id=id))["status"] != status:
+                await anyio.sleep(0.01)
+
     async def settled(self) -> None:
         """Everything sent so far has been taken in: a later request was answered."""
         await self.answer(await self.ask("tools/list"))

@@ -224,7 +224,8 @@ class Workshop:
             return turn
         # Whoever asked may go away meanwhile: what was found is also kept, and booked.
         with anyio.CancelScope(shield=True):
-            return await self.settle(turn, await self.judged(turn, interaction))
+            turn = await self.settle(turn, await self.judged(turn, interaction))
+        return turn
 
     async def with_words(self, turn: Turn, seconds: float | None = None) -> Turn:
         """The turn as it was answered; where only ids are kept, its words are read from Google."""
