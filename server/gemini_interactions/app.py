@@ -193,7 +193,9 @@ class App:
         return await self._redirects.resolve(urls)
 
     async def keep_whole(self, id: str, text: str) -> str:
-        """Writes a long text to a file for clients on this machine; its path."""
+        """Writes a long text to a file for clients on this machine; its path, "" for none."""
+        if not self.config.transcripts:
+            return ""
         folder = self.config.data_dir / "texts"
         path = folder / f"{id.replace('/', '-')}.md"
 

@@ -338,6 +338,18 @@ async def test_an_offset_past_the_end_says_how_long_the_text_is(guest: Guest) ->
     assert past.footer == said.footer
 
 
+async def test_an_offset_into_what_is_still_running_changes_nothing(house: House) -> None:
+    guest = await house.connect(max_wait_seconds=0.1)
+    gate = house.brain.hold_next()
+    running = await guest.ask("one")
+
+    read_on = await guest.result(running.id, offset=7)
+    gate.release()
+
+    assert read_on.text == running.text
+    assert not (house.folder / "texts").exists()
+
+
 async def test_any_offset_is_a_place_to_read_from(guest: Guest) -> None:
     said = await guest.ask("My name is Ada.")
 

@@ -147,6 +147,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "`tools`: the MCP server at mcp.example.com is not allowed here. Whoever runs this "
         "server can allow its host in GEMINI_MCP_REMOTE_TOOLS.",
     ),
+    "a server whose host depends on who reads the address": (
+        {"tools": [{**REMOTE, "url": "https://evil.example\\@mcp.example.com/mcp"}]},
+        "`tools`: an mcp_server needs a `url` that begins with https://.",
+    ),
     "an unknown depth": (
         {"depth": "deep"},
         "`depth` must be one of fast, max, not 'deep'.",

@@ -80,7 +80,7 @@ class Desk:
             "holder": self._workshop.holder,
             "lease_until": self._workshop.lease_until,
             "now": self._now(),
-            "input": input,
+            "input": input if self._policy.transcripts else None,
             "extra": dict(extra),
         }
 

@@ -14,12 +14,16 @@ from .shelf import Shelf
 
 
 class Gallery:
-    """Keeps what was made; `now` is the wall clock, in epoch seconds."""
+    """Keeps what was made, in files `named` after their words or not; `now` is the wall clock, in
+    epoch seconds."""
 
-    def __init__(self, store: Store, shelf: Shelf, now: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, shelf: Shelf, now: Callable[[], float], *, named: bool = True
+    ) -> None:
         self._store = store
         self._shelf = shelf
         self._now = now
+        self._named = named
 
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Handle]:
         """The pictures of a finished turn as files; keeping them again makes no second copy."""
@@ -32,7 +36,7 @@ class Gallery:
             if handle.facts.get("path"):
                 continue
             number = handle.facts["number"]
-            title = str(turn.extra.get("question") or turn.prompt)
+            title = str(turn.extra.get("question") or turn.prompt) if self._named else ""
             name = title if turn.kind == "image" else f"chart {number} {title}"
             file = await self._shelf.keep_image(
                 pictures[number], name, handle.id, is_chart=turn.kind == "research"

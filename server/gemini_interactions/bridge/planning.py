@@ -63,7 +63,8 @@ class Planner:
         else:
             call = await self._retold(call, turn, good, attached)
         settings = replace(settings, model=call.model)
-        await self._workshop.sending(work, settings, good, notes, turn.input)
+        kept = turn.input if self._policy.transcripts else None
+        await self._workshop.sending(work, settings, good, notes, kept)
         return call
 
     def _call(

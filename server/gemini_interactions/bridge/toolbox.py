@@ -96,7 +96,9 @@ class Toolbox:
     def _check_remote(self, tool: Tool) -> None:
         url = tool.get("url")
         parts = urlsplit(url) if isinstance(url, str) else None
-        if parts is None or parts.scheme != "https" or not parts.hostname:
+        # Some readers of addresses take a backslash for a slash: the host would be another one.
+        is_plain = parts is not None and "\\" not in parts.netloc
+        if parts is None or not is_plain or parts.scheme != "https" or not parts.hostname:
             raise BadArgument("`tools`: an mcp_server needs a `url` that begins with https://.")
         if parts.hostname.lower() not in self._remote_hosts:
             raise BadArgument(

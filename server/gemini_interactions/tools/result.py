@@ -222,7 +222,7 @@ async def fit(
     path = ""
     added: list[str] = []
     page = paging.page(text, offset, _left(room, tail))
-    if page.next_offset is not None or offset:
+    if text and (page.next_offset is not None or offset):
         if room.keep_whole is not None:
             path = await room.keep_whole(id, text)
         more = f'More follows: call {reader} "{id}" and offset {{}}.'

@@ -1,0 +1,76 @@
+"""Media: what large files and pictures cost a server.
+
+The emulator runs in a process of its own; memory is the operating system's own count of the
+server's process.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.benchmarks.calls import Server, emulator_elsewhere
+from tests.benchmarks.rows import Row
+
+GIGABYTE = 2**30
+
+
+def run() -> list[Row]:
+    with emulator_elsewhere() as url, tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        # Sparse, with the beginning of a film: it takes no room, and is read all the same.
+        with open(work / "film.mp4", "wb") as file:
+            file.write(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
+            file.truncate(GIGABYTE)
+        environ = {
+            **os.environ,
+            "GEMINI_API_KEY": "test-key",
+            "GOOGLE_GEMINI_BASE_URL": url,
+            "GEMINI_MCP_DATA_DIR": str(work / "data"),
+            "GEMINI_MCP_ALLOWED_DIRS": str(work),
+            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
+            "GEMINI_MCP_MAX_WAIT_SECONDS": "120",
+        }
+        server = Server(environ, "legacy")
+        try:
+            after_ask = server.resident()
+            film = {"prompt": "What is it?", "files": [str(work / "film.mp4")]}
+            with Watch(server) as upload:
+                server.timed("tools/call", {"name": "gemini_ask", "arguments": film})
+            idle = server.resident()
+            cat = {"prompt": "a very large cat", "size": "4K"}
+            with Watch(server) as picture:
+                server.timed("tools/call", {"name": "gemini_generate_image", "arguments": cat})
+        finally:
+            server.end()
+    return [
+        Row("memory after the first ask", "MB", after_ask, 120),
+        Row("memory of a 1 GB upload, above idle", "MB", upload.most - after_ask, 64),
+        Row("memory of a 4K picture, above idle", "MB", picture.most - idle, 200),
+    ]
+
+
+class Watch:
+    """The most memory a server had meanwhile, looked at every few milliseconds."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._done = threading.Event()
+        self.most = 0.0
+
+    def __enter__(self) -> Watch:
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._done.is_set():
+            self.most = max(self.most, self._server.resident())
+            time.sleep(0.005)
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
