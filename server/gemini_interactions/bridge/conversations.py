@@ -170,7 +170,9 @@ class Conversations:
                     "Pass `prompt` or `function_results`, not both: send the results first, "
                     "and say the rest in the next turn."
                 )
-            functions.check_shape(question.function_results)
+            functions.check_shape(
+                question.function_results, may_name_files=not self._policy.authenticated
+            )
         elif not question.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what Gemini should answer.")
         self._desk.check_prompt(question.prompt)

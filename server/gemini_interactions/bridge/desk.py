@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -108,7 +109,8 @@ class Desk:
 
     async def answer(self, caller: Caller, turn: Turn, start: float, joined: bool = False) -> Reply:
         """Wait within the time budget, and remember whether the outcome is still owed."""
-        with self._sessions.speaking(caller, turn.conversation_id):
+        speaks = turn.kind in ("ask", "continue")
+        with self._sessions.speaking(caller, turn.conversation_id) if speaks else nullcontext():
             try:
                 left = self._policy.max_wait - (anyio.current_time() - start)
                 turn = await self._workshop.until_final(turn, left, caller.progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,9 +25,14 @@ def waits(turn: Turn) -> WaitingForResults:
     return WaitingForResults(f"{turn.id} waits for the results of {_listed(turn)}. {NEXT_STEP}")
 
 
-def check_shape(results: Sequence[Mapping[str, Any]]) -> None:
+def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = True) -> None:
     """What can be told before knowing which turn they answer."""
     for each in results:
+        if not may_name_files and "files/" in json.dumps(each, default=str):
+            raise BadArgument(
+                "`function_results`: files at Google cannot be named in a result here. "
+                "Attach them with `files` in a turn of their own."
+            )
         if "result" not in each:
             raise BadArgument(
                 f"`function_results`: the result of call_id '{each.get('call_id', '')}' is "

@@ -97,4 +97,10 @@ class Places:
 def unknown(id: Id) -> UnknownId:
     """The same words for what is not here and for what is somebody else's."""
     noun = "conversation" if id.kind == "turn" else id.kind
+    if id.kind in ("research", "image"):
+        kind = "research" if id.kind == "research" else "images"
+        return UnknownId(
+            f"There is no {noun} '{id.name}' here. "
+            f'Call gemini_history with kind "{kind}" to see those there are.'
+        )
     return UnknownId(f"There is no {noun} '{id.name}' here. {LIST_THEM}")

@@ -86,7 +86,7 @@ class Toolbox:
             raise BadArgument("`tools`: a function needs a `name`.")
         if kind == "mcp_server":
             self._check_remote(tool)
-        if not self._may_name_stores and tool.get("file_search_store_names"):
+        if not self._may_name_stores and "filesearchstore" in str(tool).lower().replace("_", ""):
             raise BadArgument(
                 "`tools`: file search stores are not available here: with authentication on, "
                 "only what was created through this server can be named."
@@ -100,6 +100,11 @@ class Toolbox:
         is_plain = parts is not None and "\\" not in parts.netloc
         if parts is None or not is_plain or parts.scheme != "https" or not parts.hostname:
             raise BadArgument("`tools`: an mcp_server needs a `url` that begins with https://.")
+        if parts.username or parts.password:
+            raise BadArgument(
+                "`tools`: the `url` of an mcp_server holds a name or password. Pass `headers`, "
+                "which are kept in memory only."
+            )
         if parts.hostname.lower() not in self._remote_hosts:
             raise BadArgument(
                 f"`tools`: the MCP server at {parts.hostname} is not allowed here. Whoever runs "

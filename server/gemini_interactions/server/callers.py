@@ -55,7 +55,8 @@ def room(context: Context, app: App) -> Room:
     budget = paging.budget(name, app.config.max_output_chars)
     keep_whole = app.keep_whole if context.request is None else None
     link = partial(app.link, owner(context)) if context.request is not None and app.link else None
-    return Room(budget, keep_whole, app.config.structured, link)
+    wait = max(1, min(40, int(app.config.max_wait_seconds)))
+    return Room(budget, keep_whole, app.config.structured, link, wait)
 
 
 def key(context: Context, request_id: Any, app: App) -> Key | None:

@@ -89,8 +89,11 @@ def sending(
 
 
 def named(t: Transaction, turn: Turn, interaction_id: str, *, holder: str) -> bool:
+    # Somebody may have given the turn up meanwhile: its id is kept, so that it can be found.
     values = {"interaction_id": interaction_id}
-    return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
+    open_to = "((status = 'running' AND lease_holder = %s) "
+    open_to += "OR (status = 'interrupted' AND interaction_id = ''))"
+    return _set(t, turn, values, open_to, holder)
 
 
 def finish(

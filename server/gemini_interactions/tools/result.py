@@ -36,6 +36,7 @@ class Room:
     keep_whole: Callable[[str, str], Awaitable[str]] | None = None
     structured: bool = False
     link: Callable[[str], str] | None = None
+    wait: int = 40
     """Where a client elsewhere can fetch an image, by its id."""
 
     def without_files(self) -> Room:
@@ -95,7 +96,7 @@ def told_of(reply: Reply, room: Room) -> Told:
     if reply.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     calls = _pending(turn)
-    said, next_step = state(turn, calls)
+    said, next_step = state(turn, calls, room.wait)
     text = turn.text if turn.is_final else ""
     # What a function is called with may be longer than a client takes: then it is text too.
     if calls and len("\n".join(said).encode()) > room.budget // 2:
@@ -247,13 +248,14 @@ def _tail(notes: Sequence[str], following: str, last_line: str) -> str:
     return "\n".join(line for line in (*notes, following, last_line) if line)
 
 
-def state(turn: Turn, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
+def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[list[str], str]:
     """What to say of a turn beside its text, and the next step."""
     match turn.status:
         case "running":
             return (
                 ["Gemini is still working on this; the work goes on in the server."],
-                f'Do other work, then call gemini_result with id "{turn.id}" and wait_seconds 40.',
+                f'Do other work, then call gemini_result with id "{turn.id}" and wait_seconds '
+                f"{wait}.",
             )
         case "requires_action":
             listed = [
