@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
 from .errors import Refused
 from .settings import Config
@@ -117,7 +119,9 @@ class App:
     async def _run(self) -> None:
         await self._awake.wait()
         try:
-            from .rooms import open_store
+            # A tenth of a second, in which whoever else asks something is answered.
+            await anyio.to_thread.run_sync(import_module, f"{__package__}.rooms")
+            from .rooms import furnished, open_store
 
             store = await open_store(self.config)
         except Refused as trouble:
@@ -129,8 +133,6 @@ class App:
             self._trouble = Refused("This server's store cannot be opened; its log says why.")
             self._opened.set()
             return
-        from .rooms import furnished
-
         async with anyio.create_task_group() as tasks:
             self._rooms = furnished(
                 self.config,

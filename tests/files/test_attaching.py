@@ -239,3 +239,19 @@ async def test_where_desktop_hosts_start_us_nothing_is_open_and_the_setting_is_n
     assert refused.is_error
     assert "GEMINI_MCP_ALLOWED_DIRS" in refused.text
     assert drawn.status == "completed"
+
+
+async def test_a_slow_upload_answers_running_and_is_collected(house: House, work: Path) -> None:
+    guest = await house.connect(max_wait_seconds=0.2)
+    (work / "long.txt").write_text("many words " * 200_000)
+    house.brain.process_files(looks=2, types=("document",))
+
+    said = await guest.ask("Summarise.", files=["long.txt"])
+    assert said.status == "running"
+    collected = await guest.result(said.id, wait_seconds=10)
+    while collected.status == "running":
+        collected = await guest.result(said.id, wait_seconds=10)
+
+    assert collected.status == "completed"
+    assert contents(house.last)[0]["uri"]
+    assert len(house.brain.posts) == 1

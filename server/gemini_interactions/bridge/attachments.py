@@ -7,17 +7,18 @@ travel inside the request, large ones through the Files API, once per content an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from typing import Any, Protocol
 
 import anyio
 
 from .. import answers
-from ..errors import BadArgument, Gone, UnknownId, WrongKey
+from ..errors import BadArgument, Gone, TimedOut, UnknownId, WrongKey
 from ..ids import read_id
 from .gallery import Gallery
 from .ports import Gemini, Store
+from .work import Work
 
 KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
@@ -38,6 +39,7 @@ class Piece(Protocol):
     def mime_type(self) -> str: ...
     def hash(self) -> str: ...
     def content(self, uri: str = "", mime_type: str = "") -> dict[str, Any]: ...
+    def close(self) -> None: ...
 
 
 class Luggage(Protocol):
@@ -60,11 +62,13 @@ class Porter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Contents ready to send, and a line each about what they are."""
+    """Contents to send, and a line each about what they are."""
 
     contents: tuple[dict[str, Any], ...] = ()
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    waiting: tuple[tuple[int, Piece], ...] = ()
+    """The large ones, opened, by their place in `contents`: uploaded once the turn is made."""
 
     def kept(self) -> list[dict[str, Any]]:
         """The contents as they are written down: without bytes, each with its name."""
@@ -85,6 +89,7 @@ class Attachments:
         now: Callable[[], float],
         *,
         authenticated: bool = False,
+        patience: float = 600.0,
     ) -> None:
         self._store = store
         self._gemini = gemini
@@ -92,23 +97,54 @@ class Attachments:
         self._porter = porter
         self._now = now
         self._authenticated = authenticated
+        self._patience = patience
 
     async def read(self, owner: str, given: Sequence[str]) -> Attached:
-        """Contents for everything named; nothing is sent where one of them is refused."""
+        """Contents for everything named; nothing is sent where one of them is refused.
+
+        Large files are only opened here: `sent` uploads them, outside the time of a call.
+        """
         if not given:
             return Attached()
         ours = {each: await self._made_here(owner, each) for each in given if _is_image(each)}
         luggage = await anyio.to_thread.run_sync(self._porter.take, given, ours)
+        contents: list[dict[str, Any]] = []
+        waiting: list[tuple[int, Piece]] = []
         try:
-            contents = [await self._content(owner, piece) for piece in luggage.pieces]
-        finally:
+            for piece in luggage.pieces:
+                if piece.file is not None and not piece.is_inline:
+                    waiting.append((len(contents), piece))
+                    contents.append({"type": "document", "bytes": 0})
+                else:
+                    contents.append(await self._content(owner, piece))
+                    piece.close()
+        except BaseException:
             luggage.close()
+            raise
         labels = tuple(piece.label for piece in luggage.pieces)
         uploaded = [piece.label for piece in luggage.pieces if not piece.is_inline]
         notes = list(luggage.notes)
         if uploaded:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
-        return Attached(tuple(contents), labels, tuple(notes))
+        return Attached(tuple(contents), labels, tuple(notes), tuple(waiting))
+
+    async def sent(self, work: Work, attached: Attached) -> Attached:
+        """The same with everything at Google; a large file is uploaded once for two days."""
+        if not attached.waiting:
+            return attached
+        contents = list(attached.contents)
+        try:
+            with anyio.fail_after(self._patience):
+                for at, piece in attached.waiting:
+                    work.tell(f"Uploading {piece.label}")
+                    contents[at] = await self._uploaded(work.turn.owner, piece)
+                work.tell("")
+        except TimeoutError:
+            raise TimedOut() from None
+        finally:
+            for _, piece in attached.waiting:
+                piece.close()
+        return replace(attached, contents=tuple(contents), waiting=())
 
     async def save(self, owner: str, image_id: str, target: str) -> str:
         """Copy an image to where the caller wants it; the path it got."""
@@ -128,11 +164,14 @@ class Attachments:
     async def _content(self, owner: str, piece: Piece) -> dict[str, Any]:
         if piece.google_name:
             return await self._already_there(owner, piece)
-        if piece.file is None or piece.is_inline:
-            return await anyio.to_thread.run_sync(piece.content)
+        return await anyio.to_thread.run_sync(piece.content)
+
+    async def _uploaded(self, owner: str, piece: Piece) -> dict[str, Any]:
         hash = await anyio.to_thread.run_sync(piece.hash)
         known = await self._store.upload(owner, hash, self._now())
         if known is None:
+            if piece.file is None:
+                raise BadArgument(f"{piece.label} is no file that could be uploaded.")
             known = await self._gemini.upload(piece.file, piece.mime_type, piece.label)
             await self._store.add_upload(owner, hash, known, self._now() + KEPT_AT_GOOGLE)
             await self._store.add_name(owner, "file", known.name, self._now())

@@ -50,7 +50,13 @@ def bridge(
     toolbox = Toolbox(policy.remote_hosts, may_name_stores=not policy.authenticated)
     desk = Desk(store, gemini, workshop, sessions, costs, policy, now)
     attachments = Attachments(
-        store, gemini, gallery, porter, now, authenticated=policy.authenticated
+        store,
+        gemini,
+        gallery,
+        porter,
+        now,
+        authenticated=policy.authenticated,
+        patience=policy.upstream_timeout,
     )
     watching = Watching(store, gemini, workshop, gallery, shelf, policy, now)
     return Bridge(

@@ -11,7 +11,7 @@ import anyio
 from .. import models
 from ..errors import BadArgument
 from ..ids import read_id
-from ..interactions import Turn
+from ..interactions import Call, Turn
 from . import functions, history, structured
 from .attachments import Attached, Attachments
 from .chains import Chains
@@ -23,6 +23,7 @@ from .planning import Planner
 from .ports import Store
 from .requests import Caller, Question, Reply
 from .toolbox import Toolbox
+from .work import Work
 from .workshop import Making, Workshop
 
 MODEL_CHARS = 200
@@ -218,9 +219,11 @@ class Conversations:
         )
 
     def _making(self, question: Question, attached: Attached, stored: bool) -> Making:
-        return self._workshop.streamed(
-            lambda work: self._planner.plan(work, question, attached, stored)
-        )
+        async def plan(work: Work) -> Call:
+            sent = await self._attachments.sent(work, attached)
+            return await self._planner.plan(work, question, sent, stored)
+
+        return self._workshop.streamed(plan)
 
 
 def _check_model(model: str) -> None:

@@ -80,7 +80,6 @@ class Images:
             await self._attachments.check_target(order.save_to)
         attached = await self._attachments.read(caller.owner, order.references)
         text = {"type": "text", "text": order.prompt}
-        given = [*attached.contents, text] if attached.contents else order.prompt
         intent = self._desk.intent(
             caller,
             order.prompt,
@@ -91,6 +90,8 @@ class Images:
         notes = (*((choice.note,) if choice.note else ()), *attached.notes)
 
         async def made(work: Work) -> Outcome | None:
+            contents = (await self._attachments.sent(work, attached)).contents
+            given = [*contents, text] if contents else order.prompt
             outcome = await self._draw(work, given, notes)
             return await self._delivered(work.turn, outcome, order.save_to)
 

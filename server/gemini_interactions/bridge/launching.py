@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -12,7 +12,7 @@ from .. import models
 from ..errors import Garbled, TimedOut
 from ..interactions import Call, Handle, Settings, Tool, Turn
 from . import functions, reports
-from .attachments import Attached
+from .attachments import Attached, Attachments
 from .chains import Chains, passed_over
 from .desk import Desk
 from .outcomes import Outcome
@@ -105,6 +105,7 @@ class Launching:
         workshop: Workshop,
         desk: Desk,
         toolbox: Toolbox,
+        attachments: Attachments,
         watching: Watching,
         policy: Policy,
         now: Callable[[], float],
@@ -113,6 +114,7 @@ class Launching:
         self._workshop = workshop
         self._desk = desk
         self._toolbox = toolbox
+        self._attachments = attachments
         self._watching = watching
         self._policy = policy
         self._now = now
@@ -177,6 +179,7 @@ class Launching:
 
     async def _send(self, work: Work, brief: Brief) -> None:
         """Wait for the turn before where there is one, then create the run, once."""
+        brief = replace(brief, attached=await self._attachments.sent(work, brief.attached))
         turn = work.turn
         before = await self._workshop.predecessor(turn)
         good = await self._chains.last_good(before) if before else None

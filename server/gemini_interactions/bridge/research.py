@@ -90,7 +90,9 @@ class Researches:
         self._attachments = attachments
         self._watching = watching
         self._gallery = gallery
-        self._launching = Launching(store, workshop, desk, toolbox, watching, policy, now)
+        self._launching = Launching(
+            store, workshop, desk, toolbox, attachments, watching, policy, now
+        )
         self._policy = policy
         self._now = now
 
