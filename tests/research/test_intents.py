@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.product.conftest import Start
 from tests.product.house import House, masked
-from tests.product.processes import Server
+from tests.product.processes import Server, Start
 from tests.research.lab import QUESTION
 from tests.research.lives import SOON, ended, killed
 
 pytestmark = [pytest.mark.processes]
+
+
+@pytest.fixture
+def house(real: House) -> House:
+    return real
 
 
 async def only(server: Server) -> str:
@@ -20,10 +24,10 @@ async def only(server: Server) -> str:
 
 
 async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_no_second_request(
-    real: House, start: Start
+    house: House, start: Start
 ) -> None:
     server = await start(**SOON)
-    gate = real.brain.hold_next("create", "before_response")
+    gate = house.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -41,17 +45,17 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
         "Start it again with start_deep_research if it is still wanted.\n"
         "research r_… · conversation c_… · turn 1 · deep-research-preview-04-2026"
     )
-    assert len(real.brain.posts) == 1
+    assert len(house.brain.posts) == 1
     assert (await later.call("gemini_result", id=said.id)).text == said.text
 
 
-async def test_a_kill_before_the_request_says_that_nothing_runs(real: House, start: Start) -> None:
+async def test_a_kill_before_the_request_says_that_nothing_runs(house: House, start: Start) -> None:
     server = await start(**SOON, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
-    real.brain.hold_next("create", "before_completed")
+    house.brain.hold_next("create", "before_completed")
     asked = await server.call("gemini_ask", prompt="Hello.")
     await server.call("start_deep_research", question=QUESTION, conversation_id=asked.conversation)
     await killed(server)
-    real.brain.release()
+    house.brain.release()
     later = await start(**SOON)
 
     said = await ended(later, await only(later))
@@ -60,16 +64,16 @@ async def test_a_kill_before_the_request_says_that_nothing_runs(real: House, sta
         "This research was interrupted before it was sent to Google: nothing runs there. This "
         "server's process had ended.\n"
     )
-    assert len(real.brain.posts) == 1
+    assert len(house.brain.posts) == 1
 
 
 async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_again(
-    real: House, start: Start
+    house: House, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION, plan_first=True)
     plan = await ended(server, begun.id)
-    gate = real.brain.hold_next("create", "before_response")
+    gate = house.brain.hold_next("create", "before_response")
     await server.request(
         "tools/call", name="approve_research_plan", arguments={"research_id": plan.id}
     )
@@ -88,13 +92,13 @@ async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_ag
         "wanted."
     ) in interrupted.text
     assert report.status == "completed"
-    assert len(real.brain.posts) == 3
+    assert len(house.brain.posts) == 3
 
 
-async def test_where_no_words_are_kept_none_are_promised(real: House, start: Start) -> None:
+async def test_where_no_words_are_kept_none_are_promised(house: House, start: Start) -> None:
     off = {**SOON, "GEMINI_MCP_TRANSCRIPTS": "off"}
     server = await start(**off)
-    gate = real.brain.hold_next("create", "before_response")
+    gate = house.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -108,7 +112,7 @@ async def test_where_no_words_are_kept_none_are_promised(real: House, start: Sta
 
 
 async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
-    real: House, start: Start
+    house: House, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION)
@@ -118,14 +122,14 @@ async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
     said = await ended(later, begun.id)
 
     assert said.status == "completed"
-    assert len(real.brain.posts) == 1
+    assert len(house.brain.posts) == 1
 
 
 async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_run(
-    real: House, start: Start
+    house: House, start: Start
 ) -> None:
     server = await start(**SOON)
-    gate = real.brain.hold_next("create", "before_response")
+    gate = house.brain.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     server.hang_up()
@@ -136,4 +140,4 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
     said = await ended(later, await only(later))
 
     assert said.status == "completed"
-    assert len(real.brain.posts) == 1
+    assert len(house.brain.posts) == 1

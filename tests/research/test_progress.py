@@ -8,7 +8,7 @@ import pytest
 from tests.product.house import Guest, Said
 from tests.research.lab import QUESTION, RUN, Lab, until
 
-NEVER = {"research_poll_seconds": 3600}
+NEVER = 3600
 
 
 def doing(said: Said) -> str:
@@ -19,7 +19,7 @@ def doing(said: Said) -> str:
 async def heard(guest: Guest, id: str, wait: float, words: list[str]) -> Said:
     """A check that waits; `words` fills with what is told meanwhile."""
 
-    async def hear(_progress: float, _total: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         words.append(str(message))
 
     arguments = {"research_id": id, "wait_seconds": wait}
@@ -115,7 +115,7 @@ async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: Lab) -
 
 
 async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: Lab) -> None:
-    lab = Lab(lab.house, await lab.house.connect(**NEVER))
+    lab = Lab(lab.house, await lab.house.connect(research_poll_seconds=NEVER))
     lab.house.brain.hold_background()
     started = await lab.start()
     words: list[str] = []
@@ -211,7 +211,7 @@ async def test_a_start_that_waits_for_google_says_so_meanwhile(lab: Lab) -> None
     gate = lab.house.brain.hold_next("create", "before_response")
     words: list[str] = []
 
-    async def hear(_progress: float, _total: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         words.append(str(message))
         gate.release()
 

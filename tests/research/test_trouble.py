@@ -43,6 +43,12 @@ class Row:
     seconds: float = RUN + 200
 
 
+def unreadable(brain: Brain) -> None:
+    """The next looks get answers that cannot be read."""
+    for fault in ("invalid_json", "empty_body", "json_array", "text_plain", "no_status"):
+        brain.fault_next(fault, on="get")
+
+
 ROWS: dict[str, Row] = {
     "nothing": Row("completed", DONE),
     # What goes by.
@@ -76,10 +82,7 @@ ROWS: dict[str, Row] = {
     "answers cannot be read": Row(
         "completed",
         DONE,
-        during=lambda brain, id: [
-            brain.fault_next(fault, on="get")
-            for fault in ("invalid_json", "empty_body", "json_array", "text_plain", "no_status")
-        ],
+        during=lambda brain, id: unreadable(brain),
     ),
     "Google says things nobody knows": Row(
         "completed", DONE, during=lambda brain, id: brain.fault_next("unknowns", on="get")

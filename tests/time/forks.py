@@ -106,18 +106,24 @@ class _Told:
 
 def take_orders(path: str) -> None:
     """The parent: imports everything, then forks for each who comes."""
-    from gemini_interactions import server  # noqa: F401
-    from gemini_interactions.gemini import sdk
+    from gemini_interactions import rooms, server  # noqa: F401
+    from gemini_interactions.gemini import client, sdk  # noqa: F401
 
     sdk._warm()
     if threading.active_count() > 1:
         raise RuntimeError("A process with threads cannot be forked safely.")
     signal.signal(signal.SIGCHLD, lambda *_: note_ends(Path(path).parent))
+    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
         door.listen(64)
-        while True:
-            visitor, _ = door.accept()
+        door.settimeout(5)
+        while os.getppid() == parent:  # else the tests are gone, and so are we
+            try:
+                visitor, _ = door.accept()
+            except TimeoutError:
+                continue
+            visitor.settimeout(None)
             if os.fork() == 0:
                 door.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -163,7 +163,7 @@ import sys, threading
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name in ("google.genai", "google.genai._gaos", "sqlite3", "httpx2"):
+        if name in ("google.genai", "httpx2", "sqlite3", "gemini_interactions.rooms"):
             found.setdefault(name, threading.current_thread() is threading.main_thread())
 
 found = {}

@@ -196,7 +196,7 @@ async def test_a_first_turn_that_failed_leaves_nothing_to_continue(
     house.brain.fail_next(500)
     failed = await guest.ask("0")
 
-    said = await guest.follow("again")
+    said = await guest.follow("again", conversation_id=failed.conversation)
 
     assert failed.status == "failed"
     assert said.status == "completed"
