@@ -167,14 +167,14 @@ def classes() -> list[type[Exception]]:
 
 def page() -> str:
     """The page, its exchanges still without answers."""
-    refused = [each for each in _below(Refused) if each not in ON_THE_COMMAND_LINE]
+    ours = [each for each in classes() if each not in ON_THE_COMMAND_LINE]
     return joined(
         [
             HEAD,
             REFUSED,
-            *map(_entry, refused),
+            *(_entry(each) for each in ours if issubclass(each, Refused)),
             UPSTREAM,
-            *map(_entry, _below(UpstreamError)),
+            *(_entry(each) for each in ours if issubclass(each, UpstreamError)),
             COMMAND,
             *map(_entry, ON_THE_COMMAND_LINE),
         ]
