@@ -23,7 +23,7 @@ def brain(emulator: Emulator) -> Iterator[Brain]:
     emulator.brain.let_go()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a wider one would keep a loop open beside other tests' own
 async def one_client(emulator: Emulator) -> AsyncIterator[genai.Client]:
     """The real google-genai client, unchanged; without its retries, so one call is one request."""
     once = HttpRetryOptions(attempts=1)

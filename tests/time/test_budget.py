@@ -149,7 +149,7 @@ async def test_once_collected_a_repeat_is_a_new_call(house: House, hasty: Guest)
     gate.release()
     await collected(hasty, running)
 
-    again = await hasty.ask("slow")
+    again = await collected(hasty, await hasty.ask("slow"))
 
     assert again.id != running.id
     assert len(house.bodies) == 2
@@ -199,9 +199,10 @@ async def test_another_argument_is_another_call(
 
     again = await hasty.call("gemini_ask", **other)
 
-    assert again.id != running.id
-    assert len(house.bodies) == 2
     gate.release()
+    assert again.id != running.id
+    await over(hasty)
+    assert len(house.bodies) == 2
 
 
 async def test_calls_that_wait_at_once_never_join(house: House, guest: Guest) -> None:
@@ -294,7 +295,7 @@ async def test_a_call_that_failed_is_paid_anew(house: House, hasty: Guest, statu
     gate.release()
     await over(hasty)
 
-    again = await hasty.ask("slow")
+    again = await collected(hasty, await hasty.ask("slow"))
 
     assert again.id != running.id
     assert again.status == "completed"
