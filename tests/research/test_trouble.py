@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gemini_interactions.bridge import launching
+from gemini_interactions.bridge import launching, reports
 from gemini_interactions.emulator import Brain
 from tests.product.house import Said, masked
 from tests.research.lab import RUN, Lab, SlowLab, works
@@ -249,6 +249,28 @@ async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowLab) -> N
 
     assert waiting.status == "running"
     assert said.status == "completed"
+
+
+async def test_a_fault_of_our_own_does_not_cost_the_report(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> str:
+        raise RuntimeError("a fault of our own")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(reports, "report", stumble)
+        fault = await lab.report()
+
+    said = await lab.check(fault.id)
+
+    assert (state(fault), fault.status) == (
+        "This server failed while it followed this research, which Google still has.\n"
+        'Call check_research with research_id "r_…" to look again, or cancel_research to give it '
+        "up.",
+        "interrupted",
+    )
+    assert said.status == "completed"
+    assert said.piece.startswith("# How many storks")
 
 
 # -- the tokens -----------------------------------------------------------------------------

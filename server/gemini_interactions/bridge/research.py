@@ -166,7 +166,7 @@ class Researches:
         """Stop a run here and at Google, and say what was kept."""
         handle, turn = await self._newest(caller.owner, research_id)
         note = ""
-        if turn.is_final and turn.status != "stalled":
+        if _is_over(turn):
             note = f"There was nothing to cancel: the research {_state(turn)}."
         else:
             turn = await self._stopped(caller, handle, turn)
@@ -288,7 +288,7 @@ class Researches:
             turn = work.turn
         elif not turn.interaction_id:
             turn = await self._workshop.until_final(turn, 0, caller.progress)
-        if not turn.interaction_id or (turn.is_final and turn.status != "stalled"):
+        if not turn.interaction_id or _is_over(turn):
             return turn
         try:
             outcome = await self._watching.stopped(turn)
@@ -333,6 +333,12 @@ class Researches:
             charts,
             has_plan=plan is not None,
         )
+
+
+def _is_over(turn: Turn) -> bool:
+    """Whether nothing of it runs at Google any more, as far as is known here."""
+    given_up = turn.status in ("stalled", "interrupted") and turn.interaction_id
+    return turn.is_final and not given_up
 
 
 def _state(turn: Turn) -> str:

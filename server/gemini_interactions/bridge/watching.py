@@ -145,7 +145,7 @@ class Watching:
                     doings.add(event)
                     if doings.is_over:
                         break
-                    work.tell(doings.line, doings.known)
+                    work.tell_again(doings.line, doings.known)
         except (UpstreamError, Refused):
             return
         if doings.is_over:

@@ -67,15 +67,15 @@ class Work:
         self.done.set()
         self.changed()
 
-    def tell(self, news: str, known: int | None = None) -> None:
-        """What a run that goes on elsewhere lets know of itself.
+    def tell(self, news: str, known: int = 0) -> None:
+        """What a run that goes on elsewhere lets know of itself; `known` is how much of it."""
+        self._news, self._known = news, known
+        self.changed()
 
-        `known` says how much of it that is; who knows less than was told already comes late.
-        """
-        known = self._known if known is None else known
+    def tell_again(self, news: str, known: int) -> None:
+        """The same from the run's stream, which begins with what was told before."""
         if known >= self._known:
-            self._news, self._known = news, known
-            self.changed()
+            self.tell(news, known)
 
     def nudge(self) -> None:
         """Somebody wants to know: look soon."""

@@ -322,6 +322,8 @@ class Workshop:
         except Exception:
             log.exception("turn %s failed inside this server", work.turn.id)
             ended = outcomes.refused("Internal", "This server failed while making the turn.")
+            if work.turn.extra.get("background") and work.turn.interaction_id:
+                ended = outcomes.interrupted()  # Google still has it: a later look may do better
         with anyio.CancelScope(shield=True):
             ended = ended or work.decided
             if ended is None and work.ended_by == "abort":

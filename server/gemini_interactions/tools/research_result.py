@@ -74,6 +74,11 @@ def _state(stands: Progress) -> tuple[list[str], str]:
                 ],
                 f"Call {check} to look once more, or cancel_research to give it up.",
             )
+        case "interrupted" if turn.interaction_id:
+            return (
+                ["This server failed while it followed this research, which Google still has."],
+                f"Call {check} to look again, or cancel_research to give it up.",
+            )
         case "interrupted":
             return _interrupted(turn), _start_again(stands)
         case "cancelled":
