@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LATEST_START = 3.0
+"""Seconds after which the store is opened though nobody has asked for anything: another process
+may have left work behind."""
 READY_SECONDS = 3.0
 """How long the store may take to answer before it counts as not answering."""
 
@@ -117,7 +120,8 @@ class App:
                 tasks.cancel_scope.cancel()
 
     async def _run(self) -> None:
-        await self._awake.wait()
+        with anyio.move_on_after(LATEST_START):
+            await self._awake.wait()
         try:
             # A tenth of a second, in which whoever else asks something is answered.
             await anyio.to_thread.run_sync(import_module, f"{__package__}.rooms")

@@ -244,10 +244,11 @@ async def test_where_desktop_hosts_start_us_nothing_is_open_and_the_setting_is_n
 async def test_a_slow_upload_answers_running_and_is_collected(house: House, work: Path) -> None:
     guest = await house.connect(max_wait_seconds=0.2)
     (work / "long.txt").write_text("many words " * 200_000)
-    house.brain.process_files(looks=2, types=("document",))
+    gate = house.brain.hold_next("upload")
 
     said = await guest.ask("Summarise.", files=["long.txt"])
     assert said.status == "running"
+    gate.release()
     collected = await guest.result(said.id, wait_seconds=10)
     while collected.status == "running":
         collected = await guest.result(said.id, wait_seconds=10)

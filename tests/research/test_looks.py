@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import anyio
 import pytest
 
+from gemini_interactions import app
+from gemini_interactions.bridge import exchange
 from gemini_interactions.bridge.pace import Pace
 from tests.product.house import Guest
 from tests.research.lab import Lab, SlowLab, until, works
@@ -193,6 +196,44 @@ async def test_a_process_that_was_only_frozen_leaves_its_run_to_the_one_that_too
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
 
 
+async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_takes_the_run_over(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, settled = anyio.Event(), anyio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if seconds == exchange.HANDED_OVER:
+            refused.set()
+            await settled.wait()
+        await anyio.sleep(min(seconds, 0.05))
+
+    lab.house.sleep = sleep
+    frozen = Lab(lab.house, await lab.house.connect(lease_seconds=3600))
+    await lab.guest.app.bridge()
+    assert lab.guest.app.watcher is not None
+    workshop = lab.guest.app.watcher._workshop
+    settle = workshop.settle
+    gate = lab.house.brain.hold_next()
+
+    async def settle_late(*given: Any) -> Any:
+        gate.release()
+        await refused.wait()
+        return await settle(*given)
+
+    monkeypatch.setattr(workshop, "settle", settle_late)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(frozen.start)
+            assert await gate.reached()
+            lab.house.clock.advance(3601)
+            await watch(lab.guest)
+            settled.set()
+    said = await lab.ended(await lab.newest())
+
+    assert said.status == "completed"
+    assert len(lab.house.brain.posts) == 1
+
+
 async def test_a_process_that_ends_well_hands_its_runs_over_at_once(lab: Lab) -> None:
     other = await lab.house.connect()
     started = await lab.start()
@@ -202,6 +243,18 @@ async def test_a_process_that_ends_well_hands_its_runs_over_at_once(lab: Lab) ->
     said = await Lab(lab.house, other).ended(started.id)
 
     assert said.status == "completed"
+
+
+async def test_a_server_that_is_asked_nothing_takes_over_what_another_left(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "LATEST_START", 0.01)
+    await lab.start()
+    await lab.guest.leave()
+
+    other = await lab.house.connect()
+
+    await until(lambda: works(other) == 1)
 
 
 async def watch(guest: Guest) -> None:

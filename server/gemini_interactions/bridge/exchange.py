@@ -40,6 +40,8 @@ FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
 MOST_WAITING = 100
 """How many of an owner's turns may stand before Google's door in one process."""
+HANDED_OVER = 1.0
+"""Seconds within which a process that took a turn over has written down what became of it."""
 GOOGLES_OWN_CALLS = 3
 """How often a turn that stops for one of Google's own functions is told to go on."""
 
@@ -140,8 +142,12 @@ class Exchange:
         """Google's id, stored the moment it is known."""
         work.turn = replace(work.turn, interaction_id=interaction_id)
         try:
-            if not await self._store.named(work.turn, interaction_id, holder=self._holder):
+            held = await self._store.named(work.turn, interaction_id, holder=self._holder)
+            if not held:
                 log.warning("turn %s is no longer held by this process", work.turn.id)
+                # Who took it over calls it interrupted for want of this id, which it takes then.
+                await self._sleep(HANDED_OVER)
+                await self._store.named(work.turn, interaction_id, holder=self._holder)
         except Exception:  # an answer that is paid for is not thrown away; its end brings the id
             log.exception("Google's id of turn %s could not be written down", work.turn.id)
         work.changed()
