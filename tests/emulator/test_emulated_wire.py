@@ -13,7 +13,7 @@ HEAD = b"POST /v1/interactions HTTP/1.1\r\nHost: x\r\nx-goog-api-key: k\r\n"
 
 @pytest.fixture
 def wire(emulator: Emulator, brain: Brain):
-    with socket.create_connection(("127.0.0.1", emulator.port), timeout=5) as wire:
+    with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as wire:
         yield wire
 
 

@@ -233,7 +233,7 @@ async def test_leaving_a_stream_closes_its_connection(wire: Wire, wired: Gemini)
     async with wired.stream(HELLO) as events:
         await anext(events)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await wire.left.wait()
 
 
@@ -251,7 +251,7 @@ async def test_cancelling_closes_the_connection(
         await wire.said.wait()
         tasks.cancel_scope.cancel()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await wire.left.wait()
 
 

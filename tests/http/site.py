@@ -128,7 +128,7 @@ class Site:
         try:
             async with AsyncExitStack() as stack:
                 http = await stack.enter_async_context(
-                    httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False)
+                    httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False)
                 )
                 client = await stack.enter_async_context(
                     Client(
@@ -149,7 +149,7 @@ class Site:
         return httpx2.AsyncClient(
             base_url=self.place.gateway.url,
             headers={"accept": ACCEPT, **headers},
-            timeout=10,
+            timeout=60,
             trust_env=False,
         )
 

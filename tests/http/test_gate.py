@@ -226,7 +226,7 @@ async def test_a_hundred_megabytes_are_refused_before_they_have_come(
 
     async with await site.socket() as stream:
         await stream.send(head(site, *more) + sent)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             answer = await stream.receive()
 
     assert answer.split()[1] == status
@@ -247,7 +247,7 @@ async def test_who_goes_on_sending_after_a_refusal_is_hung_up_on(
 
     async with await site.socket() as stream:
         await stream.send(head(site, "content-length: 104857600"))
-        with anyio.fail_after(5), pytest.raises((anyio.BrokenResourceError, OSError)):
+        with anyio.fail_after(60), pytest.raises((anyio.BrokenResourceError, OSError)):
             await drip(stream)
 
 
@@ -296,7 +296,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(
         await stream.send(
             b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\nsome of it"
         )
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             answer = await stream.receive()
 
     assert answer.startswith(b"HTTP/1.1 408")

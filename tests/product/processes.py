@@ -26,7 +26,7 @@ from tests.product.nursery import Nursery
 Era = Literal["modern", "legacy"]
 Message = dict[str, Any]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 MOST_LINE = 64 * 2**20
 CLIENT = {"name": "claude-code", "version": "1"}
 

@@ -31,7 +31,7 @@ async def side_by_side(house: House, *calls: tuple[Guest, str, dict[str, str]]) 
             house.clock.advance(1)
         for place, gate in enumerate(gates):
             gate.release()
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await done[place].wait()
             house.clock.advance(1)
     return [said[place] for place in range(len(calls))]

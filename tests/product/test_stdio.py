@@ -480,6 +480,6 @@ async def test_it_waits_for_no_import_when_stdin_ends(house: House, tmp_path: Pa
     await server.ask("tools/list")
     server.hang_up()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         assert await server.ended() == 0
     assert server.log == ""

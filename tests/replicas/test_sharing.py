@@ -153,7 +153,7 @@ async def test_continues_that_come_to_several_replicas_chain_in_the_order_in_whi
     async with anyio.create_task_group() as tasks:
         for number in range(1, 7):
             tasks.start_soon(follow, visitors[number % 2], str(number))
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 while (
                     f"· {number + 1} turns ·" not in (await visitors[0].call("gemini_history")).text
                 ):

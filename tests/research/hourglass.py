@@ -46,7 +46,7 @@ class Hourglass:
 
     async def _next(self) -> _Sleeper | None:
         """Who wakes next, once everybody sleeps."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while len(self._sleepers) < self.awake():
                 await anyio.sleep(0.001)
         return min(self._sleepers, key=lambda each: each.due, default=None)

@@ -25,7 +25,7 @@ def works(guest: Guest) -> int:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while not true():
             await anyio.sleep(0.005)
 

@@ -221,7 +221,7 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
         return await settle(*given)
 
     monkeypatch.setattr(workshop, "settle", settle_late)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(frozen.start)
             assert await gate.reached()

@@ -27,7 +27,7 @@ async def hasty(house: House) -> Guest:
 
 async def over(guest: Guest) -> None:
     """Waits until nothing runs any more, and collects nothing."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while "last turn running" in (await guest.history()).text:
             await anyio.sleep(0.01)
 

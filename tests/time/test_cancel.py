@@ -87,7 +87,7 @@ async def held(house: House, wire: Wire, prompt: str = "hello") -> tuple[Any, Ga
 
 async def owed(house: House) -> None:
     """Waits until it is written down, by the clock as it stands, that nobody read the outcome."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while kept.turns(house.folder)[0]["owed"] != house.clock():
             await anyio.sleep(0.01)
 

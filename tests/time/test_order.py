@@ -88,7 +88,7 @@ async def test_continues_from_two_processes_chain_in_the_order_in_which_they_cam
     async with anyio.create_task_group() as tasks:
         for number, guest in enumerate([one, other, one, other], 1):
             tasks.start_soon(follow, guest, str(number))
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while f"· {number + 1} turns ·" not in (await one.history()).text:
                     await anyio.sleep(0.01)
         for gate in gates:
@@ -233,7 +233,7 @@ async def test_a_continue_waits_for_a_turn_of_another_process(
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while "3 turns" not in (await guest.history()).text:
                 await anyio.sleep(0.01)
         assert len(house.bodies) == 1
@@ -276,7 +276,7 @@ async def test_a_turn_that_another_process_took_over_while_it_queued_is_not_sent
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while (queued := await store.turn("local", first.conversation, 3)) is None:
                 await anyio.sleep(0.01)
         # As after a night's sleep of the machine, when the other process woke up first.

@@ -224,7 +224,7 @@ async def test_a_database_that_somebody_holds_loses_nothing(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             assert await gate.reached()
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while not kept.turns(house.folder)[0]["interaction_id"]:
                     await anyio.sleep(0.01)
             somebody.execute("BEGIN IMMEDIATE")

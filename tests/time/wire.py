@@ -30,7 +30,7 @@ ENVELOPE = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 ERAS = ("legacy", "modern")
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which a frame that never came is missed."""
 
 Frame = dict[str, Any]

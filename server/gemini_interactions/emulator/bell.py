@@ -24,7 +24,7 @@ class Bell:
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(event.set)
 
-    def wait_until(self, true: Callable[[], bool], timeout: float | None = 5.0) -> bool:
+    def wait_until(self, true: Callable[[], bool], timeout: float | None = 30.0) -> bool:
         """Block this thread until the condition holds; False when the time ran out."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:

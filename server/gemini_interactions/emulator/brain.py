@@ -401,11 +401,11 @@ class Brain:
         with self.service.lock:
             return self.service.mint.interaction()[0]
 
-    def wait_until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:
+    def wait_until(self, true: Callable[[], bool], timeout: float = 30.0) -> bool:
         """Block this thread until the log (or what it led to) makes this true."""
         return self._bell.wait_until(true, timeout)
 
-    async def until(self, true: Callable[[], bool], timeout: float = 5.0) -> bool:
+    async def until(self, true: Callable[[], bool], timeout: float = 30.0) -> bool:
         """The same for a test in an event loop."""
         return await self._bell.until(true, timeout)
 

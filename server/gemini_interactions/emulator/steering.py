@@ -91,11 +91,11 @@ class Gate:
         self.is_released = True
         self._bell.ring()
 
-    def wait_reached(self, timeout: float = 5.0) -> bool:
+    def wait_reached(self, timeout: float = 30.0) -> bool:
         """Block this thread until the request waits here."""
         return self._bell.wait_until(lambda: self.is_reached, timeout)
 
-    async def reached(self, timeout: float = 5.0) -> bool:
+    async def reached(self, timeout: float = 30.0) -> bool:
         """Wait until the request waits here."""
         return await self._bell.until(lambda: self.is_reached, timeout)
 
