@@ -80,7 +80,10 @@ async def test_what_models_read_is_what_is_recorded(guest: Guest) -> None:
 async def test_the_list_of_tools_is_small(house: House, legacy: bool) -> None:
     guest = await house.connect(legacy=legacy)
 
-    minified = json.dumps(await listed(guest), separators=(",", ":"), ensure_ascii=False)
+    answer = await guest.client.list_tools()
+
+    told = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
+    minified = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
     assert len(minified.encode()) <= MOST_BYTES
 

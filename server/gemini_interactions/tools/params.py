@@ -32,13 +32,11 @@ Files = Annotated[
 Thinking = Annotated[
     Literal["low", "medium", "high"] | None, Field(description="How hard to think.")
 ]
-SystemInstruction = Annotated[
-    str, Field(description='Role or rules, remembered for later turns. "none" clears.')
-]
+SystemInstruction = Annotated[str, Field(description='Role or rules, remembered; "none" clears.')]
 ResponseSchema = Annotated[
     dict[str, Any], Field(description="JSON schema: this turn's answer is JSON that fits it.")
 ]
-ResultId = Annotated[str, Field(description="c_…/n (a turn) or c_… (its latest turn).")]
+ResultId = Annotated[str, Field(description="c_… (its latest turn), c_…/n, r_… or i_….")]
 WaitSeconds = Annotated[int, Field(description="Wait for a running one (capped).", ge=0)]
 Offset = Annotated[int, Field(description="Read on from a next_offset.", ge=0)]
 

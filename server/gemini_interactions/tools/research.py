@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..bridge.research import Task
 from . import research_result as result
-from .params import ConversationId, Files, Offset, WaitSeconds
+from .params import Files, Offset, WaitSeconds
 from .registry import Use, tool
 
 ResearchId = Annotated[str, Field(description="r_…")]
@@ -33,7 +33,9 @@ async def start_deep_research(
         list[dict[str, Any]], Field(description="file_search or mcp_server tool objects.")
     ] = [],  # noqa: B006
     report_format: Annotated[str, Field(description="Layout wanted.")] = "",
-    conversation_id: ConversationId = "",
+    conversation_id: Annotated[
+        str, Field(description="Go on from this conversation (c_…, i_…). Default: a new one.")
+    ] = "",
 ) -> types.CallToolResult:
     """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
     cited report. Returns at once; check_research brings the report."""
