@@ -225,10 +225,10 @@ class Workshop:
         # Whoever asked may go away meanwhile: what was found is also kept, and booked.
         with anyio.CancelScope(shield=True):
             try:
-                return await self.settle(turn, await self.judged(turn, interaction))
+                turn = await self.settle(turn, await self.judged(turn, interaction))
             except Exception:  # a fault of our own must not hide what is known of the turn
                 log.exception("what Google has of turn %s could not be read", turn.id)
-                return turn
+        return turn
 
     async def with_words(self, turn: Turn, seconds: float | None = None) -> Turn:
         """The turn as it was answered; where only ids are kept, its words are read from Google."""
