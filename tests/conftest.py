@@ -9,6 +9,11 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Whatever profile hypothesis has chosen (in CI a repeatable one), and nothing asserts elapsed time.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 OURS = ("GEMINI_", "GOOGLE_", "CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
 
