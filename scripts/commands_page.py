@@ -19,7 +19,7 @@ HEAD = """\
 
 `gemini-interactions-mcp` without a word serves MCP over stdio, as hosts expect.
 Most commands take the [settings](settings.md) that concern them as flags; those are not repeated here.
-A command ends with 0 if it did what it says, with 1 if it could not, and with 2 if it was called in a way it does not understand.
+A command ends with 0 if it did what it says, with 1 if it could not, and with 2 if it was refused: a word or a setting it does not understand, an id that is not there.
 """
 
 

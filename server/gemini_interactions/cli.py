@@ -11,14 +11,17 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .errors import Refused
-from .settings import OFFERED, Config
+from .settings import OFFERED, SETTINGS, Config
 
 PROGRAM = "gemini-interactions-mcp"
 
+COMMANDS = (
+    *("serve", "key", "history", "export", "delete", "doctor", "install", "demo", "emulator"),
+)
 _HOSTS = (
     *("claude-code", "claude-desktop", "codex", "gemini-cli", "cursor", "vscode"),
     *("copilot", "opencode", "amp", "kimi", "openclaw", "goose"),
@@ -30,14 +33,16 @@ _GOOGLE = ("base_url", "api_version")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what it returns is the process's exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(arguments).parse_args(arguments)
+    options = _read(arguments)
     try:
         code = int(options.run(options))
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
     except Refused as refused:
-        print(f"{PROGRAM}: {refused}", file=sys.stderr)
+        # The sentence was written for models, who call a tool where people run a command.
+        said = str(refused).replace("Call gemini_history to", f"Run {PROGRAM} history to")
+        print(f"{PROGRAM}: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -47,20 +52,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that refuses in a sentence, where argparse would list every flag first."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser(arguments)
+    flags = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+    for setting in SETTINGS:
+        if setting.secret and f"--{setting.word}" in flags:
+            parser.error(
+                f"{setting.variable} has no flag, since others can read command lines: set the "
+                "variable instead"
+            )
+    options, unknown = parser.parse_known_args(_spelled_out(arguments))
+    if unknown:
+        # Only a flag is repeated: what stands elsewhere may be a key.
+        flag = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+        parser.error(f"there is no flag {flag} here" if flag else "there is a word too many")
+    return options
+
+
+def _spelled_out(arguments: Sequence[str]) -> list[str]:
+    """A switch without a value is on: `--structured` means `--structured=on`."""
+    switches = {setting.flag for setting in OFFERED if setting.is_switch}
+    followers = [*arguments[1:], "-"]
+    return [
+        f"{word}=on" if word in switches and (next in COMMANDS or next[:1] == "-") else word
+        for word, next in zip(arguments, followers, strict=False)
+    ]
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     # No abbreviations: an unambiguous prefix today may name two settings tomorrow.
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
+        usage="%(prog)s [COMMAND] [--SETTING VALUE ...]",
         description="An MCP server that gives any assistant the Gemini Interactions API.",
         epilog="Without a command it serves MCP over stdio, as a host expects.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM)
     _add_settings(parser)
     parser.set_defaults(run=_serve)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     serve = _command(commands, "serve", "serve MCP over stdio (the default) or over HTTP")
+    serve.usage = "%(prog)s [--http HOST:PORT] [--SETTING VALUE ...]"
     serve.add_argument(
         "--http",
         metavar="HOST:PORT",
@@ -81,25 +122,30 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     history.set_defaults(run=_history)
 
     export = _command(commands, "export", "write a conversation to standard output")
-    export.add_argument("id", metavar="ID", help="c_…, or an id of something in it")
-    export.add_argument("--format", default="md", choices=["md", "json"], help="default md")
+    export.add_argument("id", metavar="ID", help="the conversation, or an id of something in it")
+    export.add_argument(
+        "--format", default="md", choices=["md", "json"], help="Markdown (the default) or JSON"
+    )
     _add_settings(export, *_KEPT)
     export.set_defaults(run=_export)
 
     delete = _command(commands, "delete", "delete a conversation, here and at Google")
-    delete.add_argument("id", metavar="ID", help="c_…")
+    delete.add_argument("id", metavar="ID", help="the conversation")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     _add_settings(delete, *_KEPT, *_GOOGLE)
     delete.set_defaults(run=_delete)
 
     doctor = _command(commands, "doctor", "check key, network, folders and database")
+    doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
     doctor.add_argument("--offline", action="store_true", help="do not ask Google")
     _add_settings(doctor)
     doctor.set_defaults(run=_doctor)
 
     install = _command(commands, "install", "tell an assistant of this server")
-    install.add_argument("host", metavar="HOST", choices=_HOSTS, help=", ".join(_HOSTS))
-    install.add_argument("--print", action="store_true", dest="only", help="only print how")
+    install.add_argument("host", metavar="HOST", choices=_HOSTS, help=f"one of {', '.join(_HOSTS)}")
+    install.add_argument(
+        "--print", action="store_true", dest="only", help="change nothing, only print how"
+    )
     install.set_defaults(run=_install)
 
     demo = _command(commands, "demo", "see it work against an offline Gemini: no key, no network")
@@ -133,7 +179,7 @@ def _add_settings(parser: argparse.ArgumentParser, *only: str, scope: str = "eve
             group.add_argument(
                 setting.flag,
                 dest=setting.name,
-                metavar="VALUE",
+                metavar="[on|off]" if setting.is_switch else "VALUE",
                 default=argparse.SUPPRESS,
                 help=f"{setting.help} ({variable})".replace("%", "%%"),
             )

@@ -179,9 +179,16 @@ class Setting:
     @property
     def flag(self) -> str:
         """The flag of the same name; "" for a key, which has none."""
-        if self.secret:
-            return ""
-        return "--" + (self.env or self.name).lower().replace("_", "-")
+        return "" if self.secret else f"--{self.word}"
+
+    @property
+    def word(self) -> str:
+        """Its name as a flag would have it."""
+        return (self.env or self.name).lower().replace("_", "-")
+
+    @property
+    def is_switch(self) -> bool:
+        return self.parse is _switch
 
     def read(self, value: str) -> Any:
         try:

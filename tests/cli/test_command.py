@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from gemini_interactions import __version__
-from gemini_interactions.cli import main
+from gemini_interactions.cli import COMMANDS, main
 from gemini_interactions.settings import OFFERED, SETTINGS, Config
+from scripts import commands_page
 
 KEY = "made-up-key-for-tests"
 
@@ -79,6 +80,63 @@ def test_unknown_words_and_shortened_flags_are_refused(
         main(arguments)
 
     assert (ended.value.code, served) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--nonsense"], "there is no flag --nonsense here"),
+        (["serve", "--nonsense=value"], "there is no flag --nonsense here"),
+        (["history", "--limit", "0"], "argument --limit: must be a whole number of at least 1"),
+        (["export"], "the following arguments are required: ID"),
+    ],
+)
+def test_a_wrong_word_gets_one_sentence_and_where_to_read_on(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert sentence in said
+    assert said.endswith("--help.")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["key", KEY], ["--gemini-api-key", KEY], ["serve", f"--signing-key={KEY}"]]
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    out, err = capsys.readouterr()
+    assert err
+    assert KEY not in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_on"),
+    [
+        (["--structured"], True),
+        (["--structured", "serve"], True),
+        (["serve", "--structured", "--model", "pro"], True),
+        (["--structured", "off", "serve"], False),
+        (["serve", "--structured=1"], True),
+    ],
+)
+def test_a_switch_without_a_value_is_on(
+    arguments: list[str], is_on: bool, served: list[Config]
+) -> None:
+    assert main(arguments) == 0
+
+    assert [config.structured for config in served] == [is_on]
+
+
+def test_every_command_is_known_where_a_switch_stands_before_it() -> None:
+    assert set(COMMANDS) == set(commands_page.parsers())
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

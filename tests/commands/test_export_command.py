@@ -86,3 +86,13 @@ async def test_another_owners_conversation_is_not_there(
 
     assert "There is no conversation" in (await run("export", said.conversation)).err
     assert "Theirs." not in (await run("history")).out
+
+
+async def test_a_person_is_sent_to_a_command_where_a_model_is_sent_to_a_tool(
+    guest: Guest, run: Run
+) -> None:
+    await guest.ask("Hello.")
+
+    said = (await run("export", "nonsense")).err
+    assert "Run gemini-interactions-mcp history to see" in said
+    assert "gemini_history" not in said
