@@ -51,8 +51,8 @@ Write = Callable[[Launch], str]
 class Host:
     """One assistant: its own add command where it has one, else what to write into which file.
 
-    `files` are by platform (``darwin``, ``linux``, ``win32``); `note` is what its users
-    should know.
+    `files` are by platform (``darwin``, ``linux``, ``win32``); `lacks` names what belongs in
+    the snippet but cannot be said to the command; `note` is what its users should know.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Host:
     files: Mapping[str, str]
     add: Callable[[Launch], list[str]] | None = None
     note: str = ""
+    lacks: str = ""
 
     def file(self, platform: str = sys.platform) -> str:
         """Where the snippet belongs on this platform."""
@@ -139,7 +140,8 @@ def _kimi(launch: Launch) -> str:
 
 
 def _openclaw(launch: Launch) -> str:
-    return _json({"mcp": {"servers": {NAME: _entry(launch)}}})
+    entry = _entry(launch, requestTimeoutMs=SECONDS * 1000)
+    return _json({"mcp": {"servers": {NAME: entry}}})
 
 
 def _codex(launch: Launch) -> str:
@@ -220,8 +222,9 @@ HOSTS: tuple[Host, ...] = (
             "--",
             *launch.command,
         ],
-        note="It gives a server one second to start unless `required = true` is set in its entry "
-        "in ~/.codex/config.toml, and passes on only the variables named in `env_vars`.",
+        note="It gives a server one second to start unless `required = true` is set, and passes on "
+        "only the variables named in `env_vars`.",
+        lacks="`required`, `env_vars` and the time-outs",
     ),
     Host(
         "gemini-cli",
@@ -229,7 +232,7 @@ HOSTS: tuple[Host, ...] = (
         _gemini_cli,
         _everywhere("~/.gemini/settings.json"),
         lambda launch: [
-            *("gemini", "mcp", "add", "--scope", "user"),
+            *("gemini", "mcp", "add", "--scope", "user", "--timeout", str(SECONDS * 1000)),
             *("-e", f"{KEY}=${KEY}"),
             *_flags(launch, "-e"),
             *(NAME, *launch.command),
@@ -249,9 +252,28 @@ HOSTS: tuple[Host, ...] = (
         "Copilot CLI",
         _copilot,
         _everywhere("~/.copilot/mcp-config.json"),
+        lambda launch: [
+            *("copilot", "mcp", "add", NAME, "--timeout", str(SECONDS * 1000)),
+            *_flags(launch, "--env"),
+            "--",
+            *launch.command,
+        ],
         note="It shows its model no images: the path in the text is what counts.",
     ),
-    Host("opencode", "OpenCode", _opencode, _everywhere("~/.config/opencode/opencode.json")),
+    Host(
+        "opencode",
+        "OpenCode",
+        _opencode,
+        _everywhere("~/.config/opencode/opencode.json"),
+        lambda launch: [
+            *("opencode", "mcp", "add", NAME),
+            *_flags(launch, "--env"),
+            "--",
+            *launch.command,
+        ],
+        note="It ends a call after 60 seconds without a word: answers come within 45, or say "
+        '"running".',
+    ),
     Host(
         "amp",
         "Amp",
@@ -274,6 +296,7 @@ HOSTS: tuple[Host, ...] = (
         lambda launch: [
             *("openclaw", "mcp", "add", NAME, "--command", launch.program),
             *(part for each in launch.arguments for part in ("--arg", each)),
+            *("--timeout", str(SECONDS)),
             *_flags(launch, "--env"),
         ],
     ),

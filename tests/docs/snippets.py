@@ -20,7 +20,9 @@ COMMAND = "gemini-interactions-mcp"
 
 # Programs that a page may tell its reader to run, beside ours. Hosts come with their own words
 # for adding a server; what follows those words is our command.
-HOSTS = frozenset({"claude", "codex", "gemini", "code", "copilot", "openclaw", "amp", "goose"})
+HOSTS = frozenset(
+    {"claude", "codex", "gemini", "code", "copilot", "opencode", "openclaw", "amp", "goose"}
+)
 TOOLS = frozenset(
     {"cd", "cat", "chmod", "curl", "docker", "export", "git", "make", "openssl", "printf", "psql"}
     | {"python", "sha256sum", "tr", "uv", "uvx", "pipx"}

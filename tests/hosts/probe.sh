@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs real hosts from npm and shows each one's own list or probe with our server in it.
+# Installs real hosts from npm, adds our server to each with our `install` command, and shows
+# each one's own list or probe with the server in it.
 #
 #   tests/hosts/probe.sh [FOLDER]
 #
@@ -36,20 +37,22 @@ probe() {  # TITLE WANTED COMMAND...: run it, show what it says, look for WANTED
     grep -qiE "$wanted" <<<"$said" || { echo "-- $title does not show the server"; failed=1; }
 }
 
-claude --version && claude mcp add gemini --scope user -- "$server"
+added() {  # HOST PROGRAM: its version, and our own command to add the server
+    "$2" --version
+    "$server" install "$1" || { echo "-- install $1 failed"; failed=1; }
+}
+
+added claude-code claude
 probe "Claude Code" 'gemini.*connected' claude mcp list
 
 mkdir -p .gemini && printf '{"%s": "TRUST_FOLDER"}' "$HOME" >.gemini/trustedFolders.json
-gemini --version && gemini mcp add --scope user gemini "$server" --trust
+added gemini-cli gemini
 probe "Gemini CLI" 'gemini.*(connected|✓)' gemini mcp list
 
-mkdir -p .config/opencode
-printf '{"mcp":{"gemini":{"type":"local","command":["%s"],"enabled":true}}}' "$server" \
-    >.config/opencode/opencode.json
-opencode --version
+added opencode opencode
 probe "OpenCode" 'gemini.*connected|✓ *gemini' opencode mcp list
 
-openclaw --version && openclaw mcp add gemini --command "$server" --no-probe
-probe "OpenClaw" 'gemini' openclaw mcp probe gemini
+added openclaw openclaw
+probe "OpenClaw" 'gemini: [0-9]+ tools' openclaw mcp probe gemini
 
 exit "$failed"

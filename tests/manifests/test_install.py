@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from gemini_interactions.cli import main
-from gemini_interactions.hosts import HOSTS
+from gemini_interactions.hosts import HOSTS, Host, Launch
 
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder programs are found in."""
+    """The only folder programs are found in; ours runs from another, as in a checkout."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}")
+    checkout = tmp_path / "a checkout"
+    checkout.mkdir()
+    program(checkout, "gemini-interactions-mcp")
+    monkeypatch.setattr("sys.argv", [str(checkout / "gemini-interactions-mcp")])
     return folder
 
 
@@ -43,7 +49,7 @@ def test_a_hosts_own_command_is_run_with_our_command_behind_it(
     assert words[:3] == ["mcp", "add", "gemini"]
     assert words[-2] == "--"
     assert os.path.isabs(words[-1])
-    assert "gemini-interactions-mcp key" in capsys.readouterr().out
+    assert "gemini-interactions-mcp' key" in capsys.readouterr().out
 
 
 def test_without_the_hosts_program_everything_is_printed(
@@ -79,6 +85,77 @@ def test_a_hosts_command_that_fails_is_told_with_the_way_by_hand(
     assert "[mcp_servers.gemini]" in told.out
 
 
+def test_what_a_hosts_command_cannot_say_is_told_after_it_ran(
+    programs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(programs, "codex")
+
+    assert main(["install", "codex"]) == 0
+
+    told = capsys.readouterr().out
+    entry = tomllib.loads(told[told.index("[mcp_servers") : told.index("\n\nIt gives")])
+    codex = entry["mcp_servers"]["gemini"]
+    assert codex["required"] is True
+    assert codex["env_vars"] == ["GEMINI_API_KEY"]
+    assert codex["tool_timeout_sec"] == 600
+
+
+# As each host's own `mcp add --help` has it, and as it took it when it was tried.
+OWN = {
+    "claude-code": "claude mcp add gemini --scope user -- uvx X",
+    "codex": "codex mcp add gemini -- uvx X",
+    "gemini-cli": "gemini mcp add --scope user --timeout 600000 "
+    "-e GEMINI_API_KEY=$GEMINI_API_KEY gemini uvx X",
+    "vscode": 'code --add-mcp {"name": "gemini", "command": "uvx", "args": ["X"]}',
+    "copilot": "copilot mcp add gemini --timeout 600000 -- uvx X",
+    "opencode": "opencode mcp add gemini -- uvx X",
+    "amp": "amp mcp add gemini -- uvx X",
+    "openclaw": "openclaw mcp add gemini --command uvx --arg X --timeout 600",
+}
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.id)
+def test_every_host_that_has_an_add_command_is_told_by_it(host: Host) -> None:
+    told = host.add(Launch(("uvx", "X"))) if host.add else None
+
+    assert (told and " ".join(told)) == OWN.get(host.id)
+
+
+def test_the_key_is_saved_by_the_program_that_was_added(
+    programs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["install", "cursor", "--print"])
+
+    told = capsys.readouterr().out
+    assert f"save your key once: '{entry(told)['command']}' key" in told
+
+
+def test_no_key_is_printed_or_handed_to_a_host(
+    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "made-up-key-for-tests")
+    said = {host: program(programs, words.split()[0]) for host, words in OWN.items()}
+
+    for host in HOSTS:
+        main(["install", host.id])
+        main(["install", host.id, "--print"])
+
+    told = capsys.readouterr()
+    words = told.out + told.err + "".join(file.read_text() for file in said.values())
+    assert "gemini-interactions-mcp" in words
+    assert "made-up-key-for-tests" not in words
+
+
+def test_windows_is_told_a_command_its_terminal_takes(
+    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+
+    main(["install", "vscode", "--print"])
+
+    assert r'code --add-mcp "{\"name\": \"gemini\"' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("host", [host.id for host in HOSTS])
 def test_every_host_can_be_printed(
     host: str, programs: Path, capsys: pytest.CaptureFixture[str]
@@ -102,16 +179,34 @@ def test_through_uvx_it_stays_with_uvx(
     assert '"command": "uvx"' in capsys.readouterr().out
 
 
-def test_elsewhere_the_running_program_is_named_in_full(
-    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def entry(out: str) -> dict[str, object]:
+    """The server's entry in what was printed."""
+    read = json.loads(out[out.index("{") : out.rindex("}") + 1])
+    found: dict[str, object] = read["mcpServers"]["gemini"]
+    return found
+
+
+def test_elsewhere_the_running_program_is_named_in_full_whatever_else_is_on_the_path(
+    programs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["somewhere/gemini-interactions-mcp"])
+    program(programs, "gemini-interactions-mcp")
 
     main(["install", "cursor", "--print"])
 
-    out = capsys.readouterr().out
-    entry = json.loads(out[out.index("{") : out.rindex("}") + 1])["mcpServers"]["gemini"]
-    assert os.path.isabs(entry["command"])
+    told = entry(capsys.readouterr().out)
+    assert told["command"] == str(programs.parent / "a checkout" / "gemini-interactions-mcp")
+
+
+def test_run_as_a_module_it_is_told_as_a_module(
+    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main_file = program(programs, "__main__.py").with_name("__main__.py")
+    monkeypatch.setattr("sys.argv", [str(main_file)])
+
+    main(["install", "cursor", "--print"])
+
+    told = entry(capsys.readouterr().out)
+    assert (told["command"], told["args"]) == (sys.executable, ["-m", "gemini_interactions"])
 
 
 def test_an_unknown_host_is_refused_with_those_there_are(
