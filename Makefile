@@ -19,7 +19,7 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs format clean constraints node-tools
+.PHONY: help setup demo test check bench docs pictures format clean constraints node-tools
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,8 +27,9 @@ help:  ## Show this
 setup: $(READY)  ## Install everything into .venv (needs the network once)
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Setting up .venv, once: a minute or two."
 	@$(FIND_PYTHON); $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear .venv
-	$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres,dev]'
+	@$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres,dev]'
 	@touch $@
 
 demo: $(READY)  ## A real client, the real server, an offline Gemini: no key, no network
@@ -46,6 +47,9 @@ check: $(READY) format docs  ## What to run before a push: format, generate, lin
 docs: $(READY)  ## Write what is generated: reference, examples, manifests
 	@$(BIN)/python -m scripts.reference
 	@$(BIN)/python -m scripts.manifests
+
+pictures: $(READY)  ## Draw the pictures of the README, from the demo and from calls
+	@$(BIN)/python -m scripts.picture
 
 format: $(READY)  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet || true

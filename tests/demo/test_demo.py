@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -22,6 +23,8 @@ FOREIGN = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "HTTP_PROXY": "http://127.0.0.1:9",
 }
+
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "demo.svg"
 
 pytestmark = pytest.mark.processes
 
@@ -100,6 +103,25 @@ def test_nothing_is_left_behind(
 
     assert not Path(file).exists()
     assert "gemini-demo-" in file
+
+
+def test_the_picture_on_the_front_page_is_of_this_demo(
+    shown: subprocess.CompletedProcess[str],
+) -> None:
+    picture = html.unescape(re.sub(r"<[^>]+>", "", PICTURE.read_text("utf-8")))
+
+    assert told(picture) == told(shown.stdout), "run `make pictures`"
+
+
+def told(shown: str) -> set[str]:
+    """The headings, the tools that are called and what was asked: all that is the same whenever
+    the demo runs, however fast."""
+    said = " ".join(shown.split())
+    headings = re.findall(r"\b\d\. [A-Z][^>(]+?(?= [>(])", said)
+    calls = re.findall(r"> (\w+)\(", said)
+    asked = re.findall(r'(?:prompt|question)="([^"]+)"', said)
+    prices = re.findall(r"nano-banana-2\.1 · .*?(~\$[\d.]+)", said)
+    return {*headings, *calls, *asked, *prices}
 
 
 def test_processes_of_the_demo_get_no_key_and_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

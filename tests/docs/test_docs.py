@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import get_args
 from urllib.parse import unquote
@@ -10,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from gemini_interactions import paging
+from gemini_interactions.hosts import HOSTS, Host, Launch
 from gemini_interactions.interactions import Status
 from gemini_interactions.settings import SETTINGS, TOOLSETS
 from gemini_interactions.tools.registry import tools
@@ -135,6 +137,21 @@ def test_every_page_can_be_reached_from_the_front() -> None:
     assert set(PAGES) - reached == set()
 
 
+@pytest.mark.parametrize("host", [host for host in HOSTS if host.add], ids=lambda host: host.id)
+def test_the_front_page_has_each_hosts_own_command_from_a_checkout(host: Host) -> None:
+    here = "$PWD/.venv/bin/gemini-interactions-mcp"
+    command = host.add(Launch((here,))) if host.add else []
+    typed = " ".join(_in_quotes(word) if here in word else shlex.quote(word) for word in command)
+
+    assert f"(docs/how-to/hosts/{host.id}.md) | `{typed}` |" in TEXTS[Path("README.md")]
+
+
+def test_the_front_page_names_every_host_that_can_be_installed() -> None:
+    front = TEXTS[Path("README.md")]
+
+    assert [host.id for host in HOSTS if f"`{host.id}`" not in front] == []
+
+
 # How pages are written
 
 
@@ -192,6 +209,11 @@ def test_nothing_is_shown_in_a_language_that_no_test_reads() -> None:
     read = {"sh", "json", "jsonc", "toml", "yaml", "python", "text", "markdown"}
 
     assert {block.language for _, block in BLOCKS} <= read
+
+
+def _in_quotes(word: str) -> str:
+    """A word as a shell takes it with variables filled in."""
+    return '"' + word.replace('"', '\\"') + '"'
 
 
 def _prose(page: str) -> str:

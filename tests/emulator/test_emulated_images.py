@@ -189,6 +189,18 @@ def edits(answer):
     return shown.edits
 
 
+async def test_the_words_of_a_picture_are_large_enough_for_a_preview_of_it(gemini):
+    image = opened((await paint(gemini)).output_image)
+    image.thumbnail((256, 256))
+
+    corner = image.crop((0, image.height * 3 // 4, image.width, image.height)).convert("L")
+    written = corner.point(lambda grey: 255 * (grey > 160)).getbbox()
+    assert written is not None
+    left, top, right, bottom = written
+    assert right - left > image.width // 3
+    assert bottom - top >= 8
+
+
 async def test_an_edit_keeps_the_picture_and_leaves_a_mark(gemini):
     first = await paint(gemini, response_format=wanted(aspect_ratio="3:2"))
     second = await paint(gemini, "Add a hat", first)

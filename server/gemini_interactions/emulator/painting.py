@@ -1,9 +1,10 @@
-"""Pictures as JPEG files: a colour, the words of the prompt, a mark for every edit."""
+"""Pictures as JPEG files: a colour, the words they were asked for with, a mark for every edit."""
 
 import base64
 import binascii
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ _SCALES = {"512": 0.5, "1K": 1.0, "2K": 2.0, "4K": 4.0}
 _COMMENT, _PADDING = 0xFE, 0xEF  # COM carries the description, APP15 makes files larger
 _MOST_IN_SEGMENT = 65533
 _MOST_EDITS = 20
+_MOST_LINES = 5
 _LOOKED_AT = 64 * 1024  # characters of base64 in which the description is found
 _FOREIGN = 8_000_000  # characters of base64; larger pictures are not decoded for their colour
 
@@ -99,7 +101,7 @@ def _painted(picture: Picture, draft: bool) -> bytes:
     # Pillow costs a tenth of a second to import: only who asks for a picture pays it.
     import io
 
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     width, height = picture.width, picture.height
     image = Image.new("RGB", (width, height), picture.colour)
@@ -110,12 +112,21 @@ def _painted(picture: Picture, draft: bool) -> bytes:
         top = side + number // 8 * 2 * side
         draw.rectangle((left, top, left + side, top + side), fill="white", outline="black")
     if not draft:
-        # The built-in font has no glyphs beyond Latin-1.
-        words = picture.prompt[:80].encode("latin-1", "replace").decode("latin-1")
-        draw.text((side, height - 2 * side), words, fill="white")
+        lines = _words(picture, (width - 2 * side) * 2 // side)
+        font = ImageFont.load_default(side * 3 // 4)
+        draw.text((side, height - side), "\n".join(lines), fill="white", font=font, anchor="ld")
     file = io.BytesIO()
     image.save(file, "JPEG", quality=60, comment=_comment(picture))
     return file.getvalue()
+
+
+def _words(picture: Picture, columns: int) -> list[str]:
+    """What it shows, large enough for its preview: the end of it, in a corner."""
+    said = [picture.prompt[:80], *(f"+ {edit[:80]}" for edit in picture.edits)]
+    # The built-in font has no glyphs beyond Latin-1.
+    plain = [each.encode("latin-1", "replace").decode("latin-1") for each in said]
+    lines = [line for each in plain for line in textwrap.wrap(each, max(8, columns))]
+    return lines if len(lines) <= _MOST_LINES else [lines[0], *lines[1 - _MOST_LINES :]]
 
 
 def _comment(picture: Picture) -> bytes:
