@@ -64,6 +64,7 @@ def manifests() -> dict[str, str]:
         **_agent_plugin(),
         **_snippets(),
         "gemini-extension.json": _json(_gemini_extension()),
+        "manifests/README.md": _readme(),
         "manifests/registry/server.json": _json(_registry()),
         "manifests/links.md": _links(),
     }
@@ -188,8 +189,22 @@ def _codex() -> dict[str, str]:
         skills="./skills",
         interface={"displayName": TITLE, "shortDescription": SHORT},
     )
+    # Codex would take Claude Code's marketplace, and with it an entry that does not wait.
+    market = {
+        "name": PACKAGE,
+        "interface": {"displayName": TITLE},
+        "plugins": [
+            {
+                "name": PACKAGE,
+                "source": {"source": "local", "path": "./manifests/codex"},
+                "policy": {"installation": "AVAILABLE", "authentication": "ON_INSTALL"},
+                "category": "Productivity",
+            }
+        ],
+    }
     folder = "manifests/codex"
     return {
+        ".agents/plugins/marketplace.json": _json(market),
         f"{folder}/.codex-plugin/plugin.json": _json(plugin),
         f"{folder}/.mcp.json": _json({"mcpServers": {NAME: entry}}),
         f"{folder}/skills/gemini/SKILL.md": SKILL,
@@ -265,6 +280,64 @@ def _snippets() -> dict[str, str]:
         for host in HOSTS
         if host.id not in ("claude-code", "claude-desktop", "codex")
     }
+
+
+def _readme() -> str:
+    """What lies here, for whom, and how it is put to use."""
+    place = f"{OWNER}/{PACKAGE}"
+    rows = [
+        (
+            "`claude-code/` and `.claude-plugin/` at the top",
+            "Claude Code plugin",
+            f"`claude plugin marketplace add {place}`, then "
+            f"`claude plugin install {PACKAGE}@{PACKAGE}`",
+        ),
+        (
+            "`codex/` and `.agents/` at the top",
+            "Codex plugin",
+            f"`codex plugin marketplace add {place}`, then `codex plugin add {PACKAGE}@{PACKAGE}`",
+        ),
+        (
+            "`gemini-extension.json` at the top",
+            "Gemini CLI extension",
+            f"`gemini extensions install {REPOSITORY}`",
+        ),
+        (
+            "`claude-desktop/`",
+            "Claude Desktop bundle",
+            "`mcpb pack manifests/claude-desktop gemini.mcpb`, then open the file",
+        ),
+        (
+            "`agent-plugin/`",
+            "Agent Plugins 1.0: Cursor, VS Code, Copilot, OpenClaw",
+            "name the folder where the host adds plugins",
+        ),
+        ("`registry/`", "MCP registry", "`mcp-publisher publish`, once the package is on PyPI"),
+        ("`links.md`", "Cursor, VS Code, Goose", "a link that installs with one click"),
+        *(
+            (f"`{path.split('/')[1]}/`", host.title, f"merge it with `{host.file('linux')}`")
+            for host in HOSTS
+            for path in _snippets()
+            if path.split("/")[1] == host.id
+        ),
+        (
+            "`Dockerfile`, `compose.yaml`",
+            "a gateway in containers",
+            "their first lines say how",
+        ),
+    ]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return (
+        "# Manifests\n\n"
+        "What hosts, stores and registries want to read about this server.\n"
+        "All but the container recipes is made by `make docs`, from the settings, the tools and "
+        "the table of hosts; a test forbids drift, and checks each by its own schema or its "
+        "host's own validator.\n"
+        "What a host insists on finding at the top of the repository stands there.\n\n"
+        "They start the published package with `uvx`; from a checkout, "
+        f"`{PACKAGE} install` names the program there.\n\n"
+        "| what | for | how |\n| --- | --- | --- |\n" + table
+    )
 
 
 def _links() -> str:

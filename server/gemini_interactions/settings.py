@@ -297,10 +297,7 @@ SETTINGS: tuple[Setting, ...] = (
         _switch,
     ),
     Setting(
-        "remote_tools",
-        "hosts that `mcp_server` tools may name",
-        parse=_list,
-        otherwise="none",
+        "remote_tools", "hosts that `mcp_server` tools may name", parse=_list, otherwise="none"
     ),
     Setting(
         "daily_token_limit",
@@ -308,12 +305,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         _whole(0),
     ),
-    Setting(
-        "daily_usd_limit",
-        "the same in estimated US dollars",
-        "0",
-        _number(0, 1e9),
-    ),
+    Setting("daily_usd_limit", "the same in estimated US dollars", "0", _number(0, 1e9)),
     Setting(
         "upstream_timeout_seconds",
         "longest a foreground turn may take in all",

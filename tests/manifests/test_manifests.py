@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 from gemini_interactions import __version__
 from gemini_interactions.hosts import HOSTS, Host, Launch
+from gemini_interactions.settings import TOOLSETS
+from gemini_interactions.tools.registry import tools
 from scripts import manifests
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -113,6 +116,32 @@ def test_environment_variables_reach_every_hosts_snippet(host: Host) -> None:
 def test_every_host_has_a_file_on_every_platform(host: Host, platform: str) -> None:
     assert host.file(platform)
     assert "~" not in str(host.path(platform))
+
+
+def test_everything_that_lies_here_is_explained() -> None:
+    page = FILES["manifests/README.md"]
+    here = {path.name for path in (manifests.ROOT / "manifests").iterdir()}
+
+    assert [name for name in here - {"README.md"} if name.split(".docker")[0] not in page] == []
+
+
+def test_codex_finds_the_plugin_that_makes_it_wait() -> None:
+    (plugin,) = json.loads(FILES[".agents/plugins/marketplace.json"])["plugins"]
+    folder = plugin["source"]["path"].removeprefix("./")
+    entry = json.loads(FILES[f"{folder}/.mcp.json"])["mcpServers"]["gemini"]
+
+    assert json.loads(FILES[f"{folder}/.codex-plugin/plugin.json"])["name"] == plugin["name"]
+    assert entry["required"] is True
+    assert entry["env_vars"] == ["GEMINI_API_KEY"]
+    assert entry["tool_timeout_sec"] == 600
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "skills/" in path])
+def test_the_skill_names_only_tools_that_exist(path: str) -> None:
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)`", FILES[path])) - {"plan_first"}
+
+    assert {"gemini_ask", "start_deep_research", "gemini_generate_image"} <= named
+    assert named <= tools(TOOLSETS).keys()
 
 
 def test_no_secret_is_in_any_manifest() -> None:
