@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from gemini_interactions import cli
+from gemini_interactions.emulator.fates import FATES
+from gemini_interactions.emulator.steering import FAULTS
 from gemini_interactions.settings import OFFERED
 
 from .tables import joined, sentence, table
@@ -56,6 +56,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
             f"```sh\n{' '.join(words)}\n```" if not own else "",
             table(["argument", "what it is"], rows) if own else "",
             _settings(parser),
+            *(_named() if name == "emulator" else []),
         ]
     )
 
@@ -96,9 +97,19 @@ def _metavar(action: argparse.Action) -> str:
 
 
 def _help(action: argparse.Action) -> str:
-    words = re.sub("%%", "%", action.help or "")
-    # The names of faults and fates have a page of their own.
-    if len(words) < 200:
-        return words
-    has_page = (Path(__file__).parents[1] / "docs/reference/faults.md").exists()
-    return words.split(". ")[0] + ("; see [faults](faults.md)" if has_page else "; see `--help`")
+    return (action.help or "").replace("%%", "%")
+
+
+def _named() -> list[str]:
+    """What the emulator can be told by name."""
+    return [
+        "### Fates of a research",
+        table(["fate", "what becomes of it"], _rows(FATES)),
+        "### Faults",
+        table(["fault", "what goes wrong"], _rows(FAULTS)),
+        "What the server makes of each stands in [faults](faults.md).",
+    ]
+
+
+def _rows(names: Mapping[str, str]) -> list[list[str]]:
+    return [[f"`{name}`", sentence(words)] for name, words in names.items()]

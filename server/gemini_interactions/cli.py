@@ -56,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
     """One that refuses in a sentence, where argparse would list every flag first."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+        self.exit(2, f"{self.prog}: {message.rstrip('.')}; see {self.prog} --help.\n")
 
 
 def _read(arguments: Sequence[str]) -> argparse.Namespace:

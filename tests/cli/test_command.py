@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +89,9 @@ def test_unknown_words_and_shortened_flags_are_refused(
         (["--nonsense"], "there is no flag --nonsense here"),
         (["serve", "--nonsense=value"], "there is no flag --nonsense here"),
         (["history", "--limit", "0"], "argument --limit: must be a whole number of at least 1"),
+        (["emulator", "--port", "99999"], "--port: must be a whole number from 0 to 65,535"),
+        (["emulator", "--fault", "reset:x"], "--fault: AFTER must be a number of events"),
+        (["emulator", "--fault", "nope"], "There is no fault 'nope'. Known: reset, fin, "),
         (["export"], "the following arguments are required: ID"),
     ],
 )
@@ -100,7 +104,7 @@ def test_a_wrong_word_gets_one_sentence_and_where_to_read_on(
     (said,) = capsys.readouterr().err.splitlines()
     assert ended.value.code == 2
     assert sentence in said
-    assert said.endswith("--help.")
+    assert re.search(r"[^.]; see gemini-interactions-mcp[ a-z]* --help\.$", said)
 
 
 @pytest.mark.parametrize(

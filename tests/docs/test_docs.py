@@ -11,6 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from gemini_interactions import paging
+from gemini_interactions.emulator.fates import FATES
+from gemini_interactions.emulator.steering import FAULTS
 from gemini_interactions.hosts import HOSTS, Host, Launch
 from gemini_interactions.interactions import Status
 from gemini_interactions.settings import SETTINGS, TOOLSETS
@@ -69,6 +71,11 @@ def test_every_setting_is_documented(variable: str) -> None:
 @pytest.mark.parametrize("command", sorted(commands_page.parsers()))
 def test_every_command_is_documented(command: str) -> None:
     assert f"\n## {command}\n" in written("commands")
+
+
+@pytest.mark.parametrize("name", [*FATES, *FAULTS])
+def test_everything_the_emulator_can_be_told_by_name_is_documented(name: str) -> None:
+    assert f"\n| `{name}` |" in written("commands")
 
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in errors_page.classes()])

@@ -20,7 +20,7 @@ install() { npm install --prefix "$folder" --no-save --no-audit --no-fund --logl
 install node@24 || exit 1
 export PATH="$folder/node_modules/node/bin:$PATH"
 install node@24 @anthropic-ai/claude-code@2.1.330 @google/gemini-cli@0.61.0 \
-    opencode-ai@1.18.33 openclaw@2026.9.6 || exit 1
+    opencode-ai@1.18.33 openclaw@2026.9.6 @openai/codex@0.169.0 @github/copilot@1.0.102 || exit 1
 
 export PATH="$folder/node_modules/.bin:$folder/node_modules/node/bin:$here/.venv/bin:$PATH"
 export HOME="$folder/home" NO_COLOR=1 GEMINI_API_KEY="" OPENCODE_DISABLE_AUTOUPDATE=1
@@ -54,5 +54,13 @@ probe "OpenCode" 'gemini.*connected|✓ *gemini' opencode mcp list
 
 added openclaw openclaw
 probe "OpenClaw" 'gemini: [0-9]+ tools' openclaw mcp probe gemini
+
+# These two list what they would start, without starting it.
+added codex codex
+codex plugin marketplace add "$here" && codex plugin list
+probe "Codex" 'gemini.*enabled' codex mcp list
+
+added copilot copilot
+probe "Copilot CLI" 'gemini \(local\)' copilot mcp list
 
 exit "$failed"

@@ -4,8 +4,10 @@ import argparse
 import json
 import signal
 import sys
+import textwrap
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -21,8 +23,9 @@ from .thread import Emulator
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run a Gemini Interactions API on this machine, for tests and demos."
-    faults = "; ".join(f"{name}: {words}" for name, words in FAULTS.items())
-    parser.add_argument("--port", type=int, default=0, help="the port (default: any free one)")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"fates of a research:\n{_listed(FATES)}\n\nfaults:\n{_listed(FAULTS)}"
+    parser.add_argument("--port", type=_port, default=0, help="the port (default: any free one)")
     parser.add_argument(
         "--delay", type=float, default=0.0, metavar="SECONDS", help="how long every answer takes"
     )
@@ -40,14 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long Deep Research takes, a plan a tenth of it (default: 3)",
     )
-    fates = "; ".join(f"{name}: {words}" for name, words in FATES.items())
     parser.add_argument(
         "--research",
         type=_fate,
         action="append",
         default=[],
         metavar="FATE",
-        help=f"what becomes of the next research; repeat for the one after it. {fates}",
+        help="what becomes of the next research, as listed below; repeat for the one after it",
     )
     parser.add_argument(
         "--fault",
@@ -55,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[:AFTER]",
-        help=f"what goes wrong with the next response; repeat for the one after it. {faults}",
+        help="what goes wrong with the next response, as listed below, at once or after so many "
+        "events; repeat for the one after it",
     )
     parser.add_argument("--answer", metavar="TEXT", help="what every prompt is answered with")
     parser.add_argument(
@@ -69,8 +72,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _listed(names: Mapping[str, str]) -> str:
+    """One name a line, each with what it does."""
+    margin = " " * 28
+    return "\n".join(
+        textwrap.fill(f"{words}.", 96, initial_indent=f"  {name:24}  ", subsequent_indent=margin)
+        for name, words in names.items()
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 65,535")
+    return int(text)
+
+
 def _fault(text: str) -> Fault:
     name, _, after = text.partition(":")
+    if after and not (after.isascii() and after.isdigit()):
+        raise argparse.ArgumentTypeError("AFTER must be a number of events")
     try:
         return Fault(name, int(after) if after else None)
     except ValueError as error:
