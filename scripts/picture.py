@@ -21,13 +21,12 @@ import anyio
 from gemini_interactions.demo.processes import Answer
 from gemini_interactions.demo.screen import Screen
 
-from .stage import Names, Stage, stages
+from .stage import PATIENCE, Names, Stage, stages
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 100
 TERMINAL = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
-PATIENCE = 60
 
 QUESTION = "Why do some cities have cleaner air than others?"
 MINUTES = 10

@@ -34,6 +34,7 @@ EMULATOR = "http://127.0.0.1:8788"
 PROJECT = "/home/ada/project"
 TOKEN = "a-token-of-adas"  # noqa: S105  # no secret: it opens a gateway that lives for a page
 OURS = ("GEMINI_", "GOOGLE_", "CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
+PATIENCE = 120  # seconds after which something hangs that should not
 SETTINGS = {"GEMINI_MCP_RESOLVE_REDIRECTS": "off", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.05"}
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -167,6 +168,12 @@ class Stage:
             return
         emulator_door.steer(self._emulator.brain, order)
 
+    async def settle(self) -> None:
+        """What was let go has come to its end, on a machine of any speed."""
+        with anyio.fail_after(PATIENCE):
+            while "last turn running" in _text(await self.call("gemini_history", {})):
+                await anyio.sleep(0.02)
+
     def shown(self, text: str) -> str:
         """The text as it stands on a page: no ids and no folders of this run."""
         text = text.replace(str(self.data_dir), DATA_DIR).replace(str(self.project), PROJECT)
@@ -188,6 +195,10 @@ class Stage:
         if self._client is not None:
             await self._client.__aexit__(*(how or (None, None, None)))
             self._client = None
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if block.type == "text")
 
 
 async def _end(process: Process) -> None:

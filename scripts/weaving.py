@@ -141,6 +141,8 @@ async def _order(stage: Stage, order: dict[str, Any]) -> None:
         await stage.serve(*order["serve"])
     else:
         stage.steer(order)
+        if order.get("do") == "release":
+            await stage.settle()
 
 
 # Exchanges

@@ -38,7 +38,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProce
         env={**os.environ, **FOREIGN, "HOME": str(home), "TMPDIR": str(home), "COLUMNS": "400"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

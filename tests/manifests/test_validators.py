@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".tools" / "node_modules"
-PATIENCE = 120
+PATIENCE = 300
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120
+PATIENCE = 300
 
 
 def run(*command: str, cwd: Path, given: str = "") -> subprocess.CompletedProcess[str]:

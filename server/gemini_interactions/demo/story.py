@@ -17,7 +17,7 @@ from .screen import Screen
 PATIENCE = 3
 """Seconds a call of the second server waits before it answers "running"."""
 RESEARCH_SECONDS = 2.5
-LONGEST = 60
+LONGEST = 180
 """Seconds after which something hangs that should not."""
 
 
