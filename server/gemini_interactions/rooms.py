@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from .media.folders import Folders
 from .media.links import SHORTEST_KEY, Links, signing_key
 from .media.luggage import Porter
 from .media.shelf import Shelf
-from .settings import BadSetting, Config, ensure_private_dir, given
+from .settings import BadSetting, Config, close_to_others, ensure_private_dir, given
 from .watcher import Watcher
 
 SIGNING_KEY = "GEMINI_MCP_SIGNING_KEY"
@@ -151,4 +152,6 @@ async def open_store(config: Config) -> Store:
     """The store these settings name; refuses, in words, where it cannot be opened."""
     from .store import Store as Opened  # sqlite3 costs some milliseconds
 
+    with suppress(OSError):  # whether it can be used at all, the store says better
+        close_to_others(config.data_dir)
     return await Opened.open(config.database_url)

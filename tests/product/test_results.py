@@ -315,6 +315,29 @@ async def test_everything_in_the_data_folder_is_for_its_user_only(
     assert {path.name for path in house.folder.iterdir()} >= {"gemini.db", "texts"}
 
 
+async def test_an_empty_folder_that_was_open_to_others_is_closed_once_it_keeps_our_things(
+    house: House,
+) -> None:
+    house.folder.mkdir()
+    house.folder.chmod(0o755)
+    guest = await house.connect()
+
+    await guest.ask("My name is Ada.")
+
+    assert open_to_others(house.folder) == set()
+
+
+async def test_a_folder_of_somebody_elses_things_is_not_closed_to_others(house: House) -> None:
+    house.folder.mkdir()
+    house.folder.chmod(0o755)
+    (house.folder / "theirs").touch()
+    guest = await house.connect()
+
+    await guest.ask("My name is Ada.")
+
+    assert str(house.folder) in open_to_others(house.folder)
+
+
 async def test_a_text_that_cannot_be_written_to_a_file_is_read_in_pieces(house: House) -> None:
     house.folder.mkdir(mode=0o700)
     (house.folder / "texts").write_text("in the way")
