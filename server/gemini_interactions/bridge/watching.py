@@ -10,6 +10,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -135,6 +136,9 @@ class Watching:
         least = min(pause, self._policy.research_poll, HASTE)
         await self._workshop.sleep(least)
         await work.until_nudged(pause - least, self._workshop.sleep)
+        # Looks that waited for the SDK to be imported would all leave at once.
+        with suppress(Exception):  # which the look itself will tell
+            await self._gemini.warm()
         await self._pace.go()
 
     async def _listen(self, work: Work) -> None:
