@@ -289,7 +289,7 @@ class _Step:
 
 def usage(reported: object) -> Usage | None:
     """What the API counted, or None where it said nothing."""
-    if not isinstance(reported, Mapping):
+    if not isinstance(reported, Mapping) or not reported:
         return None
     return Usage(
         input=_count(reported.get("total_input_tokens")),

@@ -63,6 +63,11 @@ class Usage:
             self.total + other.total,
         )
 
+    @property
+    def is_itemized(self) -> bool:
+        """Whether it says what sort of tokens they are: without that nobody knows the price."""
+        return not self.total or bool(self.input or self.output or self.thought or self.tool_use)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -323,6 +323,8 @@ def level(model: str, thinking: str) -> tuple[str, str]:
 
 def price(model: str, usage: Usage, today: date) -> float | None:
     """An estimate in US dollars; None when nobody here knows the model's price."""
+    if not usage.is_itemized:
+        return None
     name = _bare(model).lower()
     row = _ROWS.get(_successor(name, today) or name)
     cost = row.price(today) if row else None

@@ -254,6 +254,11 @@ def test_a_typical_research_costs_the_middle_of_what_google_says() -> None:
     assert most == pytest.approx(5, abs=0.5)
 
 
+def test_tokens_of_which_nobody_says_what_they_were_have_no_price() -> None:
+    assert price(agent_of("fast"), Usage(total=1_117_031), TODAY) is None
+    assert price(agent_of("fast"), Usage(), TODAY) == 0
+
+
 def test_a_model_nobody_knows_has_no_price() -> None:
     assert price("gemini-9-neon", MILLION, TODAY) is None
     assert price("gemini-3.7-flash", MILLION, TODAY) is None

@@ -278,7 +278,7 @@ async def test_a_fault_of_our_own_does_not_cost_the_report(
 
 
 async def test_tokens_that_come_late_are_counted(slow: SlowLab) -> None:
-    slow.house.brain.usage_later(looks=2)
+    slow.house.brain.usage_later(looks=4)
     started = await slow.start()
 
     said = await slow.after(started.id)

@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 SLOWEST_LOOK = 60.0
 HASTE = 2.0
 """Seconds between two looks at one run, however often somebody asks."""
-LATE_LOOKS = 2
-"""How often a finished run is looked at again for its tokens, which Google counts later."""
+LATE_LOOKS = 4
+"""How often a finished run is looked at again for its tokens, which Google counts seconds later."""
 TROUBLE = "Google does not say how it stands just now; it is asked again"
 FORGOTTEN = "Google no longer has this research: it was deleted there, or has expired."
 

@@ -304,7 +304,8 @@ def footer(turn: Turn) -> str:
         counted = [f"{usage.input:,} in", f"{usage.output:,} out"]
         if usage.thought:
             counted.append(f"{usage.thought:,} thinking")
-        parts.append(f"{usage.total:,} tokens ({', '.join(counted)})")
+        itemized = f" ({', '.join(counted)})" if usage.is_itemized else ""
+        parts.append(f"{usage.total:,} tokens{itemized}")
         parts.append(costs.estimate(model, usage, turn.created))
     return " · ".join(part for part in parts if part)
 
