@@ -12,9 +12,13 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 
 from tests.product.house import Guest, Said
-from tests.research.lab import QUESTION, RUN, Lab
+from tests.research.lab import QUESTION, RUN, Lab, until, works
 
 NAME = "how-many-storks-nest-in-zurich-and-why"
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAA"
+    "AABJRU5ErkJggg=="
+)
 CHART = re.compile(r"!\[Chart (\d) \((i_\w{10})\)\]\(([\w.-]+)\)")
 
 
@@ -179,7 +183,41 @@ async def test_a_chart_that_cannot_be_kept_does_not_cost_the_report(lab: Lab) ->
     assert "path" not in said.facts
 
 
+async def test_a_chart_that_is_no_image_costs_no_other(lab: Lab) -> None:
+    good = {"type": "image", "mime_type": "image/png", "data": PIXEL}
+    bad = {**good, "data": "!!!"}
+
+    said = await finished(lab, written(bad, good, {"type": "text", "text": "Many."}))
+
+    assert said.status == "completed"
+    assert [(number, name) for number, _, name in CHART.findall(said.piece)] == [
+        ("2", lab.files[0].name)
+    ]
+    assert "A chart could not be kept: it came from Google as no image" in said.tail
+
+
+async def test_tokens_without_their_sorts_are_told_without_a_price(lab: Lab) -> None:
+    lab.house.brain.hold_background()
+    started = await lab.start()
+    told = {"text": "Many.", "usage": {"total_tokens": 1_117_031}}
+    lab.house.brain.finish(started.interaction, told)
+
+    said = await lab.check(started.id, wait_seconds=10)
+
+    assert said.footer.endswith(" · 1,117,031 tokens")
+    assert "1,117,031 tokens" in path(said).read_text("utf-8")
+    assert "estimated" not in path(said).read_text("utf-8")
+
+
 # -- the file -----------------------------------------------------------------------------
+
+
+async def test_a_report_no_word_of_which_has_plain_letters_is_a_file_called_report(
+    lab: Lab,
+) -> None:
+    said = await finished(lab, written({"type": "text", "text": "# コウノトリ\n\nいる。"}))
+
+    assert path(said).name == f"report-{said.id}.md"
 
 
 async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: Lab) -> None:
@@ -298,6 +336,22 @@ async def test_where_only_ids_are_kept_the_report_is_read_from_google(lab: Lab) 
     assert [file.suffix for file in lab.files] == [".png"]
     for file in lab.house.folder.rglob("*.db*"):
         assert b"storks" not in file.read_bytes()
+
+
+async def test_where_only_ids_are_kept_a_call_that_joins_a_finished_run_has_its_words(
+    lab: Lab,
+) -> None:
+    lab.house.set(GEMINI_MCP_TRANSCRIPTS="off")
+    lab = Lab(lab.house, await lab.house.connect())
+    await lab.start()
+    lab.house.clock.advance(RUN)
+    await until(lambda: works(lab.guest) == 0)
+    lab.house.clock.advance(-RUN + 60)
+
+    said = await lab.start()
+
+    assert "nothing was sent twice" in said.tail
+    assert said.piece.startswith(f"# {QUESTION}")
 
 
 async def test_looking_twice_at_once_makes_one_report(lab: Lab) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from .. import answers
-from ..errors import UnknownId
+from ..errors import Refused, UnknownId, UpstreamError
 from ..ids import read_id
 from ..interactions import Handle, Interaction, Turn
 from .ports import Store
@@ -26,11 +26,13 @@ class Gallery:
         self._named = named
 
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Handle]:
-        """The pictures of a finished turn as files; keeping them again makes no second copy."""
+        """The pictures of a finished turn as files; keeping them again makes no second copy.
+        One that cannot be kept costs no other, and is told in the end."""
         shown = enumerate(answers.read(interaction.steps).images, 1)
         pictures = {number: each["data"] for number, each in shown if each.get("data")}
         if not pictures:
             return []
+        trouble: Exception | None = None
         # Named before they are kept: who takes this over after a crash keeps them as the same.
         for handle in await self._store.name_images(turn, list(pictures), now=self._now()):
             if handle.facts.get("path"):
@@ -38,9 +40,13 @@ class Gallery:
             number = handle.facts["number"]
             title = str(turn.extra.get("question") or turn.prompt) if self._named else ""
             name = title if turn.kind == "image" else f"chart {number} {title}"
-            file = await self._shelf.keep_image(
-                pictures[number], name, handle.id, is_chart=turn.kind == "research"
-            )
+            try:
+                file = await self._shelf.keep_image(
+                    pictures[number], name, handle.id, is_chart=turn.kind == "research"
+                )
+            except (Refused, UpstreamError, OSError) as problem:
+                trouble = trouble or problem
+                continue
             facts = {
                 **handle.facts,
                 "path": file.path,
@@ -50,6 +56,8 @@ class Gallery:
                 "height": file.height,
             }
             await self._store.move_handle(handle, facts=facts)
+        if trouble is not None:
+            raise trouble
         return await self.of(turn)
 
     async def of(self, turn: Turn) -> list[Handle]:

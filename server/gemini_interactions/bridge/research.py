@@ -257,11 +257,12 @@ class Researches:
         if turn is None or stands is None:
             return None
         await self._sessions.researched(caller, stands.handle.id)
-        if turn.is_final:
-            await self._desk.collected(turn)
-        else:
+        if not turn.is_final:
             await self._store.waits(turn, "owed", now=self._now())
-        return replace(stands, joined=True)
+            return replace(stands, joined=True)
+        turn = await self._workshop.with_words(turn)
+        await self._desk.collected(turn)
+        return replace(stands, turn=turn, joined=True)
 
     # -- under way ----------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import anyio
 
 from .. import answers
 from ..errors import (
+    Garbled,
     Gone,
     NoKey,
     RateLimited,
@@ -50,6 +51,7 @@ FORGOTTEN = "Google no longer has this research: it was deleted there, or has ex
 
 NO_REASON = "Gemini ended this research without a result and gave no reason."
 NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
+BAD_CHART = "A chart could not be kept: it came from Google as no image that can be read."
 
 
 class Watching:
@@ -233,9 +235,10 @@ class Watching:
         """The charts as files. A full disk may cost a chart, never the report."""
         try:
             return await self._gallery.keep(turn, written), ()
-        except Exception:
+        except Exception as problem:
             log.exception("a chart of turn %s could not be kept", turn.id)
-            return await self._gallery.of(turn), (NO_CHART,)
+            why = BAD_CHART if isinstance(problem, Garbled) else NO_CHART
+            return await self._gallery.of(turn), (why,)
 
     async def _kept(self, turn: Turn, outcome: Outcome) -> Outcome:
         """The report as a file, whose path goes with it."""

@@ -70,19 +70,20 @@ def new_image(folder: Path, prompt: str, image_id: str) -> NewFile:
         raise CannotKeep(error) from None
 
 
-def name_of(prompt: str, image_id: str) -> str:
-    """What an image's file is called, without the extension: "a-red-cafe-i_4k9x2m7q0z"."""
-    return f"{slug(prompt)}-{image_id}"
+def name_of(prompt: str, id: str, otherwise: str = "image") -> str:
+    """What an image's file is called, without the extension: "a-red-cafe-i_4k9x2m7q0z";
+    `otherwise` where no word of the prompt can be spelled in plain letters."""
+    return f"{slug(prompt, otherwise=otherwise)}-{id}"
 
 
-def slug(words: str, longest: int = 40) -> str:
+def slug(words: str, longest: int = 40, otherwise: str = "image") -> str:
     """Plain ASCII words with dashes; scripts without Latin letters are left to the id."""
     plain = unicodedata.normalize("NFKD", words[:400].casefold().translate(_LETTERS))
     # Accents are marks of their own by now, and vanish; everything else parts two words.
     letters = "".join(each for each in plain if not unicodedata.combining(each))
     whole = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
     cut = whole if len(whole) <= longest else whole[: longest + 1].rpartition("-")[0]
-    return cut or whole[:longest] or "image"
+    return cut or whole[:longest] or otherwise
 
 
 def decode_base64_to_file(data: str, file: BinaryIO) -> int:

@@ -85,7 +85,7 @@ class Shelf:
 
     async def keep_report(self, markdown: str, name: str, id: str) -> str:
         """A report as a Markdown file with a plain name; its path."""
-        path = self._reports_dir / f"{images.name_of(name, id)}.md"
+        path = self._reports_dir / f"{images.name_of(name, id, 'report')}.md"
 
         def write() -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
