@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
+from gemini_interactions.interactions import Interaction
 from tests.product.house import Guest, Said
 from tests.research.lab import QUESTION, RUN, Lab, until
 
@@ -130,6 +133,30 @@ async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: Lab)
     said = await lab.check(started.id)
     assert words[0] == "Waiting for Gemini"
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
+
+
+async def test_a_look_that_shows_no_steps_unsays_nothing_the_stream_told(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gemini = lab.guest.app.gemini
+    look = gemini.get
+
+    async def bare(id: str) -> Interaction:
+        return replace(await look(id), steps=())
+
+    monkeypatch.setattr(gemini, "get", bare)
+    lab.house.brain.hold_background()
+    started = await lab.start()
+    words: list[str] = []
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(heard, lab.guest, started.id, 20, words)
+        lab.house.brain.think(started.interaction, "**Counting storks**")
+        await until(lambda: "Counting storks" in words)
+        tasks.cancel_scope.cancel()
+    await looked(lab)
+
+    assert "Counting storks" in doing(await lab.check(started.id))
 
 
 async def test_the_end_of_the_stream_brings_the_report_at_once(lab: Lab) -> None:

@@ -46,10 +46,10 @@ class Doings:
 
     @property
     def line(self) -> str:
-        """What it is doing and what it has done, in a line."""
+        """What it is doing and what it has done, in a line; "" where it lets know nothing."""
         if self._draft.status == "queued":
             return "Waiting in Google's queue"
-        doing = self._draft.doing or "Waiting for Gemini"
+        doing = self._draft.doing or ("Waiting for Gemini" if self.counted else "")
         return f"{doing} ({self.counted})" if self.counted else doing
 
     @property

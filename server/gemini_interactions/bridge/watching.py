@@ -119,7 +119,9 @@ class Watching:
                 if is_late:
                     return _stalled(turn)
                 doings = Doings.of(found)
-                work.tell(doings.line, doings.known)
+                # Google may show no steps before the end: that unsays nothing its stream told.
+                if doings.line or work.doing == TROUBLE:
+                    work.tell(doings.line, doings.known)
                 pause = _grown(max(pause, first), 1.3)
             await self._remark(work)
 
@@ -151,7 +153,8 @@ class Watching:
                     doings.add(event)
                     if doings.is_over:
                         break
-                    work.tell_again(doings.line, doings.known)
+                    if doings.line:
+                        work.tell_again(doings.line, doings.known)
         except (UpstreamError, Refused):
             return
         if doings.is_over:
