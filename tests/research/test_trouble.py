@@ -274,6 +274,30 @@ async def test_a_fault_of_our_own_does_not_cost_the_report(
     assert said.piece.startswith("# How many storks")
 
 
+async def test_a_run_that_stops_for_functions_names_them_and_takes_their_results(
+    lab: Lab,
+) -> None:
+    lab.house.brain.hold_background()
+    started = await lab.start()
+    call = {"type": "function_call", "id": "zggxzq8r", "name": "storks", "arguments": {"in": "CH"}}
+    stopped = {"status": "requires_action", "steps": [call]}
+    lab.house.brain.finish(started.interaction, stopped)
+
+    said = await lab.check(started.id, wait_seconds=10)
+    results = [{"call_id": "zggxzq8r", "name": "storks", "result": {"number": 12}}]
+    await lab.guest.call("gemini_continue", conversation_id=started.id, function_results=results)
+
+    assert (said.status, said.is_error) == ("requires_action", False)
+    assert state(said) == (
+        "Gemini waits for these functions:\n"
+        'storks (call_id zggxzq8r): {"in": "CH"}\n'
+        "Run these and call gemini_continue with function_results. "
+        'Its conversation_id is "r_…".'
+    )
+    assert said.facts["function_calls"][0]["call_id"] == "zggxzq8r"
+    assert lab.house.bodies[-1]["previous_interaction_id"] == started.interaction
+
+
 # -- the tokens -----------------------------------------------------------------------------
 
 

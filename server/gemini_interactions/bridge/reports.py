@@ -13,9 +13,13 @@ from .outcomes import Outcome
 _HEADING = re.compile(r"\s*#\s+(.+)")
 
 
-def written(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """What was written: code, searches and pages on the way are no part of a report."""
-    return tuple(step for step in steps if step.get("type") in ("user_input", "model_output"))
+def written(steps: Iterable[Step], status: str) -> tuple[Step, ...]:
+    """What was written: code, searches and pages on the way are no part of a report. Calls of
+    functions are, where it stopped for them."""
+    kinds = ["user_input", "model_output"]
+    if status == "requires_action":
+        kinds += ["function_call", "function_result"]
+    return tuple(step for step in steps if step.get("type") in kinds)
 
 
 def question(turn: Turn) -> str:

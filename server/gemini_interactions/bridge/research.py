@@ -349,6 +349,7 @@ def _state(turn: Turn) -> str:
         "plan_ready": "has a plan that waits for approval",
         "completed": "is completed",
         "incomplete": "ended incomplete",
+        "requires_action": "waits for function results",
         "failed": "failed",
     }
     return told.get(turn.status, f"was {turn.status}")

@@ -213,7 +213,8 @@ class Watching:
         if interaction.status == "cancelled":
             return replace(outcomes.cancelled(interaction), extra=took)
         targets = await self._workshop.targets(interaction)
-        written = replace(interaction, steps=reports.written(interaction.steps))
+        steps = reports.written(interaction.steps, interaction.status)
+        written = replace(interaction, steps=steps)
         outcome = replace(
             outcomes.of(written, targets),
             steps=answers.strip_media(interaction.steps),

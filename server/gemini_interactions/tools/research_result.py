@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mcp_types as types
 
+from ..bridge import functions
 from ..bridge.research import Progress
-from ..interactions import Turn
+from ..interactions import FunctionCall, Turn
 from . import result
 from .result import Room
 
@@ -18,7 +21,8 @@ async def told(
     """The report or plan where there is one; else how the run stands and what to do next."""
     turn = stands.turn
     id = stands.handle.id
-    said, next_step = _state(stands)
+    calls = functions.pending(turn)
+    said, next_step = _state(stands, calls)
     if stands.note and turn.text:
         next_step = f'Read it with {CHECK} "{id}".'
     notes = [*turn.notes, *_charts(stands, room)]
@@ -28,8 +32,10 @@ async def told(
     if path:
         notes.append(f"The report as a file: {path}")
     facts = {**result.facts_of(turn), "id": id, "research_id": id, "path": path}
+    text = turn.text if turn.is_final and not stands.note else ""
+    text, said = result.in_pieces(text, [stands.note] if stands.note else said, calls, room)
     told = result.Told(
-        turn.text if turn.is_final and not stands.note else "",
+        text,
         id,
         facts,
         f"research {id} · {result.footer(turn)}",
@@ -37,6 +43,7 @@ async def told(
         notes,
         next_step,
         is_error=turn.status == "failed",
+        calls=calls,
         turn=turn,
         reader=reader,
     )
@@ -44,7 +51,7 @@ async def told(
     return await result.present(told, room.without_files() if path else room, offset)
 
 
-def _state(stands: Progress) -> tuple[list[str], str]:
+def _state(stands: Progress, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
     """What to say of a research beside its text, and the next step."""
     turn, id = stands.turn, stands.handle.id
     check = f'{CHECK} "{id}"'
@@ -87,7 +94,8 @@ def _state(stands: Progress) -> tuple[list[str], str]:
         case "failed":
             return result.state(turn, ())[0], _start_again(stands)
         case _:
-            return result.state(turn, ())
+            said, next_step = result.state(turn, calls)
+            return said, f'{next_step} Its conversation_id is "{id}".'
 
 
 def _interrupted(turn: Turn) -> list[str]:

@@ -97,10 +97,7 @@ def told_of(reply: Reply, room: Room) -> Told:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     calls = _pending(turn)
     said, next_step = state(turn, calls, room.wait)
-    text = turn.text if turn.is_final else ""
-    # What a function is called with may be longer than a client takes: then it is text too.
-    if calls and len("\n".join(said).encode()) > room.budget // 2:
-        text, said = paging.stacked(each for each in (text, "\n".join(said)) if each), []
+    text, said = in_pieces(turn.text if turn.is_final else "", said, calls, room)
     return Told(
         text,
         turn.id,
@@ -113,6 +110,16 @@ def told_of(reply: Reply, room: Room) -> Told:
         calls=calls,
         turn=turn,
     )
+
+
+def in_pieces(
+    text: str, said: list[str], calls: Sequence[FunctionCall], room: Room
+) -> tuple[str, list[str]]:
+    """The text, and what is said behind it. What a function is called with may be longer than a
+    client takes: then it is text too."""
+    if calls and len("\n".join(said).encode()) > room.budget // 2:
+        return paging.stacked(each for each in (text, "\n".join(said)) if each), []
+    return text, said
 
 
 def facts_of(turn: Turn) -> dict[str, Any]:
