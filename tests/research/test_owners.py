@@ -46,6 +46,19 @@ async def test_over_http_charts_come_as_links_and_no_path_is_told(house: House, 
     assert "path" not in said.facts
 
 
+async def test_links_to_very_many_charts_leave_the_report_its_room(
+    house: House, site: Site
+) -> None:
+    house.brain.report_charts = 23
+    await site.open(tokens=TOKENS)
+    ada = Lab(house, await site.visit(token="ada's token", legacy=True))
+
+    said = await ada.report()
+
+    assert len(re.findall(r"^i_\w+: http://\S+$", said.tail, re.MULTILINE)) == 20
+    assert 'And 3 more: gemini_history with kind "images" lists them.' in said.tail
+
+
 async def test_a_modern_client_without_a_session_names_its_research(
     house: House, site: Site
 ) -> None:
@@ -56,4 +69,7 @@ async def test_a_modern_client_without_a_session_names_its_research(
     said = await ada.check()
 
     assert said.is_error
-    assert "Pass `research_id`" in said.text
+    assert said.text == (
+        "This connection has no session, so `research_id` is required. "
+        'gemini_history with kind "research" lists them.'
+    )

@@ -207,6 +207,20 @@ async def _(lab: Lab) -> Said:
 
 
 @row(
+    "cancel while Google does not answer",
+    None,
+    "Google did not confirm in time that r_… is cancelled: it may go on there. Call "
+    "cancel_research again in a moment.",
+    cancels=1,
+)
+async def _(lab: Lab) -> Said:
+    lab.guest = await lab.house.connect(max_wait_seconds=0.3)
+    started = await lab.start()
+    lab.house.brain.hold_next("cancel", "before_response")
+    return await lab.cancel(started.id)
+
+
+@row(
     "cancel what Google has deleted",
     "cancelled",
     "This research was cancelled after 5 min 0 s; it had written nothing yet.",

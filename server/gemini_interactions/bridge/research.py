@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from ..errors import BadArgument, Refused, UnknownId, UpstreamError
+from ..errors import BadArgument, Refused, TimedOut, UnknownId, UpstreamError
 from ..ids import read_id
 from ..interactions import Handle, Tool, Turn
 from ..models import Depth
@@ -293,6 +293,11 @@ class Researches:
             return turn
         try:
             outcome = await self._watching.stopped(turn)
+        except TimedOut:
+            raise Refused(
+                f"Google did not confirm in time that {handle.id} is cancelled: it may go on "
+                "there. Call cancel_research again in a moment."
+            ) from None
         except UpstreamError as problem:
             raise Refused(
                 f"{handle.id} could not be cancelled and goes on at Google. {problem.message}"

@@ -95,16 +95,19 @@ class Sessions:
 
     async def default_research(self, caller: Caller) -> str:
         """The session's latest research; refuses where there is none or no telling."""
+        if not caller.session:
+            raise BadArgument(
+                "This connection has no session, so `research_id` is required. "
+                'gemini_history with kind "research" lists them.'
+            )
         torn = self._side_by_side(caller, "research")
         if torn:
             raise BadArgument(
                 "Several researches of this session were started side by side, so there is no "
                 f"default. Pass `research_id`: {', '.join(torn)}."
             )
-        session = (
-            await self._store.current(caller.owner, caller.session) if caller.session else None
-        )
-        if session is None or not session.research_id:
+        session = await self._store.current(caller.owner, caller.session)
+        if not session.research_id:
             raise BadArgument(
                 "There is no research in this session to look at. Pass `research_id`; "
                 'gemini_history with kind "research" lists them.'

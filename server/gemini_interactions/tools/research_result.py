@@ -13,6 +13,8 @@ from . import result
 from .result import Room
 
 CHECK = "check_research with research_id"
+MOST_LINKS = 20
+"""Links are long, and the report is what the text is for."""
 
 
 async def told(
@@ -39,7 +41,7 @@ async def told(
         id,
         facts,
         f"research {id} · {result.footer(turn)}",
-        [stands.note] if stands.note else said,
+        said,
         notes,
         next_step,
         is_error=turn.status == "failed",
@@ -130,5 +132,7 @@ def _charts(stands: Progress, room: Room) -> list[str]:
         return [f"Charts, beside the report: {', '.join(each.id for each in stands.charts)}."]
     if room.link is None:
         return [f"Charts: {', '.join(each.id for each in stands.charts)}."]
-    links = [f"{each.id}: {room.link(each.id)}" for each in stands.charts]
-    return ["Charts (links valid for 24 hours):", *links]
+    links = [f"{each.id}: {room.link(each.id)}" for each in stands.charts[:MOST_LINKS]]
+    more = len(stands.charts) - len(links)
+    others = [f'And {more} more: gemini_history with kind "images" lists them.'] if more else []
+    return ["Charts (links valid for 24 hours):", *links, *others]
