@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -132,6 +133,28 @@ def test_whoever_is_due_longest_is_looked_at_first() -> None:
     swiftly(main)
 
     assert order == list(range(100))
+
+
+def test_after_the_loop_was_busy_those_who_wait_still_leave_one_by_one() -> None:
+    times: list[float] = []
+
+    async def main() -> None:
+        pace = Pace()
+
+        async def look() -> None:
+            await pace.go()
+            times.append(anyio.current_time())
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(look)
+            await anyio.sleep(0.05)
+            loop: Any = asyncio.get_running_loop()
+            loop._now += 60  # something held it all the time
+
+    swiftly(main)
+
+    assert all(later - earlier >= 0.1 for earlier, later in pairwise(times))
 
 
 def test_after_a_pause_nobody_may_catch_up() -> None:
