@@ -90,7 +90,7 @@ async def _called(places: list[str]) -> list[Row]:
     who = f"{len(places)} process{'es' if len(places) > 1 else ''}"
     rows = []
     async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
-        asked = [await _call(http, each, "gemini_ask", prompt="Hello.") for each in places]
+        asked = [await call(http, each, "gemini_ask", prompt="Hello.") for each in places]
         told = re.search(r"c_\w+/\d+", asked[0])
         assert told, asked[0]
         kinds: dict[str, dict[str, Any]] = {
@@ -103,7 +103,7 @@ async def _called(places: list[str]) -> list[Row]:
             async def caller(first: int, tool: str, arguments: Any, took: list[float]) -> None:
                 for number in range(first, CALLS, AT_ONCE):
                     began = time.perf_counter()
-                    await _call(http, places[number % len(places)], tool, **arguments)
+                    await call(http, places[number % len(places)], tool, **arguments)
                     took.append((time.perf_counter() - began) * 1000)
 
             began = time.perf_counter()
@@ -117,7 +117,7 @@ async def _called(places: list[str]) -> list[Row]:
     return rows
 
 
-async def _call(http: httpx2.AsyncClient, place: str, tool: str, **arguments: Any) -> str:
+async def call(http: httpx2.AsyncClient, place: str, tool: str, **arguments: Any) -> str:
     params = {"name": tool, "arguments": arguments, "_meta": ENVELOPE}
     answer = await http.post(
         f"{place}/mcp",
