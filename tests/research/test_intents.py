@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import suppress
 
+import anyio
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from gemini_interactions.bridge import workshop
 from tests.product.house import House, masked
 from tests.product.processes import Server, Start
-from tests.research.lab import QUESTION
+from tests.research.lab import QUESTION, Lab, until
 from tests.research.lives import SOON, ended, killed
 
 pytestmark = [pytest.mark.processes]
@@ -126,18 +131,29 @@ async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
 
 
 async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_run(
-    house: House, start: Start
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = await start(**SOON)
+    monkeypatch.setattr(workshop, "LAST_NAMES", 60)  # a moment, on a machine of any speed
+    lab = Lab(house, await house.connect())
     gate = house.brain.hold_next("create", "before_response")
-    await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
-    assert await gate.reached()
-    server.hang_up()
-    gate.release()
-    assert await server.ended() == 0
-    later = await start(**SOON)
 
-    said = await ended(later, await only(later))
+    async def start() -> None:
+        with suppress(ConnectionError, MCPError):
+            await lab.start()
 
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(start)
+        assert await gate.reached()
+        tasks.start_soon(lab.guest.leave)
+        await until(lambda: is_closing(lab))
+        gate.release()
+
+    later = Lab(house, await house.connect())
+    said = await later.check(await later.newest(), wait_seconds=40)
     assert said.status == "completed"
     assert len(house.brain.posts) == 1
+
+
+def is_closing(lab: Lab) -> bool:
+    watcher = lab.guest.app.watcher
+    return watcher is not None and watcher._workshop._closing

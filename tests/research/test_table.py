@@ -72,8 +72,9 @@ async def _(lab: Lab) -> Said:
 )
 async def _(lab: Lab) -> Said:
     lab.guest = await lab.house.connect(max_wait_seconds=0.05)
-    lab.house.brain.hold_next("create", "before_response")
+    gate = lab.house.brain.hold_next("create", "before_response")
     await lab.start()
+    assert await gate.reached()
     return await lab.cancel(await lab.newest())
 
 
@@ -207,16 +208,15 @@ async def _(lab: Lab) -> Said:
 
 
 @row(
-    "cancel while Google does not answer",
+    "cancel while Google does not answer in time",
     None,
     "Google did not confirm in time that r_… is cancelled: it may go on there. Call "
     "cancel_research again in a moment.",
     cancels=1,
 )
 async def _(lab: Lab) -> Said:
-    lab.guest = await lab.house.connect(max_wait_seconds=0.3)
     started = await lab.start()
-    lab.house.brain.hold_next("cancel", "before_response")
+    lab.house.brain.fail_next(504, on="cancel")
     return await lab.cancel(started.id)
 
 
