@@ -96,6 +96,7 @@ async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_ag
         f'Call approve_research_plan with research_id "{plan.id}" again if its plan is still '
         "wanted."
     ) in interrupted.text
+    assert f'What was asked is kept: "{QUESTION}"' in interrupted.text
     assert report.status == "completed"
     assert len(house.brain.posts) == 3
 

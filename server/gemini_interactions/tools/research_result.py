@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import mcp_types as types
 
-from ..bridge import functions
-from ..bridge.research import Progress
+from ..bridge import functions, reports
+from ..bridge.research import APPROVED, Progress
 from ..interactions import FunctionCall, Turn
 from . import result
 from .result import Room
@@ -110,8 +110,10 @@ def _interrupted(turn: Turn) -> list[str]:
             "and was not sent again by itself"
         )
     lines = [f"This research {what}. This server's process had ended."]
-    if turn.prompt:
-        lines.append(f"What was asked is kept: {result.excerpt(turn.prompt)}")
+    # A plan that is approved says no more than that.
+    asked = reports.question(turn) if turn.prompt == APPROVED else turn.prompt
+    if asked:
+        lines.append(f"What was asked is kept: {result.excerpt(asked)}")
     return lines
 
 
