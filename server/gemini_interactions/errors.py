@@ -100,6 +100,10 @@ class Unreachable(UpstreamError):
         )
 
 
+NEEDS_PAID_KEY = "NeedsPaidKey"
+"""The kind of a failure that no second try mends."""
+
+
 class RateLimited(UpstreamError):
     """429. `retry_after` is Google's wish in seconds, where it gave one."""
 
@@ -108,6 +112,10 @@ class RateLimited(UpstreamError):
     ) -> None:
         super().__init__(said, status=status, code=code)
         self.retry_after = retry_after
+
+    @property
+    def kind(self) -> str:
+        return NEEDS_PAID_KEY if self.needs_paid_key else super().kind
 
     @property
     def needs_paid_key(self) -> bool:

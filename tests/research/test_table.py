@@ -196,9 +196,8 @@ async def _(lab: Lab) -> Said:
 @row(
     "cancel while Google cannot be reached",
     None,
-    "r_… could not be cancelled and goes on at Google. Gemini had an error of its own and gave "
-    "no answer. The call was not repeated, since that could be billed twice: try again in a "
-    "minute.",
+    "r_… could not be cancelled just now and goes on at Google. Call cancel_research again in a "
+    "moment.",
     cancels=1,
 )
 async def _(lab: Lab) -> Said:

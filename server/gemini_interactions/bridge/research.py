@@ -13,7 +13,15 @@ from typing import Any
 
 import anyio
 
-from ..errors import BadArgument, Refused, TimedOut, UnknownId, UpstreamError
+from ..errors import (
+    BadArgument,
+    Refused,
+    Rejected,
+    TimedOut,
+    UnknownId,
+    UpstreamError,
+    WrongKey,
+)
 from ..ids import read_id
 from ..interactions import Handle, Tool, Turn
 from ..models import Depth
@@ -298,9 +306,14 @@ class Researches:
                 f"Google did not confirm in time that {handle.id} is cancelled: it may go on "
                 "there. Call cancel_research again in a moment."
             ) from None
-        except UpstreamError as problem:
+        except (Rejected, WrongKey) as problem:
             raise Refused(
                 f"{handle.id} could not be cancelled and goes on at Google. {problem.message}"
+            ) from None
+        except UpstreamError:  # whose words are about creates, which cost something
+            raise Refused(
+                f"{handle.id} could not be cancelled just now and goes on at Google. "
+                "Call cancel_research again in a moment."
             ) from None
         return await self._workshop.conclude(turn, outcome)
 

@@ -8,6 +8,7 @@ import mcp_types as types
 
 from ..bridge import functions, reports
 from ..bridge.research import APPROVED, Progress
+from ..errors import NEEDS_PAID_KEY
 from ..interactions import FunctionCall, Turn
 from . import result
 from .result import Room
@@ -94,7 +95,8 @@ def _state(stands: Progress, calls: Sequence[FunctionCall]) -> tuple[list[str], 
             kept = "what it had is above" if turn.text else "it had written nothing yet"
             return [f"This research was cancelled after {stands.elapsed}; {kept}."], ""
         case "failed":
-            return result.state(turn, ())[0], _start_again(stands)
+            is_vain = (turn.error or {}).get("kind") == NEEDS_PAID_KEY
+            return result.state(turn, ())[0], "" if is_vain else _start_again(stands)
         case _:
             said, next_step = result.state(turn, calls)
             return said, f'{next_step} Its conversation_id is "{id}".'
