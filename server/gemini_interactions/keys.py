@@ -14,8 +14,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from .data_folder import ensure_private_dir
 from .errors import Refused
-from .settings import BadSetting, ensure_private_dir, given
+from .settings import BadSetting, given
 
 VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """Where a key is looked for first; the order is google-genai's own."""

@@ -22,12 +22,13 @@ from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
 from .bridge.sources import Resolve
 from .bridge.workshop import Workshop
+from .data_folder import close_to_others, ensure_private_dir
 from .keys import find_key
 from .media.folders import Folders
 from .media.links import SHORTEST_KEY, Links, signing_key
 from .media.luggage import Porter
 from .media.shelf import Shelf
-from .settings import BadSetting, Config, close_to_others, ensure_private_dir, given
+from .settings import BadSetting, Config, given
 from .watcher import Watcher
 
 SIGNING_KEY = "GEMINI_MCP_SIGNING_KEY"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gemini_interactions.data_folder import ensure_private_dir
 from gemini_interactions.settings import (
     OFFERED,
     SETTINGS,
     BadSetting,
     Config,
-    ensure_private_dir,
 )
 
 
