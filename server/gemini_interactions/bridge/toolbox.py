@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import BadArgument
 from ..interactions import Tool
 
 BUILT_IN = ("google_search", "url_context", "code_execution", "google_maps")
+_NOT_WITH_FUNCTIONS = frozenset({*BUILT_IN, "file_search"})
 CLEAR = "none"
 
 
@@ -33,8 +34,8 @@ class Toolbox:
             return []
         tools = [self._tool(each) for each in given]
         kinds = {tool["type"] for tool in tools}
-        if "function" in kinds and kinds & set(BUILT_IN):
-            mixed = ", ".join(sorted(kinds & set(BUILT_IN)))
+        if "function" in kinds and kinds & _NOT_WITH_FUNCTIONS:
+            mixed = ", ".join(sorted(kinds & _NOT_WITH_FUNCTIONS))
             raise BadArgument(
                 f"`tools`: Gemini does not take functions together with built-in tools ({mixed}) "
                 "in one turn. Use functions in one turn and built-in tools in another."
@@ -52,9 +53,12 @@ class Toolbox:
         return kept
 
     def with_headers(self, owner: str, tools: Iterable[Tool]) -> tuple[Tool, ...]:
-        """The tools as they are sent; refuses, by name, those whose headers are gone."""
+        """The tools as they are sent; refuses, by name, those whose headers are gone, and
+        servers that are not allowed any more."""
         whole = []
         for tool in tools:
+            if tool.get("type") == "mcp_server":
+                self._check_host(tool)
             if tool.get("type") == "mcp_server" and isinstance(tool.get("headers"), list):
                 headers = self._headers.get((owner, tool["url"]))
                 if headers is None:
@@ -84,7 +88,8 @@ class Toolbox:
             )
         if kind == "function" and not tool.get("name"):
             raise BadArgument("`tools`: a function needs a `name`.")
-        if kind == "mcp_server":
+        if _is_remote(kind):
+            tool["type"] = "mcp_server"
             self._check_remote(tool)
         if not self._may_name_stores and "filesearchstore" in str(tool).lower().replace("_", ""):
             raise BadArgument(
@@ -94,24 +99,45 @@ class Toolbox:
         return tool
 
     def _check_remote(self, tool: Tool) -> None:
-        url = tool.get("url")
-        parts = urlsplit(url) if isinstance(url, str) else None
-        # Some readers of addresses take a backslash for a slash: the host would be another one.
-        is_plain = parts is not None and "\\" not in parts.netloc
-        if parts is None or not is_plain or parts.scheme != "https" or not parts.hostname:
-            raise BadArgument("`tools`: an mcp_server needs a `url` that begins with https://.")
-        if parts.username or parts.password:
-            raise BadArgument(
-                "`tools`: the `url` of an mcp_server holds a name or password. Pass `headers`, "
-                "which are kept in memory only."
-            )
-        if parts.hostname.lower() not in self._remote_hosts:
-            raise BadArgument(
-                f"`tools`: the MCP server at {parts.hostname} is not allowed here. Whoever runs "
-                "this server can allow its host in GEMINI_MCP_REMOTE_TOOLS."
-            )
+        self._check_host(tool)
         headers = tool.get("headers")
         if headers is not None and not (
             isinstance(headers, dict) and all(isinstance(each, str) for each in headers.values())
         ):
             raise BadArgument("`tools`: the `headers` of an mcp_server are an object of texts.")
+
+    def _check_host(self, tool: Tool) -> None:
+        parts = _address(tool.get("url"))
+        if parts is None:
+            raise BadArgument("`tools`: an mcp_server needs a `url` that begins with https://.")
+        if "@" in parts.netloc:
+            raise BadArgument(
+                "`tools`: the `url` of an mcp_server holds a name or password. Pass `headers`, "
+                "which are kept in memory only."
+            )
+        host = (parts.hostname or "").lower()
+        if host not in self._remote_hosts:
+            raise BadArgument(
+                f"`tools`: the MCP server at {host} is not allowed here. Whoever runs "
+                "this server can allow its host in GEMINI_MCP_REMOTE_TOOLS."
+            )
+
+
+def _is_remote(kind: str) -> bool:
+    """Whether Google might read this type as `mcp_server`, however it is written."""
+    return "".join(filter(str.isalpha, kind.lower())) == "mcpserver"
+
+
+def _address(url: object) -> SplitResult | None:
+    """An https address that every reader of addresses takes apart in the same way."""
+    # Some take a backslash for a slash, some pass over blanks and line breaks: each would go to
+    # another host than the one looked at here.
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        return None
+    is_plain = parts.scheme == "https" and bool(parts.hostname) and "\\" not in parts.netloc
+    return parts if is_plain else None
