@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gemini_interactions.interactions import Interaction, Problem, Step, Usage
+from gemini_interactions.interactions import CONTENTS, Interaction, Problem, Step, Usage
 
 Json = Mapping[str, Any]
 
-_MEDIA = frozenset({"image", "audio", "video", "document"})
+_MEDIA = CONTENTS - {"text"}
 _TAIL = 80
 _REDIRECTS = "vertexaisearch.cloud.google.com"
 
@@ -204,6 +204,7 @@ class _Step:
         self.step: Step = _copy(dict(start))
         self.over = False
         self._text: list[str] = []
+        self._text_is_over = False
         self._arguments: list[str] = []
 
     def add(self, delta: Json) -> None:
@@ -236,8 +237,12 @@ class _Step:
 
     def _write(self, text: str) -> None:
         contents = self._contents()
-        if not contents or _mapping(contents[-1]).get("type") != "text":
+        is_text = bool(contents) and _mapping(contents[-1]).get("type") == "text"
+        # Nothing but its annotations tells that one text is over and the next one begins.
+        if not is_text or self._text_is_over:
+            self._settle()
             contents.append({"type": "text", "text": ""})
+        self._text_is_over = False
         self._text.append(text)
 
     def _annotate(self, annotations: object) -> None:
@@ -247,9 +252,23 @@ class _Step:
         if not texts:
             self._write("")
             texts = self._contents()[-1:]
-        known = texts[-1].setdefault("annotations", [])
+        self._settle()
+        reach = max((_count(_mapping(note).get("end_index")) for note in annotations), default=0)
+        text = texts[-1]
+        if len(texts) > 1 and self._contents()[-2] is texts[-2] and reach > _size(text):
+            text = self._joined(texts[-2], text, reach)
+        known = text.setdefault("annotations", [])
         if isinstance(known, list):
             known.extend(_copy(annotations))
+        self._text_is_over = reach <= _size(text)
+
+    def _joined(self, before: dict[str, Any], text: dict[str, Any], reach: int) -> dict[str, Any]:
+        """The last two texts as one, where that is what annotations count their bytes in."""
+        if reach > _size(before) + _size(text):
+            return text
+        before["text"] = _string(before.get("text")) + _string(text.get("text"))
+        self._contents().pop()
+        return before
 
     def _summarise(self, content: Json) -> None:
         summary = self.step.get("summary")
@@ -323,6 +342,11 @@ def _count(value: object) -> int:
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _size(text: Json) -> int:
+    """Bytes of a text, which is what annotations count."""
+    return len(_string(text.get("text")).encode("utf-8", "surrogatepass"))
 
 
 def _mapping(value: object) -> Json:

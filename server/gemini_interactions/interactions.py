@@ -15,6 +15,9 @@ from typing import Any, Literal
 Step = dict[str, Any]
 """One step as the API speaks it; media bytes (`data`) are never kept in it."""
 
+CONTENTS: frozenset[str] = frozenset({"text", "image", "audio", "video", "document"})
+"""Types of the content objects that stand in steps."""
+
 Tool = dict[str, Any]
 """One Interactions tool object, such as ``{"type": "google_search"}``."""
 

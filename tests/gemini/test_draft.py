@@ -202,6 +202,45 @@ def test_an_annotation_belongs_to_the_text_written_last_in_its_step() -> None:
     ]
 
 
+def note(end: int) -> dict[str, Any]:
+    return {"type": "url_citation", "url": "https://e.com", "start_index": 0, "end_index": end}
+
+
+def annotated(index: int, *ends: int) -> dict[str, Any]:
+    return delta(index, "text_annotation_delta", annotations=[note(end) for end in ends])
+
+
+def test_a_text_that_comes_after_annotations_is_a_text_of_its_own() -> None:
+    draft = drafted(
+        start(0, "model_output"),
+        *(text(0, "Zür"), text(0, "ich. "), annotated(0, 6)),
+        *(text(0, "Ge"), text(0, "nf."), annotated(0, 4, 5)),
+    )
+
+    assert draft.interaction().steps[0]["content"] == [
+        {"type": "text", "text": "Zürich. ", "annotations": [note(6)]},
+        {"type": "text", "text": "Genf.", "annotations": [note(4), note(5)]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [text(0, "One. "), annotated(0, 4), text(0, "Two."), annotated(0, 9)],
+        [annotated(0, 4, 9), text(0, "One. "), text(0, "Two.")],
+        [text(0, "One. "), annotated(0, 4, 9), text(0, "Two.")],
+    ],
+)
+def test_annotations_that_count_further_than_a_text_belong_to_what_is_around_it(
+    events: list[dict[str, Any]],
+) -> None:
+    draft = drafted(start(0, "model_output"), *events)
+
+    assert draft.interaction().steps[0]["content"] == [
+        {"type": "text", "text": "One. Two.", "annotations": [note(4), note(9)]}
+    ]
+
+
 def test_steps_stand_in_the_order_of_their_index_not_of_their_arrival() -> None:
     draft = drafted(created(), start(1, "model_output"), start(0, "thought"), text(1, "hi"))
 
