@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from gemini_interactions.interactions import FunctionCall, Problem, Step
+from gemini_interactions.interactions import CONTENTS, FunctionCall, Problem, Step
 from gemini_interactions.paging import characters_at, fenced, places_for, put_in, stacked
 
 Json = Mapping[str, Any]
 
-MEDIA = frozenset({"image", "audio", "video", "document"})
+MEDIA = CONTENTS - {"text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Answer:
     (``{"type": "image", "mime_type", "data" or "uri"}``) that `[image 1]`, `[image 2]` stand
     for. `function_calls` wait for a result. `thoughts` are summaries for progress, never part
     of the text. `problem` is what Google said went wrong, or `no_output` when there is nothing
-    to show.
+    to show. It `is_empty` where nothing was said: what was done on the way is no answer.
     """
 
     text: str
@@ -51,6 +51,7 @@ class Answer:
     thoughts: str = ""
     images: tuple[dict[str, Any], ...] = ()
     problem: Problem | None = None
+    is_empty: bool = False
 
 
 def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> Answer:
@@ -64,16 +65,17 @@ def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> 
     for step in reply:
         body.add(step)
     calls = _pending(reply)
-    said = sources.unredirected(body.text())
+    text = sources.unredirected(body.text())
     listed = "\n".join(["Sources:", *map(str, sources.listed())]) if sources.listed() else ""
-    parts = (said, "\n".join(_deeds(reply, sources)), listed)
+    parts = (text, "\n".join(_deeds(reply, sources)), listed)
     return Answer(
         text=stacked(part for part in parts if part),
         sources=sources.listed(),
         function_calls=calls,
         thoughts="\n\n".join(_thoughts(reply)),
         images=tuple(body.images),
-        problem=_problem(reply, is_empty=not said.strip() and not calls),
+        problem=_problem(reply, is_empty=not text.strip() and not calls),
+        is_empty=not text.strip(),
     )
 
 
@@ -96,15 +98,16 @@ def strip_media(steps: Iterable[Json]) -> tuple[Step, ...]:
     Everything else stays as it came, signatures included: Google wants them back.
     """
     return tuple(
-        {key: _without_data(key, value) for key, value in step.items()}
+        {key: _without_data(key, value, step.get("type")) for key, value in step.items()}
         for step in steps
         if isinstance(step, Mapping)
     )
 
 
-def _without_data(key: str, value: Any) -> Any:
-    # What somebody called a function with is theirs, whatever it looks like.
-    if key == "arguments":
+def _without_data(key: str, value: Any, step: Any = None) -> Any:
+    # What somebody called a function with is theirs, and so is the object that came of it.
+    is_theirs = step == "function_result" and key == "result" and isinstance(value, Mapping)
+    if key == "arguments" or is_theirs:
         return value
     if isinstance(value, list | tuple):
         return [_without_data("", item) for item in value]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import BadArgument, Gone
-from ..interactions import CHAINABLE, Call, Settings, Step, Turn
+from ..interactions import CHAINABLE, CONTENTS, Call, Settings, Step, Turn
 from .ports import Store
 from .work import Work
 
@@ -106,8 +106,8 @@ class Chains:
                 "transcripts are off here (GEMINI_MCP_TRANSCRIPTS). Start again with gemini_ask."
             )
         story, lost = told
-        missing = f" Could not be sent again: {', '.join(lost)}." if lost else ""
-        work.turn = replace(work.turn, notes=(*work.turn.notes, REBUILT + missing))
+        note = " ".join([REBUILT, *not_sent_again(lost)])
+        work.turn = replace(work.turn, notes=(*work.turn.notes, note))
         return replace(call, previous_interaction_id="", input=[*story, *words])
 
     async def _before(self, turn: Turn) -> Turn | None:
@@ -132,6 +132,11 @@ def _answered(turn: Turn) -> Iterator[Step]:
         kind = step.get("type")
         if kind == "model_output" or (kind != "user_input" and turn.kind != "research"):
             yield step
+
+
+def not_sent_again(lost: Sequence[str]) -> tuple[str, ...]:
+    """One line when something that was said before had to be left out."""
+    return (f"Could not be sent again: {', '.join(dict.fromkeys(lost))}.",) if lost else ()
 
 
 def passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:
@@ -169,16 +174,29 @@ def _changed(settings: Settings, changes: Sequence[Mapping[str, Any]]) -> Settin
 
 def _sendable(step: Step, lost: list[str], uploads_live: bool) -> Step | None:
     """A step as it can be sent again: media whose bytes were not kept are left out and named."""
-    contents = step.get("content")
-    if not isinstance(contents, list):
-        return step
-    kept = []
-    for content in contents:
-        name = content.get("name") or content.get("type") or "attachment"
-        uri = content.get("uri", "")
-        is_gone = "bytes" in content and not uri
-        if is_gone or ("/files/" in uri and not uploads_live):
-            lost.append(str(name))
-        else:
-            kept.append({key: value for key, value in content.items() if key != "name"})
-    return {**step, "content": kept} if kept else None
+    told = dict(step)
+    for key in ("content", "result", "summary"):
+        if isinstance(contents := step.get(key), list):
+            gone = [each for each in contents if _is_gone(each, uploads_live)]
+            told[key] = [_without_name(each) for each in contents if each not in gone]
+            # Drafts among the thoughts are nobody's business.
+            lost += [str(each.get("name") or each["type"]) for each in gone if key != "summary"]
+    if told.get("content") == []:
+        return None
+    if told.get("result") == [] and step["result"]:
+        told["result"] = ""  # a call needs a result of some kind
+    return told
+
+
+def _is_gone(content: Any, uploads_live: bool) -> bool:
+    if not isinstance(content, Mapping) or content.get("type") not in CONTENTS:
+        return False
+    uri = content.get("uri") or ""
+    return ("bytes" in content and not uri) or ("/files/" in uri and not uploads_live)
+
+
+def _without_name(content: Any) -> Any:
+    """A content object without the name we gave it."""
+    if not isinstance(content, Mapping) or content.get("type") not in CONTENTS:
+        return content
+    return {key: value for key, value in content.items() if key != "name"}

@@ -90,6 +90,11 @@ class Conversations:
             return await self._adopt(caller, question, place.name, start)
         before = await self._places.before(caller.owner, place)
         stored = await self._places.is_stored(before)
+        if not (stored or self._policy.transcripts):
+            raise BadArgument(
+                "This conversation was started with store=false, and words are not kept here "
+                "(GEMINI_MCP_TRANSCRIPTS is off): it has one turn. Start again with gemini_ask."
+            )
         await self._check_results(before, question, stored)
         attached = await self._attached(caller, question)
         intent = self._intent(caller, question, attached)

@@ -28,7 +28,7 @@ from ..errors import (
     UpstreamError,
     WrongKey,
 )
-from ..interactions import Call, Interaction, Turn
+from ..interactions import CONTENTS, Call, Interaction, Step, Turn
 from . import functions, outcomes
 from .patience import Patience, Policy
 from .ports import Gemini, Store
@@ -90,16 +90,18 @@ class Exchange:
                 raise TimedOut() from None
 
     async def _asked(self, work: Work, call: Call) -> Interaction:
-        interaction = await self._exchanged(work, call)
+        whole = latest = await self._exchanged(work, call)
         for _ in range(GOOGLES_OWN_CALLS):
-            results = functions.for_google(interaction)
+            results = functions.for_google(latest)
             if not results:
                 break
             work.draft = Draft()
-            call = replace(call, input=results, previous_interaction_id=interaction.id)
-            later = await self._exchanged(work, call)
-            interaction = outcomes.joined(interaction, results, later)
-        return interaction
+            # A 404 on what came a moment ago is the store lagging, and no chain to tell again.
+            work.young_until, work.rebuild = self._now() + self._policy.store_lag, None
+            call = _going_on(call, latest, results)
+            latest = await self._exchanged(work, call)
+            whole = outcomes.joined(whole, results, latest)
+        return whole
 
     async def _listen(self, work: Work, call: Call) -> None:
         """Send the create and take in its stream until it ends, well or not."""
@@ -214,3 +216,13 @@ class Exchange:
         places = self._places.setdefault(owner, anyio.CapacityLimiter(self._policy.max_concurrent))
         async with places:
             yield
+
+
+def _going_on(call: Call, latest: Interaction, results: list[Step]) -> Call:
+    """The call that answers what Google stopped for, right after it."""
+    if call.store:
+        return replace(call, input=results, previous_interaction_id=latest.id)
+    asked = call.input if isinstance(call.input, list) else [{"type": "text", "text": call.input}]
+    if all(each.get("type") in CONTENTS for each in asked):
+        asked = [{"type": "user_input", "content": asked}]
+    return replace(call, input=[*asked, *latest.steps, *results])

@@ -10,14 +10,20 @@ from .. import answers
 from ..errors import BadArgument, WaitingForResults
 from ..interactions import FunctionCall, Interaction, Step, Turn
 
+_NOTHING: Mapping[str, Any] = {"result": ""}
+
 NEXT_STEP = "Run these and call gemini_continue with function_results."
 
 
 def pending(turn: Turn) -> tuple[FunctionCall, ...]:
-    """The calls a turn waits for."""
-    if turn.status != "requires_action":
-        return ()
-    return answers.read(turn.steps).function_calls
+    """The calls a turn waits for; Google's own are nobody's to run, unless there are no others."""
+    calls = _waiting(turn)
+    return theirs(calls) or calls
+
+
+def theirs(calls: Sequence[FunctionCall]) -> tuple[FunctionCall, ...]:
+    """The calls that are the caller's to run, not Google's own (`google:…`)."""
+    return tuple(call for call in calls if not _is_googles(call))
 
 
 def waits(turn: Turn) -> WaitingForResults:
@@ -55,8 +61,12 @@ def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
             f"`function_results`: no result for {', '.join(missing)}. All pending results go "
             f"back together; {turn.id} waits for {_listed(turn)}."
         )
-    ids = {step.get("id") for step in turn.steps if step.get("type") == "function_call"}
-    return [_step(calls[call_id], each, ids) for call_id, each in given.items()]
+    others = [call for call in _waiting(turn) if call.call_id not in calls]
+    # In the order of the calls: where those have no ids, nothing else tells whose each is.
+    return [
+        *(_step(call, given[call_id], turn.steps) for call_id, call in calls.items()),
+        *(_step(call, _NOTHING, turn.steps) for call in others),
+    ]
 
 
 def for_google(interaction: Interaction) -> list[Step]:
@@ -64,12 +74,17 @@ def for_google(interaction: Interaction) -> list[Step]:
     if interaction.status != "requires_action":
         return []
     calls = answers.read(interaction.steps).function_calls
-    if not calls or not all(call.name.startswith("google:") for call in calls):
+    if not all(map(_is_googles, calls)):
         return []
-    return [
-        {"type": "function_result", "call_id": call.call_id, "name": call.name, "result": ""}
-        for call in calls
-    ]
+    return [_step(call, _NOTHING, interaction.steps) for call in calls]
+
+
+def _waiting(turn: Turn) -> tuple[FunctionCall, ...]:
+    return answers.read(turn.steps).function_calls if turn.status == "requires_action" else ()
+
+
+def _is_googles(call: FunctionCall) -> bool:
+    return call.name.startswith("google:")
 
 
 def _by_call_id(
@@ -97,8 +112,9 @@ def _by_call_id(
     return given
 
 
-def _step(call: FunctionCall, given: Mapping[str, Any], ids: set[Any]) -> Step:
+def _step(call: FunctionCall, given: Mapping[str, Any], asked: Sequence[Step]) -> Step:
     # Google's own id may be empty; ours then only numbered the calls for the caller.
+    ids = {step.get("id") for step in asked if step.get("type") == "function_call"}
     result = given["result"]
     if not isinstance(result, str | dict | list):
         result = "" if result is None else str(result).lower()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import answers
 from ..interactions import Turn
+from . import functions
 from .ports import HandleSummary, Summary
 
 
@@ -89,8 +89,10 @@ def _told(turn: Turn) -> str:
     facts = [turn.status, when(turn.created), *([model] if model else [])]
     if turn.chained is not None and turn.chained != turn.n - 1 and turn.n > 1:
         facts.append(f"continues turn {turn.chained}")
-    waiting = answers.read(turn.steps).function_calls if turn.status == "requires_action" else ()
-    calls = [f"{call.name} (call_id {call.call_id}): {_json(call.arguments)}" for call in waiting]
+    calls = [
+        f"{call.name} (call_id {call.call_id}): {_json(call.arguments)}"
+        for call in functions.pending(turn)
+    ]
     parts = [
         f"## Turn {turn.n} ({', '.join(facts)})",
         *_asked(turn),

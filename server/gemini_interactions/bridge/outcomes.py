@@ -9,6 +9,7 @@ from typing import Any
 from .. import answers
 from ..errors import UpstreamError, quoted
 from ..interactions import Interaction, Problem, Status, Step, Turn, Usage
+from . import functions
 
 UNFINISHED = frozenset({"in_progress", "queued", "requires_continuation"})
 _ENDED = frozenset(
@@ -58,7 +59,10 @@ class Outcome:
 
     def without_words(self) -> Outcome:
         """What is kept of it where transcripts are off."""
-        return replace(self, steps=(), text="", targets={})
+        error = self.error
+        if error and error["kind"] == "Unfit":  # which quotes the answer
+            error = {**error, "message": "Gemini's answer did not fit response_schema."}
+        return replace(self, steps=(), text="", targets={}, error=error)
 
 
 def is_over(interaction: Interaction) -> bool:
@@ -152,12 +156,29 @@ def _judge(
         case "incomplete" | "budget_exceeded":
             limit = "token budget" if interaction.status == "budget_exceeded" else "output limit"
             return "incomplete", None, (f"The answer stops early: Gemini reached its {limit}.",)
+        case _ if functions.theirs(answer.function_calls):
+            return "requires_action", None, ()
+        case _ if not answer.is_empty:
+            return "completed", None, _remarked(problem)
         case _ if answer.function_calls:
             return "requires_action", None, ()
-        case _ if answer.text.strip():
-            return "completed", None, ()
         case _:
             return "failed", _said("Gemini finished without an answer", problem), ()
+
+
+def _remarked(problem: Problem | None) -> tuple[str, ...]:
+    """What Google says went wrong with an answer that is there all the same."""
+    if problem is None:
+        return ()
+    return (f"The answer may not be whole: {_why(problem)}.",)
+
+
+def _why(problem: Problem) -> str:
+    if problem.code in _BLOCKED:
+        return f"it was blocked ({problem.code})"
+    why = quoted(problem.message).removesuffix(".")
+    sentence = f': "{why}"' if why else ""
+    return f"Gemini reports {problem.code or 'a problem'}{sentence}"
 
 
 def _said(what: str, problem: Problem | None) -> dict[str, str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from .. import models
+from .. import answers, models
 from ..errors import BadArgument
-from ..interactions import Call, Settings, Turn
+from ..interactions import Call, Settings, Step, Turn
 from . import functions, structured
 from .attachments import Attached
-from .chains import Chains, passed_over, said
+from .chains import Chains, not_sent_again, passed_over, said
 from .patience import Policy
 from .ports import Store
 from .requests import Question
@@ -59,13 +59,20 @@ class Planner:
         if stored:
             call = replace(call, previous_interaction_id=_after(turn, good))
             if good is not None:
-                work.rebuild = lambda: self._rebuilt(work, call, good, attached)
+                words = said(turn, attached.contents)
+                work.rebuild = lambda: self._rebuilt(work, call, good, words)
         else:
-            call = await self._retold(call, turn, good, attached)
+            call, missing = await self._retold(call, turn, good, attached)
+            notes = (*notes, *missing)
         settings = replace(settings, model=call.model)
-        kept = turn.input if self._policy.transcripts else None
-        await self._workshop.sending(work, settings, good, notes, kept)
+        await self._workshop.sending(work, settings, good, notes, self._kept(turn))
         return call
+
+    def _kept(self, turn: Turn) -> list[dict[str, Any]] | None:
+        """What is written down of what was said."""
+        if turn.input is None or not self._policy.transcripts:
+            return None
+        return list(answers.strip_media(turn.input))
 
     def _call(
         self, turn: Turn, settings: Settings, question: Question, attached: Attached
@@ -86,25 +93,24 @@ class Planner:
         )
         return call, tuple(note for note in (choice.note, thinking_note) if note)
 
-    async def _retold(self, call: Call, turn: Turn, good: Turn | None, attached: Attached) -> Call:
-        """A call that keeps nothing at Google: the whole story goes with it."""
-        story: list[dict[str, Any]] = []
-        if good is not None:
-            told = await self._chains.story(good, self._now())
-            if told is None:
-                raise BadArgument(
-                    "This conversation was started with store=false and its words were not kept, "
-                    "so it cannot go on. Start again with gemini_ask."
-                )
-            story = told[0]
-        return replace(
-            call,
-            store=False,
-            input=[*story, *said(turn, attached.contents)] if story else call.input,
-        )
+    async def _retold(
+        self, call: Call, turn: Turn, good: Turn | None, attached: Attached
+    ) -> tuple[Call, tuple[str, ...]]:
+        """A call that keeps nothing at Google: the whole story goes with it, but for what the
+        note names."""
+        if good is None:
+            return replace(call, store=False), ()
+        told = await self._chains.story(good, self._now())
+        if told is None:
+            raise BadArgument(
+                "This conversation was started with store=false and its words were not kept, "
+                "so it cannot go on. Start again with gemini_ask."
+            )
+        story, lost = told
+        words = said(turn, attached.contents)
+        return replace(call, store=False, input=[*story, *words]), not_sent_again(lost)
 
-    async def _rebuilt(self, work: Work, call: Call, good: Turn, attached: Attached) -> Call:
-        words = said(work.turn, attached.contents)
+    async def _rebuilt(self, work: Work, call: Call, good: Turn, words: Sequence[Step]) -> Call:
         return await self._chains.rebuilt(
             work, call, good, words, self._now(), is_kept=self._policy.transcripts
         )

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import BadArgument
+from ..interactions import Step
 from .outcomes import Outcome
 
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises BadArgument where `schema` is no JSON schema. Slow once: imports jsonschema."""
+    """Raises BadArgument where no answer could be checked against `schema`. Slow once: imports
+    jsonschema."""
     import jsonschema
 
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
+        _validator(schema).check_schema(schema)
+        ref = _dangling(schema)
     except jsonschema.SchemaError as wrong:
         raise BadArgument(
             f"`response_schema` is not a JSON schema: {wrong.message[:200]} (at {wrong.json_path})."
         ) from None
+    except RecursionError:
+        raise BadArgument("`response_schema` is nested too deeply.") from None
+    if ref:
+        raise BadArgument(
+            f"`response_schema`: the $ref '{ref[:100]}' leads to nothing in it, and nothing is "
+            "fetched. Put what it means into the schema, under $defs."
+        )
 
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,18 +41,73 @@ def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked(outcome: Outcome, schema: Mapping[str, Any]) -> Outcome:
-    """The outcome with clean JSON as its text, or failed with the raw text and where it fails."""
+    """The outcome with clean JSON as its text, or failed with the raw text and where it fails.
+
+    Marks, searches and code that ran are no part of the JSON, so they are no part of the text.
+    """
     if outcome.status != "completed":
         return outcome
-    fenced = _FENCED.fullmatch(outcome.text)
-    text = fenced.group(1) if fenced else outcome.text.strip()
+    outcome = replace(outcome, text=_unfenced(_words(outcome.steps)))
     try:
-        value = json.loads(text)
-    except ValueError as wrong:
+        value = json.loads(outcome.text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as wrong:
         line = getattr(wrong, "lineno", 1)
         return _unfit(outcome, f"it is not JSON (line {line})")
     trouble = _trouble(value, schema)
-    return _unfit(outcome, trouble) if trouble else replace(outcome, text=text)
+    return _unfit(outcome, trouble) if trouble else outcome
+
+
+def _words(steps: Sequence[Step]) -> str:
+    """What the model said, as it came."""
+    spoken = [step.get("content") for step in steps if step.get("type") == "model_output"]
+    contents = [each for content in spoken if isinstance(content, list) for each in content]
+    texts = (each.get("text") for each in contents if isinstance(each, Mapping))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _unfenced(text: str) -> str:
+    fenced = _FENCED.fullmatch(text)
+    return fenced.group(1) if fenced else text.strip()
+
+
+def _refuse(constant: str) -> None:
+    """NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(constant)
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
+    """The validator of the draft a schema says it is written in, else of the newest."""
+    import jsonschema
+
+    newest = jsonschema.Draft202012Validator
+    named = isinstance(schema.get("$schema"), str)
+    return jsonschema.validators.validator_for(schema, newest) if named else newest
+
+
+def _dangling(schema: Mapping[str, Any]) -> str:
+    """The first reference that leads nowhere: better known before an answer is paid for."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012, specification_with
+
+    named = schema.get("$schema", "")
+    draft = specification_with(named if isinstance(named, str) else "", default=DRAFT202012)
+    resolver = Registry().resolver_with_root(draft.create_resource(schema))
+    for ref in _refs(schema):
+        try:
+            resolver.lookup(ref)
+        except Unresolvable:
+            return ref
+    return ""
+
+
+def _refs(schema: Any) -> Iterator[str]:
+    """Every `$ref` that is read from the schema's root: a part with an `$id` is its own root."""
+    for part in schema.values() if isinstance(schema, Mapping) else schema:
+        if isinstance(part, list) or (isinstance(part, Mapping) and "$id" not in part):
+            yield from _refs(part)
+    if isinstance(schema, Mapping) and isinstance(ref := schema.get("$ref"), str):
+        yield ref
 
 
 def _trouble(value: Any, schema: Mapping[str, Any]) -> str:
@@ -50,7 +115,7 @@ def _trouble(value: Any, schema: Mapping[str, Any]) -> str:
     from referencing import Registry
 
     # An empty registry: a `$ref` to somewhere else is an error, never a download.
-    validator = jsonschema.Draft202012Validator(schema, registry=Registry())
+    validator = _validator(schema)(schema, registry=Registry())
     try:
         wrong = jsonschema.exceptions.best_match(validator.iter_errors(value))
     except Exception:  # an unresolvable reference, whatever class the library gives it

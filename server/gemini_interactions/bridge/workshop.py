@@ -37,7 +37,11 @@ log = logging.getLogger(__name__)
 
 NO_WORDS = (
     "Its words are not kept here (GEMINI_MCP_TRANSCRIPTS) and could not be read from Google just "
-    "now: call gemini_result again in a moment."
+    "now: call gemini_result again in a moment. Google forgets them in the end."
+)
+WORDS_NOWHERE = (
+    "Its words were told once and are kept nowhere: not here (GEMINI_MCP_TRANSCRIPTS), and with "
+    "store=false not at Google."
 )
 LAST_NAMES = 0.5
 """Seconds a process that ends still waits for the ids of background runs it has just started:
@@ -233,8 +237,11 @@ class Workshop:
     async def with_words(self, turn: Turn, seconds: float | None = None) -> Turn:
         """The turn as it was answered; where only ids are kept, its words are read from Google."""
         kept = self.policy.transcripts or turn.steps or turn.error is not None
-        if kept or not turn.is_final or not turn.interaction_id:
+        if kept or not turn.is_final:
             return turn
+        if not turn.interaction_id:
+            nowhere = turn.status in CHAINABLE
+            return replace(turn, notes=(*turn.notes, WORDS_NOWHERE)) if nowhere else turn
         found = await self.look_again(turn, seconds)
         return replace(turn, notes=(*turn.notes, NO_WORDS)) if found is turn else found
 
@@ -380,7 +387,7 @@ class Workshop:
             model=outcome.model,
             text=kept.text,
             notes=(*turn.notes, *outcome.notes),
-            error=outcome.error,
+            error=kept.error,
             interaction_id=outcome.interaction_id or None,
             extra=kept.remarks,
         )
@@ -391,7 +398,9 @@ class Workshop:
         turn = await self._again(outcomes.told(turn, outcome, self.now()))
         if not self.policy.transcripts:
             extra = {**turn.extra, **outcome.remarks}
-            turn = replace(turn, steps=outcome.steps, text=outcome.text, extra=extra)
+            turn = replace(
+                turn, steps=outcome.steps, text=outcome.text, error=outcome.error, extra=extra
+            )
         return turn
 
     async def _book(self, turn: Turn, model: str, usage: Usage) -> None:

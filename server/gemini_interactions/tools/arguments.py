@@ -62,6 +62,7 @@ class Arguments:
         try:
             model = self._model.model_validate(kept)
         except ValidationError as problem:
+            _refuse_keys(problem, properties)
             wrong = {str(error["loc"][0]): error["input"] for error in reversed(problem.errors())}
             raise BadArgument(
                 " ".join(
@@ -97,6 +98,16 @@ def _sound(value: Any) -> Any:
     if isinstance(value, dict):
         return {_sound(name): _sound(item) for name, item in value.items()}
     return value
+
+
+def _refuse_keys(problem: ValidationError, properties: Mapping[str, Schema]) -> None:
+    """Refuse by name a key that the objects of a list do not have, where nothing else is wrong."""
+    errors = problem.errors()
+    if any(error["type"] != "extra_forbidden" for error in errors):
+        return
+    name, key = str(errors[0]["loc"][0]), str(errors[0]["loc"][-1])
+    known = ", ".join(properties[name]["items"]["properties"])
+    raise BadArgument(f"`{name}`: `{_short(key)}` is not a key of its items. They take: {known}.")
 
 
 def _is_huge(value: Any) -> bool:

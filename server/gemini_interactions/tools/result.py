@@ -15,13 +15,15 @@ from typing import Any
 import mcp_types as types
 
 from .. import answers, paging
-from ..bridge import costs
+from ..bridge import costs, functions
 from ..bridge.history import Listing
 from ..bridge.requests import Reply
 from ..interactions import FunctionCall, Turn, Usage
 
 META = "gemini-interactions-mcp/result"
 META_BYTES = 2048
+MOST_CITED = 10
+"""How many sources are named behind an answer whose text cannot list them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,11 @@ def told_of(reply: Reply, room: Room) -> Told:
     """What there is to tell of a turn."""
     turn = reply.turn
     notes = list(turn.notes)
+    if turn.extra.get("response_schema"):
+        notes += _cited(turn)  # the text is JSON, and nothing but JSON
     if reply.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
-    calls = _pending(turn)
+    calls = functions.pending(turn)
     said, next_step = state(turn, calls, room.wait)
     text, said = in_pieces(turn.text if turn.is_final else "", said, calls, room)
     return Told(
@@ -120,6 +124,18 @@ def in_pieces(
     if calls and len("\n".join(said).encode()) > room.budget // 2:
         return paging.stacked(each for each in (text, "\n".join(said)) if each), []
     return text, said
+
+
+def _cited(turn: Turn) -> list[str]:
+    """The sources of an answer whose text does not list them, in one line."""
+    sources = _sources(turn)
+    more = f"; {len(sources) - MOST_CITED} more" if len(sources) > MOST_CITED else ""
+    listed = "; ".join(map(str, sources[:MOST_CITED]))
+    return [f"Sources: {listed}{more}"] if sources else []
+
+
+def _sources(turn: Turn) -> Sequence[answers.Source]:
+    return answers.read(turn.steps, targets=turn.extra.get("targets")).sources
 
 
 def facts_of(turn: Turn) -> dict[str, Any]:
@@ -271,7 +287,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             ]
             return (
                 ["Gemini waits for these functions:", *listed],
-                "Run these and call gemini_continue with function_results.",
+                functions.NEXT_STEP,
             )
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
@@ -290,10 +306,6 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             return [f"This turn was cancelled; {kept}."], ""
         case _:
             return [], ""
-
-
-def _pending(turn: Turn) -> tuple[FunctionCall, ...]:
-    return answers.read(turn.steps).function_calls if turn.status == "requires_action" else ()
 
 
 def excerpt(text: str, size: int = 200) -> str:
@@ -355,7 +367,7 @@ def _structured(told: Told, shown: Shown, facts: Mapping[str, Any]) -> dict[str,
     turn = told.turn
     # An error and pending calls have keys of their own.
     state = [] if told.is_error or told.calls else told.said
-    cited = answers.read(turn.steps, targets=turn.extra.get("targets")).sources if turn else ()
+    cited = _sources(turn) if turn else ()
     return _given(
         {
             **facts,

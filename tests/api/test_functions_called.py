@@ -1,0 +1,128 @@
+"""Functions: Gemini asks, the caller runs them, and Google's own are nobody's to run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.product.house import Guest, House
+
+WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
+    "RU5ErkJggg=="
+)
+PICTURE = {"type": "image", "mime_type": "image/png", "data": PIXEL}
+
+
+def call(name: str, id: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": "function_call", "id": id, "name": name, "arguments": arguments}
+
+
+def asks_for(*calls: dict[str, Any], status: str = "requires_action") -> dict[str, Any]:
+    return {"steps": list(calls), "status": status}
+
+
+def given(*results: tuple[str, Any]) -> list[dict[str, Any]]:
+    return [{"call_id": id, "result": result} for id, result in results]
+
+
+async def test_results_of_calls_without_ids_go_back_in_the_order_of_the_calls(
+    house: House, guest: Guest
+) -> None:
+    calls = [call("weather", "", city=city) for city in ("Oslo", "Rome")]
+    house.brain.answer_next(asks_for(*calls))
+    waits = await guest.ask("Well?", tools=[WEATHER])
+    house.brain.answer_next("Fine.")
+
+    ids = [each["call_id"] for each in waits.facts["function_calls"]]
+    await guest.follow("", function_results=given((ids[1], "Rome: sun"), (ids[0], "Oslo: rain")))
+
+    assert ids == ["call_1", "call_2"]
+    assert [(each["call_id"], each["result"]) for each in house.last["input"]] == [
+        ("", "Oslo: rain"),
+        ("", "Rome: sun"),
+    ]
+
+
+async def test_a_call_in_an_answer_that_says_it_is_completed_waits_all_the_same(
+    house: House, guest: Guest
+) -> None:
+    house.brain.answer_next(asks_for(call("weather", "a"), status="completed"))
+
+    waits = await guest.ask("Well?", tools=[WEATHER])
+    refused = await guest.follow("Never mind.")
+
+    assert waits.status == "requires_action"
+    assert "waits for the results of weather (call_id a)" in refused.text
+
+
+async def test_googles_own_call_beside_the_callers_is_answered_with_theirs(
+    house: House, guest: Guest
+) -> None:
+    house.brain.answer_next(asks_for(call("google:search", "g"), call("weather", "w")))
+    waits = await guest.ask("Well?", tools=[WEATHER])
+    house.brain.answer_next("Fine.")
+
+    said = await guest.follow("", function_results=given(("w", "Rain")))
+
+    assert [each["name"] for each in waits.facts["function_calls"]] == ["weather"]
+    assert "google:" not in waits.text
+    assert said.status == "completed"
+    assert [(each["call_id"], each["result"]) for each in house.last["input"]] == [
+        ("w", "Rain"),
+        ("g", ""),
+    ]
+
+
+async def test_googles_own_call_is_answered_with_the_whole_story_where_google_keeps_nothing(
+    house: House, guest: Guest
+) -> None:
+    house.brain.answer_next(asks_for(call("google:search", "g")))
+    house.brain.answer_next("Fine.")
+
+    said = await guest.ask("Well?", tools=["google_search"], store=False)
+
+    assert said.piece.startswith("Fine.")
+    assert [each["type"] for each in house.last["input"]] == [
+        "user_input",
+        "function_call",
+        "function_result",
+    ]
+    assert house.last["store"] is False
+
+
+async def test_a_picture_in_a_result_reaches_google_and_its_bytes_are_not_kept(
+    house: House, guest: Guest
+) -> None:
+    house.brain.answer_next(asks_for(call("weather", "a")))
+    await guest.ask("Well?", tools=[WEATHER])
+    house.brain.answer_next("Fine.")
+    contents = [{"type": "text", "text": "See"}, PICTURE]
+
+    said = await guest.follow("", function_results=given(("a", contents)))
+    told = await guest.history(id=said.conversation)
+
+    assert house.last["input"][0]["result"] == contents
+    assert PIXEL not in told.text
+    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    assert not any(PIXEL.encode() in file.read_bytes() for file in kept)
+
+
+async def test_an_object_that_came_of_a_function_is_kept_whole(house: House, guest: Guest) -> None:
+    house.brain.answer_next(asks_for(call("weather", "a")))
+    await guest.ask("Well?", tools=[WEATHER])
+    house.brain.answer_next("Fine.")
+    row = {"mime_type": "text/csv", "data": "a,b"}
+
+    said = await guest.follow("", function_results=given(("a", row)))
+
+    assert '"data": "a,b"' in (await guest.history(id=said.conversation)).text
+
+
+async def test_a_key_that_results_do_not_have_is_refused_by_its_name(guest: Guest) -> None:
+    said = await guest.follow("", function_results=[{"call_id": "a", "result": 1, "output": 2}])
+
+    assert said.text == (
+        "`function_results`: `output` is not a key of its items. "
+        "They take: call_id, result, name, is_error."
+    )
