@@ -54,7 +54,7 @@ async def gemini_ask(
         store=store,
         files=files,
     )
-    return await result.answer(await use.conversations.ask(use.caller, question), use.room)
+    return await images_result.answer(await use.conversations.ask(use.caller, question), use)
 
 
 @tool("Continue with Gemini", toolset="", read_only=True)
@@ -83,7 +83,7 @@ async def gemini_continue(
         files=files,
     )
     reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
-    return await result.answer(reply, use.room)
+    return await images_result.answer(reply, use)
 
 
 @tool("Get a Gemini result", toolset="", read_only=True)
@@ -99,7 +99,7 @@ async def gemini_result(
         stands = await use.researches.stands(reply.turn)
         if stands is not None:
             return await research_result.told(stands, use.room, offset, "gemini_result with id")
-    return await result.answer(reply, use.room, offset)
+    return await images_result.answer(reply, use, offset)
 
 
 @tool("Past Gemini conversations", toolset="", read_only=True)

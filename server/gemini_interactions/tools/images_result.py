@@ -1,4 +1,8 @@
-"""A picture as a model gets it: its id, size and place in words, and a small preview to see."""
+"""A picture as a model gets it: its id, size and place in words, and a small preview to see.
+
+Most come from the tool that draws; a question may be answered with some too, such as what code
+that ran has plotted.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import mcp_types as types
 
 from ..bridge.gallery import Gallery, described
 from ..bridge.requests import Reply
-from ..interactions import Handle
+from ..interactions import Handle, Turn
 from . import result
 from .registry import Use
 from .result import Room
@@ -37,12 +41,26 @@ async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> ty
             told,
             facts=facts,
             said=[*told.said, *_placed(pictures, room)],
-            next_step=f'Edit it with gemini_generate_image and conversation_id "{first.id}".',
+            next_step=told.next_step or _edit(reply.turn, first),
             pictures=await previews(pictures, use.gallery),
         ),
         room,
         offset,
     )
+
+
+async def answer(reply: Reply, use: Use, offset: int = 0) -> types.CallToolResult:
+    """The turn of a question, with the pictures that are in its answer."""
+    if "[image " in reply.turn.text:
+        return await told(reply, use, offset)
+    return await result.answer(reply, use.room, offset)
+
+
+def _edit(turn: Turn, picture: Handle) -> str:
+    """What to do next with a picture that was asked for."""
+    if turn.kind != "image":
+        return ""
+    return f'Edit it with gemini_generate_image and conversation_id "{picture.id}".'
 
 
 async def previews(pictures: list[Handle], gallery: Gallery) -> list[types.ImageContent]:
