@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
+import pytest
+
+from gemini_interactions.bridge.functions import check_shape
+from gemini_interactions.errors import BadArgument
 from tests.product.house import Guest, House
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
@@ -126,3 +131,29 @@ async def test_a_key_that_results_do_not_have_is_refused_by_its_name(guest: Gues
         "`function_results`: `output` is not a key of its items. "
         "They take: call_id, result, name, is_error."
     )
+
+
+async def test_results_that_nothing_waits_for_leave_no_turn(house: House, guest: Guest) -> None:
+    house.brain.fail_next(400)
+    failed = await guest.ask("This fails.")
+
+    said = await guest.follow(
+        "", conversation_id=failed.conversation, function_results=given(("a", "Rain"))
+    )
+
+    assert (said.status, said.text) == (None, "`function_results`: nothing here waits for any.")
+
+
+@pytest.mark.parametrize(
+    ("result", "is_refused"),
+    [
+        ("see files/notes.txt", False),
+        ({"path": "files/notes.txt"}, False),
+        (["files/notes.txt"], False),
+        ([{"type": "text", "text": "see files/notes.txt"}], False),
+        ([{"type": "image", "uri": "https://google.test/v1/files/abc"}], True),
+    ],
+)
+def test_only_contents_name_files_at_google(result: Any, is_refused: bool) -> None:
+    with pytest.raises(BadArgument) if is_refused else nullcontext():
+        check_shape(given(("a", result)), may_name_files=False)

@@ -199,6 +199,8 @@ class Conversations:
             return
         good = await self._chains.last_good(before, stored=stored)
         if good is None:
+            if question.function_results:
+                raise BadArgument("`function_results`: nothing here waits for any.")
             return
         if question.function_results:
             functions.steps(await self._workshop.with_words(good), question.function_results)

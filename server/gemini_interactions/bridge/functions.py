@@ -34,7 +34,7 @@ def waits(turn: Turn) -> WaitingForResults:
 def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = True) -> None:
     """What can be told before knowing which turn they answer."""
     for each in results:
-        if not may_name_files and "files/" in json.dumps(each, default=str):
+        if not may_name_files and _names_files(each.get("result")):
             raise BadArgument(
                 "`function_results`: files at Google cannot be named in a result here. "
                 "Attach them with `files` in a turn of their own."
@@ -44,6 +44,18 @@ def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = 
                 f"`function_results`: the result of call_id '{each.get('call_id', '')}' is "
                 'missing. Each is {"call_id", "name", "result"}, with "is_error": true on failure.'
             )
+
+
+def _names_files(result: Any) -> bool:
+    """Whether contents among a result are files at Google; in texts and data such words are only
+    words."""
+    contents = result if _is_contents(result) else []
+    return any(
+        "files/" in json.dumps(value, default=str)
+        for content in contents
+        for key, value in content.items()
+        if (content["type"], key) != ("text", "text")
+    )
 
 
 def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
@@ -131,11 +143,17 @@ def _step(call: FunctionCall, given: Mapping[str, Any], asked: Sequence[Step]) -
 
 def _contents(result: Any) -> Any:
     """A list of content objects passes as such; any other list is data, like an object."""
-    if not isinstance(result, list):
-        return result
-    if result and all(isinstance(each, dict) and "type" in each for each in result):
+    if not isinstance(result, list) or _is_contents(result):
         return result
     return {"result": result}
+
+
+def _is_contents(result: Any) -> bool:
+    return (
+        isinstance(result, list)
+        and bool(result)
+        and all(isinstance(each, dict) and "type" in each for each in result)
+    )
 
 
 def _listed(turn: Turn) -> str:
