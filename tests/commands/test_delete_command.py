@@ -50,6 +50,19 @@ async def test_a_conversation_is_deleted_here_and_at_google(
     assert other.conversation in listed
 
 
+async def test_interactions_on_the_way_to_an_answer_are_deleted_too(
+    house: House, guest: Guest, run: Run
+) -> None:
+    own = {"type": "function_call", "id": "g", "name": "google:search", "arguments": {}}
+    house.brain.answer_next({"steps": [own], "status": "requires_action"})
+    said = await guest.ask("One.", tools=["google_search"])
+
+    await run("delete", said.conversation, "--yes")
+
+    assert deleted(house) == house.brain.chain(said.interaction)
+    assert len(deleted(house)) == 2
+
+
 async def test_the_files_made_in_it_go_too(house: House, guest: Guest, run: Run) -> None:
     house.brain.answer_next("A long text. " * 10_000)
     said = await guest.ask("Much, please.")

@@ -240,6 +240,6 @@ def _check_model(model: str) -> None:
             "Leave it out for the default, or use an alias: fast, pro, lite."
         )
     if models.is_agent(model):
-        raise BadArgument(
-            f"`model`: {model.strip()} is an agent, not a model. Use start_deep_research for it."
-        )
+        is_research = "deep-research" in model.lower()
+        way = "Use start_deep_research for it." if is_research else "No tool here runs it yet."
+        raise BadArgument(f"`model`: {model.strip()} is an agent, not a model. {way}")

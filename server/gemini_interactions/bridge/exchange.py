@@ -142,6 +142,8 @@ class Exchange:
 
     async def named(self, work: Work, interaction_id: str) -> None:
         """Google's id, stored the moment it is known."""
+        if work.turn.interaction_id:
+            work.passed.append(work.turn.interaction_id)
         work.turn = replace(work.turn, interaction_id=interaction_id)
         try:
             held = await self._store.named(work.turn, interaction_id, holder=self._holder)

@@ -41,6 +41,8 @@ class Work:
         self.ended_by: Literal["", "abort", "shutdown"] = ""
         self.unwritten: Outcome | None = None
         """How it ended, where the store has not taken that yet."""
+        self.passed: list[str] = []
+        """Interactions at Google that were stations on the way to the one that is the answer."""
         self.young_until = 0.0
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
         self.rebuild: Callable[[], Awaitable[Call]] | None = None

@@ -114,7 +114,9 @@ class Workshop:
 
         async def made(work: Work) -> Outcome:
             interaction = await self.exchange.ask(work, await plan(work))
-            return await self.judged(work.turn, interaction)
+            outcome = await self.judged(work.turn, interaction)
+            passed = {"passed": work.passed} if work.passed else {}
+            return replace(outcome, extra={**outcome.extra, **passed})
 
         return made
 

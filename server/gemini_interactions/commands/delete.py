@@ -72,7 +72,7 @@ async def _delete_at_google(config: Config, turns: Iterable[Turn]) -> dict[str, 
     left: dict[str, list[str]] = {}
     google = gemini(config)
     try:
-        for id in dict.fromkeys(turn.interaction_id for turn in turns if turn.interaction_id):
+        for id in dict.fromkeys(id for turn in turns for id in _interactions(turn)):
             try:
                 await google.delete(id)
             except Gone:
@@ -84,6 +84,11 @@ async def _delete_at_google(config: Config, turns: Iterable[Turn]) -> dict[str, 
     finally:
         await google.aclose()
     return left
+
+
+def _interactions(turn: Turn) -> list[str]:
+    """Google's ids of a turn; where it took several interactions, all of them."""
+    return [id for id in (*turn.extra.get("passed", ()), turn.interaction_id) if id]
 
 
 async def _files(config: Config, store: Store, name: str, turns: Sequence[Turn]) -> list[Path]:
