@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gemini_interactions.bridge import structured
 from tests.product.house import Guest, House
 
 SCHEMA = {
@@ -133,6 +134,32 @@ async def test_a_schema_is_read_as_the_draft_it_names(house: House, guest: Guest
 
     assert json.loads(fits.piece) == [2026, "Argon"]
     assert fails.status == "failed"
+
+
+PATTERNED = {"type": "object", "properties": {"what": {"type": "string", "pattern": "^(a+)+$"}}}
+
+
+async def test_patterns_are_checked_too(house: House, guest: Guest) -> None:
+    house.brain.answer_next('{"what": "aaa"}')
+    house.brain.answer_next('{"what": "b"}')
+
+    fits = await guest.ask("What?", response_schema=PATTERNED)
+    fails = await guest.ask("What, then?", response_schema=PATTERNED)
+
+    assert fits.status == "completed"
+    assert "'b' does not match '^(a+)+$' (at $.what)" in fails.tail
+
+
+async def test_a_pattern_that_takes_years_holds_up_nobody(
+    house: House, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structured, "PATIENCE", 1.0)
+    house.brain.answer_next(json.dumps({"what": "a" * 60 + "!"}))
+
+    said = await guest.ask("What?", response_schema=PATTERNED)
+
+    assert said.status == "failed"
+    assert "checking its patterns took too long" in said.tail
 
 
 async def test_a_schema_holds_for_one_turn(house: House, guest: Guest) -> None:

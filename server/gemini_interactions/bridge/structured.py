@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from subprocess import CalledProcessError
 from typing import Any
+
+import anyio
 
 from ..errors import BadArgument
 from ..interactions import Step
 from .outcomes import Outcome
 
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
+PATIENCE = 20.0
+"""Seconds for an answer to be checked against patterns."""
+
+_CHECK = (
+    "import json, sys; from gemini_interactions.bridge.structured import trouble_of; "
+    "print(json.dumps(trouble_of(*json.load(sys.stdin))))"
+)
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -40,7 +49,7 @@ def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "text", "mime_type": "application/json", "schema": dict(schema)}
 
 
-def checked(outcome: Outcome, schema: Mapping[str, Any]) -> Outcome:
+async def checked(outcome: Outcome, schema: Mapping[str, Any]) -> Outcome:
     """The outcome with clean JSON as its text, or failed with the raw text and where it fails.
 
     Marks, searches and code that ran are no part of the JSON, so they are no part of the text.
@@ -48,13 +57,33 @@ def checked(outcome: Outcome, schema: Mapping[str, Any]) -> Outcome:
     if outcome.status != "completed":
         return outcome
     outcome = replace(outcome, text=_unfenced(_words(outcome.steps)))
-    try:
-        value = json.loads(outcome.text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as wrong:
-        line = getattr(wrong, "lineno", 1)
-        return _unfit(outcome, f"it is not JSON (line {line})")
-    trouble = _trouble(value, schema)
+    if '"pattern' in json.dumps(schema):
+        trouble = await _apart(outcome.text, schema)
+    else:
+        trouble = await anyio.to_thread.run_sync(trouble_of, outcome.text, schema)
     return _unfit(outcome, trouble) if trouble else outcome
+
+
+def trouble_of(text: str, schema: Mapping[str, Any]) -> str:
+    """Where `text` is no JSON or does not fit; "" where it does."""
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as wrong:
+        return f"it is not JSON (line {getattr(wrong, 'lineno', 1)})"
+    return _misfit(value, schema)
+
+
+async def _apart(text: str, schema: Mapping[str, Any]) -> str:
+    """The same in a process of its own: one pattern can be made to take years, and nothing else
+    of this process would run meanwhile."""
+    given = json.dumps([text, schema]).encode()
+    with anyio.move_on_after(PATIENCE):
+        try:
+            done = await anyio.run_process([sys.executable, "-I", "-c", _CHECK], input=given)
+        except (OSError, CalledProcessError):  # where there can be no process beside this one
+            return await anyio.to_thread.run_sync(trouble_of, text, schema)
+        return str(json.loads(done.stdout))
+    return "checking its patterns took too long"
 
 
 def _words(steps: Sequence[Step]) -> str:
@@ -66,8 +95,10 @@ def _words(steps: Sequence[Step]) -> str:
 
 
 def _unfenced(text: str) -> str:
-    fenced = _FENCED.fullmatch(text)
-    return fenced.group(1) if fenced else text.strip()
+    text = text.strip()
+    first, _, rest = text.partition("\n")
+    is_fenced = first.rstrip().lower() in ("```", "```json") and rest.endswith("```")
+    return rest.removesuffix("```").strip() if is_fenced else text
 
 
 def _refuse(constant: str) -> None:
@@ -110,7 +141,7 @@ def _refs(schema: Any) -> Iterator[str]:
         yield ref
 
 
-def _trouble(value: Any, schema: Mapping[str, Any]) -> str:
+def _misfit(value: Any, schema: Mapping[str, Any]) -> str:
     import jsonschema
     from referencing import Registry
 

@@ -420,7 +420,7 @@ class Workshop:
         outcome = outcomes.of(interaction, await self.targets(interaction))
         schema = turn.extra.get("response_schema")
         if schema:
-            outcome = await anyio.to_thread.run_sync(structured.checked, outcome, schema)
+            outcome = await structured.checked(outcome, schema)
         return outcome
 
     async def targets(self, interaction: Interaction) -> Mapping[str, str]:
