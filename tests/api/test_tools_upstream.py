@@ -125,10 +125,12 @@ async def test_headers_are_sent_again_and_kept_in_memory_only(
     await open_guest.leave()
     after = await house.connect(remote_tools=(HOST,))
     refused = await after.follow("And now?", conversation_id=said.conversation)
+    given = await after.follow("And now?", conversation_id=said.conversation, tools=[tool])
 
-    assert house.last["tools"] == [tool]
-    assert len(house.bodies) == 2
+    assert [body["tools"] for body in house.bodies] == [[tool]] * 3
     assert "'notes' needs its headers again (Authorization)" in refused.text
+    assert refused.status is None
+    assert (given.status, given.turn) == ("completed", 3)
     kept = [file for file in house.folder.rglob("*") if file.is_file()]
     assert not any(b"s3cret-token" in file.read_bytes() for file in kept)
 

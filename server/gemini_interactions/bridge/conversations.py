@@ -96,6 +96,7 @@ class Conversations:
                 "(GEMINI_MCP_TRANSCRIPTS is off): it has one turn. Start again with gemini_ask."
             )
         await self._check_results(before, question, stored)
+        await self._check_tools(before, question)
         attached = await self._attached(caller, question)
         intent = self._intent(caller, question, attached)
         return await self._desk.made(
@@ -206,6 +207,12 @@ class Conversations:
             functions.steps(await self._workshop.with_words(good), question.function_results)
         elif good.status == "requires_action":
             raise functions.waits(await self._workshop.with_words(good))
+
+    async def _check_tools(self, before: Turn, question: Question) -> None:
+        """Refuse at once what cannot be sent again, such as to a server whose headers are gone."""
+        if before.is_final:
+            settings = await self._chains.settings(before, question.changes)
+            self._toolbox.with_headers(before.owner, settings.tools)
 
     async def _attached(self, caller: Caller, question: Question) -> Attached:
         """The files of a question, read once it is sure to be sent."""

@@ -67,7 +67,7 @@ class Costs:
             "",
         ]
         if not spent:
-            return "\n".join([*lines, "Nothing was used."])
+            return "\n".join([*lines, "Nothing was used.", "", self._left(spent, today)]).rstrip()
         lines += ["| day | model | calls | tokens | estimated |", "|---|---|---|---|---|"]
         lines += [
             f"| {each.day} | {each.model} | {each.calls} | {each.usage.total:,} "
