@@ -24,6 +24,7 @@ from tests.product.house import Guest, House
 
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 SECRET = "xylophone"
+API = "https://generativelanguage.googleapis.com"
 """A word of Ann's that Bob must never read."""
 
 FREE = {
@@ -69,6 +70,8 @@ ROWS = [
     Row("gemini_ask", {"files": ["{path}"]}, {"prompt": "x"}),
     Row("gemini_ask", {"files": ["{image}"]}, {"prompt": "x"}),
     Row("gemini_ask", {"files": ["files/{word}"]}, {"prompt": "x"}),
+    Row("gemini_ask", {"files": [f"{API}/v1beta/files/{{word}}#page=1"]}, {"prompt": "x"}),
+    Row("gemini_generate_image", {"images": [f"{API}:443/v1/files/{{word}}"]}, {"prompt": "x"}),
     *(Row("gemini_continue", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 1}, {"prompt": "x"}),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 9}, {"prompt": "x"}),

@@ -122,6 +122,34 @@ def test_the_address_of_an_uploaded_file_is_known_as_such() -> None:
         assert address == Address(uri, file="files/abc-123", label="files/abc-123")
 
 
+@pytest.mark.parametrize("base", [(), ("https://proxy.example.com/gemini",)])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://generativelanguage.googleapis.com/v1beta/files/abc-123#page=2",
+        "https://generativelanguage.googleapis.com/v1/files/abc-123?key=x",
+        "https://generativelanguage.googleapis.com:443/v1beta/files/abc-123",
+        "https://GenerativeLanguage.GoogleAPIs.com./v1beta/files/abc-123",
+        "https://generativelanguage.googleapis.com/v1beta//%66iles/abc-123/",
+        "https://generativelanguage.googleapis.com/v1beta/files/abc-123:download?alt=media",
+        "https://generativelanguage.mtls.googleapis.com/v1beta/files/abc-123",
+        "https://\uff47enerativelanguage\u3002googleapis.com/v1beta/files/abc-123",
+    ],
+)
+def test_an_uploaded_file_goes_by_its_name_however_its_address_is_spelled(
+    uri: str, base: tuple[str, ...]
+) -> None:
+    address = address_of(uri, base) if base else address_of(uri)
+
+    assert address is not None
+    assert address.file == "files/abc-123"
+
+
+def test_any_other_address_of_the_api_is_no_page() -> None:
+    with pytest.raises(BadAddress, match="of the Gemini API itself"):
+        address_of("https://generativelanguage.googleapis.com/v1beta/models")
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -151,6 +179,9 @@ def test_everything_else_is_a_path(path: str) -> None:
         ("https://169.254.169.254/latest/meta-data", "cannot reach this machine"),
         ("https://wiki.internal/x", "cannot reach this machine"),
         ("https://printer/x", "cannot reach this machine"),
+        ("https://127.1/x", "cannot reach this machine"),
+        ("https://0x7f.1/x", "cannot reach this machine"),
+        ("https://exa mple.com/", "not a whole https address"),
         ("https:///x", "not a whole https address"),
         ("https://", "not a whole https address"),
         ("https://example.com:x/", "not a whole https address"),

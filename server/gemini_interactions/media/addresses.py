@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import splitext
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from . import kinds
 from .refusals import BadAddress
@@ -25,6 +25,7 @@ _YOUTUBE = re.compile(
 )
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 _FILE = re.compile(r"files/[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_API = re.compile(r"(?:[a-z0-9-]+-)?generativelanguage\.(?:[a-z0-9-]+\.)?googleapis\.com")
 
 _TYPES = {
     each.extension: (each.type, each.mime)
@@ -93,7 +94,7 @@ def address_of(given: str, google: Sequence[str] = GOOGLE) -> Address | None:
             return Address(text, file=name[1], label=name[1])
     if scheme[1].lower() != "https":
         raise _not_https(given, scheme[1].lower())
-    return _web(given, text)
+    return _web(given, text, google)
 
 
 def type_of(mime: str) -> str:
@@ -130,19 +131,22 @@ def _youtube(text: str) -> Address:
     )
 
 
-def _web(given: str, text: str) -> Address:
+def _web(given: str, text: str, google: Sequence[str]) -> Address:
     try:
         url = urlsplit(text)
-        host = (url.hostname or "").rstrip(".")
+        host = _plain(url.hostname or "").rstrip(".")
         is_whole = bool(host) and url.port != 0 and len(text) <= LONGEST
     except ValueError:
         is_whole, host, url = False, "", SplitResult("", "", "", "", "")
-    if not is_whole or any(each <= " " or each == "\x7f" for each in text.replace(" ", "")):
+    is_broken = any(each <= " " or each == "\x7f" for each in text.replace(" ", ""))
+    if not is_whole or is_broken or " " in host:
         raise BadAddress(given, "it is not a whole https address", "Check it and try again.")
     if url.username is not None or url.password is not None:
         raise BadAddress(
             f"https://…@{host}", "it has a user name or password in it", "Give it without."
         )
+    if _is_googles(host, google):
+        return _at_google(given, url)
     if _is_near(host):
         raise BadAddress(
             given,
@@ -157,7 +161,31 @@ def _web(given: str, text: str) -> Address:
     )
     extension = splitext(url.path)[1].lower()
     type_, mime = _TYPES.get(extension, ("document", "text/html" if extension in _PAGES else ""))
-    return Address(kept.geturl(), type_, mime, label=f"{host}{_shortened(url.path)}")
+    return Address(kept.geturl(), type_, mime, label=f"{url.hostname}{_shortened(url.path)}")
+
+
+def _plain(host: str) -> str:
+    """The host's name as it is looked up: other scripts' letters and dots are written in ASCII."""
+    return host if host.isascii() else host.encode("idna").decode()
+
+
+def _is_googles(host: str, google: Sequence[str]) -> bool:
+    """Whether the Gemini API answers there, where a file's address opens it to any key's owner."""
+    ours = {urlsplit(base).hostname for base in google}
+    return host.lower() in ours or bool(_API.fullmatch(host.lower()))
+
+
+def _at_google(given: str, url: SplitResult) -> Address:
+    """An uploaded file, however its address is spelled: whose it is, is asked by its name."""
+    path = re.sub("/+", "/", unquote(url.path)).rstrip("/")
+    name = re.fullmatch(rf"(?:/[\w.-]+)*/({_FILE.pattern})(?::download)?", path)
+    if name is None:
+        raise BadAddress(
+            given,
+            "it is an address of the Gemini API itself, not of a page",
+            "Give the name of an uploaded file (files/…).",
+        )
+    return Address("", file=name[1], label=name[1])
 
 
 def _is_near(host: str) -> bool:
@@ -167,7 +195,9 @@ def _is_near(host: str) -> bool:
         return not ipaddress.ip_address(host.split("%")[0]).is_global
     except ValueError:
         near = ("localhost", "local", "internal", "lan", "home", "intranet")
-        return "." not in host or host.lower().rsplit(".", 1)[1] in near
+        last = host.lower().rsplit(".", 1)[-1]
+        # Browsers read 127.1 and 0x7f.1 as numbers, too: no name ends in one.
+        return "." not in host or last in near or bool(re.fullmatch(r"\d+|0x[\da-f]*", last))
 
 
 def _shortened(path: str) -> str:
