@@ -244,8 +244,12 @@ def test_a_long_listing_is_cut_and_counts_the_rest() -> None:
 
 
 def test_a_hostile_gitignore_cannot_hold_everything_up(folders: Folders, project: Path) -> None:
-    (project / "src" / ".gitignore").write_text("a*a*a*a*a*a*a*b\n!*b*b*b*b*b*c\n[\nx.tmp\n")
+    rules = ["a*a*a*a*a*a*a*b", "!*b*b*b*b*b*c", "**/a" * 12 + "/b", "/".join(["*a*a*ab"] * 9)]
+    (project / "src" / ".gitignore").write_text("\n".join([*rules, "[", "x.tmp", ""]))
     (project / "src" / ("a" * 200)).write_text("long name")
+    deep = project.joinpath("src", *["a"] * 30)
+    deep.mkdir(parents=True)
+    (deep / "x").write_text("deep")
 
     tried = gather(folders, "src")
 
@@ -261,6 +265,9 @@ def test_a_hostile_gitignore_cannot_hold_everything_up(folders: Folders, project
         ("build/*a*b*c*d/x", "build/*/x"),
         ("log*a*b*c*d", "log*"),
         ("!*a*b*c*d", ""),
+        ("**/a/**/b/**/c/**/d", "**/a/**/b/**/c"),
+        ("a*/b*/c*/d*/e", "a*/b*/c*"),
+        ("!a*/b*/c*/d*/e", ""),
     ],
 )
 def test_a_pattern_with_many_stars_becomes_a_laxer_one(line: str, tamed: str) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 LONGEST = 2**16
+LONGEST_PATH = 400
+"""A longer one is left out unasked: even a tame pattern takes a second for some of them."""
+
 _MOST_STARS = 3
 
 
@@ -40,6 +43,8 @@ class Ignores:
     def leave_out(self, names: tuple[str, ...], *, is_folder: bool) -> bool:
         for depth, rule in self.rules:
             path = "/".join(names[depth:]) + ("/" if is_folder else "")
+            if len(path) > LONGEST_PATH:
+                return True
             verdict = rule.check_file(path).include
             if verdict is not None:
                 return verdict
@@ -66,16 +71,23 @@ def _is_readable(line: str) -> bool:
 
 
 def _tamed(line: str) -> str:
-    """The pattern, or a laxer one where it has many stars in a name.
+    """The pattern, or a laxer one where it has many stars.
 
     Patterns become regular expressions that try every way to fit: five stars against a long
-    name take a minute, during which nothing else runs. A laxer pattern leaves out more, never
-    less, so one that takes something in again is dropped instead.
+    name, or five ``**`` against a deep path, take a minute during which nothing else runs. A
+    laxer pattern leaves out more, never less, so one that takes something in again is dropped
+    instead.
     """
     names = line.split("/")
-    wild = [name for name in names if len(re.findall(r"\*+", name)) > _MOST_STARS]
-    if not wild:
+    tamed = [name.split("*")[0] + "*" if _stars(name) > _MOST_STARS else name for name in names]
+    whole = len(tamed) - (tamed[-1] == "**")  # which costs nothing at the end
+    while _stars("/".join(tamed[:whole])) > _MOST_STARS:
+        whole -= 1
+        tamed = tamed[:whole]
+    if tamed == names:
         return line
-    if line.startswith("!"):
-        return ""
-    return "/".join(name.split("*")[0] + "*" if name in wild else name for name in names)
+    return "" if line.startswith("!") else "/".join(tamed)
+
+
+def _stars(pattern: str) -> int:
+    return len(re.findall(r"\*+", pattern))
