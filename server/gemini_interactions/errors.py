@@ -6,6 +6,7 @@
     │   ├── UnknownId        nothing here has that name (or it is somebody else's)
     │   ├── StillRunning     the thing named is not finished yet
     │   ├── WaitingForResults  functions must be run first
+    │   ├── NotKept          an image was made, but not kept: Google still has it
     │   └── NoKey            there is no API key to call Google with
     └── UpstreamError        Google, or the way to Google, said no
         ├── Unreachable      the request surely never arrived: safe to send again
@@ -53,6 +54,14 @@ class StillRunning(Refused):
 
 class WaitingForResults(Refused):
     """Gemini waits for function results; the message lists the pending calls."""
+
+
+class NotKept(Refused):
+    """An image was made and paid for, but could not be kept here; Google still has it."""
+
+    @classmethod
+    def unfetched(cls, problem: UpstreamError) -> NotKept:
+        return cls(f"The image was made, but could not be fetched from Google. {problem.message}")
 
 
 class NoKey(Refused):

@@ -59,7 +59,7 @@ def furnished(
     policy = _policy(config)
     costs = Costs(store, _limits(config), now)
     shelf = Shelf(config.data_dir, config.images_dir, _reports_dir(config))
-    gallery = Gallery(store, shelf, now, named=config.transcripts)
+    gallery = Gallery(store, gemini, shelf, now, named=config.transcripts)
     workshop = Workshop(
         store,
         gemini,

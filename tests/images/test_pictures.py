@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp_types import ImageContent
 from PIL import Image
@@ -205,6 +206,99 @@ async def test_a_refusal_by_code_is_explained(
     assert said.is_error
     assert said.status == "failed"
     assert code in said.text
+
+
+async def test_a_picture_that_cannot_be_kept_is_refused_before_it_is_paid_for(
+    house: House, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    guest = await house.connect(images_dir=tmp_path / "file" / "images")
+
+    said = await draw(guest, "a cat")
+
+    assert said.is_error
+    assert "GEMINI_MCP_IMAGES_DIR" in said.text
+    assert house.brain.posts == []
+
+
+async def test_a_picture_there_was_no_room_for_is_fetched_again_and_not_paid_for_again(
+    house: House, tmp_path: Path
+) -> None:
+    images = tmp_path / "pictures"
+    guest = await house.connect(images_dir=images)
+    gate = house.brain.hold_next(on="create")
+    said: list[Said] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def order() -> None:
+            said.append(await draw(guest, "a cat"))
+
+        tasks.start_soon(order)
+        await anyio.to_thread.run_sync(house.brain.wait_until, lambda: bool(house.brain.posts))
+        images.rmdir()
+        images.write_text("in its place")
+        gate.release()
+    (lost,) = said
+    still = await guest.result(lost.id)
+    images.unlink()
+    found = await guest.result(lost.id)
+    again = await guest.result(lost.id)
+
+    assert (lost.status, still.status) == ("interrupted", "interrupted")
+    assert "GEMINI_MCP_IMAGES_DIR" in lost.text
+    assert f'gemini_result with id "{lost.id}"' in lost.text
+    assert (found.status, again.status) == ("completed", "completed")
+    assert Path(found.facts["path"]).parent == images
+    assert again.facts["path"] == found.facts["path"]
+    assert len(house.brain.posts) == 1
+    usage = (await guest.client.read_resource("gemini://usage")).contents[0].model_dump_json()
+    assert f"{found.facts['usage']['total_tokens']:,}" in usage  # once, not twice
+
+
+async def test_a_picture_google_gives_by_its_address_is_fetched(guest: Guest, house: House) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(data, "JPEG")
+    name = house.brain.add_file(data.getvalue(), "image/jpeg")
+    uri = f"https://generativelanguage.googleapis.com/v1beta/{name}"
+    content = {"type": "image", "mime_type": "image/jpeg", "uri": uri}
+    house.brain.answer_next({"steps": [{"type": "model_output", "content": [content]}]})
+
+    said = await draw(guest, "a cat")
+
+    assert said.status == "completed"
+    assert Path(said.facts["path"]).read_bytes() == data.getvalue()
+
+
+async def test_a_damaged_picture_costs_only_itself(guest: Guest, house: House) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(data, "JPEG")
+    whole = {"type": "image", "data": base64.b64encode(data.getvalue()).decode()}
+    broken = {"type": "image", "data": "!!!"}
+    for contents in ([broken, whole], [broken]):
+        house.brain.answer_next({"steps": [{"type": "model_output", "content": contents}]})
+
+    one_of_two = await draw(guest, "two cats")
+    the_only = await draw(guest, "a cat")
+
+    assert one_of_two.status == "completed"
+    assert "came damaged" in one_of_two.tail
+    assert Path(one_of_two.facts["path"]).read_bytes() == data.getvalue()
+    assert the_only.status == "failed"
+    assert "came damaged" in the_only.text
+    assert the_only.facts["usage"]  # it was paid for
+
+
+async def test_an_answer_in_words_outlives_its_picture(house: House, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    guest = await house.connect(images_dir=tmp_path / "file" / "images")
+    contents = [{"type": "text", "text": "The sum is 4."}, {"type": "image", "data": "aGk="}]
+    house.brain.answer_next({"steps": [{"type": "model_output", "content": contents}]})
+
+    said = await guest.ask("Draw the sum of 2 and 2.")
+
+    assert said.status == "completed"
+    assert "The sum is 4." in said.piece
+    assert "picture of this answer is missing" in said.tail
 
 
 async def test_a_key_without_quota_is_told_so_once(guest: Guest, house: House) -> None:

@@ -234,9 +234,9 @@ def test_what_cannot_be_written_is_told_without_the_systems_words() -> None:
         f"folder inside the folders of {DIRS}, or leave `save_to` out."
     )
     assert str(CannotKeep(OSError(28, "/real/path"))) == (
-        "The image cannot be kept in this server's own folder: the disk is full. Pass `save_to` "
-        "with a file or folder inside the allowed folders, or have GEMINI_MCP_IMAGES_DIR "
-        "(--images-dir) set to a folder that can be written to."
+        "The image cannot be kept in this server's own folder: the disk is full. Have that mended, "
+        "or GEMINI_MCP_IMAGES_DIR (--images-dir) set to a folder that can be written to and the "
+        "server restarted."
     )
 
 

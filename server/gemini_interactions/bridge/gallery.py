@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from .. import answers
-from ..errors import Refused, UnknownId, UpstreamError
+from ..errors import Garbled, NotKept, UnknownId, UpstreamError
 from ..ids import read_id
 from ..interactions import Handle, Interaction, Turn
-from .ports import Store
+from .ports import Gemini, Store
 from .shelf import Shelf
 
 
@@ -18,47 +18,67 @@ class Gallery:
     epoch seconds."""
 
     def __init__(
-        self, store: Store, shelf: Shelf, now: Callable[[], float], *, named: bool = True
+        self,
+        store: Store,
+        gemini: Gemini,
+        shelf: Shelf,
+        now: Callable[[], float],
+        *,
+        named: bool = True,
     ) -> None:
         self._store = store
+        self._gemini = gemini
         self._shelf = shelf
         self._now = now
         self._named = named
 
+    async def check(self) -> None:
+        """Refuse if an image could not be kept: before it is paid for."""
+        await self._shelf.check()
+
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Handle]:
         """The pictures of a finished turn as files; keeping them again makes no second copy.
-        One that cannot be kept costs no other, and is told in the end."""
+
+        Raises what went wrong with one (NotKept, Garbled) only once the others are kept.
+        """
         shown = enumerate(answers.read(interaction.steps).images, 1)
-        pictures = {number: each["data"] for number, each in shown if each.get("data")}
+        pictures = {n: each for n, each in shown if each.get("data") or each.get("uri")}
         if not pictures:
             return []
-        trouble: Exception | None = None
+        problem: NotKept | Garbled | None = None
         # Named before they are kept: who takes this over after a crash keeps them as the same.
         for handle in await self._store.name_images(turn, list(pictures), now=self._now()):
             if handle.facts.get("path"):
                 continue
-            number = handle.facts["number"]
-            title = str(turn.extra.get("question") or turn.prompt) if self._named else ""
-            name = title if turn.kind == "image" else f"chart {number} {title}"
             try:
-                file = await self._shelf.keep_image(
-                    pictures[number], name, handle.id, is_chart=turn.kind == "research"
-                )
-            except (Refused, UpstreamError, OSError) as problem:
-                trouble = trouble or problem
-                continue
-            facts = {
-                **handle.facts,
-                "path": file.path,
-                "mime_type": file.mime_type,
-                "bytes": file.bytes,
-                "width": file.width,
-                "height": file.height,
-            }
-            await self._store.move_handle(handle, facts=facts)
-        if trouble is not None:
-            raise trouble
+                await self._keep(turn, handle, pictures[handle.facts["number"]])
+            except (NotKept, Garbled) as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
         return await self.of(turn)
+
+    async def _keep(self, turn: Turn, handle: Handle, picture: Mapping[str, Any]) -> None:
+        number = handle.facts["number"]
+        title = str(turn.extra.get("question") or turn.prompt) if self._named else ""
+        name = title if turn.kind == "image" else f"chart {number} {title}"
+        data = picture.get("data") or await self._fetched(str(picture["uri"]))
+        file = await self._shelf.keep_image(data, name, handle.id, is_chart=turn.kind == "research")
+        facts = {
+            **handle.facts,
+            "path": file.path,
+            "mime_type": file.mime_type,
+            "bytes": file.bytes,
+            "width": file.width,
+            "height": file.height,
+        }
+        await self._store.move_handle(handle, facts=facts)
+
+    async def _fetched(self, address: str) -> bytes:
+        try:
+            return await self._gemini.download(address)
+        except UpstreamError as problem:
+            raise NotKept.unfetched(problem) from None
 
     async def of(self, turn: Turn) -> list[Handle]:
         """The pictures a turn made, in their order."""

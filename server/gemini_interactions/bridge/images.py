@@ -10,9 +10,9 @@ from typing import Any
 import anyio
 
 from .. import models
-from ..errors import BadArgument, Gone, Refused
+from ..errors import BadArgument, Garbled, Gone, Refused
 from ..interactions import Call, Settings, Turn
-from . import functions
+from . import functions, outcomes
 from .attachments import Attachments
 from .chains import Chains, passed_over
 from .desk import Desk
@@ -76,6 +76,7 @@ class Images:
             order.model, kind="image", default=self._policy.image_model, today=self._today()
         )
         await self._desk.admit(caller.owner)
+        await self._gallery.check()
         if order.save_to:
             await self._attachments.check_target(order.save_to)
         attached = await self._attachments.read(caller.owner, order.references)
@@ -177,6 +178,11 @@ def _without_picture(outcome: Outcome) -> Outcome:
     """An answer in words only: Gemini declined, or the prompt did not ask for a picture."""
     if outcome.status not in ("completed", "incomplete"):
         return outcome
+    if outcomes.DAMAGED in outcome.notes:
+        problem = Garbled()
+        notes = tuple(each for each in outcome.notes if each != outcomes.DAMAGED)
+        error = {"kind": problem.kind, "message": f"{outcomes.DAMAGED} {problem.message}"}
+        return replace(outcome, status="failed", notes=notes, error=error)
     said = "Gemini made no image; what it said instead is above. " if outcome.text else ""
     return replace(
         outcome,

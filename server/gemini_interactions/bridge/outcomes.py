@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import answers
-from ..errors import UpstreamError, quoted
+from ..errors import NotKept, UpstreamError, quoted
 from ..interactions import Interaction, Problem, Status, Step, Turn, Usage
 from . import functions
 
@@ -15,6 +15,8 @@ UNFINISHED = frozenset({"in_progress", "queued", "requires_continuation"})
 _ENDED = frozenset(
     {"completed", "requires_action", "incomplete", "budget_exceeded", "failed", "cancelled"}
 )
+
+DAMAGED = "A picture came damaged, and could not be kept."
 
 _BLOCKED = frozenset(
     {
@@ -126,6 +128,14 @@ def cancelled(partial: Interaction) -> Outcome:
 
 def interrupted(partial: Interaction | None = None) -> Outcome:
     return _partial("interrupted", partial, None)
+
+
+def unkept(interaction: Interaction, problem: NotKept) -> Outcome:
+    """An image that Google made and still has: a later look may find room for it here."""
+    if not interaction.id:
+        raise problem
+    error = {"kind": type(problem).__name__, "message": str(problem)}
+    return _partial("interrupted", interaction, error)
 
 
 def _partial(status: Status, partial: Interaction | None, error: dict[str, str] | None) -> Outcome:

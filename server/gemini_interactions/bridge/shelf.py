@@ -24,8 +24,13 @@ class Kept(Protocol):
 class Shelf(Protocol):
     """Keeps files for their owner, under honest names; slow work happens in threads."""
 
-    async def keep_image(self, data: str, name: str, id: str, *, is_chart: bool) -> Kept:
-        """Base64 to a file named after `name` and `id`, with the extension of its bytes."""
+    async def check(self) -> None:
+        """Refuse if an image could not be kept: before it is paid for."""
+        ...
+
+    async def keep_image(self, data: str | bytes, name: str, id: str, *, is_chart: bool) -> Kept:
+        """An image, base64 or bytes, as a file named after `name` and `id`, with the extension of
+        its bytes."""
         ...
 
     async def preview(self, path: str, largest: int) -> bytes:

@@ -16,8 +16,10 @@ import anyio.abc
 
 from .. import telemetry
 from ..errors import (
+    Garbled,
     Gone,
     NoKey,
+    NotKept,
     Refused,
     UpstreamError,
     WrongKey,
@@ -395,7 +397,7 @@ class Workshop:
         )
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
-        elif outcome.usage is not None:
+        elif outcome.usage not in (None, turn.usage):  # what was found later had been paid before
             await self._book(turn, outcome.model, outcome.usage)
         turn = await self._again(outcomes.told(turn, outcome, self.now()))
         if not self.policy.transcripts:
@@ -416,8 +418,17 @@ class Workshop:
         follower = self.followers.get(turn.kind)
         if follower is not None:
             return await follower.judged(turn, interaction)
-        await self._gallery.keep(turn, interaction)
+        lost: tuple[str, ...] = ()
+        try:
+            await self._gallery.keep(turn, interaction)
+        except NotKept as problem:
+            if turn.kind == "image":
+                return outcomes.unkept(interaction, problem)
+            lost = (f"A picture of this answer is missing. {problem}",)
+        except Garbled:
+            lost = (outcomes.DAMAGED,)
         outcome = outcomes.of(interaction, await self.targets(interaction))
+        outcome = replace(outcome, notes=(*outcome.notes, *lost))
         schema = turn.extra.get("response_schema")
         if schema:
             outcome = await structured.checked(outcome, schema)

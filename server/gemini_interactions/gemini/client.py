@@ -30,6 +30,7 @@ Event = dict[str, Any]
 Events = AsyncGenerator[Event, None]
 
 _SHORT = 60.0
+_DOWNLOAD = 300.0
 # After its last word a stream usually ends; waiting for that keeps the connection for reuse.
 _FAREWELL = 0.1
 _CLOSING = 2.0
@@ -124,6 +125,11 @@ class Gemini:
         """What Google says of an uploaded file (``files/…``)."""
         client = await self._connected(deadline := _in(_SHORT))
         return await _by(deadline, uploads.look(client, name))
+
+    async def download(self, address: str) -> bytes:
+        """A file that Gemini made and gives by its address there."""
+        client = await self._connected(deadline := _in(_DOWNLOAD))
+        return await _by(deadline, uploads.download(client, address))
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -20,6 +20,7 @@ async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -
     """Send the file, from its beginning, in pieces of 8 MiB that are read as they go."""
     # The name travels in a header: the SDK fails on one beyond ASCII.
     plain = name.encode("ascii", "replace").decode().replace("?", "_")[:200]
+    file.seek(0)
     with failures.told():
         made = await client.aio.files.upload(
             file=file, config={"mime_type": mime_type, "display_name": plain}
@@ -39,6 +40,12 @@ async def until_ready(
     if uploaded.state == "FAILED":
         raise Rejected("The file could not be processed.")
     return uploaded
+
+
+async def download(client: Any, address: str) -> bytes:
+    """The bytes of a file at Google; the SDK takes its name from the address, and nothing else."""
+    with failures.told():
+        return bytes(await client.aio.files.download(file=address))
 
 
 async def look(client: Any, name: str) -> Uploaded:

@@ -43,10 +43,14 @@ class Saved:
     height: int = 0
 
 
-def save(data: str, new: NewFile) -> Saved:
-    """Decode an image into a new file and give it the name and extension that are true of it."""
+def save(data: str | bytes, new: NewFile) -> Saved:
+    """Put an image (base64, or its bytes) into a new file and give it the name and extension
+    that are true of it."""
     try:
-        size = decode_base64_to_file(data, new.file)
+        if isinstance(data, str):
+            size = decode_base64_to_file(data, new.file)
+        else:
+            size = new.file.write(data)
         new.file.seek(0)
         # Something new from Google is kept all the same: it has been paid for.
         kind = kind_by_signature(new.file.read(64))

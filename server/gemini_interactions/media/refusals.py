@@ -19,15 +19,20 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-from gemini_interactions.errors import Refused
+from gemini_interactions.errors import NotKept, Refused
 
 SETTING = "GEMINI_MCP_ALLOWED_DIRS (--allowed-dirs)"
 
 
 def shown(given: str) -> str:
     """What the caller gave, fit to be repeated: one printable line, of a long one the end."""
-    line = "".join(each if each.isprintable() else "?" for each in given)
+    line = printable(given)
     return f"'{line}'" if len(line) <= 80 else f"'…{line[-79:]}'"
+
+
+def printable(name: str) -> str:
+    """A name in one line; on disk it may hold line ends and whatever else."""
+    return "".join(each if each.isprintable() else "?" for each in name)
 
 
 class NotAllowed(Refused):
@@ -135,14 +140,14 @@ class CannotSave(Refused):
         return cls(given, _reason(error))
 
 
-class CannotKeep(Refused):
+class CannotKeep(NotKept):
     """Our own folder for images cannot be written to."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(
-            f"The image cannot be kept in this server's own folder: {_reason(error)}. Pass "
-            "`save_to` with a file or folder inside the allowed folders, or have "
-            "GEMINI_MCP_IMAGES_DIR (--images-dir) set to a folder that can be written to."
+            f"The image cannot be kept in this server's own folder: {_reason(error)}. Have that "
+            "mended, or GEMINI_MCP_IMAGES_DIR (--images-dir) set to a folder that can be written "
+            "to and the server restarted."
         )
 
 

@@ -24,13 +24,24 @@ class Shelf:
         self._images_dir = images_dir
         self._reports_dir = reports_dir
 
-    async def keep_image(self, data: str, name: str, id: str, *, is_chart: bool) -> Saved:
-        """Base64 to a file named after `name` and `id`, with the extension of its bytes."""
+    async def check(self) -> None:
+        """Refuse if an image could not be kept: before it is paid for."""
+
+        def check() -> None:
+            with images.new_image(self._images_dir, "", ""):
+                pass  # without being kept, nothing remains of it
+
+        await anyio.to_thread.run_sync(check)
+
+    async def keep_image(self, data: str | bytes, name: str, id: str, *, is_chart: bool) -> Saved:
+        """An image, base64 or bytes, as a file named after `name` and `id`, with the extension of
+        its bytes."""
         where = self._reports_dir if is_chart else self._images_dir
 
         def keep() -> Saved:
-            for left in where.glob(f"*-{id}.*"):  # by a process that ended before it could say so
-                left.unlink(missing_ok=True)
+            with suppress(OSError):
+                for left in where.glob(f"*-{id}.*"):  # by a process that ended before it said so
+                    left.unlink(missing_ok=True)
             with images.new_image(where, name, id) as new:
                 return images.save(data, new)
 

@@ -292,6 +292,12 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
             return [message], ""
+        case "interrupted" if turn.error is not None and turn.interaction_id:
+            return (
+                [turn.error["message"]],
+                f'Once that is mended, call gemini_result with id "{turn.id}": Google still has '
+                "the image, and nothing is paid twice.",
+            )
         case "interrupted":
             return (
                 [
