@@ -233,6 +233,14 @@ def test_text_that_only_speaks_of_keys_is_sent(folders: Folders, put: Put, text:
     assert sent(folders, "about.md")["type"] == "text"
 
 
+def test_a_text_that_is_made_to_look_like_a_key_cannot_hold_everything_up(
+    folders: Folders, put: Put
+) -> None:
+    put("trap.txt", block("", body="a: " * 200 + "!").encode())
+
+    assert sent(folders, "trap.txt")["type"] == "text"
+
+
 def test_a_hash_is_of_the_whole_file_which_is_left_at_its_beginning(
     folders: Folders, put: Put
 ) -> None:

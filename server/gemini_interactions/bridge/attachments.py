@@ -6,7 +6,7 @@ travel inside the request, large ones through the Files API, once per content an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from typing import Any, Protocol
@@ -14,23 +14,38 @@ from typing import Any, Protocol
 import anyio
 
 from .. import answers
-from ..errors import BadArgument, Gone, TimedOut, UnknownId, WrongKey
+from ..errors import (
+    BadArgument,
+    ConnectionLost,
+    Gone,
+    Refused,
+    Rejected,
+    TimedOut,
+    Unavailable,
+    UnknownId,
+    Unreachable,
+    WrongKey,
+    quoted,
+)
 from ..ids import read_id
+from ..interactions import Uploaded
 from .gallery import Gallery
 from .ports import Gemini, Store
 from .work import Work
 
 KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
+TRIES = 3
+"""How often an upload is begun."""
 
 
 class Piece(Protocol):
-    """One thing to attach, opened and weighed."""
-
-    is_inline: bool
+    """One thing to attach, weighed; `file` is open where it is to be uploaded."""
 
     @property
     def label(self) -> str: ...
+    @property
+    def name(self) -> str: ...
     @property
     def file(self) -> BufferedIOBase | None: ...
     @property
@@ -90,6 +105,7 @@ class Attachments:
         *,
         authenticated: bool = False,
         patience: float = 600.0,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._store = store
         self._gemini = gemini
@@ -98,6 +114,7 @@ class Attachments:
         self._now = now
         self._authenticated = authenticated
         self._patience = patience
+        self._sleep = sleep
 
     async def read(self, owner: str, given: Sequence[str]) -> Attached:
         """Contents for everything named; nothing is sent where one of them is refused.
@@ -112,17 +129,18 @@ class Attachments:
         waiting: list[tuple[int, Piece]] = []
         try:
             for piece in luggage.pieces:
-                if piece.file is not None and not piece.is_inline:
+                if piece.file is not None:
                     waiting.append((len(contents), piece))
                     contents.append({"type": "document", "bytes": 0})
+                elif piece.google_name:
+                    contents.append(await self._already_there(owner, piece))
                 else:
-                    contents.append(await self._content(owner, piece))
-                    piece.close()
+                    contents.append(piece.content())
         except BaseException:
             luggage.close()
             raise
         labels = tuple(piece.label for piece in luggage.pieces)
-        uploaded = [piece.label for piece in luggage.pieces if not piece.is_inline]
+        uploaded = [piece.label for _, piece in waiting]
         notes = list(luggage.notes)
         if uploaded:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
@@ -161,21 +179,47 @@ class Attachments:
         picture = await self._gallery.find(owner, read_id(image_id).name)
         return str(picture.facts["path"])
 
-    async def _content(self, owner: str, piece: Piece) -> dict[str, Any]:
-        if piece.google_name:
-            return await self._already_there(owner, piece)
-        return await anyio.to_thread.run_sync(piece.content)
-
     async def _uploaded(self, owner: str, piece: Piece) -> dict[str, Any]:
         hash = await anyio.to_thread.run_sync(piece.hash)
         known = await self._store.upload(owner, hash, self._now())
-        if known is None:
-            if piece.file is None:
-                raise BadArgument(f"{piece.label} is no file that could be uploaded.")
-            known = await self._gemini.upload(piece.file, piece.mime_type, piece.label)
+        if known is None or not await self._is_still_there(known):
+            known = await self._sent_to_google(piece)
             await self._store.add_upload(owner, hash, known, self._now() + KEPT_AT_GOOGLE)
             await self._store.add_name(owner, "file", known.name, self._now())
         return piece.content(known.uri, known.mime_type)
+
+    async def _is_still_there(self, known: Uploaded) -> bool:
+        """Somebody may have deleted it, and the files of another key cannot be used."""
+        try:
+            return (await self._gemini.uploaded(known.name)).state == "ACTIVE"
+        except (Gone, WrongKey):
+            return False
+
+    async def _sent_to_google(self, piece: Piece) -> Uploaded:
+        """An upload costs nothing, so one that breaks is begun again; its file may not change."""
+        if piece.file is None:
+            raise BadArgument(f"{piece.label} is no file that could be uploaded.")
+        tries = 0
+        while True:
+            try:
+                return await self._gemini.upload(piece.file, piece.mime_type, piece.name)
+            except (ConnectionLost, Unreachable, Unavailable) as problem:
+                tries += 1
+                if tries == TRIES:
+                    raise Refused(
+                        f"{piece.label} could not be sent to Google: the connection broke "
+                        f"{tries} times on the way. Gemini was not asked, and nothing was billed. "
+                        "Try again, or send less of it."
+                    ) from problem
+                await self._sleep(float(tries))
+            except Rejected as problem:
+                said = quoted(problem.said)
+                raise Refused(
+                    f"Google did not take {piece.label}"
+                    + (f': "{said}" ' if said else ". ")
+                    + "Gemini was not asked, and nothing was billed. Check that the file is whole, "
+                    "convert it, or leave it out."
+                ) from problem
 
     async def _already_there(self, owner: str, piece: Piece) -> dict[str, Any]:
         name = piece.google_name

@@ -57,6 +57,7 @@ def bridge(
         now,
         authenticated=policy.authenticated,
         patience=policy.upstream_timeout,
+        sleep=workshop.sleep,
     )
     watching = Watching(store, gemini, workshop, gallery, shelf, policy, now)
     return Bridge(

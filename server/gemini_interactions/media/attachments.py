@@ -7,18 +7,20 @@ its bytes when it is small, a reference to an uploaded copy when it is large.
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
-from typing import Any
+from io import BufferedIOBase, BytesIO
+from itertools import islice
+from typing import Any, BinaryIO
 
 from .addresses import Address, type_of
 from .folders import Opened
-from .kinds import HEAD, Kind, kind_of
+from .kinds import Kind, kind_of
 from .refusals import NotTaken, Protected
-from .texts import decoded
+from .texts import decoded, with_plain_ends
 
 INLINE = 4 * 2**20
 """Files up to this size travel inside the request."""
@@ -37,11 +39,16 @@ LARGEST = 2 * 2**30
 # use: starting up has no time for it.)
 _PRIVATE_KEY = (
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .*\s+)*[A-Za-z0-9+/=]{40}"
+    r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .*\n\s*)*[A-Za-z0-9+/=]{40}"
 )
 _PUTTY_KEY = r"PuTTY-User-Key-File-\d"
 _GOOGLE_KEY = r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}'
-_GOOGLE_TYPE = r'"type"\s*:\s*"(?:service_account|authorized_user)"'
+_GOOGLE_TYPE = r'"type"\s*:\s*"(?:service_account|authorized_user)"|"client_secret"\s*:'
+_PIECE = 2**20
+_LONGEST_KEY = 8192
+"""Characters in which a key is recognised; so many of one piece are looked at with the next."""
+_LOOKED_THROUGH = 64 * 2**20
+"""As much of a text is searched for keys: half a minute's worth would keep a caller waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +83,8 @@ def attach(opened: Opened) -> Attachment:
         if kind.called.startswith("kind"):
             what = "is of a kind that Gemini does not take"
         raise NotTaken(opened.name, what, kind.advice)
-    if kind.type == "text":
-        _refuse_keys(decoded(opened.file.read(HEAD), kind.encoding), opened.name)
-        opened.file.seek(0)
+    if holds_key(opened.file, kind):
+        raise Protected.by_content(opened.name)
     return Attachment(opened.name, kind, opened.size)
 
 
@@ -89,8 +95,9 @@ def inline(attachment: Attachment, opened: Opened) -> dict[str, Any]:
     if attachment.kind.type != "text":
         words = base64.b64encode(data).decode("ascii")
         return {"type": attachment.kind.type, "data": words, "mime_type": attachment.mime}
+    if holds_key(BytesIO(data), attachment.kind):  # it may have changed since
+        raise Protected.by_content(attachment.name)
     text = decoded(data, attachment.kind.encoding)
-    _refuse_keys(text, attachment.name)
     name = attachment.name.replace("&", "&amp;").replace('"', "&quot;")
     return {"type": "text", "text": f'<file name="{name}">\n{text.rstrip()}\n</file>'}
 
@@ -111,7 +118,33 @@ def go_inline(attachments: Sequence[Attachment]) -> list[bool]:
     return chosen
 
 
-def hash_of(file: BufferedReader) -> str:
+def holds_key(file: BinaryIO, kind: Kind) -> bool:
+    """Whether a text has a private key in it; the file is left at its beginning."""
+    if kind.type != "text":
+        return False
+    file.seek(0)
+    try:
+        return _has_key(iter(lambda: file.read(_PIECE), b""), kind.encoding)
+    finally:
+        file.seek(0)
+
+
+def _has_key(pieces: Iterator[bytes], encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    text, is_googles, has_googles = "", False, False
+    for piece in islice(pieces, _LOOKED_THROUGH // _PIECE):
+        is_first = not text
+        text = text[-_LONGEST_KEY:] + with_plain_ends(decoder.decode(piece))
+        if re.search(_PRIVATE_KEY, text) or (is_first and re.match(_PUTTY_KEY, text)):
+            return True
+        is_googles = is_googles or bool(re.search(_GOOGLE_TYPE, text))
+        has_googles = has_googles or bool(re.search(_GOOGLE_KEY, text))
+        if is_googles and has_googles:
+            return True
+    return False
+
+
+def hash_of(file: BufferedIOBase) -> str:
     """SHA-256 of the whole file, read in pieces; it is left at its beginning."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -136,12 +169,6 @@ def size_of(size: int) -> str:
             return f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
-
-
-def _refuse_keys(text: str, name: str) -> None:
-    is_key = re.search(_PRIVATE_KEY, text) or re.match(_PUTTY_KEY, text)
-    if is_key or (re.search(_GOOGLE_TYPE, text) and re.search(_GOOGLE_KEY, text)):
-        raise Protected.by_content(name)
 
 
 def _an(called: str) -> str:

@@ -23,7 +23,7 @@ from typing import Self, TypeVar
 from .handles import Changed, Folder, NotAFile, reach, true_path
 from .names import credential, path_of
 from .newfiles import NewFile
-from .refusals import CannotSave, NoSuchFile, NotAllowed, NotTaken, Protected
+from .refusals import CannotSave, NoSuchFile, NotAllowed, NotTaken, Protected, printable
 from .roots import roots
 
 TRIES = 4
@@ -71,7 +71,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        return "/".join(self.parts) or os.path.basename(self.root)
+        return printable("/".join(self.parts) or os.path.basename(self.root))
 
 
 class Folders:

@@ -10,17 +10,17 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from .attachments import size_of
+from .attachments import holds_key, size_of
 from .folders import Folders, Place, reading
 from .handles import Changed, Folder, NotAFile, reach
 from .ignores import Ignores
 from .kinds import UNKNOWN, kind_of
 from .names import credential
-from .refusals import NotTaken
+from .refusals import NotTaken, printable
 
 MOST_FILES = 400
 MOST_BYTES = 2 * 2**20
@@ -65,6 +65,18 @@ class Gathered:
             return sent
         left = [f"{name} ({why})" for name, why in self.left_out]
         return f"{sent} Left out: {_some(left, limit // 2)}."
+
+    def without(self, paths: Sequence[Path]) -> Gathered:
+        """The same, less what could no longer be opened when it was its turn."""
+        kept = [(path, name) for path, name in zip(self.paths, self.names, strict=True)]
+        lost = tuple((name, "changed meanwhile") for path, name in kept if path in paths)
+        kept = [(path, name) for path, name in kept if path not in paths]
+        return replace(
+            self,
+            paths=tuple(path for path, _ in kept),
+            names=tuple(name for _, name in kept),
+            left_out=(*self.left_out, *lost),
+        )
 
 
 def gather(folders: Folders, given: str) -> Gathered:
@@ -177,10 +189,13 @@ class _Walk:
         try:
             with open(folder.file(parts[-1]), "rb") as file:
                 kind = kind_of(file)
+                has_key = facts.st_size <= MOST_BYTES_OF_ONE and holds_key(file, kind)
         except (OSError, Changed, NotAFile):
             return "cannot be read"
         if not kind.type or (kind.type != "text" and not self.takes_media):
             return kind.called if kind.mime != UNKNOWN.mime else "not text"
+        if has_key:
+            return "contains a private key"
         if kind.type != "text":
             if self.media + facts.st_size > MOST_BYTES_OF_MEDIA:
                 return f"over the limit of {size_of(MOST_BYTES_OF_MEDIA)} in all"
@@ -210,7 +225,7 @@ class _Walk:
         return ".gitignore" if rules.leave_out(parts, is_folder=is_folder) else ""
 
     def _name(self, parts: tuple[str, ...]) -> str:
-        return "/".join(parts)
+        return printable("/".join(parts))
 
     # Matching goes along with the walk, so that only folders are entered that can matter.
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
+
+from gemini_interactions.errors import Refused
 
 from . import attachments
 from .addresses import Address, address_of
 from .attachments import Attachment
 from .folders import Folders, Opened
 from .gathering import gather
+from .refusals import NotTaken
+from .steady import Steady
 
 FILES = 500
 """How many files one call may attach."""
@@ -20,17 +25,22 @@ FILES = 500
 
 @dataclass(slots=True)
 class Piece:
-    """One thing to attach: an address, or an opened file that goes inline or is uploaded."""
+    """One thing to attach: an address, a file that goes inline, or an open one to upload."""
 
     label: str
     address: Address | None = None
-    opened: Opened | None = None
     attachment: Attachment | None = None
-    is_inline: bool = True
+    inline: dict[str, Any] | None = None
+    steady: Steady | None = None
 
     @property
     def file(self) -> BufferedIOBase | None:
-        return self.opened.file if self.opened else None
+        """What is to be uploaded: a file that stays as it was weighed, or says that it did not."""
+        return self.steady
+
+    @property
+    def name(self) -> str:
+        return self.attachment.name if self.attachment else self.label
 
     @property
     def google_name(self) -> str:
@@ -42,22 +52,20 @@ class Piece:
         return self.attachment.mime if self.attachment else ""
 
     def hash(self) -> str:
-        """SHA-256 of an opened file."""
-        return attachments.hash_of(self.opened.file) if self.opened else ""
+        """SHA-256 of a file that is to be uploaded."""
+        return attachments.hash_of(self.steady) if self.steady else ""
 
     def content(self, uri: str = "", mime_type: str = "") -> dict[str, Any]:
         """The Interactions content; a file that is not inline is told where its copy is."""
         if self.address is not None:
             return self.address.content(uri=uri, mime=mime_type)
-        if self.opened is None or self.attachment is None:
-            return {}
-        if uri:
+        if self.attachment is not None and uri:
             return self.attachment.content_at(uri)
-        return attachments.inline(self.attachment, self.opened)
+        return self.inline or {}
 
     def close(self) -> None:
-        if self.opened is not None:
-            self.opened.file.close()
+        if self.steady is not None:
+            self.steady.close()
 
 
 @dataclass(slots=True)
@@ -70,6 +78,9 @@ class Luggage:
     def close(self) -> None:
         for piece in self.pieces:
             piece.close()
+
+
+Open = Callable[[], Opened]
 
 
 class Porter:
@@ -86,41 +97,47 @@ class Porter:
         Blocking: call it in a thread. Raises a refusal that names the rule and the setting.
         """
         luggage = Luggage()
+        files: list[tuple[Piece, Open]] = []
+        for each in given:
+            files += self._weighed(each, ours, luggage)
+            if len(luggage.pieces) > FILES:
+                raise NotTaken(
+                    each, f"makes this more than {FILES} files in one call", "Name fewer of them."
+                )
         try:
-            for each in given:
-                self._take(each, ours, luggage)
-            files = [piece for piece in luggage.pieces if piece.attachment is not None]
-            inline = attachments.go_inline([p.attachment for p in files if p.attachment])
-            for piece, goes_inline in zip(files, inline, strict=True):
-                piece.is_inline = goes_inline
+            # Which of them are small enough to go along is known once all are weighed. Only
+            # those to upload stay open: a folder has more files than a process may hold.
+            small = attachments.go_inline([p.attachment for p, _ in files if p.attachment])
+            for (piece, open_it), is_small in zip(files, small, strict=True):
+                _load(piece, open_it(), is_small)
         except BaseException:
             luggage.close()
             raise
         return luggage
 
-    def _take(self, given: str, ours: dict[str, str], luggage: Luggage) -> None:
+    def _weighed(
+        self, given: str, ours: dict[str, str], luggage: Luggage
+    ) -> list[tuple[Piece, Open]]:
+        """The files this stands for, each with how to open it again."""
         if given in ours:
-            self._add(self._made_here.open_inside(ours[given]), luggage)
-            return
+            return [_weigh(partial(self._made_here.open_inside, ours[given]), luggage)]
         address = address_of(given, self._google) if self._google else address_of(given)
         if address is not None:
             luggage.pieces.append(Piece(attachments.describe(address), address=address))
-            return
+            return []
         gathered = gather(self._folders, given)
-        listing = gathered.listing()
+        files, lost = [], []
+        for path in gathered.paths:
+            try:
+                files.append(_weigh(partial(self._folders.open_inside, str(path)), luggage))
+            except Refused:
+                if not files and path == gathered.paths[-1]:  # nothing is left; or it was named
+                    raise
+                lost.append(path)
+        listing = (gathered.without(lost) if lost else gathered).listing()
         if listing:
             luggage.notes.append(listing)
-        for path in gathered.paths:
-            self._add(self._folders.open_inside(str(path)), luggage)
-
-    def _add(self, opened: Opened, luggage: Luggage) -> None:
-        try:
-            attachment = attachments.attach(opened)
-        except BaseException:
-            opened.file.close()
-            raise
-        label = attachments.describe(attachment)
-        luggage.pieces.append(Piece(label, opened=opened, attachment=attachment))
+        return files
 
     def check_target(self, target: str) -> None:
         """Refuse a place outside the allowed folders, or one that is protected."""
@@ -135,3 +152,25 @@ class Porter:
             while piece := source.file.read(1024 * 1024):
                 new.file.write(piece)
             return str(new.keep(Path(path).suffix))
+
+
+def _weigh(open_it: Open, luggage: Luggage) -> tuple[Piece, Open]:
+    with open_it() as opened:
+        attachment = attachments.attach(opened)
+    piece = Piece(attachments.describe(attachment), attachment=attachment)
+    luggage.pieces.append(piece)
+    return piece, open_it
+
+
+def _load(piece: Piece, opened: Opened, is_small: bool) -> None:
+    """Read a small file, which is then closed; keep a large one open."""
+    try:
+        piece.attachment = attachments.attach(opened)  # it may be another by now
+        if is_small:
+            piece.inline = attachments.inline(piece.attachment, opened)
+            opened.file.close()
+        else:
+            piece.steady = Steady(opened)
+    except BaseException:
+        opened.file.close()
+        raise

@@ -41,7 +41,10 @@ def encoding_of(head: bytes) -> str:
 
 def decoded(data: bytes, encoding: str) -> str:
     """The text with plain line ends; what is damaged becomes "\N{REPLACEMENT CHARACTER}"."""
-    text = data.decode(encoding, "replace").removeprefix("\ufeff")
+    return with_plain_ends(data.decode(encoding, "replace").removeprefix("\ufeff"))
+
+
+def with_plain_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
