@@ -64,7 +64,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         errors.RateLimited(retry_after=20).message,
         errors.RateLimited("limit: 0, model: gemini-nano-banana-2.1").message,
     ],
-    errors.NotKept: lambda: [str(errors.NotKept.unfetched(errors.Unreachable()))],
+    errors.NotKept: lambda: [str(errors.NotKept.unfetched())],
     errors.Gone: lambda: [
         errors.Gone().message,
         errors.Gone(code="model_not_found").message,

@@ -60,8 +60,8 @@ class NotKept(Refused):
     """An image was made and paid for, but could not be kept here; Google still has it."""
 
     @classmethod
-    def unfetched(cls, problem: UpstreamError) -> NotKept:
-        return cls(f"The image was made, but could not be fetched from Google. {problem.message}")
+    def unfetched(cls) -> NotKept:
+        return cls("The image was made, but could not be fetched from Google just now.")
 
 
 class NoKey(Refused):

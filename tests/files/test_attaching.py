@@ -115,6 +115,20 @@ async def test_a_folder_is_sent_without_the_files_that_hold_a_key(
     assert "M" * 64 not in str(house.last)
 
 
+async def test_a_folder_of_a_credentials_name_is_just_a_folder(
+    guest: Guest, house: House, work: Path
+) -> None:
+    for name in ("credentials", "cookies"):
+        (work / "app" / name).mkdir(parents=True)
+        (work / "app" / name / "main.py").write_text(f"{name} = 1\n")
+
+    await guest.ask("Explain.", files=["app", "app/cookies"])
+
+    texts = [each["text"] for each in contents(house.last)]
+    assert ["credentials = 1" in text for text in texts] == [False, True, False, False]
+    assert ["cookies = 1" in text for text in texts] == [True, False, True, False]
+
+
 async def test_names_on_disk_cannot_add_lines_to_what_is_said(
     guest: Guest, house: House, work: Path
 ) -> None:

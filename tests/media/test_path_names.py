@@ -104,6 +104,9 @@ CREDENTIALS = _lines("""
     /work/server.pem  /work/tls.key  /work/id_rsa  /work/id_ed25519  /work/vault.kdbx
     /work/.netrc  /work/.npmrc  /work/.pypirc  /work/.git-credentials  /work/.git/config
     /work/my-service-account.json  /work/service_account_prod.json  /work/credentials.json
+    /work/.netrc.bak  /work/.npmrc~  /work/.credentials  /work/credentials  /work/secrets.yaml
+    /work/AuthKey_1.p8  /work/app-firebase-adminsdk-1.json  /work/rootkey.csv  /work/kubeconfig
+    /work/.envs/.local/.postgres  /home/me/.claude.json  /work/Web~Data  /work/Local~State
     /work/terraform.tfstate  /work/cert.p12  /work/gemini.db  /work/gemini.db-wal
     /home/me/.ssh/config  /home/me/.aws/credentials  /home/me/.gnupg/x  /home/me/.kube/config
     /home/me/.docker/config.json  /home/me/.config/gcloud/x.json  /home/me/.config/gh/hosts.yml
@@ -120,6 +123,7 @@ CREDENTIALS = _lines("""
 
 HARMLESS = _lines("""
     /work/environment.md  /work/env.py  /work/keyboard.txt  /work/monkey.py  /work/id_rsa.pub
+    /work/credentials.py  /work/secrets.py  /work/secrets.md  /work/credentials/main.py
     /work/keys.py  /work/.gitignore  /work/.github/workflows/ci.yml  /work/docker/config.json
     /work/.docker/Dockerfile  /work/firefox/browser/app.js  /work/chromium/src/base/x.cc
     /work/git/config  /work/ssh/README.md  /work/service-account.md  /work/a.key.md

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -11,6 +12,8 @@ from ..ids import read_id
 from ..interactions import Handle, Interaction, Turn
 from .ports import Gemini, Store
 from .shelf import Shelf
+
+log = logging.getLogger(__name__)
 
 
 class Gallery:
@@ -77,8 +80,9 @@ class Gallery:
     async def _fetched(self, address: str) -> bytes:
         try:
             return await self._gemini.download(address)
-        except UpstreamError as problem:
-            raise NotKept.unfetched(problem) from None
+        except UpstreamError:
+            log.warning("a picture of Google's could not be fetched", exc_info=True)
+            raise NotKept.unfetched() from None
 
     async def of(self, turn: Turn) -> list[Handle]:
         """The pictures a turn made, in their order."""

@@ -152,7 +152,8 @@ class Folders:
                 raise NotAllowed.leads_out(given)
             raise NotAllowed.outside(given, self._roots)
         place = next((each for each in found if os.path.lexists(each.path)), found[0])
-        self._refuse_credentials((*Path(place.root).parts, *place.parts), given)
+        parts = (*Path(place.root).parts, *place.parts)
+        self._refuse_credentials(parts, given, is_folder=os.path.isdir(place.path))
         return place
 
     def _create(self, target: str, name: str) -> NewFile:
@@ -175,8 +176,10 @@ class Folders:
         except OSError as error:
             raise CannotSave.because(target, error) from None
 
-    def _refuse_credentials(self, parts: Sequence[str], given: str) -> None:
-        if rule := credential(parts):
+    def _refuse_credentials(
+        self, parts: Sequence[str], given: str, *, is_folder: bool = False
+    ) -> None:
+        if rule := credential(parts, is_folder=is_folder):
             raise Protected.by_name(given, rule)
 
     def steadily(self, given: str, attempt: Callable[[], T]) -> T:

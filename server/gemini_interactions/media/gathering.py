@@ -212,7 +212,7 @@ class _Walk:
     def _why_not(self, parts: tuple[str, ...], rules: Ignores, *, is_folder: bool) -> str:
         """Why a file or folder is left out for its name alone, or ""."""
         name = parts[-1]
-        if credential((*Path(self.place.root).parts, *parts)):
+        if credential((*Path(self.place.root).parts, *parts), is_folder=is_folder):
             return "version control" if name in _VERSION_CONTROL else "may hold credentials"
         if name in self.named:
             return ""

@@ -20,16 +20,22 @@ LONGEST_NAME = 255
 # invisible characters and trailing dots, the way the laxest file systems do.
 FILES = (
     *(".env*", "*.env"),
-    *("*.pem", "*.key", "*.ppk", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.agekey", "secring.*"),
-    *("*.kdb", "*.kdbx", "*.keychain", "*.keychain-db", ".vault-token"),
+    *("*.pem", "*.key", "*.p8", "*.ppk", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.agekey"),
+    *("secring.*", "*.kdb", "*.kdbx", "*.keychain", "*.keychain-db", ".vault-token"),
     *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
-    *(".netrc", "_netrc", ".pypirc", ".npmrc", ".git-credentials", ".htpasswd", ".pgpass"),
-    *(".my.cnf", ".dockercfg", ".s3cfg", ".boto", "*.tfstate", "*.tfstate.backup"),
+    # With a star for the copies that editors and careful people make.
+    *(".netrc*", "_netrc*", ".pypirc*", ".npmrc*", ".git-credentials*", ".htpasswd*", ".pgpass*"),
+    *(".my.cnf*", ".dockercfg", ".s3cfg", ".boto", ".databrickscfg", "rclone.conf", ".claude.json"),
+    *("*.tfstate", "*.tfstate.backup", "kubeconfig", "*.kubeconfig", "wallet.dat"),
     *("*service-account*.json", "*service_account*.json", "*serviceaccount*.json"),
-    *("client_secret*.json", "credentials.json", ".credentials.json", "oauth_creds.json"),
-    "application_default_credentials.json",
+    *("client_secret*.json", "oauth_creds.json", "*firebase-adminsdk*.json"),
+    *("credentials", ".credentials", "credentials.json", ".credentials.json", "credentials.csv"),
+    *("credentials.ini", "credentials.xml", "credentials.yml", "credentials.yaml"),
+    *("secrets.json", "secrets.yml", "secrets.yaml", "secrets.toml", "*accesskeys.csv"),
+    *("application_default_credentials.json", "rootkey.csv"),
     # Browsers keep passwords and sessions in these.
     *("login data*", "logins.json", "key3.db", "key4.db", "cookies", "cookies.sqlite*"),
+    *("web data", "local state"),
     # Our own.
     *("gemini.db*", "gemini-signing-key"),
 )
@@ -38,7 +44,7 @@ FILES = (
 # who works on Firefox itself, so browsers are named with what they stand in.
 FOLDERS = (
     *(".ssh", ".aws", ".gnupg", ".azure", ".kube", ".password-store", ".git", ".hg", ".svn"),
-    *(".mozilla", ".thunderbird", ".docker/config.json", ".codex/auth.json"),
+    *(".envs", ".mozilla", ".thunderbird", ".docker/config.json", ".codex/auth.json"),
     *(".cargo/credentials*", ".gem/credentials", ".m2/settings*.xml", ".terraform.d/credentials*"),
     *(".gradle/gradle.properties", ".subversion/auth", ".local/share/keyrings"),
     *(".config/gcloud", ".config/gh", ".config/hub", ".config/op", ".config/rclone"),
@@ -113,8 +119,10 @@ def windows_trouble(path: str) -> str:
     return ""
 
 
-def credential(parts: Sequence[str]) -> str:
+def credential(parts: Sequence[str], *, is_folder: bool = False) -> str:
     """The rule that keeps this file from being read, or "". `parts` is its whole real path."""
+    if is_folder:  # one of the name of a file is just a folder
+        parts = (*parts, "")
     if not parts:
         return ""
     plain = [_plain(part) for part in parts]

@@ -295,8 +295,8 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
         case "interrupted" if turn.error is not None and turn.interaction_id:
             return (
                 [turn.error["message"]],
-                f'Once that is mended, call gemini_result with id "{turn.id}": Google still has '
-                "the image, and nothing is paid twice.",
+                f'Call gemini_result with id "{turn.id}" once it can be: Google still has the '
+                "image, and nothing is paid twice.",
             )
         case "interrupted":
             return (
