@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -46,6 +47,23 @@ async def test_a_picture_is_told_by_a_link_that_needs_no_token(
     assert answer.content == file.read_bytes()
     assert answer.headers["content-type"] == "image/jpeg"
     assert int(answer.headers["content-length"]) == file.stat().st_size
+
+
+async def test_a_copy_is_told_by_its_name_in_the_folder_that_was_opened(
+    site: Site, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    opened.mkdir()
+    await site.open(tokens=TOKENS, allowed_dirs=(opened,))
+    ann = await site.visit(token="anns-token")
+
+    made = await ann.call("gemini_generate_image", prompt="a red square", save_to="out/red.jpg")
+    again = await ann.result(made.facts["image_id"])
+
+    assert (opened / "out" / "red.jpg").is_file()
+    for said in (made, again):
+        assert "Saved as out/red.jpg" in said.text
+        assert str(tmp_path) not in said.raw.model_dump_json()
 
 
 async def test_a_picture_comes_under_its_own_name_and_is_kept_by_nobody_between(

@@ -173,14 +173,33 @@ async def test_a_copy_goes_where_it_was_wanted_and_nothing_is_overwritten(
     assert in_folder.status == "completed"
 
 
+@pytest.mark.parametrize(
+    "target", ["/etc/cat.jpg", "note.txt/cat.jpg", "note.txt/deep/", "https://example.com/cat.jpg"]
+)
 async def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_paid(
-    guest: Guest, house: House
+    guest: Guest, house: House, work: Path, target: str
 ) -> None:
-    said = await draw(guest, "a cat", save_to="/etc/cat.jpg")
+    (work / "note.txt").write_text("a file, not a folder")
+
+    said = await draw(guest, "a cat", save_to=target)
 
     assert said.is_error
     assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
     assert house.brain.posts == []
+    assert list(work.iterdir()) == [work / "note.txt"]
+
+
+async def test_a_picture_that_cannot_be_read_says_so(guest: Guest, house: House) -> None:
+    for data in (b"\xff\xd8\xff\xe0 and no more", b"no picture at all"):
+        content = {"type": "image", "data": base64.b64encode(data).decode()}
+        house.brain.answer_next({"steps": [{"type": "model_output", "content": [content]}]})
+
+    broken = await draw(guest, "a cat")
+    foreign = await draw(guest, "a dog")
+
+    assert "JPEG whose pixels cannot be read" in broken.tail
+    assert "no image known here" in foreign.tail
+    assert previews(broken) == previews(foreign) == []
 
 
 async def test_a_refusal_in_words_says_that_there_is_no_picture(guest: Guest, house: House) -> None:

@@ -71,7 +71,7 @@ class Porter(Protocol):
     """Opens what callers name, inside the allowed folders."""
 
     def take(self, given: Sequence[str], ours: dict[str, str]) -> Luggage: ...
-    def save(self, path: str, target: str, name: str) -> str: ...
+    def save(self, path: str, target: str, name: str) -> tuple[str, str]: ...
     def check_target(self, target: str) -> None: ...
 
 
@@ -164,12 +164,14 @@ class Attachments:
                 piece.close()
         return replace(attached, contents=tuple(contents), waiting=())
 
-    async def save(self, owner: str, image_id: str, target: str) -> str:
-        """Copy an image to where the caller wants it; the path it got."""
+    async def save(self, owner: str, image_id: str, target: str) -> dict[str, str]:
+        """Copy an image to where the caller wants it; the path it got, and its name from the
+        allowed folder on."""
         picture = await self._gallery.find(owner, image_id)
         path = str(picture.facts["path"])
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
-        return await anyio.to_thread.run_sync(self._porter.save, path, target, name)
+        path, name = await anyio.to_thread.run_sync(self._porter.save, path, target, name)
+        return {"path": path, "name": name}
 
     async def check_target(self, target: str) -> None:
         """Refuse a place that could not be written to, before anything is paid for."""

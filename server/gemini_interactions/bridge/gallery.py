@@ -113,8 +113,16 @@ class Gallery:
 def described(pictures: Sequence[Handle]) -> list[str]:
     """Each picture in a line: id, size in pixels, type and bytes."""
     return [
-        f"{each.id}: {each.facts.get('width')}×{each.facts.get('height')} "
-        f"{str(each.facts.get('mime_type', '')).split('/')[-1].upper()}, "
+        f"{each.id}: {_shape(each.facts)}, "
         f"{max(1, round(int(each.facts.get('bytes', 0)) / 1000)):,} KB"
         for each in pictures
     ]
+
+
+def _shape(facts: Mapping[str, Any]) -> str:
+    kind, _, name = str(facts.get("mime_type", "")).partition("/")
+    if kind != "image":
+        return "a file that is no image known here"
+    if not facts.get("width"):
+        return f"{name.upper()} whose pixels cannot be read (damaged, or far too many)"
+    return f"{facts['width']}×{facts['height']} {name.upper()}"

@@ -107,14 +107,15 @@ class Images:
             return _without_picture(outcome)
         if not target:
             return outcome
-        saved = []
+        saved, notes = [], []
         for picture in pictures:
             try:
-                path = await self._attachments.save(turn.owner, picture.id, target)
-                saved.append(f"Saved as {path}")
+                saved.append(await self._attachments.save(turn.owner, picture.id, target))
             except Refused as refusal:  # the picture itself is safe, and was paid for
-                saved.append(f"It could not be saved there: {refusal}")
-        return replace(outcome, notes=(*outcome.notes, *saved))
+                notes.append(f"It could not be saved there: {refusal}")
+        return replace(
+            outcome, notes=(*outcome.notes, *notes), extra={**outcome.extra, "saved": saved}
+        )
 
     async def _writing(
         self, caller: Caller, order: Order, intent: dict[str, Any]

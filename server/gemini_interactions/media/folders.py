@@ -12,7 +12,9 @@ made inside cannot be told from any other file, and is read.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +25,15 @@ from typing import Self, TypeVar
 from .handles import Changed, Folder, NotAFile, reach, true_path
 from .names import credential, path_of
 from .newfiles import NewFile
-from .refusals import CannotSave, NoSuchFile, NotAllowed, NotTaken, Protected, printable
+from .refusals import (
+    BadPath,
+    CannotSave,
+    NoSuchFile,
+    NotAllowed,
+    NotTaken,
+    Protected,
+    printable,
+)
 from .roots import roots
 
 TRIES = 4
@@ -134,6 +144,15 @@ class Folders:
         """
         return self.steadily(target, lambda: self._create(target, name))
 
+    def check_new(self, target: str) -> None:
+        """Refuse a target at which `create_inside` would fail, as far as can be seen before."""
+        self.steadily(target, lambda: self._check_new(target))
+
+    def name_of(self, path: str) -> str:
+        """What a file inside is called in what we say: its path from its allowed folder."""
+        place = _within(path, self._roots)
+        return place.name if place else os.path.basename(path)
+
     def find(self, given: str) -> Place:
         """Where this path leads, which is inside and not protected; nothing is opened."""
         return self.steadily(given, lambda: self._find(given))
@@ -156,14 +175,36 @@ class Folders:
         self._refuse_credentials(parts, given, is_folder=os.path.isdir(place.path))
         return place
 
-    def _create(self, target: str, name: str) -> NewFile:
+    def _aim(self, target: str, name: str) -> tuple[Place, str]:
+        """The folder that the target means, and the name in it."""
         path = path_of(target)
+        if re.match(r"[a-z][a-z0-9+.-]+://", path, re.I):
+            raise BadPath(target, "it is an address, not a place on this machine")
         place = self._find(target)
-        if not (os.path.isdir(place.path) or os.path.basename(path) in ("", ".", "..")):
-            # The last name is not followed: if it is a link, it is taken, as any name can be.
-            name = os.path.basename(path)
-            place = self._find(os.path.dirname(path) or ".")
-            self._refuse_credentials((name,), target)
+        if os.path.isdir(place.path) or os.path.basename(path) in ("", ".", ".."):
+            return place, name
+        # The last name is not followed: if it is a link, it is taken, as any name can be.
+        name = os.path.basename(path)
+        self._refuse_credentials((name,), target)
+        return self._find(os.path.dirname(path) or "."), name
+
+    def _check_new(self, target: str) -> None:
+        place, _ = self._aim(target, "")
+        there = next(
+            place.parts[:depth]
+            for depth in range(len(place.parts), -1, -1)
+            if os.path.lexists(os.path.join(place.root, *place.parts[:depth]))
+        )
+        try:
+            with reach(place.root, there):
+                pass
+            if not os.access(os.path.join(place.root, *there), os.W_OK):
+                raise PermissionError(errno.EACCES, "may not be written to")
+        except OSError as error:
+            raise CannotSave.because(target, error) from None
+
+    def _create(self, target: str, name: str) -> NewFile:
+        place, name = self._aim(target, name)
         try:
             folder = _made(place)
             try:

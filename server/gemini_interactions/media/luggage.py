@@ -140,18 +140,22 @@ class Porter:
         return files
 
     def check_target(self, target: str) -> None:
-        """Refuse a place outside the allowed folders, or one that is protected."""
-        self._folders.find(target)
+        """Refuse a place outside the allowed folders, or one that cannot be written to."""
+        self._folders.check_new(target)
 
-    def save(self, path: str, target: str, name: str) -> str:
-        """Copy a file made here to where the caller wants it; nothing is overwritten."""
+    def save(self, path: str, target: str, name: str) -> tuple[str, str]:
+        """Copy a file made here to where the caller wants it; nothing is overwritten.
+
+        The path it got, and what it is called to those who do not see this machine's paths.
+        """
         with (
             self._made_here.open_inside(path) as source,
             self._folders.create_inside(target, name) as new,
         ):
             while piece := source.file.read(1024 * 1024):
                 new.file.write(piece)
-            return str(new.keep(Path(path).suffix))
+            saved = str(new.keep(Path(path).suffix))
+        return saved, self._folders.name_of(saved)
 
 
 def _weigh(open_it: Open, luggage: Luggage) -> tuple[Piece, Open]:

@@ -23,8 +23,8 @@ PREVIEWED = 4
 PREVIEW_BYTES = 60_000
 
 
-async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> types.CallToolResult:
-    """An image turn as it stands; its pictures are copied to `save_to` once they are there."""
+async def told(reply: Reply, use: Use, offset: int = 0) -> types.CallToolResult:
+    """An image turn as it stands."""
     room = use.room
     pictures = await use.gallery.of(reply.turn)
     told = result.told_of(reply, room)
@@ -40,7 +40,7 @@ async def told(reply: Reply, use: Use, offset: int = 0, save_to: str = "") -> ty
         replace(
             told,
             facts=facts,
-            said=[*told.said, *_placed(pictures, room)],
+            said=[*told.said, *_placed(pictures, room), *_saved(reply.turn, room)],
             next_step=told.next_step or _edit(reply.turn, first),
             pictures=await previews(pictures, use.gallery),
         ),
@@ -72,6 +72,12 @@ async def previews(pictures: list[Handle], gallery: Gallery) -> list[types.Image
         for each in small
         if each
     ]
+
+
+def _saved(turn: Turn, room: Room) -> list[str]:
+    """Where copies were put; a client elsewhere learns no path of this machine."""
+    shown = "path" if room.keep_whole is not None else "name"
+    return [f"Saved as {copy[shown]}" for copy in turn.extra.get("saved", ())]
 
 
 def _placed(pictures: list[Handle], room: Room) -> list[str]:
