@@ -15,6 +15,7 @@ from mcp_types import ImageContent
 from PIL import Image
 
 from tests.product.house import Guest, House, Said
+from tests.time.loops import watched
 
 PREVIEW_BYTES = 60_000
 RESULT_BYTES = 100_000
@@ -65,6 +66,19 @@ async def test_a_20_mb_picture_arrives_whole(guest: Guest, house: House) -> None
 
     assert Path(said.facts["path"]).stat().st_size >= 20_000_000
     assert len(said.raw.model_dump_json().encode()) <= RESULT_BYTES
+
+
+async def test_no_step_of_the_loop_is_long_while_a_20_mb_picture_arrives(
+    guest: Guest, house: House
+) -> None:
+    await draw(guest, "a first one")  # what is imported once is another test's
+    house.brain.image_bytes = 20_000_000
+
+    with watched() as watch:
+        said = await draw(guest, "a very large one")
+
+    assert said.status == "completed"
+    assert watch.slow(0.15) == []
 
 
 async def test_programs_get_the_place_and_no_preview(house: House) -> None:
