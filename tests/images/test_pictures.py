@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import stat
@@ -27,6 +28,12 @@ async def draw(guest: Guest, prompt: str, **more: Any) -> Said:
 
 def previews(said: Said) -> list[ImageContent]:
     return [block for block in said.raw.content if isinstance(block, ImageContent)]
+
+
+def contents(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a POST says, whether as one step or by itself."""
+    given: list[dict[str, Any]] = body["input"]
+    return given[0]["content"] if given[0]["type"] == "user_input" else given
 
 
 async def test_a_picture_is_a_file_under_an_honest_name_for_this_user_only(guest: Guest) -> None:
@@ -370,6 +377,50 @@ async def test_a_picture_of_a_store_false_conversation_must_be_given_itself(
     assert said.is_error
     assert "store=false" in said.text
     assert len(house.brain.posts) == 1
+
+
+async def test_a_picture_is_edited_even_when_google_has_forgotten_its_conversation(
+    guest: Guest, house: House
+) -> None:
+    first = await draw(guest, "a cat")
+    house.brain.expire_all()
+    house.clock.advance(200)
+
+    second = await draw(guest, "make it blue", conversation_id=first.conversation)
+
+    _, text = contents(house.last)
+    (picture,) = house.brain.posts[-1].attachments
+    file = Path(first.facts["path"]).read_bytes()
+    assert second.status == "completed"
+    assert "Google had forgotten this conversation" in second.tail
+    assert picture["sha256"] == hashlib.sha256(file).hexdigest()
+    assert text == {"type": "text", "text": "make it blue"}
+    assert "previous_interaction_id" not in house.last
+
+
+async def test_a_forgotten_conversation_without_a_picture_is_told_again(
+    guest: Guest, house: House
+) -> None:
+    asked = await guest.ask("My cat is called Phil.")
+    house.brain.expire_all()
+    house.clock.advance(200)
+
+    drawn = await draw(guest, "draw my cat", conversation_id=asked.conversation)
+
+    assert drawn.status == "completed"
+    assert "rebuilt" in drawn.tail
+    assert "Phil" in str(house.last["input"])
+
+
+@pytest.mark.parametrize("model", ["deep-research-preview-04-2026", "x" * 300])
+async def test_what_is_no_model_is_refused_before_anything_is_paid(
+    guest: Guest, house: House, model: str
+) -> None:
+    said = await draw(guest, "a cat", model=model)
+
+    assert said.is_error
+    assert "`model`" in said.text
+    assert house.brain.posts == []
 
 
 async def test_pictures_are_listed_and_seen_again(guest: Guest) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import anyio
 
-from .. import models
 from ..errors import BadArgument
 from ..ids import read_id
 from ..interactions import Call, Turn
@@ -25,9 +24,6 @@ from .requests import Caller, Question, Reply
 from .toolbox import Toolbox
 from .work import Work
 from .workshop import Making, Workshop
-
-MODEL_CHARS = 200
-"""Longest model id taken: it comes back in every footer."""
 
 
 class Conversations:
@@ -186,7 +182,7 @@ class Conversations:
         self._desk.check_prompt(
             question.changes.get("system_instruction", ""), "system_instruction"
         )
-        _check_model(question.changes.get("model", ""))
+        self._desk.check_model(question.changes.get("model", ""))
         if question.response_schema:
             await anyio.to_thread.run_sync(structured.check_schema, question.response_schema)
         if "tools" in question.changes:
@@ -238,15 +234,3 @@ class Conversations:
             return await self._planner.plan(work, question, sent, stored)
 
         return self._workshop.streamed(plan)
-
-
-def _check_model(model: str) -> None:
-    if len(model) > MODEL_CHARS or not model.isprintable():
-        raise BadArgument(
-            f"`model` must be the id of a model, one line of at most {MODEL_CHARS} characters. "
-            "Leave it out for the default, or use an alias: fast, pro, lite."
-        )
-    if models.is_agent(model):
-        is_research = "deep-research" in model.lower()
-        way = "Use start_deep_research for it." if is_research else "No tool here runs it yet."
-        raise BadArgument(f"`model`: {model.strip()} is an agent, not a model. {way}")

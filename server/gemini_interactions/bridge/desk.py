@@ -16,6 +16,7 @@ from typing import Any, Literal
 import anyio
 import anyio.lowlevel
 
+from .. import models
 from ..errors import BadArgument
 from ..interactions import Settings, Turn
 from .costs import Costs
@@ -26,6 +27,9 @@ from .sessions import LIST_THEM, MEMORY, Sessions
 from .workshop import Making, Workshop
 
 log = logging.getLogger(__name__)
+
+MODEL_CHARS = 200
+"""Longest model id taken: it comes back in every footer."""
 
 
 class Desk:
@@ -62,6 +66,17 @@ class Desk:
                 f"`{name}` has {size:,} bytes; at most {self._policy.max_prompt_bytes:,} are taken "
                 "(GEMINI_MCP_MAX_PROMPT_BYTES). Shorten it, or ask in parts."
             )
+
+    def check_model(self, model: str, aliases: str = "fast, pro, lite") -> None:
+        if len(model) > MODEL_CHARS or not model.isprintable():
+            raise BadArgument(
+                f"`model` must be the id of a model, one line of at most {MODEL_CHARS} characters. "
+                f"Leave it out for the default, or use an alias: {aliases}."
+            )
+        if models.is_agent(model):
+            is_research = "deep-research" in model.lower()
+            way = "Use start_deep_research for it." if is_research else "No tool here runs it yet."
+            raise BadArgument(f"`model`: {model.strip()} is an agent, not a model. {way}")
 
     def intent(
         self,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import anyio
 
 from .. import models
 from ..errors import BadArgument, Garbled, Gone, Refused
-from ..interactions import Call, Settings, Turn
+from ..interactions import Call, Handle, Settings, Turn
 from . import functions, outcomes
 from .attachments import Attachments
 from .chains import Chains, passed_over
@@ -24,6 +25,11 @@ from .ports import Store
 from .requests import Caller, Reply
 from .work import Work
 from .workshop import Workshop
+
+SHOWN_AGAIN = (
+    "Google had forgotten this conversation; its last picture was sent again from the copy kept "
+    "here, without what was said before."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Images:
         if not order.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what to draw.")
         self._desk.check_prompt(order.prompt)
+        self._desk.check_model(order.model, "image, image-pro")
         repeated = await self._desk.repeated(caller, start)
         if repeated is not None:
             return repeated
@@ -158,6 +165,8 @@ class Images:
             response_format=[{"type": "text"}, turn.extra["image"]],
             timeout=self._policy.upstream_timeout,
         )
+        if good is not None:
+            work.rebuild = partial(self._rebuilt, work, call, good)
         try:
             interaction = await self._workshop.exchange.create(work, call)
         except Gone as gone:
@@ -170,6 +179,31 @@ class Images:
         if interaction.id:
             await self._workshop.exchange.named(work, interaction.id)
         return await self._workshop.judged(work.turn, interaction)
+
+    async def _rebuilt(self, work: Work, call: Call, good: Turn) -> Call:
+        """The same call for a conversation that Google has forgotten: we still have its picture."""
+        text = {"type": "text", "text": call.input}
+        content = call.input if isinstance(call.input, list) else [text]
+        picture = await self._last_picture(good)
+        if picture is None:
+            words = [{"type": "user_input", "content": content}]
+            is_kept = self._policy.transcripts
+            return await self._chains.rebuilt(work, call, good, words, self._now(), is_kept=is_kept)
+        kept = await self._attachments.read(work.turn.owner, [picture.id])
+        sent = await self._attachments.sent(work, kept)
+        work.turn = replace(work.turn, notes=(*work.turn.notes, SHOWN_AGAIN))
+        return replace(call, previous_interaction_id="", input=[*sent.contents, *content])
+
+    async def _last_picture(self, good: Turn) -> Handle | None:
+        """The last picture of a conversation up to this turn, if its file is still here."""
+        for turn in await self._store.lineage(good.owner, good.conversation_id, good.n):
+            if pictures := await self._gallery.of(turn):
+                file = await self._gallery.open(pictures[-1])
+                if file is None:
+                    return None
+                file.close()
+                return pictures[-1]
+        return None
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
