@@ -102,10 +102,11 @@ def _policy(config: Config) -> Policy:
 
 def _porter(config: Config) -> Porter:
     """Opens what callers name, inside the allowed folders, and the images made here."""
-    data = config.data_dir
-    folders = Folders(config.allowed_dirs, working=_working_folder(), private=[data])
-    made_here = Folders([config.images_dir, _reports_dir(config)])
-    return Porter(folders, made_here, [config.base_url])
+    made_here = [config.images_dir, _reports_dir(config)]
+    # Among several owners a path says nothing of whose image it is: there only ids do.
+    private = [config.data_dir, *(made_here if config.tokens_file else ())]
+    folders = Folders(config.allowed_dirs, working=_working_folder(), private=private)
+    return Porter(folders, Folders(made_here), [config.base_url])
 
 
 def _reports_dir(config: Config) -> Path:

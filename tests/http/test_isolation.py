@@ -72,6 +72,11 @@ ROWS = [
     Row("gemini_ask", {"files": ["files/{word}"]}, {"prompt": "x"}),
     Row("gemini_ask", {"files": [f"{API}/v1beta/files/{{word}}#page=1"]}, {"prompt": "x"}),
     Row("gemini_generate_image", {"images": [f"{API}:443/v1/files/{{word}}"]}, {"prompt": "x"}),
+    Row(
+        "gemini_ask",
+        {"files": ["https://generativelanguage.googleapis.com/v1beta/files/{word}"]},
+        {"prompt": "x"},
+    ),
     *(Row("gemini_continue", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 1}, {"prompt": "x"}),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 9}, {"prompt": "x"}),
@@ -233,6 +238,42 @@ async def test_what_is_anothers_reads_like_what_never_was(
             assert (anns.is_error, anns.status) == (nobodys.is_error, nobodys.status)
             assert SECRET not in anonymous(anns.text, names.anns)
             assert [each for each in told for name in names.anns.values() if name in each] == []
+
+
+async def test_no_other_name_of_an_upload_reaches_google(
+    site: Site, house: House, bob: Guest
+) -> None:
+    await bob.ask("warm")
+    before = len(house.brain.log)
+    google = "https://generativelanguage.googleapis.com"
+    said = [
+        await bob.ask("x", files=[f"{google}/v1beta/files/abc"]),
+        await bob.ask("x", files=[f"{google}:443/v1beta/f%69les/abc"]),
+        await bob.ask("x", tools=[{"type": "file_search", "file_search_store_names": ["s"]}]),
+        await bob.ask("x", tools=[{"type": "retrieval", "retrieval_types": ["rag_store"]}]),
+    ]
+
+    assert [each.is_error for each in said] == [True] * 4
+    assert len(house.brain.log) == before
+
+
+async def test_a_folder_that_was_opened_does_not_open_the_images_of_others(
+    site: Site, house: House, tmp_path: Path
+) -> None:
+    images = tmp_path / "opened" / "images"
+    await site.open(
+        tokens=TOKENS, rate_limit=0, images_dir=images, allowed_dirs=(tmp_path / "opened",)
+    )
+    ann = await site.visit(token="anns-token")
+    bob = await site.visit(token="bobs-token")
+    image = str((await ann.call("gemini_generate_image", prompt="a cat")).facts["image_id"])
+    path = next(str(each) for each in images.rglob("*") if each.is_file())
+    before = len(house.brain.log)
+    tried = [path, str(images), f"{images}/**/*", f"{tmp_path}/opened/**/*", image]
+    said = [await bob.ask("x", files=[each]) for each in tried]
+
+    assert [each.is_error for each in said] == [True] * len(tried)
+    assert len(house.brain.log) == before
 
 
 async def test_a_resource_of_anothers_reads_like_one_that_never_was(

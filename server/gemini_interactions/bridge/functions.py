@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +36,7 @@ def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = 
         if not may_name_files and _names_files(each.get("result")):
             raise BadArgument(
                 "`function_results`: files at Google cannot be named in a result here. "
-                "Attach them with `files` in a turn of their own."
+                "Put bytes into `data`, or attach them with `files` in a turn of their own."
             )
         if "result" not in each:
             raise BadArgument(
@@ -47,14 +46,10 @@ def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = 
 
 
 def _names_files(result: Any) -> bool:
-    """Whether contents among a result are files at Google; in texts and data such words are only
-    words."""
-    contents = result if _is_contents(result) else []
+    """Whether contents in it have addresses; in text and data `files/…` is only a word."""
     return any(
-        "files/" in json.dumps(value, default=str)
-        for content in contents
-        for key, value in content.items()
-        if (content["type"], key) != ("text", "text")
+        isinstance(each, dict) and "type" in each and any("uri" in name.lower() for name in each)
+        for each in (result if isinstance(result, list) else [result])
     )
 
 

@@ -91,9 +91,9 @@ class Toolbox:
         if _is_remote(kind):
             tool["type"] = "mcp_server"
             self._check_remote(tool)
-        if not self._may_name_stores and "filesearchstore" in str(tool).lower().replace("_", ""):
+        if not self._may_name_stores and _names_stores(tool):
             raise BadArgument(
-                "`tools`: file search stores are not available here: with authentication on, "
+                "`tools`: stores of files or data are not available here: with authentication on, "
                 "only what was created through this server can be named."
             )
         return tool
@@ -141,3 +141,9 @@ def _address(url: object) -> SplitResult | None:
         return None
     is_plain = parts.scheme == "https" and bool(parts.hostname) and "\\" not in parts.netloc
     return parts if is_plain else None
+
+
+def _names_stores(tool: Tool) -> bool:
+    """Whether a tool searches in what somebody has put at Google, under whichever name."""
+    is_search = tool["type"] in ("file_search", "retrieval")
+    return is_search or "filesearchstore" in str(tool).lower().replace("_", "")
