@@ -384,6 +384,16 @@ async def test_pages_of_this_machine_may_call_a_server_of_this_machine(site: Sit
     assert await status(site, origin=f"http://127.0.0.1:{site.place.port}") == 200
 
 
+async def test_a_second_origin_hides_behind_no_first(site: Site) -> None:
+    await site.open()
+    origins = [("origin", "http://localhost:6274"), ("origin", "https://elsewhere.example.com")]
+
+    async with site.raw() as raw:
+        answer = await raw.post("/mcp", json=ASK, headers=origins)
+
+    assert answer.status_code == 403
+
+
 async def test_origins_that_were_given_are_the_only_ones_and_may_read_the_answers(
     site: Site,
 ) -> None:

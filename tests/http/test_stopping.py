@@ -122,6 +122,28 @@ async def test_an_open_stream_is_ended_and_does_not_hold_the_server(
     assert caplog.text == ""
 
 
+@pytest.mark.usefixtures("hasty")
+async def test_a_body_that_never_ends_does_not_hold_the_server(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "LAST_WORDS", 600.0)
+    place = await site.open()
+
+    with anyio.fail_after(BOUND):
+        async with await site.socket() as stream:
+            await stream.send(
+                b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nexpect: 100-continue\r\n"
+                b"content-length: 100\r\n\r\n"
+            )
+            await stream.receive()  # "100 Continue": its body is waited for
+            place.gateway.stop()
+            answer = await stream.receive()
+        await place.ended.wait()
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert caplog.text == ""
+
+
 @pytest.mark.usefixtures("patient")
 async def test_idle_clients_do_not_hold_the_server(site: Site) -> None:
     place = await site.open()

@@ -52,6 +52,14 @@ class Gate:
         self._open = open
         self._largest = config.max_body_bytes
         self._has_sessions = config.has_sessions
+        self._arriving: set[anyio.CancelScope] = set()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Wait no longer for what has not arrived yet."""
+        self._is_closed = True
+        for body in list(self._arriving):
+            body.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,7 +83,7 @@ class Gate:
                 "This server does not go by that host name; "
                 "its operator can add it to GEMINI_MCP_ALLOWED_HOSTS.",
             )
-        if not self._accepts(headers.get("origin", ""), host):
+        if not all(self._accepts(origin, host) for origin in headers.getlist("origin")):
             return _refusal(
                 HTTPStatus.FORBIDDEN,
                 "Pages of that origin may not call this server; "
@@ -113,16 +121,22 @@ class Gate:
         if int(headers.get("content-length", 0)) > self._largest:
             return too_large
         body = bytearray()
-        with anyio.move_on_after(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    break
-                body += message.get("body", b"")
-                if len(body) > self._largest:
-                    return too_large
-                if not message.get("more_body", False):
-                    return bytes(body)
+        with anyio.move_on_after(BODY_SECONDS) as arriving:
+            self._arriving.add(arriving)
+            try:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        break
+                    body += message.get("body", b"")
+                    if len(body) > self._largest:
+                        return too_large
+                    if not message.get("more_body", False):
+                        return bytes(body)
+            finally:
+                self._arriving.discard(arriving)
+        if self._is_closed:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "This server is ending; try again.")
         return _refusal(
             HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {BODY_SECONDS:.0f} s."
         )

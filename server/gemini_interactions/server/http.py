@@ -153,8 +153,8 @@ class Gateway:
         )
         self.routes = tuple(inner.routes)
         hosts = Hosts(app.config, name, number)
-        gate = Gate(inner, app.config, hosts, tokens, open=open)
-        self._streams = _Streams(_with_pages(gate, app.config))
+        self._gate = Gate(inner, app.config, hosts, tokens, open=open)
+        self._streams = _Streams(_with_pages(self._gate, app.config))
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop` is called; running work is then written down as it stands."""
@@ -194,6 +194,7 @@ class Gateway:
         self._streams.end()
         with anyio.move_on_after(GRACE):
             await self._told_again.wait()
+        self._gate.close()
         with anyio.CancelScope(shield=True):
             await self.app.settle()
 
