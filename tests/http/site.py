@@ -226,10 +226,11 @@ class Wire:
         return self.http.stream("POST", "/mcp", content=json.dumps(body), headers=headers)
 
     async def call(self, tool: str, /, **arguments: Any) -> Said:
-        """A call under a number of its own; with `_number` under that."""
+        """A call under a number of its own; with `_number` under that, with `_meta` beside it."""
         self._number += 1
         id = arguments.pop("_number", self._number)
-        async with self.post(tool, arguments, id=id) as answer:
+        meta = arguments.pop("_meta", None)
+        async with self.post(tool, arguments, id=id, meta=meta) as answer:
             return self.read(await answer.aread())
 
     async def result(self, id: str, **more: Any) -> Said:

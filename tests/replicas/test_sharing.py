@@ -11,6 +11,8 @@ from tests.product.house import Said
 from tests.replicas.street import Replica, Street, Visitor
 
 Pair = tuple[Replica, Replica]
+THREAD = {"threadId": "0199-thread"}
+"""How a host names the thread a call belongs to."""
 
 
 def path_of(made: Said) -> str:
@@ -238,3 +240,37 @@ async def test_without_sessions_a_call_that_names_no_conversation_is_told_to(
 
     assert said.is_error
     assert "conversation_id" in said.text
+
+
+async def test_calls_of_a_thread_side_by_side_on_two_replicas_leave_no_default(
+    street: Street, pair: Pair
+) -> None:
+    visitors = [await street.visit(each) for each in pair]
+    gates = [street.brain.hold_next() for _ in visitors]
+    said: list[Said] = []
+
+    async def ask(visitor: Visitor) -> None:
+        said.append(await visitor.wire.call("gemini_ask", prompt="Hello.", _meta=THREAD))
+
+    async with anyio.create_task_group() as tasks:
+        for visitor in visitors:
+            tasks.start_soon(ask, visitor)
+        for gate in gates:
+            await gate.reached()
+        for gate in gates:
+            gate.release()
+    torn = await visitors[0].wire.call("gemini_continue", prompt="And?", _meta=THREAD)
+
+    assert torn.is_error
+    assert [each.conversation in torn.text for each in said] == [True, True]
+
+
+async def test_a_thread_goes_on_at_another_replica_without_saying_where(
+    street: Street, pair: Pair
+) -> None:
+    one, other = [await street.visit(each) for each in pair]
+    asked = await one.wire.call("gemini_ask", prompt="My name is Ada.", _meta=THREAD)
+
+    told = await other.wire.call("gemini_continue", prompt="What is my name?", _meta=THREAD)
+
+    assert (told.conversation, "Ada" in told.piece) == (asked.conversation, True)

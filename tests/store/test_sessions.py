@@ -60,6 +60,25 @@ async def test_a_call_that_still_runs_is_beside_every_later_one(store: Store) ->
     ]
 
 
+async def test_a_call_that_was_told_to_come_back_has_ended_though_its_turn_runs(
+    store: Store,
+) -> None:
+    slow = await call(store, 100, None)
+    await store.waits(slow, "owed", now=145)
+    await call(store, 150, 160)
+
+    assert await store.side_by_side(OWNER, "s", since=0) == []
+
+
+async def test_no_call_is_thought_to_have_waited_longer_than_any_does(store: Store) -> None:
+    await call(store, 100, 200)
+    one, other = await call(store, 150, 160), await call(store, 155, 400)
+    both = [one.conversation_id, other.conversation_id]
+
+    assert await store.side_by_side(OWNER, "s", since=0, longest=45) == both
+    assert await store.side_by_side(OWNER, "s", since=180, longest=45) == []
+
+
 async def test_one_call_after_the_other_is_not_side_by_side(store: Store) -> None:
     first = await call(store, 100, 110)
     await call(store, 110, 120)

@@ -45,7 +45,7 @@ def bridge(
     now: Callable[[], float],
 ) -> Bridge:
     """Everything put together; `now` is the wall clock, in epoch seconds."""
-    sessions = Sessions(store, now)
+    sessions = Sessions(store, policy, now)
     places = Places(store, sessions, foreign_ids=not policy.authenticated)
     toolbox = Toolbox(policy.remote_hosts, may_name_stores=not policy.authenticated)
     desk = Desk(store, gemini, workshop, sessions, costs, policy, now)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import BadArgument
+from .patience import Policy
 from .ports import Store
 from .requests import Caller
 
@@ -41,8 +42,9 @@ class _Run:
 class Sessions:
     """The default conversation of each session."""
 
-    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, policy: Policy, now: Callable[[], float]) -> None:
         self._store = store
+        self._policy = policy
         self._now = now
         self._runs: dict[tuple[Kind, str, str], list[_Run]] = {}
 
@@ -53,11 +55,21 @@ class Sessions:
                 "This connection has no session, so `conversation_id` is required. "
                 f"It stands in the last line of every answer. {LIST_THEM}"
             )
-        torn = self._side_by_side(caller, "conversation")
+        torn = set(self._side_by_side(caller, "conversation"))
+        if self._policy.shared:
+            # What is known here is exact, but only of the calls that came here.
+            torn |= set(
+                await self._store.side_by_side(
+                    caller.owner,
+                    caller.session,
+                    since=self._now() - MEMORY,
+                    longest=self._policy.max_wait,
+                )
+            )
         if torn:
             raise BadArgument(
                 "Several conversations of this session ran side by side, so there is no default. "
-                f"Pass `conversation_id`: {', '.join(torn)}."
+                f"Pass `conversation_id`: {', '.join(sorted(torn))}."
             )
         session = await self._store.current(caller.owner, caller.session)
         if not session.conversation_id:
@@ -121,10 +133,16 @@ class Sessions:
             )
 
     def _recent(self, caller: Caller, kind: Kind) -> list[_Run]:
+        key = (kind, caller.owner, caller.session)
+        # Put last, so that sessions nobody comes back to are found in front.
+        self._runs[key] = self._fresh(self._runs.pop(key, []))
+        while not self._fresh(self._runs[first := next(iter(self._runs))]) and first != key:
+            del self._runs[first]
+        return self._runs[key]
+
+    def _fresh(self, runs: list[_Run]) -> list[_Run]:
         oldest = self._now() - MEMORY
-        runs = self._runs.setdefault((kind, caller.owner, caller.session), [])
-        runs[:] = [run for run in runs if run.ended is None or run.ended >= oldest]
-        return runs
+        return [run for run in runs if run.ended is None or run.ended >= oldest]
 
     def _side_by_side(self, caller: Caller, kind: Kind) -> list[str]:
         runs = self._recent(caller, kind) if caller.session else []

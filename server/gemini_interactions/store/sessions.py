@@ -59,32 +59,40 @@ def set_current(
     )
 
 
-def side_by_side(t: Transaction, owner: str, session: str, *, since: float) -> list[str]:
+def side_by_side(
+    t: Transaction, owner: str, session: str, *, since: float, longest: float
+) -> list[str]:
     if not session:
         return []
     ours = (owner, session)
     about = (
-        "SELECT conversation_id, created, finished FROM turns WHERE owner = %s AND session = %s "
+        "SELECT conversation_id, created, owed, finished FROM turns "
+        "WHERE owner = %s AND session = %s "
         # When an interrupted turn ended nobody knows; it was found only later.
         "AND kind IN ('ask', 'continue') AND status <> 'interrupted' "
     )
     # Two plain ranges of one index; with OR a long session would be read as a whole.
-    recent = [
+    found = [
         *t.execute(about + "AND finished >= %s", (*ours, since)),
         *t.execute(about + "AND finished IS NULL", ours),
     ]
-    recent.sort(key=lambda row: float(row["created"]))
+    recent = sorted(
+        (float(row["created"]), _end(row, longest), str(row["conversation_id"])) for row in found
+    )
     together: set[str] = set()
-    running: list[Row] = []
-    for row in recent:
-        running = [one for one in running if _end(one) > row["created"]]
-        others = {one["conversation_id"] for one in running} - {row["conversation_id"]}
+    running: list[tuple[float, str]] = []
+    for created, end, name in recent:
+        if end < since:
+            continue
+        running = [one for one in running if one[0] > created]
+        others = {other for _, other in running} - {name}
         if others:
-            together |= {*others, row["conversation_id"]}
-        running.append(row)
-    oldest_first = dict.fromkeys(row["conversation_id"] for row in recent)
-    return [name for name in oldest_first if name in together]
+            together |= {*others, name}
+        running.append((end, name))
+    return [name for name in dict.fromkeys(name for *_, name in recent) if name in together]
 
 
-def _end(row: Row) -> float:
-    return float("inf") if row["finished"] is None else float(row["finished"])
+def _end(row: Row, longest: float) -> float:
+    """When a call had its answer or went away, which its turn may outlast."""
+    ends = [float(row[name]) for name in ("owed", "finished") if row[name] is not None]
+    return min(*ends, float(row["created"]) + longest, float("inf"))

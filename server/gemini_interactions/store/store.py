@@ -287,9 +287,14 @@ class Store:
             research_id=research_id,
         )
 
-    async def side_by_side(self, owner: str, session: str, *, since: float) -> list[str]:
-        """Conversations of the session in which calls ran at the same time, oldest first."""
-        return await self._read(sessions.side_by_side, owner, session, since=since)
+    async def side_by_side(
+        self, owner: str, session: str, *, since: float, longest: float = float("inf")
+    ) -> list[str]:
+        """Conversations of the session in which calls ran at the same time, oldest first.
+
+        No call waits `longest`, whatever its turn does.
+        """
+        return await self._read(sessions.side_by_side, owner, session, since=since, longest=longest)
 
     async def ids(
         self,
