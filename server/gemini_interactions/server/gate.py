@@ -70,7 +70,8 @@ class Gate:
         if isinstance(body, bytes):
             await self._app(scope, _again(_sound(body), receive), send)
         else:
-            await _turn_away(body, receive, send)
+            linger = 0.0 if self._is_closed else LINGER_SECONDS
+            await _turn_away(body, receive, send, linger)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request does not come in; where it does, its owner is written on it."""
@@ -216,7 +217,7 @@ def _refusal(status: HTTPStatus, why: str, allow: str = "") -> Response:
     return PlainTextResponse(f"{why}\n", status, headers)
 
 
-async def _turn_away(answer: Response, receive: Receive, send: Send) -> None:
+async def _turn_away(answer: Response, receive: Receive, send: Send, linger: float) -> None:
     """Says no at once, then reads on for a moment without keeping anything.
 
     A connection closed with words unread is reset, and many clients then lose our answer.
@@ -224,7 +225,7 @@ async def _turn_away(answer: Response, receive: Receive, send: Send) -> None:
     start = {"type": "http.response.start", "status": answer.status_code}
     await send({**start, "headers": answer.raw_headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-    with anyio.move_on_after(LINGER_SECONDS):
+    with anyio.move_on_after(linger):
         while (await receive()).get("more_body", False):
             pass
     await send({"type": "http.response.body", "body": b"", "more_body": False})
