@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -28,8 +29,8 @@ from .tokens import Tokens
 BODY_SECONDS = 60.0
 """How long a request's body may take to arrive."""
 
-LINGER_SECONDS = 2.0
-"""How long we read on from a client that was refused and still sends."""
+LINGER_SECONDS = 30.0
+"""How long we read on from a client that was refused and still sends: 100 MB take a while."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -52,14 +53,14 @@ class Gate:
         self._open = open
         self._largest = config.max_body_bytes
         self._has_sessions = config.has_sessions
-        self._arriving: set[anyio.CancelScope] = set()
+        self._waits: set[anyio.CancelScope] = set()
         self._is_closed = False
 
     def close(self) -> None:
         """Wait no longer for what has not arrived yet."""
         self._is_closed = True
-        for body in list(self._arriving):
-            body.cancel()
+        for wait in list(self._waits):
+            wait.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,8 +71,7 @@ class Gate:
         if isinstance(body, bytes):
             await self._app(scope, _again(_sound(body), receive), send)
         else:
-            linger = 0.0 if self._is_closed else LINGER_SECONDS
-            await _turn_away(body, receive, send, linger)
+            await self._turn_away(body, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request does not come in; where it does, its owner is written on it."""
@@ -122,25 +122,44 @@ class Gate:
         if int(headers.get("content-length", 0)) > self._largest:
             return too_large
         body = bytearray()
-        with anyio.move_on_after(BODY_SECONDS) as arriving:
-            self._arriving.add(arriving)
-            try:
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        break
-                    body += message.get("body", b"")
-                    if len(body) > self._largest:
-                        return too_large
-                    if not message.get("more_body", False):
-                        return bytes(body)
-            finally:
-                self._arriving.discard(arriving)
+        with self._waiting(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    break
+                body += message.get("body", b"")
+                if len(body) > self._largest:
+                    return too_large
+                if not message.get("more_body", False):
+                    return bytes(body)
         if self._is_closed:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "This server is ending; try again.")
         return _refusal(
             HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {BODY_SECONDS:.0f} s."
         )
+
+    async def _turn_away(self, answer: Response, receive: Receive, send: Send) -> None:
+        """Says no at once, then reads on for a moment without keeping anything.
+
+        A connection closed with words unread is reset, and many clients then lose our answer.
+        """
+        start = {"type": "http.response.start", "status": answer.status_code}
+        await send({**start, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with self._waiting(LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    @contextmanager
+    def _waiting(self, seconds: float) -> Iterator[None]:
+        """Ends its body after so long, or once the gate is closed."""
+        with anyio.move_on_after(0 if self._is_closed else seconds) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
 
 
 class Hosts:
@@ -215,20 +234,6 @@ def _refusal(status: HTTPStatus, why: str, allow: str = "") -> Response:
     # Closed, since otherwise uvicorn would take in and drop the body to its end.
     headers = {"connection": "close", **({"allow": allow} if allow else {})}
     return PlainTextResponse(f"{why}\n", status, headers)
-
-
-async def _turn_away(answer: Response, receive: Receive, send: Send, linger: float) -> None:
-    """Says no at once, then reads on for a moment without keeping anything.
-
-    A connection closed with words unread is reset, and many clients then lose our answer.
-    """
-    start = {"type": "http.response.start", "status": answer.status_code}
-    await send({**start, "headers": answer.raw_headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-    with anyio.move_on_after(linger):
-        while (await receive()).get("more_body", False):
-            pass
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _sound(body: bytes) -> bytes:
