@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .bridge.bridge import Bridge
     from .bridge.conversations import Conversations
     from .bridge.lineup import Lineup
-    from .bridge.ports import Gemini
+    from .bridge.ports import Gemini, Store
     from .bridge.sources import Resolve
     from .bridge.upstream import Upstream
     from .redirects import Redirects
@@ -99,6 +99,8 @@ class App:
 
     async def bridge(self) -> Bridge:
         """The bridge, once the store is open; refuses where it cannot be opened."""
+        if self._trouble is not None and self._opened.is_set():
+            self._opened = anyio.Event()  # a database that was away may be back: `_open` looks
         self.wake()
         await self._opened.wait()
         if self._rooms is None:
@@ -119,24 +121,31 @@ class App:
                     await self.close()
                 tasks.cancel_scope.cancel()
 
-    async def _run(self) -> None:
+    async def _open(self) -> Store:
+        """The store, once somebody asks; where it cannot be opened, again when somebody does."""
         with anyio.move_on_after(LATEST_START):
             await self._awake.wait()
-        try:
-            # A tenth of a second, in which whoever else asks something is answered.
-            await anyio.to_thread.run_sync(import_module, f"{__package__}.rooms")
-            from .rooms import furnished, open_store
+        while True:
+            self._awake = anyio.Event()
+            try:
+                # A tenth of a second, in which whoever else asks something is answered.
+                await anyio.to_thread.run_sync(import_module, f"{__package__}.rooms")
+                from .rooms import open_store
 
-            store = await open_store(self.config)
-        except Refused as trouble:
-            self._trouble = trouble
+                return await open_store(self.config)
+            except Refused as trouble:
+                self._trouble = trouble
+            except Exception:
+                log.exception("the store could not be opened")
+                self._trouble = Refused("This server's store cannot be opened; its log says why.")
             self._opened.set()
-            return
-        except Exception:
-            log.exception("the store could not be opened")
-            self._trouble = Refused("This server's store cannot be opened; its log says why.")
-            self._opened.set()
-            return
+            await self._awake.wait()
+
+    async def _run(self) -> None:
+        store = await self._open()
+        from .rooms import furnished
+
+        self._trouble = None
         async with anyio.create_task_group() as tasks:
             self._rooms = furnished(
                 self.config,

@@ -267,3 +267,23 @@ async def test_replicas_that_start_together_make_the_tables_once(
     listed = [await each.call("gemini_history") for each in visitors]
     assert len({each.text for each in listed}) == 1
     assert [each.log.splitlines()[1:] for each in replicas] == [[]] * number
+
+
+async def test_a_replica_that_starts_before_its_database_serves_once_that_is_there(
+    street: Street, postgres: Postgres
+) -> None:
+    await anyio.to_thread.run_sync(postgres.stop)
+    try:
+        (early,) = await street.open(1)
+        visitor = await street.visit(early)
+        refused = await visitor.ask("Is anybody there?")
+        is_ready = await visitor.http.get("/readyz")
+    finally:
+        await anyio.to_thread.run_sync(postgres.start)
+    said = await visitor.ask("Is anybody there?")
+
+    assert refused.is_error
+    assert "GEMINI_MCP_DATABASE_URL" in refused.text
+    assert is_ready.status_code == 503
+    assert said.status == "completed"
+    assert (await visitor.http.get("/readyz")).status_code == 200
