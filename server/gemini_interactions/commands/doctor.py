@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -143,6 +144,8 @@ async def _database(config: Config) -> Finding:
     kind = "PostgreSQL" if config.database_url.startswith("postgres") else "SQLite"
     if not archive.exists(config):
         return Finding("ok", "database", f"{kind}; it is not there yet, and made when needed.")
+    # It would tell of every attempt; the finding says it once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     try:
         store = await open_store(config)
         try:
@@ -153,7 +156,7 @@ async def _database(config: Config) -> Finding:
         return Finding("FAIL", "database", f"{kind}: {refusal}")
     except Exception as trouble:
         return Finding("FAIL", "database", f"{kind} cannot be used ({type(trouble).__name__}).")
-    if config.is_shared:
+    if config.is_shared or config.tokens_file:  # whose conversations would be counted?
         return Finding("ok", "database", f"{kind} answers")
     noun = "conversation" if count == 1 else "conversations"
     return Finding("ok", "database", f"{kind}, {count:,} {noun}")
