@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.product.house import Guest, House, settings
+from tests.product.processes import spawn
 
 
 @pytest.fixture
@@ -25,6 +28,21 @@ async def test_an_interaction_made_elsewhere_becomes_a_conversation(
     assert said.piece == "Your name is Grace."
     assert said.turn == 1
     assert house.last["previous_interaction_id"] == foreign
+
+
+@pytest.mark.processes
+async def test_the_tokens_of_a_gateway_close_nothing_on_stdio(
+    house: House, foreign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_MCP_TOKENS_FILE", str(tmp_path / "tokens"))
+    server = await spawn(tmp_path)
+
+    await server.hello()
+    said = await server.call("gemini_continue", prompt="What is my name?", conversation_id=foreign)
+    server.hang_up()
+    await server.ended()
+
+    assert said.piece == "Your name is Grace."
 
 
 async def test_what_was_made_elsewhere_brings_no_settings_along(

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import anyio
 from mcp.server.stdio import stdio_server
@@ -23,7 +24,8 @@ LAST_WORDS = 0.2
 
 def serve_stdio(config: Config) -> int:
     """Serve one client over stdin and stdout until stdin ends or a signal says stop."""
-    anyio.run(_stdio, App(config))
+    # Nobody shows a token here, even where the environment is that of a gateway.
+    anyio.run(_stdio, App(replace(config, tokens_file=None)))
     return 0  # pragma: no cover  (never reached)
 
 
