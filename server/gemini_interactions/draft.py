@@ -79,7 +79,7 @@ class Draft:
                 self._extend(event)
             case "step.stop":
                 self._stop(event)
-            case "error":
+            case "error" if not self.finished:
                 self.error = _problem(_mapping(event.get("error")))
                 self.finished = True
             case _:
@@ -120,13 +120,15 @@ class Draft:
         )
 
     def _begin(self, interaction: Json) -> None:
-        # The same id again is a replay from the start, a new one the next hop. Without ids
-        # (store=false) there are no replays.
+        # The same id again is a replay from the start, or said twice: a step that starts once
+        # more replaces itself. A new id is the next hop. Without ids (store=false) there are no
+        # replays.
         new_id = _string(interaction.get("id"))
         if not (new_id and new_id == self.id):
             self._earlier = self._all_steps()
             self._earlier_usage = _sum(self._earlier_usage, self._usage)
-        self._steps, self._given, self._usage = {}, [], None
+            self._steps = {}
+        self._given, self._usage = [], None
         self._hop_is_over = self.finished = False
         self._describe(interaction)
 
@@ -157,12 +159,12 @@ class Draft:
 
     def _start(self, event: Json) -> None:
         step = _Step(_mapping(event.get("step")))
-        self._steps[self._index(event, max(self._steps, default=-1) + 1)] = step
+        self._steps[self._index(event, ahead=1)] = step
         self._tell(step.step)
 
     def _extend(self, event: Json) -> None:
         delta = _mapping(event.get("delta"))
-        index = self._index(event, max(self._steps, default=0))
+        index = self._index(event)
         step = self._steps.get(index)
         if step is None:
             # A stream taken up again in the middle of a step does not repeat its start.
@@ -172,16 +174,18 @@ class Draft:
         self._tell(delta)
 
     def _stop(self, event: Json) -> None:
-        step = self._steps.get(self._index(event, max(self._steps, default=0)))
+        step = self._steps.get(self._index(event))
         if step is not None:
             step.over = True
         # Agents report what was used up to here; the final figure replaces it.
         self._usage = usage(event.get("usage")) or self._usage
 
-    @staticmethod
-    def _index(event: Json, otherwise: int) -> int:
+    def _index(self, event: Json, ahead: int = 0) -> int:
+        """The step an event is about; where it does not say, the last one, or one ahead of it."""
         index = event.get("index")
-        return index if isinstance(index, int) else otherwise
+        if isinstance(index, int):
+            return index
+        return max(self._steps, default=-ahead) + ahead
 
     def _all_steps(self) -> list[Step]:
         current = self._given or [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from gemini_interactions.draft import Draft
@@ -24,7 +26,7 @@ from gemini_interactions.errors import (
     UpstreamError,
     WrongKey,
 )
-from gemini_interactions.gemini import Gemini
+from gemini_interactions.gemini import Gemini, client
 from gemini_interactions.interactions import Call, Interaction
 from tests.gemini.conftest import DATA, recorded
 from tests.gemini.wire import HANG_UP, KEEP_WAITING, Wire
@@ -208,6 +210,42 @@ async def test_what_breaks_after_the_end_breaks_nothing(wire: Wire, wired: Gemin
     wire.streams(CREATED, completed(), then=HANG_UP)
 
     assert (await asked(wired)).finished
+
+
+async def test_an_answer_that_is_over_does_not_wait_for_the_end_of_its_stream(
+    wire: Wire, wired: Gemini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LAST_WORD", 0.0)
+    wire.streams(CREATED, completed(), then=KEEP_WAITING)
+
+    with anyio.fail_after(5):
+        assert (await asked(wired)).finished
+
+
+async def test_many_events_at_once_leave_others_on_the_loop_their_turn(
+    wire: Wire, wired: Gemini
+) -> None:
+    step = {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}}
+    word = {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "word "}}
+    wire.streams(CREATED, step, *[word] * 2000, completed())
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    between: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        async with wired.stream(HELLO) as events:
+            async for _ in events:
+                between.append(turns)
+        tasks.cancel_scope.cancel()
+
+    assert len(between) == 2003
+    assert max(Counter(between).values()) <= 16
 
 
 async def test_an_agent_call_carries_what_agents_take(wire: Wire, wired: Gemini) -> None:

@@ -351,6 +351,23 @@ def test_a_replay_from_the_start_does_not_say_things_twice() -> None:
     assert drafted(*events[:9], *events).interaction() == drafted(*events).interaction()
 
 
+def test_a_beginning_that_is_said_twice_loses_nothing() -> None:
+    draft = drafted(
+        created(), start(0, "model_output"), text(0, "one "), created(), text(0, "two"), completed()
+    )
+
+    assert draft.text_so_far == "one two"
+
+
+def test_an_error_after_the_end_changes_nothing() -> None:
+    late = {"event_type": "error", "error": {"code": "internal", "message": "Too late."}}
+    draft = drafted(created(), start(0, "model_output"), text(0, "all of it"), completed(), late)
+
+    assert draft.finished
+    assert draft.error is None
+    assert draft.interaction().status == "completed"
+
+
 def test_an_error_ends_it_and_keeps_what_had_arrived() -> None:
     draft = drafted(
         created(),

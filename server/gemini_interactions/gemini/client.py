@@ -17,6 +17,7 @@ from math import inf
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from gemini_interactions import telemetry
 from gemini_interactions.draft import Draft
@@ -31,8 +32,14 @@ Events = AsyncGenerator[Event, None]
 
 _SHORT = 60.0
 _DOWNLOAD = 300.0
-# After its last word a stream usually ends; waiting for that keeps the connection for reuse.
+# What follows the end of an interaction, `[DONE]` and the end of the stream, comes at once;
+# waiting for it keeps the connection for reuse, and an answer that is there waits no longer.
+_LAST_WORD = 1.0
 _FAREWELL = 0.1
+_ENDS = ("interaction.completed", "error")
+# Events taken in before others on the loop have their turn, at 0.1 ms of work each: those that
+# have arrived are handed out without waiting for anything.
+_AT_A_TIME = 16
 _CLOSING = 2.0
 
 
@@ -161,7 +168,7 @@ class Gemini:
                     ):
                         async for event in events:
                             asked.hear(event)
-                            if event.get("event_type") in ("interaction.completed", "error"):
+                            if event.get("event_type") in _ENDS:
                                 last = event
                             yield event
             except ConnectionLost:
@@ -254,12 +261,22 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
             yield event
         return
     reader = sse.Reader()
+    taken, is_over = 0, False
     async with aclosing(answer.iter_bytes()) as chunks:
         while not reader.done:
-            limit = min(deadline, _in(silence))
-            chunk = await _by(limit, anext(chunks, None))
+            limit = min(deadline, _in(_LAST_WORD if is_over else silence))
+            try:
+                chunk = await _by(limit, anext(chunks, None))
+            except (TimedOut, ConnectionLost):
+                if is_over:
+                    return
+                raise
             for event in reader.feed(chunk) if chunk is not None else reader.close():
+                is_over = event.get("event_type") in _ENDS
                 yield event
+                taken += 1
+                if taken % _AT_A_TIME == 0:
+                    await anyio.lowlevel.checkpoint()
             if chunk is None:
                 return
         with anyio.move_on_after(_FAREWELL), suppress(Exception):
