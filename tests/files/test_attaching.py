@@ -369,6 +369,19 @@ async def test_where_desktop_hosts_start_us_nothing_is_open_and_the_setting_is_n
     assert drawn.status == "completed"
 
 
+async def test_a_file_google_says_nothing_about_is_refused_in_time(house: House) -> None:
+    there = house.brain.service.files.add(b"words", "text/plain", None)
+    guest = await house.connect(max_wait_seconds=0.2)
+    gate = house.brain.hold_next("file")
+
+    said = await guest.ask("Summarise.", files=[there.name])
+    gate.release()
+
+    assert said.is_error
+    assert f"did not say in time whether it has {there.name}" in said.text
+    assert house.brain.posts == []
+
+
 async def test_a_slow_upload_answers_running_and_is_collected(house: House, work: Path) -> None:
     guest = await house.connect(max_wait_seconds=0.2)
     (work / "long.txt").write_text("many words " * 200_000)

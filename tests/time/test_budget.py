@@ -242,6 +242,23 @@ async def test_only_one_of_two_repeats_joins(house: House, hasty: Guest) -> None
     other.release()
 
 
+async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
+    house: House, wired: Wired
+) -> None:
+    gates = [hold(house) for _ in range(2)]
+    wire = await wired(max_wait_seconds=WAIT)
+    first = [await wire.call("gemini_ask", prompt="slow") for _ in gates]
+    owed = [facts(await wire.answer(call))["id"] for call in first]
+
+    again = [await wire.call("gemini_ask", prompt="slow") for _ in gates]
+    joined = [facts(await wire.answer(call))["id"] for call in again]
+
+    assert sorted(joined) == sorted(owed)
+    assert len(house.bodies) == 2
+    for gate in gates:
+        gate.release()
+
+
 async def test_a_repeat_in_another_session_is_a_new_call(house: House, hasty: Guest) -> None:
     gate = hold(house)
     one = await hasty.call_in("one", "gemini_ask", prompt="slow")

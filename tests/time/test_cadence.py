@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 
 import anyio
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemini_interactions.bridge.work import Work
+from gemini_interactions.bridge.work import Progress, Work
 from gemini_interactions.interactions import Turn
+from gemini_interactions.server.company import keeping_company
 from tests.time.swift import swiftly
 
 TURN = Turn("c_0000000000", 1, "local", "ask", "running", sent=1.0)
@@ -104,6 +105,69 @@ def test_who_waits_is_let_go_when_the_time_is_up(wait: float) -> None:
     _, left = listened(wait, [0.03] * 3000)
 
     assert left == pytest.approx(max(wait, 0.0))
+
+
+# ------------------------------------------------------------------------ whatever is waited for
+
+
+def kept_company(wait: float, work: Callable[[Progress], Awaitable[None]] | None = None) -> Words:
+    """What a client hears of a call that takes so long, in which work may speak for itself."""
+    words: Words = []
+
+    async def say(seconds: float, doing: str) -> None:
+        assert seconds == pytest.approx(anyio.current_time(), abs=0.001)
+        words.append((anyio.current_time(), doing))
+
+    async def main() -> None:
+        async with keeping_company(say) as company:
+            if work is not None:
+                await work(company.tell)
+            await anyio.sleep_until(wait)
+
+    swiftly(main)
+    return words
+
+
+def test_a_client_hears_of_us_where_no_work_speaks() -> None:
+    words = kept_company(44)
+
+    assert max(gaps(words, 44)) <= 5
+    assert len(words) < 44 / 4
+
+
+def test_where_work_speaks_nothing_is_filled_in() -> None:
+    async def work(progress: Progress) -> None:
+        await Work(TURN).wait(40, progress)
+
+    words = kept_company(40, work)
+
+    assert {doing for _, doing in words} == {"Waiting for Gemini"}
+    assert max(gaps(words, 40)) <= 5
+
+
+@given(st.floats(0, 12), st.lists(st.floats(0, 6), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_work_and_what_is_filled_in_keep_the_rhythm_together(
+    silence: float, happenings: list[float]
+) -> None:
+    async def work(progress: Progress) -> None:
+        await anyio.sleep(silence)
+        work = Work(TURN)
+
+        async def happen() -> None:
+            for number, pause in enumerate(happenings):
+                await anyio.sleep(pause)
+                work.tell(f"news {number}")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(happen)
+            await work.wait(40, progress)
+            tasks.cancel_scope.cancel()
+
+    words = kept_company(52, work)
+
+    assert max(gaps(words, 52)) <= 5
+    assert min((later - earlier for (earlier, _), (later, _) in pairwise(words))) >= 0.25 - 1e-9
 
 
 @settings(max_examples=60, deadline=None)

@@ -74,6 +74,27 @@ async def test_continues_chain_in_the_order_in_which_they_came(house: House, wir
     assert chain(house) == ["0", "1", "2", "3", "4", "5"]
 
 
+async def test_a_continue_whose_files_take_long_is_not_overtaken(
+    house: House, wired: Wired
+) -> None:
+    wire = await wired()
+    conversation = (await wire.use("gemini_ask", prompt="0"))["conversation_id"]
+    there = house.brain.service.files.add(b"words", "text/plain", None)
+    looked_up = house.brain.hold_next("file")
+    ask = {"conversation_id": conversation, "prompt": "1", "files": [there.name]}
+
+    first = await wire.call("gemini_continue", **ask)
+    assert await looked_up.reached()
+    second = await wire.call("gemini_continue", conversation_id=conversation, prompt="2")
+    drawn = await wire.call("gemini_generate_image", conversation_id=conversation, prompt="3")
+    branch = await wire.use("gemini_continue", conversation_id=f"{conversation}/1", prompt="b")
+    looked_up.release()
+    said = [facts(await wire.answer(call)) for call in (first, second, drawn)]
+
+    assert branch["turn"] == 2
+    assert [each["turn"] for each in said] == [3, 4, 5]
+
+
 async def test_continues_from_two_processes_chain_in_the_order_in_which_they_came(
     house: House,
 ) -> None:

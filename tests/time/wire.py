@@ -150,7 +150,7 @@ class HungUp(Exception):
 def facts(frame: Frame) -> Frame:
     """What programs read of a result, with its text and whether it is an error."""
     result = frame["result"]
-    text = "\n".join(block["text"] for block in result["content"])
+    text = "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
     return {
         **result.get("_meta", {}).get(META, {}),
         "text": text,

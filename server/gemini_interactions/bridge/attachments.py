@@ -116,11 +116,13 @@ class Attachments:
         self._patience = patience
         self._sleep = sleep
 
-    async def read(self, owner: str, given: Sequence[str]) -> Attached:
-        """Contents for everything named; nothing is sent where one of them is refused.
+    async def read(self, owner: str, given: Sequence[str], seconds: float) -> Attached:
+        """Contents for everything named; nothing is sent where one of them is refused, or where
+        Google does not say within so many seconds what it has.
 
         Large files are only opened here: `sent` uploads them, outside the time of a call.
         """
+        deadline = anyio.current_time() + seconds
         if not given:
             return Attached()
         ours = {each: await self._made_here(owner, each) for each in given if _is_image(each)}
@@ -133,7 +135,7 @@ class Attachments:
                     waiting.append((len(contents), piece))
                     contents.append({"type": "document", "bytes": 0})
                 elif piece.google_name:
-                    contents.append(await self._already_there(owner, piece))
+                    contents.append(await self._known_there(owner, piece, deadline))
                 else:
                     contents.append(piece.content())
         except BaseException:
@@ -180,6 +182,14 @@ class Attachments:
     async def _made_here(self, owner: str, image_id: str) -> str:
         picture = await self._gallery.find(owner, read_id(image_id).name)
         return str(picture.facts["path"])
+
+    async def _known_there(self, owner: str, piece: Piece, deadline: float) -> dict[str, Any]:
+        with anyio.move_on_at(deadline):
+            return await self._already_there(owner, piece)
+        raise Refused(
+            f"Google did not say in time whether it has {piece.google_name}; nothing was "
+            "sent. Try again in a moment."
+        )
 
     async def _uploaded(self, owner: str, piece: Piece) -> dict[str, Any]:
         hash = await anyio.to_thread.run_sync(piece.hash)

@@ -53,19 +53,17 @@ class Conversations:
 
     async def ask(self, caller: Caller, question: Question) -> Reply:
         """Start a conversation."""
-        start = anyio.current_time()
+        return await self._desk.serve(caller, lambda: self._asked(caller, question))
+
+    async def _asked(self, caller: Caller, question: Question) -> Turn:
         question = await self._read(question)
-        repeated = await self._desk.repeated(caller, start)
-        if repeated is not None:
-            return repeated
         attached = await self._attached(caller, question)
         intent = self._intent(caller, question, attached)
-        return await self._desk.made(
+        return await self._desk.begin(
             caller,
             question.prompt,
             lambda: self._store.begin(caller.owner, kind="ask", stored=question.store, **intent),
             self._making(question, attached, question.store),
-            start,
         )
 
     async def follow(
@@ -76,14 +74,19 @@ class Conversations:
         turn_number: int | None = None,
     ) -> Reply:
         """Continue a conversation, branch from an earlier turn, or adopt a raw interaction."""
-        start = anyio.current_time()
+        return await self._desk.serve(
+            caller,
+            lambda: self._followed(caller, question, conversation_id, turn_number),
+            conversation_id,
+        )
+
+    async def _followed(
+        self, caller: Caller, question: Question, conversation_id: str, turn_number: int | None
+    ) -> Turn:
         question = await self._read(question)
-        repeated = await self._desk.repeated(caller, start)
-        if repeated is not None:
-            return repeated
         place = await self._places.to_continue(caller, conversation_id, turn_number)
         if place.kind == "interaction":
-            return await self._adopt(caller, question, place.name, start)
+            return await self._adopted(caller, question, place.name)
         before = await self._places.before(caller.owner, place)
         stored = await self._places.is_stored(before)
         if not (stored or self._policy.transcripts):
@@ -95,30 +98,26 @@ class Conversations:
         await self._check_tools(before, question)
         attached = await self._attached(caller, question)
         intent = self._intent(caller, question, attached)
-        return await self._desk.made(
+        return await self._desk.begin(
             caller,
             question.prompt,
             lambda: self._store.follow(
                 caller.owner, place.name, kind="continue", parent=place.turn, **intent
             ),
             self._making(question, attached, stored),
-            start,
         )
 
-    async def _adopt(
-        self, caller: Caller, question: Question, interaction_id: str, start: float
-    ) -> Reply:
+    async def _adopted(self, caller: Caller, question: Question, interaction_id: str) -> Turn:
         """Continue an interaction made elsewhere: a new conversation that starts from it."""
         attached = await self._attached(caller, question)
         intent = self._intent(caller, question, attached)
-        return await self._desk.made(
+        return await self._desk.begin(
             caller,
             question.prompt,
             lambda: self._store.begin(
                 caller.owner, kind="continue", parent_interaction_id=interaction_id, **intent
             ),
             self._making(question, attached, True),
-            start,
         )
 
     async def result(self, caller: Caller, id: str, wait: float = 0) -> Reply:
@@ -214,7 +213,7 @@ class Conversations:
         """The files of a question, read once it is sure to be sent."""
         if question.files:
             await self._desk.admit(caller.owner)
-        return await self._attachments.read(caller.owner, question.files)
+        return await self._attachments.read(caller.owner, question.files, self._desk.left(caller))
 
     def _intent(self, caller: Caller, question: Question, attached: Attached) -> dict[str, Any]:
         changes = dict(question.changes)

@@ -8,10 +8,11 @@ for it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.lowlevel
@@ -52,6 +53,7 @@ class Desk:
         self._costs = costs
         self._policy = policy
         self._now = now
+        self._lines: MutableMapping[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def admit(self, owner: str) -> None:
         """Refuse what would not be made: no key, a daily limit reached, too much waiting."""
@@ -100,15 +102,41 @@ class Desk:
             "extra": dict(extra),
         }
 
-    async def made(
+    async def serve(
+        self, caller: Caller, begin: Callable[[], Awaitable[Turn]], conversation_id: str = ""
+    ) -> Reply:
+        """What an identical call has left to be read, or else the turn that `begin` begins;
+        answered within the time budget."""
+        async with self.in_line(caller, conversation_id):
+            turn = await self._repeated(caller)
+            joined = turn is not None
+            if turn is None:
+                turn = await begin()
+        return await self._answer(caller, turn, joined)
+
+    @asynccontextmanager
+    async def in_line(self, caller: Caller, conversation_id: str) -> AsyncIterator[None]:
+        """Calls for one conversation begin their turns in the order in which they came, however
+        long their files, say, take to read."""
+        if not conversation_id:
+            yield
+            return
+        line = self._lines.setdefault((caller.owner, conversation_id.strip()), anyio.Lock())
+        async with line:
+            yield
+
+    def left(self, caller: Caller) -> float:
+        """Seconds of the caller's time budget that are left."""
+        return caller.came + self._policy.max_wait - anyio.current_time()
+
+    async def begin(
         self,
         caller: Caller,
         prompt: str,
         write: Callable[[], Awaitable[Turn | None]],
         make: Making,
-        start: float,
-    ) -> Reply:
-        """Write a turn down, set the workshop to it, answer within the time budget."""
+    ) -> Turn:
+        """Write a turn down and set the workshop to it."""
         await self.admit(caller.owner)
         turn: Turn | None = None
         with anyio.CancelScope(shield=True):
@@ -120,15 +148,14 @@ class Desk:
                     work.end("abort")
         if turn is None:  # deleted between two looks
             raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
-        return await self.answer(caller, turn, start)
+        return turn
 
-    async def answer(self, caller: Caller, turn: Turn, start: float, joined: bool = False) -> Reply:
+    async def _answer(self, caller: Caller, turn: Turn, joined: bool) -> Reply:
         """Wait within the time budget, and remember whether the outcome is still owed."""
         speaks = turn.kind in ("ask", "continue")
         with self._sessions.speaking(caller, turn.conversation_id) if speaks else nullcontext():
             try:
-                left = self._policy.max_wait - (anyio.current_time() - start)
-                turn = await self._workshop.until_final(turn, left, caller.progress)
+                turn = await self._workshop.until_final(turn, self.left(caller), caller.progress)
                 await self._remember(turn, "delivered" if turn.is_final else "owed")
                 await self._spoken(caller, turn)
                 await anyio.lowlevel.checkpoint_if_cancelled()
@@ -140,14 +167,13 @@ class Desk:
 
     async def collect(self, caller: Caller, turn: Turn, wait: float) -> Turn:
         """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
-        end = anyio.current_time() + self._policy.max_wait
         is_collected = turn.delivery == "delivered"
         if not turn.is_final:
-            wait = min(wait, self._policy.max_wait)
+            wait = min(wait, self.left(caller))
             turn = await self._workshop.until_final(turn, wait, caller.progress)
         if turn.status in ("interrupted", "stalled") and turn.interaction_id:
-            turn = await self._workshop.look_again(turn, end - anyio.current_time())
-        turn = await self._workshop.with_words(turn, end - anyio.current_time())
+            turn = await self._workshop.look_again(turn, self.left(caller))
+        turn = await self._workshop.with_words(turn, self.left(caller))
         if turn.is_final and not is_collected:
             await self.collected(turn)
         return turn
@@ -161,22 +187,27 @@ class Desk:
             await self._remember(turn, "owed")
             raise
 
-    async def repeated(self, caller: Caller, start: float) -> Reply | None:
-        """The answer of an identical call that went away or was told "running", if any."""
-        if not caller.fingerprint:
-            return None
-        turn = await self._store.joinable(
-            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
-        )
-        if turn is None:
-            return None
+    async def _repeated(self, caller: Caller) -> Turn | None:
+        """The turn of an identical call that went away or was told "running", if any."""
+        turn: Turn | None = None
         # A caller that goes away between the two would leave it claimed for ever.
         with anyio.CancelScope(shield=True):
-            if not await self._store.claim_join(turn, self._now()):
-                return None
-            if caller.made(turn):
+            while turn is None:
+                owed = await self._joinable(caller)
+                if owed is None:
+                    break
+                # Where another repeat was faster, there may be one more that is owed.
+                turn = owed if await self._store.claim_join(owed, self._now()) else None
+            if turn is not None and caller.made(turn):
                 await self._workshop.stop(turn)
-        return await self.answer(caller, turn, start, joined=True)
+        return turn
+
+    async def _joinable(self, caller: Caller) -> Turn | None:
+        if not caller.fingerprint:
+            return None
+        return await self._store.joinable(
+            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
+        )
 
     async def _spoken(self, caller: Caller, turn: Turn) -> None:
         """This is the session's conversation now; the answer does not depend on that."""

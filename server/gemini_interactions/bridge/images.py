@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
-import anyio
-
 from .. import models
 from ..errors import BadArgument, Garbled, Gone, Refused
 from ..interactions import Call, Handle, Settings, Turn
@@ -71,14 +69,15 @@ class Images:
 
     async def generate(self, caller: Caller, order: Order) -> Reply:
         """Draw a new picture, or edit the last one of a conversation."""
-        start = anyio.current_time()
         if not order.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what to draw.")
         self._desk.check_prompt(order.prompt)
         self._desk.check_model(order.model, "image, image-pro")
-        repeated = await self._desk.repeated(caller, start)
-        if repeated is not None:
-            return repeated
+        return await self._desk.serve(
+            caller, lambda: self._begun(caller, order), order.conversation_id
+        )
+
+    async def _begun(self, caller: Caller, order: Order) -> Turn:
         choice = models.choose(
             order.model, kind="image", default=self._policy.image_model, today=self._today()
         )
@@ -86,7 +85,9 @@ class Images:
         await self._gallery.check()
         if order.save_to:
             await self._attachments.check_target(order.save_to)
-        attached = await self._attachments.read(caller.owner, order.references)
+        attached = await self._attachments.read(
+            caller.owner, order.references, self._desk.left(caller)
+        )
         text = {"type": "text", "text": order.prompt}
         intent = self._desk.intent(
             caller,
@@ -103,8 +104,8 @@ class Images:
             outcome = await self._draw(work, given, notes)
             return await self._delivered(work.turn, outcome, order.save_to)
 
-        return await self._desk.made(
-            caller, order.prompt, await self._writing(caller, order, intent), made, start
+        return await self._desk.begin(
+            caller, order.prompt, await self._writing(caller, order, intent), made
         )
 
     async def _delivered(self, turn: Turn, outcome: Outcome, target: str) -> Outcome:
@@ -189,7 +190,8 @@ class Images:
             words = [{"type": "user_input", "content": content}]
             is_kept = self._policy.transcripts
             return await self._chains.rebuilt(work, call, good, words, self._now(), is_kept=is_kept)
-        kept = await self._attachments.read(work.turn.owner, [picture.id])
+        patience = self._policy.upstream_timeout
+        kept = await self._attachments.read(work.turn.owner, [picture.id], patience)
         sent = await self._attachments.sent(work, kept)
         work.turn = replace(work.turn, notes=(*work.turn.notes, SHOWN_AGAIN))
         return replace(call, previous_interaction_id="", input=[*sent.contents, *content])

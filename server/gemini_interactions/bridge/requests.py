@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+
 from ..interactions import Turn
 from .work import Progress, no_progress
 
@@ -20,7 +22,8 @@ class Caller:
 
     `session` is empty where the connection has none. `fingerprint` is equal for identical
     calls. `made` is told which turn the call makes, so that an abort can find it, and
-    answers whether one has come already.
+    answers whether one has come already. `came` is when the call came, by the loop's clock:
+    its time budget counts from there.
     """
 
     owner: str = "local"
@@ -28,6 +31,7 @@ class Caller:
     fingerprint: str = ""
     progress: Progress = no_progress
     made: Callable[[Turn], bool] = _forget
+    came: float = field(default_factory=anyio.current_time)
 
 
 @dataclass(frozen=True, slots=True)

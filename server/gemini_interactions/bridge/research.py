@@ -116,6 +116,13 @@ class Researches:
         joined = await self._joined(caller)
         if joined is not None:
             return joined
+        async with self._desk.in_line(caller, task.conversation_id):
+            begun = await self._begun(caller, task, tools)
+        return await self._under_way(caller, *begun)
+
+    async def _begun(
+        self, caller: Caller, task: Task, tools: Sequence[Tool]
+    ) -> tuple[Turn, Handle]:
         conversation_id, parent = await self._place(caller, task.conversation_id)
         await self._desk.admit(caller.owner)
         brief = Brief(
@@ -125,12 +132,12 @@ class Researches:
             task.plan_first,
             self._toolbox.without_headers(caller.owner, tools),
             task.report_format,
-            await self._attachments.read(caller.owner, task.files),
+            await self._attachments.read(caller.owner, task.files, self._desk.left(caller)),
         )
         begun = await self._launching.begin(caller, brief, conversation_id, parent)
         if begun is None:  # deleted between two looks
             raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
-        return await self._under_way(caller, *begun)
+        return begun
 
     async def approve(self, caller: Caller, research_id: str, changes: str) -> Progress:
         """Run a plan, or have it revised."""
@@ -280,7 +287,7 @@ class Researches:
         try:
             with self._sessions.starting(caller, handle.id):
                 if work is not None:
-                    await work.until_named(self._policy.max_wait, caller.progress)
+                    await work.until_named(self._desk.left(caller), caller.progress)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._sessions.researched(caller, handle.id)
@@ -293,14 +300,14 @@ class Researches:
         if work is not None:
             if work.turn.sent is None:
                 return await self._workshop.stop(turn)
-            await work.until_named(self._policy.max_wait, caller.progress)
+            await work.until_named(self._desk.left(caller), caller.progress)
             turn = work.turn
         elif not turn.interaction_id:
             turn = await self._workshop.until_final(turn, 0, caller.progress)
         if not turn.interaction_id or _is_over(turn):
             return turn
         try:
-            outcome = await self._watching.stopped(turn)
+            outcome = await self._watching.stopped(turn, self._desk.left(caller))
         except TimedOut:
             raise Refused(
                 f"Google did not confirm in time that {handle.id} is cancelled: it may go on "

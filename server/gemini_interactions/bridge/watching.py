@@ -175,10 +175,10 @@ class Watching:
 
     # -- ending a run -----------------------------------------------------------------
 
-    async def stopped(self, turn: Turn) -> Outcome:
+    async def stopped(self, turn: Turn, seconds: float) -> Outcome:
         """End a run at Google. One that was over already keeps what it had become."""
         try:
-            with anyio.fail_after(self._policy.max_wait):
+            with anyio.fail_after(max(seconds, 0.0)):
                 try:
                     found = await self._told_to_stop(turn)
                 except Rejected:  # as Google says when there is nothing left to stop

@@ -23,6 +23,7 @@ from ..tools.registry import Tool, Use, tools
 from . import callers
 from .callers import Context
 from .catalogue import Catalogue
+from .company import Company, keeping_company
 from .limits import Pace
 
 log = logging.getLogger(__name__)
@@ -60,13 +61,21 @@ class Inside:
             )
         answer = result.refusal("The client went away.")  # and does not read this
         key = callers.key(context, context.request_id, self._app)
-        async with callers.connected(context, self._app):
+        async with (
+            callers.connected(context, self._app),
+            keeping_company(partial(_progress, context)) as company,
+        ):
             with self._calls.opened(key) as call:
-                answer = await self._use(tool, context, params.arguments or {}, call)
+                answer = await self._use(tool, context, params.arguments or {}, call, company)
         return answer
 
     async def _use(
-        self, tool: Tool, context: Context, given: Mapping[str, Any], call: Call
+        self,
+        tool: Tool,
+        context: Context,
+        given: Mapping[str, Any],
+        call: Call,
+        company: Company,
     ) -> types.CallToolResult:
         """One use of a tool; whatever goes wrong is told in words."""
         try:
@@ -78,7 +87,7 @@ class Inside:
                 owner=owner,
                 session=callers.session(context, self._app),
                 fingerprint=fingerprint(tool.name, arguments),
-                progress=partial(_progress, context),
+                progress=company.tell,
                 made=call.made,
             )
             bridge = await self._app.bridge()
@@ -123,4 +132,4 @@ class Inside:
 
 async def _progress(context: Context, seconds: float, doing: str) -> None:
     """Hosts show the message; the number only has to grow."""
-    await context.session.report_progress(round(seconds, 3), None, doing)
+    await context.session.report_progress(seconds, None, doing)
