@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from gemini_interactions.bridge import work
 from gemini_interactions.emulator import Answer, Gate, Request
+from gemini_interactions.media import attachments
 from gemini_interactions.store import conversations, turns
 from tests.product.house import House
 from tests.time import kept
@@ -457,6 +459,22 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
     assert found["status"] == ("completed" if posts else "cancelled")
     assert len(house.bodies) == posts
+
+
+async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
+    house: House, wired: Wired, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "large.pdf").write_bytes(b"%PDF-1.7\n" + bytes(5 * 2**20))
+    wire = await wired(allowed_dirs=(tmp_path,))
+    slow = Slowly(attachments, "hash_of", monkeypatch)
+    call = await wire.call("gemini_ask", prompt="hello", files=[str(tmp_path / "large.pdf")])
+    await slow.begun()
+
+    await wire.cancel(call, "user abort")
+
+    await wire.until_state(kept.turns(house.folder)[0]["id"], "cancelled")
+    assert house.bodies == []
+    slow.go_on()
 
 
 # ------------------------------------------------------------------------------ disconnects

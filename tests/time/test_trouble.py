@@ -11,12 +11,14 @@ from typing import Any
 import anyio
 import pytest
 
+from gemini_interactions.bridge.retention import Retention
 from gemini_interactions.emulator import Answer
 from gemini_interactions.store import conversations, ledger, sessions, sqlite, turns
 from gemini_interactions.store.database import StoreError
 from tests.product.house import Guest, House, Said
 from tests.time import kept
 from tests.time.conftest import Wired
+from tests.time.wire import PATIENCE
 
 Break = Callable[..., Callable[[], None]]
 
@@ -256,12 +258,30 @@ async def test_words_that_cannot_be_read_from_google_are_missed_in_words_and_in_
         house.brain.fault_next("hang", on="get")
 
     without = await hasty.result(said.id)
+    house.brain.steering.troubles.clear()  # on a slow machine nobody may have met it
     found = await guest.result(said.id)
 
     assert without.status == "completed"
     assert "could not be read from Google just now: call gemini_result again" in without.text
     assert found.piece == said.piece
     assert "just now" not in found.text
+
+
+async def test_leases_are_renewed_while_much_is_deleted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retention, "tidy", lambda _: anyio.sleep_forever())
+    guest = await house.connect(lease_seconds=0.3)
+    gate = house.brain.hold_next("create", "before_completed")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(guest.ask, "slow")
+        assert await gate.reached()
+        house.clock.advance(60)
+        with anyio.fail_after(PATIENCE):
+            while kept.turns(house.folder)[0]["lease_until"] < house.clock():
+                await anyio.sleep(0.01)
+        gate.release()
 
 
 # ------------------------------------------------------------------------------- the clock

@@ -192,7 +192,8 @@ class Attachments:
         )
 
     async def _uploaded(self, owner: str, piece: Piece) -> dict[str, Any]:
-        hash = await anyio.to_thread.run_sync(piece.hash)
+        # Some seconds for a gigabyte: nobody waits for that who wants to stop.
+        hash = await anyio.to_thread.run_sync(piece.hash, abandon_on_cancel=True)
         known = await self._store.upload(owner, hash, self._now())
         if known is None or not await self._is_still_there(known):
             known = await self._sent_to_google(piece)
