@@ -438,7 +438,8 @@ async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
     for turn in turns:
         found = await wire.use("gemini_result", id=turn, wait_seconds=5)
         assert found["status"] in ("cancelled", "completed")
-    assert len(house.bodies) <= len(turns)
+    # The last of them may have been written down after they were listed, but not after it was sent.
+    assert len(house.bodies) <= len(kept.turns(house.folder))
 
 
 @pytest.mark.parametrize(("reason", "posts"), [("user abort", 0), ("request timeout", 1)])

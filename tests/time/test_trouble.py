@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,25 @@ from tests.time.conftest import Wired
 from tests.time.wire import PATIENCE
 
 Break = Callable[..., Callable[[], None]]
+
+CITED = {
+    "type": "model_output",
+    "content": [
+        {
+            "type": "text",
+            "text": "Storks nest here.",
+            "annotations": [
+                {
+                    "type": "url_citation",
+                    "start_index": 0,
+                    "end_index": 6,
+                    "title": "example.org",
+                    "url": "https://vertexaisearch.cloud.google.com/grounding-api-redirect/a",
+                }
+            ],
+        }
+    ],
+}
 
 
 @pytest.fixture
@@ -265,6 +284,32 @@ async def test_words_that_cannot_be_read_from_google_are_missed_in_words_and_in_
     assert "could not be read from Google just now: call gemini_result again" in without.text
     assert found.piece == said.piece
     assert "just now" not in found.text
+
+
+async def test_a_look_that_waits_for_others_does_not_hold_up_the_end(house: House) -> None:
+    looked, is_late = anyio.Event(), False
+
+    async def resolve(_urls: Sequence[str]) -> Mapping[str, str]:
+        if is_late:
+            looked.set()
+            await anyio.sleep_forever()
+        return {}
+
+    house.resolve = resolve
+    guest = await house.connect(transcripts=False)
+    house.brain.answer_next(Answer(steps=[CITED]))
+    said = await guest.ask("hello")
+    is_late = True
+
+    async def look() -> None:
+        with pytest.raises(ConnectionError):
+            await guest.result(said.id)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await looked.wait()
+        with anyio.fail_after(PATIENCE):
+            await guest.leave()
 
 
 async def test_leases_are_renewed_while_much_is_deleted(

@@ -230,12 +230,13 @@ class Workshop:
             return turn
         if not outcomes.is_over(interaction):
             return turn
-        # Whoever asked may go away meanwhile: what was found is also kept, and booked.
-        with anyio.CancelScope(shield=True):
-            try:
-                turn = await self.settle(turn, await self.judged(turn, interaction))
-            except Exception:  # a fault of our own must not hide what is known of the turn
-                log.exception("what Google has of turn %s could not be read", turn.id)
+        try:
+            outcome = await self.judged(turn, interaction)
+            # Whoever asked may go away meanwhile: what was found is also kept, and booked.
+            with anyio.CancelScope(shield=True):
+                turn = await self.settle(turn, outcome)
+        except Exception:  # a fault of our own must not hide what is known of the turn
+            log.exception("what Google has of turn %s could not be read", turn.id)
         return turn
 
     async def with_words(self, turn: Turn, seconds: float | None = None) -> Turn:

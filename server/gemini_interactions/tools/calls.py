@@ -14,6 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from ..interactions import Turn
@@ -40,7 +41,8 @@ class Call:
 
     def made(self, turn: Turn) -> bool:
         """Remember the turn; whether an abort had come before there was one."""
-        self.turn = turn
+        # Where it is, that is: its words, perhaps megabytes, are not remembered with it.
+        self.turn = replace(turn, prompt="", input=None, steps=(), text="")
         return self.aborted
 
 
