@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import anyio
@@ -18,6 +16,7 @@ from gemini_interactions.store import conversations, turns
 from tests.product.house import House
 from tests.time import kept
 from tests.time.conftest import Wired
+from tests.time.slowly import Slowly
 from tests.time.wire import ERAS, Wire, facts
 
 MISSING: list[Any] = []
@@ -46,27 +45,6 @@ STOPS = {
     "abort, upper case": ["ABORTED"],
     "both": ["Request timed out: user abort"],
 }
-
-
-class Slowly:
-    """Holds back the next transaction of one kind."""
-
-    def __init__(self, module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._begun, self._released = threading.Event(), threading.Event()
-        does = getattr(module, name)
-
-        def slowly(*args: Any, **kwargs: Any) -> Any:
-            self._begun.set()
-            assert self._released.wait(10)
-            return does(*args, **kwargs)
-
-        monkeypatch.setattr(module, name, slowly)
-
-    async def begun(self) -> None:
-        assert await anyio.to_thread.run_sync(self._begun.wait, 10)
-
-    def go_on(self) -> None:
-        self._released.set()
 
 
 @pytest.fixture(autouse=True)
