@@ -154,9 +154,10 @@ def _last(
     kind: re.Pattern[str], text: str, lowest: int, limit: int, blocks: list[Fence]
 ) -> int | None:
     """The last cut of this kind from `lowest` to `limit`, never inside one of `blocks`."""
-    # One character more on each side: a full stop has to see the space that follows it.
-    matches = kind.finditer(text, lowest - 1, min(limit + 1, len(text)))
-    found = [min(match.end(), limit) for match in matches]
+    # One character more on each side: a full stop has to see the space that follows it. Of that
+    # space the next page may have the rest; a full stop belongs to this one or to no cut.
+    ends = [match.end() for match in kind.finditer(text, lowest - 1, min(limit + 1, len(text)))]
+    found = [min(end, limit) for end in ends if end <= limit or text[limit].isspace()]
     if kind is _PARAGRAPH:
         found += [edge for block in blocks for edge in (block.start, block.end)]
     cuts = (

@@ -91,6 +91,9 @@ def test_a_sentence_far_on_beats_a_paragraph_near_the_start() -> None:
         ("Cited.[1][2] And more words", 20, "Cited.[1][2] "),
         ("東京は首都です。大阪は違います", 36, "東京は首都です。"),
         ("本当\uff1fはい、そうです", 20, "本当\uff1f"),
+        # Room up to the last full stop, but not for it.
+        ("東京は首都です。大阪は違います。次", 45, "東京は首都です。"),
+        ("はい。本当\uff1f\uff01次", 18, "はい。"),
         ("यह सच है। और यह भी", 36, "यह सच है। "),
         ("هل هذا صحيح؟ نعم هو كذلك", 30, "هل هذا صحيح؟ "),
         ("pi is 3.14159 roughly speaking", 20, "pi is 3.14159 "),

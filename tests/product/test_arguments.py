@@ -168,6 +168,24 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("gemini_history", "limit", 101, "`limit` must be a whole number from 1 to 100, not 101."),
     ("gemini_ask", "tools", "bing", "`tools`: 'bing' is not a tool by name. Names are"),
     ("gemini_ask", "tools", [None], "not a list with null in it."),
+    (
+        "gemini_continue",
+        "function_results",
+        [{"call_id": "a", "result": 1, "output": 1}],
+        "`function_results`: `output` is not a key of its items. They take: call_id, result, name,",
+    ),
+    (
+        "gemini_continue",
+        "function_results",
+        [{"call_id": "a"}],
+        "not a list with an object without `result` in it.",
+    ),
+    (
+        "gemini_continue",
+        "function_results",
+        [{"call_id": "a", "result": 1, "is_error": "perhaps"}],
+        "not a list with 'perhaps' as `is_error` in it.",
+    ),
     ("gemini_ask", "tools", ["none", "url_context"], '"none" clears them all, so it stands'),
     ("gemini_ask", "store", "perhaps", "`store` must be true or false, not 'perhaps'."),
     ("gemini_ask", "model", "m" * 201, "`model` must be the id of a model, one line of"),
@@ -266,6 +284,17 @@ async def test_one_tool_need_not_be_in_a_list(house: House, guest: Guest, one: A
     await guest.ask("Hello.", tools=one)
 
     assert house.last["tools"] == [{"type": "google_search"}]
+
+
+@pytest.mark.parametrize("nothing", [None, "", []])
+async def test_nothing_in_an_optional_key_of_a_function_result_means_omitted(
+    guest: Guest, nothing: Any
+) -> None:
+    record = {"call_id": 7, "result": 1, "name": nothing, "is_error": nothing}
+
+    said = await guest.follow("", conversation_id="c_0000000000", function_results=[record])
+
+    assert said.text.startswith("There is no conversation 'c_0000000000' here.")
 
 
 @pytest.mark.parametrize("two", [2, "2", 2.0])

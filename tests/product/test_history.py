@@ -109,7 +109,7 @@ async def test_an_offset_past_the_last_says_how_many_there_are(house: House, gue
     assert not said.is_error
 
 
-@pytest.mark.parametrize("chars", [1000, 11_000])
+@pytest.mark.parametrize("chars", [500, 1000, 11_000])
 async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
     house: House, chars: int
 ) -> None:

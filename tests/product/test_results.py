@@ -166,6 +166,48 @@ async def test_the_facts_stay_small_when_everything_is_long(house: House) -> Non
     assert len(json.dumps(said.raw.meta[META]).encode()) <= 2048  # type: ignore[index]
 
 
+WAITS = Answer(
+    steps=[
+        {"type": "function_call", "id": f"call{number:04}", "name": "f" * 60, "arguments": {}}
+        for number in range(200)
+    ],
+    status="requires_action",
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("Yes.", fields={"model": "m" * 30_000}),
+        Answer("Yes.", fields={"id": "v1_" + "A" * 30_000}),
+        WAITS,
+    ],
+    ids=["model", "id", "calls"],
+)
+async def test_nothing_google_names_makes_a_result_too_large(house: House, answer: Answer) -> None:
+    guest = await house.connect(name="codex-mcp-client")
+    house.brain.answer_next(answer)
+
+    said = await guest.ask("Hello.")
+
+    assert fits(said, 11_000)
+    assert said.footer.startswith(f"conversation {said.conversation} · turn 1 · ")
+    assert said.facts["id"] == said.id
+    assert len(json.dumps(said.raw.meta[META])) <= 2048  # type: ignore[index]
+
+
+async def test_a_refusal_fits_what_its_client_takes(house: House) -> None:
+    guest = await house.connect(name="codex-mcp-client")
+    house.brain.answer_next(WAITS)
+    waiting = await guest.ask("Hello.")
+
+    said = await guest.follow("And?")
+
+    assert said.is_error
+    assert said.text.startswith(f"{waiting.id} waits for the results of fff")
+    assert fits(said, 11_000)
+
+
 # ---------------------------------------------------------------------------------- budgets
 
 

@@ -20,6 +20,7 @@ from ..errors import Refused, UpstreamError
 from ..tools import result
 from ..tools.calls import Call, Calls, fingerprint
 from ..tools.registry import Tool, Use, tools
+from ..tools.result import Room
 from . import callers
 from .callers import Context
 from .catalogue import Catalogue
@@ -59,14 +60,15 @@ class Inside:
             raise MCPError(
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )
-        answer = result.refusal("The client went away.")  # and does not read this
+        room = callers.room(context, self._app)
+        answer = result.refusal("The client went away.", room)  # and does not read this
         key = callers.key(context, context.request_id, self._app)
         async with (
             callers.connected(context, self._app),
             keeping_company(partial(_progress, context)) as company,
         ):
             with self._calls.opened(key) as call:
-                answer = await self._use(tool, context, params.arguments or {}, call, company)
+                answer = await self._use(tool, context, params.arguments or {}, call, company, room)
         return answer
 
     async def _use(
@@ -76,6 +78,7 @@ class Inside:
         given: Mapping[str, Any],
         call: Call,
         company: Company,
+        room: Room,
     ) -> types.CallToolResult:
         """One use of a tool; whatever goes wrong is told in words."""
         try:
@@ -91,7 +94,6 @@ class Inside:
                 made=call.made,
             )
             bridge = await self._app.bridge()
-            room = callers.room(context, self._app)
             use = Use(
                 caller,
                 bridge.conversations,
@@ -102,18 +104,16 @@ class Inside:
             )
             return await tool.run(use, **arguments)
         except Refused as refusal:
-            return self._refusal(str(refusal))
+            return result.refusal(str(refusal), room)
         except UpstreamError as problem:
-            return self._refusal(problem.message)
+            return result.refusal(problem.message, room)
         except Exception:
             log.exception("%s failed", tool.name)
-            return self._refusal(
+            return result.refusal(
                 "This server failed in a way it should not; its log says how. "
-                "Nothing that was handed out is lost: gemini_history lists it."
+                "Nothing that was handed out is lost: gemini_history lists it.",
+                room,
             )
-
-    def _refusal(self, message: str) -> types.CallToolResult:
-        return result.refusal(message, structured=self._app.config.structured)
 
     def schema(self, tool: str) -> Mapping[str, Any] | None:
         """What a tool takes; without it the SDK lists all tools anew for every modern call."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from ..errors import BadArgument
 
@@ -62,8 +63,7 @@ class Arguments:
         try:
             model = self._model.model_validate(kept)
         except ValidationError as problem:
-            _refuse_keys(problem, properties)
-            wrong = {str(error["loc"][0]): error["input"] for error in reversed(problem.errors())}
+            wrong = {str(error["loc"][0]): error for error in reversed(problem.errors())}
             raise BadArgument(
                 " ".join(
                     self._sentence(name, given, properties[name], wrong[name])
@@ -76,12 +76,24 @@ class Arguments:
             raise BadArgument(" ".join(f"`{name}` must be at most {LARGEST:,}." for name in huge))
         return read
 
-    def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema, wrong: Any) -> str:
+    def _sentence(
+        self, name: str, given: Mapping[str, Any], schema: Schema, wrong: ErrorDetails
+    ) -> str:
         value = given.get(name)
         if value is None:
             return f"`{name}` is required: {_allowed(schema)}."
-        within = isinstance(value, list) and "array" in _kinds(schema)
-        shown = f"a list with {_shown(wrong)} in it" if within else _shown(value)
+        _, *within = wrong["loc"]
+        keys = schema.get("items", {}).get("properties", {})
+        key = _short(str(within[-1])) if within else ""
+        if keys and wrong["type"] == "extra_forbidden":
+            return f"`{name}`: `{key}` is not a key of its items. They take: {', '.join(keys)}."
+        shown = _shown(value)
+        if within and isinstance(value, list):
+            shown = _shown(wrong["input"])
+            if key in keys:
+                is_missing = wrong["type"] == "missing"
+                shown += f" without `{key}`" if is_missing else f" as `{key}`"
+            shown = f"a list with {shown} in it"
         return f"`{name}` must be {_allowed(schema)}, not {shown}."
 
 
@@ -100,16 +112,6 @@ def _sound(value: Any) -> Any:
     return value
 
 
-def _refuse_keys(problem: ValidationError, properties: Mapping[str, Schema]) -> None:
-    """Refuse by name a key that the objects of a list do not have, where nothing else is wrong."""
-    errors = problem.errors()
-    if any(error["type"] != "extra_forbidden" for error in errors):
-        return
-    name, key = str(errors[0]["loc"][0]), str(errors[0]["loc"][-1])
-    known = ", ".join(properties[name]["items"]["properties"])
-    raise BadArgument(f"`{name}`: `{_short(key)}` is not a key of its items. They take: {known}.")
-
-
 def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and value > LARGEST
 
@@ -121,8 +123,14 @@ def _is_omitted(value: Any) -> bool:
 def _eased(value: Any, schema: Schema) -> Any:
     """`value` with the mistakes undone that lose nothing."""
     kinds = _kinds(schema)
-    if "array" in kinds and "string" not in kinds and isinstance(value, str | dict):
-        return [value] if isinstance(value, str) or "object" in _kinds(schema["items"]) else value
+    if "array" in kinds:
+        is_item = isinstance(value, str) or (
+            isinstance(value, dict) and "object" in _kinds(schema["items"])
+        )
+        items = [value] if is_item else value
+        if isinstance(items, list):
+            return [_without_omitted(item, schema["items"]) for item in items]
+        return value
     if kinds == {"object"} and isinstance(value, str):
         try:
             parsed = json.loads(value)
@@ -132,6 +140,16 @@ def _eased(value: Any, schema: Schema) -> Any:
     if kinds == {"integer"} and isinstance(value, bool):
         return str(value)  # pydantic would read true as 1
     return value
+
+
+def _without_omitted(item: Any, schema: Schema) -> Any:
+    """An object of ours in a list, without the optional keys that were left empty."""
+    if not isinstance(item, dict) or "properties" not in schema:
+        return item
+    optional = schema["properties"].keys() - schema.get("required", [])
+    return {
+        key: value for key, value in item.items() if key not in optional or not _is_omitted(value)
+    }
 
 
 def _kinds(schema: Schema) -> set[str]:

@@ -111,7 +111,7 @@ async def gemini_history(
     query: Annotated[str, Field(description="Only those that contain this text.")] = "",
     limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,
     offset: Annotated[
-        int, Field(description="Skip this many entries (with id: characters).", ge=0)
+        int, Field(description="Skip so many entries (with id: characters).", ge=0)
     ] = 0,
     id: Annotated[str, Field(description="A c_… id: its whole transcript.")] = "",
 ) -> types.CallToolResult:

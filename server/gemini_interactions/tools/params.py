@@ -22,7 +22,7 @@ Tools = Annotated[
     list[str | dict[str, Any]],
     Field(
         description="google_search, url_context, code_execution, google_maps, "
-        'or Interactions tool objects (function, file_search…). Remembered; ["none"] clears.'
+        'or Interactions tool objects (function, file_search). Remembered; ["none"] clears.'
     ),
 ]
 Files = Annotated[
@@ -42,7 +42,9 @@ Offset = Annotated[int, Field(description="Read on from a next_offset.", ge=0)]
 
 
 class FunctionResult(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own way
+    __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own way
+        extra="forbid", coerce_numbers_to_str=True
+    )
 
     call_id: str
     result: Any

@@ -181,12 +181,13 @@ def listing(found: Listing, room: Room) -> types.CallToolResult:
     """One line a conversation, newest first; as many as fit."""
     one, many = _NOUNS[found.kind]
     lines: list[str] = []
-    size = 300
+    left = room.budget - 240  # which is more than the sentences below the line ever take
     for line in found.lines:
-        size += len(line.encode()) + 1
-        if size > room.budget and lines:
+        left -= len(line.encode()) + 1
+        if left < 0 and lines:
             break
-        lines.append(line)
+        # A first line that is longer than all there is room for is better cut than left out.
+        lines.append(line if left >= 0 else paging.page(line, 0, len(line.encode()) + left).text)
     reached = found.offset + len(lines)
     next_offset = reached if reached < found.total else None
     if not found.total:
@@ -212,10 +213,11 @@ def listing(found: Listing, room: Room) -> types.CallToolResult:
     return result
 
 
-def refusal(message: str, *, structured: bool = False) -> types.CallToolResult:
+def refusal(message: str, room: Room) -> types.CallToolResult:
     """Something we would not do: the sentence is all there is."""
+    message = "".join(_fitting([message], room.budget))
     result = types.CallToolResult(content=[types.TextContent(text=message)], is_error=True)
-    if structured:
+    if room.structured:
         result.structured_content = {"text": "", "error": message}
     return result
 
@@ -242,6 +244,8 @@ async def fit(
     reader: str = "gemini_result with id",
 ) -> Shown:
     """The piece of `text` from `offset` that fits the client's budget together with its tail."""
+    fixed = len(_tail([], following, last_line).encode())
+    notes = _fitting(notes, room.budget - fixed - (room.budget // 2 if text else 0))
     tail = _tail(notes, following, last_line)
     path = ""
     added: list[str] = []
@@ -264,7 +268,24 @@ async def fit(
 
 
 def _left(room: Room, tail: str) -> int:
-    return max(200, room.budget - len(paging.layout(".", tail).encode()))
+    return max(1, room.budget - len(paging.layout(".", tail).encode()) + 1)
+
+
+def _fitting(notes: Sequence[str], room: int) -> list[str]:
+    """As many notes as have room, in bytes; the one that has not is cut, for its start says most.
+
+    A thousand files that were left out, or a path of thousands of characters, must not crowd
+    out the text and the footer.
+    """
+    kept: list[str] = []
+    for note in filter(None, notes):
+        size = len(note.encode("utf-8", "surrogatepass")) + 1
+        if size > room:
+            start = paging.page(note, 0, max(1, room - len("…\n".encode()))).text
+            return [*kept, f"{start.rstrip()}…"] if room > 20 else kept
+        kept.append(note)
+        room -= size
+    return kept
 
 
 def _tail(notes: Sequence[str], following: str, last_line: str) -> str:
@@ -282,7 +303,8 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             )
         case "requires_action":
             listed = [
-                f"{call.name} (call_id {call.call_id}): {json.dumps(call.arguments)}"
+                f"{call.name} (call_id {call.call_id}): "
+                f"{json.dumps(call.arguments, ensure_ascii=False)}"
                 for call in calls
             ]
             return (
@@ -314,16 +336,21 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             return [], ""
 
 
-def excerpt(text: str, size: int = 200) -> str:
+def short(text: str, size: int = 200) -> str:
+    """Somebody's words as one line of bounded length."""
     line = " ".join(text.split())
-    return f'"{line if len(line) <= size else line[: size - 1] + "…"}"'
+    return line if len(line) <= size else line[: size - 1] + "…"
+
+
+def excerpt(text: str, size: int = 200) -> str:
+    return f'"{short(text, size)}"'
 
 
 def footer(turn: Turn) -> str:
     parts = [f"conversation {turn.conversation_id}", f"turn {turn.n}"]
     model = _model(turn)
     if model:
-        parts.append(model)
+        parts.append(short(model))
     if turn.usage is not None:
         usage = turn.usage
         counted = [f"{usage.input:,} in", f"{usage.output:,} out"]
@@ -360,9 +387,13 @@ def made(
     is_error: bool = False,
 ) -> types.CallToolResult:
     facts = {name: value for name, value in facts.items() if value is not None}
-    whole = {**facts, "function_calls": _listed(calls)}
-    if calls and len(json.dumps(whole).encode()) <= META_BYTES:
-        facts = whole
+    if calls:
+        facts["function_calls"] = _listed(calls)
+    # What makes it too large is a path, a name somebody else chose, or the calls: never our ids.
+    sizes = {name: len(json.dumps({name: value})) for name, value in facts.items()}
+    while sum(sizes.values()) > META_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        del sizes[largest], facts[largest]
     return types.CallToolResult(
         content=[types.TextContent(text=text)], is_error=is_error, _meta={META: facts}
     )
