@@ -116,6 +116,21 @@ async def test_googles_id_of_a_turn_of_ours_is_the_same_as_naming_the_turn(
     assert house.last["system_instruction"] == "Be brief."
 
 
+async def test_only_continue_takes_googles_id_even_of_a_turn_of_ours(
+    house: House, guest: Guest
+) -> None:
+    asked = await guest.ask("Hello.")
+    place = {"conversation_id": asked.interaction}
+
+    picture = await guest.call("gemini_generate_image", prompt="A stork", **place)
+    research = await guest.call("start_deep_research", question="Storks?", **place)
+
+    assert picture.is_error
+    assert picture.text == research.text
+    assert "only gemini_continue takes Google's own ids" in picture.text
+    assert len(house.bodies) == 1
+
+
 async def test_googles_id_and_turn_together_are_refused(
     house: House, guest: Guest, foreign: str
 ) -> None:

@@ -51,6 +51,12 @@ class Lab:
     async def cancel(self, id: str) -> Said:
         return await self.guest.call("cancel_research", research_id=id)
 
+    async def confirmed(self, id: str) -> None:
+        """Until Google's id of it is written down: time that passes before that is its end."""
+        with anyio.fail_after(30):
+            while not (await self.check(id)).facts.get("interaction_id"):
+                await anyio.sleep(0.005)
+
     async def ended(self, id: str, seconds: float = RUN) -> Said:
         """How it stands once so much time has passed and somebody has waited for it."""
         self.house.clock.advance(seconds)

@@ -97,8 +97,7 @@ async def test_a_research_waits_for_the_turn_before_it_and_follows_that(lab: Lab
     assert (before.status, said.status) == ("running", "running")
     assert "Waiting for the turn before it" in said.text
     gate.release()
-    while not (await lab.check(said.id)).facts.get("interaction_id"):
-        await anyio.sleep(0.01)
+    await lab.confirmed(said.id)
     report = await lab.ended(said.id)
     assert report.status == "completed"
     assert lab.house.brain.chain(report.interaction) == [
@@ -234,8 +233,9 @@ async def test_a_key_is_needed(house: House) -> None:
 
 async def test_the_research_tools_refuse_what_is_not_a_research_by_name(lab: Lab) -> None:
     report = await lab.report()
-    (chart,) = [file.stem[-12:] for file in lab.files if file.suffix == ".png"]
-    others = [report.conversation, f"{report.conversation}/1", chart, report.interaction]
+    answer = await lab.guest.follow("In one sentence?", conversation_id=report.id)
+    picture = await lab.guest.call("gemini_generate_image", prompt="A stork")
+    others = [answer.conversation, answer.id, picture.facts["image_id"], report.interaction]
     tools = ["approve_research_plan", "check_research", "cancel_research"]
 
     for tool in tools:
@@ -247,6 +247,39 @@ async def test_the_research_tools_refuse_what_is_not_a_research_by_name(lab: Lab
                 f"{id} is not a research. Research ids look like r_4k9x2m7q0z; "
                 'gemini_history with kind "research" lists them.'
             )
+
+
+async def test_the_research_tools_take_any_id_of_a_turn_that_is_a_research(lab: Lab) -> None:
+    report = await lab.report()
+    (chart,) = [file.stem[-12:] for file in lab.files if file.suffix == ".png"]
+
+    for id in (report.conversation, f"{report.conversation}/1", chart):
+        assert (await lab.check(id)).text == report.text
+        assert (await lab.cancel(id)).text.startswith("There was nothing to cancel: the research")
+
+
+async def test_a_plan_is_approved_by_its_turn_and_leads_to_its_research_ever_after(
+    lab: Lab,
+) -> None:
+    plan = await lab.plan()
+    place = plan.conversation
+    other = await lab.start("What do storks eat?", conversation_id=f"{place}/1")
+
+    await lab.approve(f"{place}/1", "Only Zürich.")
+    await lab.ended(plan.id)
+    await lab.approve(place)
+    report = await lab.ended(plan.id)
+
+    assert report.status == "completed"
+    for turn in (1, 3, 4):
+        assert (await lab.check(f"{place}/{turn}")).text == report.text
+    assert (await lab.check(f"{place}/2")).id == other.id != plan.id
+
+
+async def test_somebody_elses_conversation_is_unknown_to_the_research_tools(lab: Lab) -> None:
+    said = await lab.check("c_0000000000")
+
+    assert said.text.startswith("There is no conversation 'c_0000000000' here.")
 
 
 async def test_a_research_can_be_named_wherever_an_id_goes(lab: Lab) -> None:

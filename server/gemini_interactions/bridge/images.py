@@ -131,12 +131,7 @@ class Images:
         """How the turn is written down: in a new conversation, or behind those of one."""
         if not order.conversation_id:
             return lambda: self._store.begin(caller.owner, kind="image", **intent)
-        place = await self._places.to_continue(caller, order.conversation_id, None)
-        if place.kind == "interaction":
-            raise BadArgument(
-                "`conversation_id` takes conversations of this server (c_…) here; only "
-                "gemini_continue takes Google's own ids."
-            )
+        place = await self._places.of_ours(caller, order.conversation_id)
         before = await self._places.before(caller.owner, place)
         if not await self._places.is_stored(before):
             raise BadArgument(

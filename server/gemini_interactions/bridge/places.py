@@ -68,6 +68,15 @@ class Places:
             raise unknown(id)
         return id
 
+    async def of_ours(self, caller: Caller, conversation_id: str) -> Id:
+        """The same for what makes no conversation out of Google's own ids."""
+        if read_id(conversation_id).kind == "interaction":
+            raise BadArgument(
+                "`conversation_id` takes conversations of this server (c_…) here; only "
+                "gemini_continue takes Google's own ids."
+            )
+        return await self.to_continue(caller, conversation_id, None)
+
     async def before(self, owner: str, place: Id) -> Turn:
         """The turn a continue there would follow; one that is named must be finished."""
         turn = await self.find(owner, place)

@@ -22,7 +22,7 @@ from ..errors import (
     UpstreamError,
     WrongKey,
 )
-from ..ids import read_id
+from ..ids import Id, read_id
 from ..interactions import Handle, Tool, Turn
 from ..models import Depth
 from . import functions, reports
@@ -225,12 +225,7 @@ class Researches:
         named; refuses where that cannot be."""
         if not conversation_id:
             return "", None
-        if read_id(conversation_id).kind == "interaction":
-            raise BadArgument(
-                "`conversation_id` takes conversations of this server (c_…) here; only "
-                "gemini_continue takes Google's own ids."
-            )
-        place = await self._places.to_continue(caller, conversation_id, None)
+        place = await self._places.of_ours(caller, conversation_id)
         before = await self._places.before(caller.owner, place)
         if not await self._places.is_stored(before):
             raise BadArgument(
@@ -328,12 +323,10 @@ class Researches:
 
     async def _newest(self, owner: str, research_id: str) -> tuple[Handle, Turn]:
         id = read_id(research_id)
-        if id.kind != "research":
-            raise BadArgument(
-                f"{id} is not a research. Research ids look like r_4k9x2m7q0z; "
-                'gemini_history with kind "research" lists them.'
-            )
-        handle = await self._store.handle(owner, id.name)
+        if id.kind == "research":
+            handle = await self._store.handle(owner, id.name)
+        else:
+            handle = await self._named(owner, id)
         turn = (
             await self._store.turn(owner, handle.conversation_id, handle.n)
             if handle is not None
@@ -345,6 +338,29 @@ class Researches:
                 'Call gemini_history with kind "research" to see those there are.'
             )
         return handle, turn
+
+    async def _named(self, owner: str, id: Id) -> Handle:
+        """The research of a turn that is named in another way; refuses what is none."""
+        turn = None if id.kind == "interaction" else await self._places.find(owner, id)
+        handle = await self._of(turn) if turn is not None and turn.kind == "research" else None
+        if handle is None:
+            raise BadArgument(
+                f"{id} is not a research. Research ids look like r_4k9x2m7q0z; "
+                'gemini_history with kind "research" lists them.'
+            )
+        return handle
+
+    async def _of(self, turn: Turn) -> Handle | None:
+        """The research a turn belongs to, which may have gone on from it since."""
+        names = await self._store.handles_of(turn)
+        handle = next((each for each in names if each.kind == "research"), None)
+        # What went on from a plan says whose plan it was.
+        later: Turn | None = turn
+        while handle is None and later is not None:
+            if later.n == turn.n or later.parent == turn.n:
+                handle = await self._store.handle(turn.owner, later.extra.get("research", ""))
+            later = await self._store.turn(turn.owner, turn.conversation_id, later.n + 1)
+        return handle
 
     async def _progress(self, turn: Turn, handle: Handle) -> Progress:
         work = self._workshop.works.of(turn)

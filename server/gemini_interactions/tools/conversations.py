@@ -108,7 +108,7 @@ async def gemini_history(
     kind: Annotated[
         Literal["conversations", "research", "images"], Field(description="What to list.")
     ] = "conversations",
-    query: Annotated[str, Field(description="Only those that contain this text.")] = "",
+    query: Annotated[str, Field(description="Only those with this text.")] = "",
     limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,
     offset: Annotated[
         int, Field(description="Skip so many entries (with id: characters).", ge=0)
