@@ -246,9 +246,11 @@ _GONE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"gemini-3\.1-flash-lite-image-preview", "gemini-3.1-flash-lite-image"),
         (r"gemini-2\.5-flash-image-preview", "gemini-2.5-flash-image"),
         # Dated previews of 2.5 went when the models were released, 2025.
-        (r"gemini-2\.5-pro-(?:preview|exp)-\d\d-\d+", "gemini-2.5-pro"),
-        (r"gemini-2\.5-flash-(?:preview|exp)-\d\d-\d+", "gemini-2.5-flash"),
-        (r"gemini-2\.5-flash-lite-(?:preview|exp)-\d\d-\d+", "gemini-2.5-flash-lite"),
+        (r"gemini-2\.5-pro-(?:preview|exp)(?:-\d\d-\d+)?", "gemini-2.5-pro"),
+        (r"gemini-2\.5-flash-(?:preview|exp)(?:-\d\d-\d+)?", "gemini-2.5-flash"),
+        (r"gemini-2\.5-flash-lite-(?:preview|exp)(?:-\d\d-\d+)?", "gemini-2.5-flash-lite"),
+        # Experiments of 2024, which came before 2.0.
+        (r"gemini-exp-\d{4}", "gemini-3.1-pro-preview"),
         # Notes 2026-11-22: 1.5 and 2.0 dead. The nearest of the same weight stands in.
         (r"gemini-2\.0-.*image.*", IMAGE),
         (r"gemini-(?:1(?:\.\d)?|2\.0)-(?:flash-lite|flash-8b).*", "gemini-3.5-flash-lite"),

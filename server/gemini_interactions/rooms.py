@@ -144,6 +144,10 @@ def links(config: Config) -> Links:
 def gemini(config: Config) -> Gemini:
     from .gemini.client import Gemini as Client
 
+    # google-genai reads variables of its own, and takes a literal `${…}` for an address.
+    for name, value in list(os.environ.items()):
+        if name.startswith("GOOGLE_") and value and not given(value):
+            del os.environ[name]
     return Client(
         key=lambda: find_key(os.environ, config.data_dir),
         base_url=config.base_url,

@@ -76,6 +76,7 @@ def test_the_prefix_of_resource_names_and_spaces_are_taken_off() -> None:
         ("gemini-2.0-flash-thinking-exp", "gemini-3.8-flash"),
         ("gemini-2.0-flash-lite", "gemini-3.5-flash-lite"),
         ("gemini-2.0-pro-exp-02-05", "gemini-3.1-pro-preview"),
+        ("gemini-exp-1206", "gemini-3.1-pro-preview"),
         ("gemini-1.5-pro-latest", "gemini-3.1-pro-preview"),
         ("gemini-1.5-flash", "gemini-3.8-flash"),
         ("gemini-1.5-flash-8b", "gemini-3.5-flash-lite"),

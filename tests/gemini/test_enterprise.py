@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import google.auth
@@ -10,8 +12,10 @@ import httpx2
 import pytest
 from google.auth.credentials import Credentials
 
+from gemini_interactions import rooms
 from gemini_interactions.gemini import Gemini
 from gemini_interactions.interactions import Call
+from gemini_interactions.settings import Config
 
 HELLO = Call(input="Hello", model="gemini-3.8-flash")
 
@@ -106,3 +110,18 @@ async def test_models_go_by_their_own_name_there_too(
     await gemini.aclose()
 
     assert model.id == "gemini-3.8-flash"
+
+
+async def test_what_a_host_left_unfilled_is_none_of_googles_variables(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("GEMINI_BASE_URL", "GENAI_USE_ENTERPRISE", "CLOUD_PROJECT", "API_KEY"):
+        monkeypatch.setenv(f"GOOGLE_{name}", f"${{GOOGLE_{name}}}")
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-that-is-used")
+    gemini = rooms.gemini(Config.read(os.environ, {"data_dir": str(tmp_path)}))
+
+    await gemini.create(HELLO)
+    await gemini.aclose()
+
+    assert cloud.lines == ["POST https://generativelanguage.googleapis.com/v1/interactions"]
+    assert cloud.asked[0].headers["x-goog-api-key"] == "a-key-that-is-used"

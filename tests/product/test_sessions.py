@@ -238,6 +238,18 @@ async def test_a_session_its_host_names_goes_on_after_a_restart(house: House, hi
     assert (said.id, said.piece) == (f"{first.conversation}/2", "Your name is Ada.")
 
 
+@pytest.mark.parametrize("hint", ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID"])
+async def test_a_session_its_host_did_not_fill_in_is_none(house: House, hint: str) -> None:
+    house.set(**{hint: f"${{{hint}}}"})
+    guest = await house.connect()
+    await guest.ask("one")
+    again = await house.connect()
+
+    said = await again.follow("two")
+
+    assert said.text.startswith(NONE_YET)
+
+
 async def test_another_session_of_the_same_host_has_no_default(house: House) -> None:
     house.set(CLAUDE_CODE_SESSION_ID="session-1")
     guest = await house.connect()

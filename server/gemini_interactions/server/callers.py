@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from .. import paging
 from ..app import App
+from ..settings import given
 from ..tools.calls import Key
 from ..tools.result import Room
 
@@ -43,8 +44,8 @@ def session(context: Context, app: App) -> str:
     if context.request is not None:
         return _legacy_session(context, app)
     for name in _HOST_SESSIONS:
-        if os.environ.get(name):
-            return f"{name}:{os.environ[name]}"
+        if hint := given(os.environ.get(name)):
+            return f"{name}:{hint}"
     return f"process:{app.session}"
 
 
