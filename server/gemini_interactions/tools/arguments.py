@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic_core import ErrorDetails
 
 from ..errors import BadArgument
 
@@ -76,9 +75,8 @@ class Arguments:
             raise BadArgument(" ".join(f"`{name}` must be at most {LARGEST:,}." for name in huge))
         return read
 
-    def _sentence(
-        self, name: str, given: Mapping[str, Any], schema: Schema, wrong: ErrorDetails
-    ) -> str:
+    def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema, wrong: Any) -> str:
+        """What is wrong with one argument; `wrong` is what pydantic says of it."""
         value = given.get(name)
         if value is None:
             return f"`{name}` is required: {_allowed(schema)}."
