@@ -93,7 +93,6 @@ def _policy(config: Config) -> Policy:
         max_prompt_bytes=config.max_prompt_bytes,
         transcripts=config.transcripts,
         authenticated=config.tokens_file is not None,
-        shared=config.is_shared,
         remote_hosts=config.remote_tools,
         image_model=config.image_model,
         research_poll=config.research_poll_seconds,

@@ -156,6 +156,62 @@ async def test_side_by_side_conversations_can_be_continued_by_name(
     assert [each.piece for each in said] == ["Your name is Ada.", "Your name is Grace."]
 
 
+async def test_conversations_side_by_side_leave_no_default_after_a_restart_either(
+    house: House,
+) -> None:
+    house.set(CLAUDE_CODE_SESSION_ID="session-1")
+    guest = await house.connect()
+    one, two = await side_by_side(
+        house,
+        (guest, "gemini_ask", {"prompt": "one"}),
+        (guest, "gemini_ask", {"prompt": "two"}),
+    )
+    await guest.leave()
+    again = await house.connect()
+
+    refused = await again.follow("three")
+    house.clock.advance(600)
+    said = await again.follow("four")
+
+    assert refused.text.startswith(NO_DEFAULT)
+    assert one.conversation in refused.text
+    assert said.conversation == two.conversation
+
+
+async def test_processes_of_one_session_know_of_each_others_conversations(house: House) -> None:
+    house.set(CLAUDE_CODE_SESSION_ID="session-1")
+    guest, other = await house.connect(), await house.connect()
+    one, two = await side_by_side(
+        house,
+        (guest, "gemini_ask", {"prompt": "one"}),
+        (other, "gemini_ask", {"prompt": "two"}),
+    )
+
+    for each in (guest, other):
+        said = await each.follow("three")
+        assert said.text.startswith(NO_DEFAULT)
+        assert one.conversation in said.text
+        assert two.conversation in said.text
+
+
+async def test_one_conversation_after_the_other_leaves_the_last_whoever_served_them(
+    house: House,
+) -> None:
+    house.set(CLAUDE_CODE_SESSION_ID="session-1")
+    guest, other = await house.connect(), await house.connect()
+    gate = house.brain.hold_next(point="before_completed")
+    hasty = await house.connect(max_wait_seconds=0.05)
+    running = await hasty.ask("one")
+    house.clock.advance(1)
+    two = await other.ask("two")
+
+    said = await guest.follow("three")
+    gate.release()
+
+    assert running.status == "running"
+    assert said.conversation == two.conversation
+
+
 async def test_ten_minutes_later_there_is_a_default_again(house: House, guest: Guest) -> None:
     _, two = await side_by_side(
         house,

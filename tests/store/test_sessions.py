@@ -125,6 +125,33 @@ async def test_when_an_interrupted_call_ended_is_unknown_so_it_does_not_count(
     assert await store.side_by_side(OWNER, "s", since=0) == []
 
 
+async def test_no_call_is_longer_than_calls_may_wait(store: Store) -> None:
+    await call(store, 100, 500)
+    await call(store, 146, 150)
+
+    assert await store.side_by_side(OWNER, "s", since=0, longest=45) == []
+    assert len(await store.side_by_side(OWNER, "s", since=0, longest=47)) == 2
+
+
+async def test_a_call_ends_where_its_client_went_away(store: Store) -> None:
+    left = await call(store, 100, None)
+    await store.waits(left, "owed", now=110)
+    await call(store, 111, 120)
+
+    assert await store.side_by_side(OWNER, "s", since=0) == []
+
+
+async def test_conversations_that_somebody_else_knows_about_are_left_to_them(
+    store: Store,
+) -> None:
+    one = await call(store, 100, 110)
+    other = await call(store, 105, 120)
+    both = [one.conversation_id, other.conversation_id]
+
+    assert await store.side_by_side(OWNER, "s", since=0, besides=both) == []
+    assert await store.side_by_side(OWNER, "s", since=0, besides=both[:1]) == both
+
+
 async def test_calls_without_a_session_are_never_side_by_side(store: Store) -> None:
     await call(store, 100, 110, session="")
     await call(store, 105, 115, session="")

@@ -26,8 +26,6 @@ class Policy:
     max_prompt_bytes: int = 4 * 1024 * 1024
     transcripts: bool = True
     authenticated: bool = False
-    shared: bool = False
-    """Whether other processes serve the same sessions."""
     remote_hosts: tuple[str, ...] = ()
     image_model: str = ""
     research_poll: float = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from io import BufferedIOBase
 from typing import Any, Literal, Protocol
@@ -179,9 +179,6 @@ class Store(Protocol):
     ) -> Turn | None: ...
     async def claim_join(self, turn: Turn, now: float) -> bool: ...
     async def current(self, owner: str, session: str) -> Session: ...
-    async def side_by_side(
-        self, owner: str, session: str, *, since: float, longest: float
-    ) -> list[str]: ...
     async def set_current(
         self,
         owner: str,
@@ -190,6 +187,15 @@ class Store(Protocol):
         conversation_id: str | None = None,
         research_id: str | None = None,
     ) -> Any: ...
+    async def side_by_side(
+        self,
+        owner: str,
+        session: str,
+        *,
+        since: float,
+        longest: float,
+        besides: Container[str],
+    ) -> list[str]: ...
     async def conversations(
         self, owner: str, *, query: str = "", limit: int, offset: int
     ) -> Sequence[Summary]: ...

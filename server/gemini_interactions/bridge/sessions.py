@@ -55,17 +55,18 @@ class Sessions:
                 "This connection has no session, so `conversation_id` is required. "
                 f"It stands in the last line of every answer. {LIST_THEM}"
             )
-        torn = set(self._side_by_side(caller, "conversation"))
-        if self._policy.shared:
-            # What is known here is exact, but only of the calls that came here.
-            torn |= set(
-                await self._store.side_by_side(
-                    caller.owner,
-                    caller.session,
-                    since=self._now() - MEMORY,
-                    longest=self._policy.max_wait,
-                )
-            )
+        # What is known here is exact, but only of the calls that came to this process; the store
+        # knows of others, and of those before a restart.
+        torn = {
+            *self._side_by_side(caller, "conversation"),
+            *await self._store.side_by_side(
+                caller.owner,
+                caller.session,
+                since=self._now() - MEMORY,
+                longest=self._policy.max_wait,
+                besides={run.name for run in self._recent(caller, "conversation")},
+            ),
+        }
         if torn:
             raise BadArgument(
                 "Several conversations of this session ran side by side, so there is no default. "

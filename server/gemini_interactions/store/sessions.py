@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from . import rows
@@ -60,7 +61,13 @@ def set_current(
 
 
 def side_by_side(
-    t: Transaction, owner: str, session: str, *, since: float, longest: float
+    t: Transaction,
+    owner: str,
+    session: str,
+    *,
+    since: float,
+    longest: float,
+    besides: Container[str],
 ) -> list[str]:
     if not session:
         return []
@@ -86,6 +93,8 @@ def side_by_side(
             continue
         running = [one for one in running if one[0] > created]
         others = {other for _, other in running} - {name}
+        if name in besides:
+            others = {other for other in others if other not in besides}
         if others:
             together |= {*others, name}
         running.append((end, name))

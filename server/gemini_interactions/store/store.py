@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -288,13 +288,22 @@ class Store:
         )
 
     async def side_by_side(
-        self, owner: str, session: str, *, since: float, longest: float = float("inf")
+        self,
+        owner: str,
+        session: str,
+        *,
+        since: float,
+        longest: float = float("inf"),
+        besides: Container[str] = (),
     ) -> list[str]:
         """Conversations of the session in which calls ran at the same time, oldest first.
 
-        No call waits `longest`, whatever its turn does.
+        No call waits `longest`, whatever its turn does. Two that are both in `besides` are left
+        out.
         """
-        return await self._read(sessions.side_by_side, owner, session, since=since, longest=longest)
+        return await self._read(
+            sessions.side_by_side, owner, session, since=since, longest=longest, besides=besides
+        )
 
     async def ids(
         self,
