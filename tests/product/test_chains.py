@@ -211,7 +211,8 @@ async def test_a_turn_that_is_still_running_cannot_be_branched_from(house: House
 
     refused = await guest.follow("What is my name?", turn=1)
     gate.release()
-    said = await guest.result(running.id, wait_seconds=10)
+    patient = await house.connect()
+    said = await patient.result(running.id, wait_seconds=40)
 
     assert running.status == "running"
     assert refused.is_error

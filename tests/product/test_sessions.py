@@ -202,6 +202,7 @@ async def test_one_conversation_after_the_other_leaves_the_last_whoever_served_t
     gate = house.brain.hold_next(point="before_completed")
     hasty = await house.connect(max_wait_seconds=0.05)
     running = await hasty.ask("one")
+    assert await gate.reached()
     house.clock.advance(1)
     two = await other.ask("two")
 
