@@ -219,13 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model", "model asked when a call names none (an id or an alias)"),
     Setting("image_model", "model that makes images when a call names none"),
     Setting("toolsets", "tool sets to offer", ",".join(TOOLSETS), _toolsets),
-    Setting(
-        "data_dir",
-        "folder for everything kept here",
-        "",
-        _folder,
-        otherwise="your user data folder",
-    ),
+    Setting("data_dir", "folder for everything kept here", "", _folder, "your user data folder"),
     Setting(
         "database_url",
         "sqlite:///PATH or postgresql://…",
@@ -290,10 +284,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("max_prompt_bytes", "longest prompt accepted, in bytes", str(4 * 2**20), _whole(1)),
     Setting(
-        "structured",
-        "add output schemas and structured content, for programs",
-        "off",
-        _switch,
+        "structured", "add output schemas and structured content, for programs", "off", _switch
     ),
     Setting(
         "remote_tools", "hosts that `mcp_server` tools may name", parse=_list, otherwise="none"
