@@ -48,6 +48,26 @@ def test_the_home_folder_is_not_open_by_default_but_what_is_in_it_is(tmp_path: P
     )
 
 
+def test_a_folder_around_a_home_that_was_made_for_one_process_is_open(tmp_path: Path) -> None:
+    made = tmp_path / "home"
+    made.mkdir()
+
+    assert roots(None, tmp_path, made, HOME)[0] == (os.path.realpath(tmp_path),)
+    assert roots([tmp_path], None, made, HOME)[0] == (os.path.realpath(tmp_path),)
+    assert roots(None, made, made, HOME)[0] == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="HOME is a name of POSIX")
+def test_what_this_process_takes_for_its_home_does_not_close_what_is_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "notes.txt").write_text("Hello.")
+
+    with Folders(None, working=tmp_path).open_inside("notes.txt") as opened:
+        assert opened.file.read() == b"Hello."
+
+
 def test_the_home_folder_is_open_where_somebody_says_so(tmp_path: Path) -> None:
     assert roots([tmp_path], Path("/"), tmp_path)[0] == (os.path.realpath(tmp_path),)
 

@@ -95,7 +95,8 @@ class Folders:
         home: Path | None = None,
         private: Sequence[Path] = (),
     ) -> None:
-        self._roots, self._why_none = roots(allowed, working, home or _home())
+        known = (home, home) if home else (_home(), _account_home())
+        self._roots, self._why_none = roots(allowed, working, *known)
         self._private = tuple(os.path.realpath(each) for each in private)
         # Relative paths start where we were started, else in the allowed folders in turn.
         here = [os.path.realpath(working)] if working else []
@@ -302,4 +303,16 @@ def _home() -> Path | None:
     try:
         return Path.home()
     except RuntimeError:
+        return None
+
+
+def _account_home() -> Path | None:
+    """The home folder the system knows of; HOME may name another, made for one process."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return None
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # a container's user without a name
         return None

@@ -22,17 +22,22 @@ _SHARED = ("/home", "/media", "/mnt", "/opt", "/private", "/run", "/srv", "/var"
 
 
 def roots(
-    allowed: Sequence[Path] | None, working: Path | None, home: Path | None
+    allowed: Sequence[Path] | None,
+    working: Path | None,
+    home: Path | None,
+    account: Path | None = None,
 ) -> tuple[tuple[str, ...], str]:
     """The real folders that are open; if there are none, the reason as half a sentence.
 
     `allowed` is what somebody set: their home folder then, too, but not the whole disk. None
-    stands for `working`, the folder we were started in.
+    stands for `working`, the folder we were started in. `account` is the home folder that the
+    system knows of, where `home` is only what this process was told.
     """
     house = os.path.realpath(home) if home else ""
+    account_house = os.path.realpath(account) if account else house
     if allowed is not None:
         wished = tuple(dict.fromkeys(os.path.realpath(each) for each in allowed))
-        fit = tuple(each for each in wished if not _is_too_wide(each, house))
+        fit = tuple(each for each in wished if not _is_too_wide(each, account_house))
         return (
             fit,
             "the folders set are the whole disk"
@@ -44,7 +49,7 @@ def roots(
     here = os.path.realpath(working)
     if here == house:
         return (), "this server was started in the home folder, which is not opened as a whole"
-    if _is_too_wide(here, house):
+    if _is_too_wide(here, account_house):
         return (), "this server was started at the top of the disk, which is not opened as a whole"
     if _is_system(here):
         return (), "this server was started in a folder of the system or of a program"
