@@ -11,7 +11,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from gemini_interactions.emulator.steering import Gate
-from tests.http.site import Site, Wire
+from tests.http.site import ENVELOPE, MODERN, Site, Wire
 from tests.product.house import House, Said
 
 ERAS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
@@ -293,3 +293,21 @@ async def test_a_file_in_a_folder_that_was_named_is_sent(
 
     assert said.status == "completed"
     assert "what was asked for" in str(house.last)
+
+
+async def test_the_address_with_a_slash_behind_it_is_the_same_and_no_redirect(site: Site) -> None:
+    await site.open()
+
+    async with site.raw() as http:
+        answer = await http.post(
+            "/mcp/",
+            json={
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/list",
+                "params": {"_meta": ENVELOPE},
+            },
+            headers={"mcp-protocol-version": MODERN, "mcp-method": "tools/list"},
+        )
+
+    assert answer.status_code == 200

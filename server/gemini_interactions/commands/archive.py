@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ async def opened(config: Config) -> AsyncIterator[Store]:
     """The store; refuses where there is none."""
     if not exists(config):
         raise Refused(NOTHING)
+    # The pool tells of every try it makes; the sentence at the end says it once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     store = await open_store(config)
     try:
         yield store

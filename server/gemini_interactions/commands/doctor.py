@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import re
@@ -29,7 +28,7 @@ from ..errors import (
 )
 from ..gemini.sdk import is_enterprise
 from ..keys import FILE, VARIABLES, find_key
-from ..rooms import SIGNING_KEY, gemini, links, open_store
+from ..rooms import SIGNING_KEY, gemini, links
 from ..settings import SETTINGS, BadSetting, Config, given
 from . import archive
 
@@ -144,14 +143,9 @@ async def _database(config: Config) -> Finding:
     kind = "PostgreSQL" if config.database_url.startswith("postgres") else "SQLite"
     if not archive.exists(config):
         return Finding("ok", "database", f"{kind}; it is not there yet, and made when needed.")
-    # It would tell of every attempt; the finding says it once.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     try:
-        store = await open_store(config)
-        try:
+        async with archive.opened(config) as store:
             count = await store.count_conversations(archive.OWNER)
-        finally:
-            await store.close()
     except Refused as refusal:
         return Finding("FAIL", "database", f"{kind}: {refusal}")
     except Exception as trouble:

@@ -155,11 +155,12 @@ class Gateway:
         hosts = Hosts(app.config, name, number)
         self._gate = Gate(inner, app.config, hosts, tokens, open=open)
         self._streams = _Streams(_with_pages(self._gate, app.config))
+        self._entrance = _without_slash(self._streams)
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop` is called; running work is then written down as it stands."""
         config = uvicorn.Config(
-            self._streams,
+            self._entrance,
             http=_Patient,
             ws="none",
             lifespan="off",
@@ -259,6 +260,17 @@ class _Streams:
     def end(self) -> None:
         for stream in list(self._open):
             stream.cancel()
+
+
+def _without_slash(app: ASGIApp) -> ASGIApp:
+    """`/mcp/` means `/mcp`: a redirect would lead to an address that no proxy in front goes by."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == f"{PATH}/":
+            scope = {**scope, "path": PATH, "raw_path": PATH.encode()}
+        await app(scope, receive, send)
+
+    return entered
 
 
 def _with_pages(app: ASGIApp, config: Config) -> ASGIApp:
