@@ -45,11 +45,11 @@ check: $(READY) format docs  ## What to run before a push: format, generate, lin
 	@$(MAKE) --no-print-directory test
 
 docs: $(READY)  ## Write what is generated: reference, examples, manifests
-	@$(BIN)/python -m scripts.reference
-	@$(BIN)/python -m scripts.manifests
+	@$(BIN)/python -m docs.generator.reference
+	@$(BIN)/python -m manifests.generator
 
 pictures: $(READY)  ## Draw the pictures of the README, from the demo and from calls
-	@$(BIN)/python -m scripts.picture
+	@$(BIN)/python -m docs.generator.picture
 
 format: $(READY)  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet || true

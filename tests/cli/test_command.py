@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
+from docs.generator import commands_page
 from gemini_interactions import __version__
 from gemini_interactions.cli import COMMANDS, main
 from gemini_interactions.settings import OFFERED, SETTINGS, Config
-from scripts import commands_page
 
 KEY = "made-up-key-for-tests"
 

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from docs.generator import commands_page, errors_page, reference
+from docs.generator.weaving import Block, blocks, is_woven
 from gemini_interactions import paging
 from gemini_interactions.emulator.fates import FATES
 from gemini_interactions.emulator.steering import FAULTS
@@ -17,8 +19,6 @@ from gemini_interactions.hosts import HOSTS, Host, Launch
 from gemini_interactions.interactions import Status
 from gemini_interactions.settings import SETTINGS, TOOLSETS
 from gemini_interactions.tools.registry import tools
-from scripts import commands_page, errors_page, reference
-from scripts.weaving import Block, blocks, is_woven
 from tests.docs import snippets
 
 ROOT = Path(__file__).parents[2]

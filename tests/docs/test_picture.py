@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from scripts.picture import DRAWN, drawn, picture
+from docs.generator.picture import DRAWN, drawn, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 

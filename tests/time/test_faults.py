@@ -15,8 +15,8 @@ from typing import Any
 import anyio.lowlevel
 import pytest
 
+from docs.generator.tables import joined, sentence, table
 from gemini_interactions.emulator.steering import FAULTS
-from scripts.tables import joined, sentence, table
 from tests.product.house import House, masked
 from tests.time import faults, kept
 from tests.time.faults import Called, Fault

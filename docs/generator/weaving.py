@@ -44,7 +44,7 @@ from gemini_interactions import cli, hosts
 
 from .stage import Stage
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMAND = "gemini-interactions-mcp"
 ADDRESS = "http://127.0.0.1:8800"
 """Where pages say that a gateway is."""

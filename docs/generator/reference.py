@@ -1,5 +1,5 @@
-"""`python -m scripts.reference` writes every page that is made: the reference, and the exchanges
-in the others. `--check` only says what would change."""
+"""`python -m docs.generator.reference` writes every page that is made: the reference, and the
+exchanges in the others. `--check` only says what would change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from . import (
 )
 from .stage import Stage, stages
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = Path("docs/reference")
 
 MADE = ("commands", "errors", "models", "settings", "statuses", "tools")

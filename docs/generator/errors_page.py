@@ -199,7 +199,7 @@ def _said(kind: type[Exception]) -> list[str]:
         return SENTENCES[kind]()
     if issubclass(kind, UpstreamError):
         return [kind().message]
-    raise LookupError(f"{kind.__name__} needs an example in scripts/errors_page.py.")
+    raise LookupError(f"{kind.__name__} needs an example in docs/generator/errors_page.py.")
 
 
 def _bad_setting() -> str:

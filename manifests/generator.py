@@ -1,7 +1,7 @@
 """Writes `manifests/`: what each host, store and registry wants to read about this server.
 
-    python -m scripts.manifests            write them
-    python -m scripts.manifests --check    say which differ, and exit with 1
+    python -m manifests.generator            write them
+    python -m manifests.generator --check    say which differ, and exit with 1
 
 Everything in them comes from pyproject.toml, the settings, the tools and the table of hosts;
 a test runs the check.
@@ -330,7 +330,7 @@ def _readme() -> str:
     return (
         "# Manifests\n\n"
         "What hosts, stores and registries want to read about this server.\n"
-        "All but the container recipes is made by `make docs`, from the settings, the tools and "
+        "All but the container recipes is made by `generator.py` (`make docs`), from the settings, the tools and "
         "the table of hosts; a test forbids drift, and checks each by its own schema or its "
         "host's own validator.\n"
         "What a host insists on finding at the top of the repository stands there.\n\n"

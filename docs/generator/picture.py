@@ -1,5 +1,5 @@
-"""`python -m scripts.picture` draws the pictures of the README, each from something that ran:
-the demo's terminal, an image that came back, a research on its way."""
+"""`python -m docs.generator.picture` draws the pictures of the README, each from something that
+ran: the demo's terminal, an image that came back, a research on its way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gemini_interactions.demo.screen import Screen
 
 from .stage import PATIENCE, Names, Stage, stages
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 100
 TERMINAL = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}

@@ -256,7 +256,7 @@ def page() -> str:
     """The page, its exchanges still without answers."""
     missing = set(get_args(Status)) - STATUSES.keys()
     if missing:
-        raise LookupError(f"{sorted(missing)} need examples in scripts/statuses_page.py.")
+        raise LookupError(f"{sorted(missing)} need examples in docs/generator/statuses_page.py.")
     parts = [HEAD]
     for status, example in STATUSES.items():
         parts += [f"## {status}", example]
