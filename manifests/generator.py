@@ -330,8 +330,8 @@ def _readme() -> str:
     return (
         "# Manifests\n\n"
         "What hosts, stores and registries want to read about this server.\n"
-        "All but the container recipes is made by `generator.py` (`make docs`), from the settings, the tools and "
-        "the table of hosts; a test forbids drift, and checks each by its own schema or its "
+        "All but the container recipes is made by `generator.py` (`make docs`), from the settings, "
+        "the tools and the table of hosts; a test forbids drift, and checks each by its own schema or its "
         "host's own validator.\n"
         "What a host insists on finding at the top of the repository stands there.\n\n"
         "They start the published package with `uvx`; from a checkout, "

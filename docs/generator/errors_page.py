@@ -133,7 +133,7 @@ EXCHANGES: dict[type[Exception], str] = {
 ```
 """,
     errors.StillRunning: """\
-<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.1"}} -->
+<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "1"}} -->
 <!-- stage: {"do": "hold_next"} -->
 ```text
 > gemini_ask(prompt="A long story, please")

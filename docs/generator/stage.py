@@ -131,7 +131,10 @@ class Stage:
         """The server ends and another starts, with these settings from now on."""
         await self._leave()
         self._settings |= settings
-        await self._connect()
+        app = await self._connect()
+        # A call that may wait for a moment only must not spend that on what a start has to do.
+        await app.bridge()
+        await app.gemini.warm()
 
     async def serve(self, *flags: str) -> None:
         """Another server, over HTTP, that lets in whoever has the token."""
@@ -186,10 +189,11 @@ class Stage:
         """The text of a page as it has to be said on this stage."""
         return self.names.real(text.replace(PROJECT, str(self.project)))
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> App:
         app = App(Config.read(self.environment), now=lambda: self.now)
         client = Client(build(app), client_info=Implementation(name="docs", version="1"))
         self._client = await client.__aenter__()
+        return app
 
     async def _leave(self, *how: Any) -> None:
         if self._client is not None:

@@ -32,7 +32,7 @@ The answer is there.
 The call could not wait any longer; the work goes on in the server.
 A continue that has to wait for the turn before it may answer this too.
 
-<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.2"}} -->
+<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "1"}} -->
 <!-- stage: {"do": "hold_next"} -->
 ```text
 > gemini_ask(prompt="A long story, please")
@@ -72,7 +72,7 @@ Gemini stopped early; what it had said is there, and the conversation can go on.
 The server's process ended before the answer was there, and Google did not have it either.
 It is never sent again by itself.
 
-<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.2"}} -->
+<!-- stage: {"restart": {"GEMINI_MCP_MAX_WAIT_SECONDS": "1"}} -->
 <!-- stage: {"do": "hold_next"} -->
 ```text
 > gemini_ask(prompt="A long story, please")
