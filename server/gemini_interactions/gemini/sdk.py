@@ -8,6 +8,7 @@ must not stay for an import.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import functools
 import gc
 import logging
@@ -17,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -107,6 +108,14 @@ def _warm() -> None:
     logging.getLogger("google_genai").setLevel(logging.ERROR)
     with _gently():
         asyncio.run(_rehearsal())
+    _give_back()
+
+
+def _give_back() -> None:
+    """Importing leaves 3 MB of memory that nothing uses; glibc keeps it unless told."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another libc
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 async def _rehearsal() -> None:
