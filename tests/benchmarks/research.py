@@ -20,8 +20,7 @@ import anyio
 import httpx2
 
 from gemini_interactions.app import App
-from gemini_interactions.bridge.requests import Caller
-from gemini_interactions.bridge.research import Task
+from gemini_interactions.bridge.requests import Caller, Task
 from gemini_interactions.emulator import Brain, Emulator
 from gemini_interactions.settings import Config
 from tests.benchmarks.gateway import call

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from .outcomes import Outcome
 from .patience import Policy
 from .places import Places
 from .ports import Store
-from .requests import Caller, Reply
+from .requests import Caller, Order, Reply
 from .work import Work
 from .workshop import Workshop
 
@@ -28,19 +28,6 @@ SHOWN_AGAIN = (
     "Google had forgotten this conversation; its last picture was sent again from the copy kept "
     "here, without what was said before."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to draw: the prompt, pictures to start from, the shape wanted, where to put a copy."""
-
-    prompt: str
-    references: Sequence[str] = ()
-    conversation_id: str = ""
-    model: str = ""
-    aspect_ratio: str = ""
-    size: str = ""
-    save_to: str = ""
 
 
 class Images:

@@ -10,6 +10,9 @@ from ..interactions import Handle, Step, Turn
 from . import costs
 from .outcomes import Outcome
 
+APPROVED = "The plan is approved. Carry it out."
+"""The prompt of a plan's run."""
+
 _HEADING = re.compile(r"\s*#\s+(.+)")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import anyio
 
-from ..interactions import Turn
+from ..interactions import Handle, Turn
+from ..models import Depth
 from .work import Progress, no_progress
 
 
@@ -52,8 +53,49 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What to research, and how."""
+
+    question: str
+    depth: Depth = "fast"
+    plan_first: bool = False
+    tools: Sequence[Mapping[str, Any]] = ()
+    report_format: str = ""
+    conversation_id: str = ""
+    files: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to draw: the prompt, pictures to start from, the shape wanted, where to put a copy."""
+
+    prompt: str
+    references: Sequence[str] = ()
+    conversation_id: str = ""
+    model: str = ""
+    aspect_ratio: str = ""
+    size: str = ""
+    save_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a call brings back: the turn as it stands, and whether an earlier call had made it."""
 
     turn: Turn
     joined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a research stands: its newest turn, and what is known of a run that goes on."""
+
+    handle: Handle
+    turn: Turn
+    elapsed: str
+    doing: str = ""
+    charts: Sequence[Handle] = ()
+    note: str = ""
+    joined: bool = False
+    has_plan: bool = False
+    """Whether there is a plan that could be run, once more, after a turn that ended badly."""

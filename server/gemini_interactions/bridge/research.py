@@ -7,9 +7,8 @@ report is kept here, with its charts as files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import anyio
 
@@ -24,7 +23,6 @@ from ..errors import (
 )
 from ..ids import Id, read_id
 from ..interactions import Handle, Tool, Turn
-from ..models import Depth
 from . import functions, reports
 from .attachments import Attachments
 from .desk import Desk
@@ -33,43 +31,14 @@ from .launching import EXCERPT, Brief, Launching
 from .patience import Policy
 from .places import Places
 from .ports import Store
-from .requests import Caller
+from .requests import Caller, Standing, Task
 from .sessions import LIST_THEM, MEMORY, Sessions
 from .toolbox import Toolbox
 from .watching import Watching
 from .workshop import Workshop
 
-APPROVED = "The plan is approved. Carry it out."
 NOT_FOR_RESEARCH = ("function", "google_maps", "computer_use")
 ENDED_BADLY = ("failed", "interrupted", "cancelled", "stalled")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What to research, and how."""
-
-    question: str
-    depth: Depth = "fast"
-    plan_first: bool = False
-    tools: Sequence[Mapping[str, Any]] = ()
-    report_format: str = ""
-    conversation_id: str = ""
-    files: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How a research stands: its newest turn, and what is known of a run that goes on."""
-
-    handle: Handle
-    turn: Turn
-    elapsed: str
-    doing: str = ""
-    charts: Sequence[Handle] = ()
-    note: str = ""
-    joined: bool = False
-    has_plan: bool = False
-    """Whether there is a plan that could be run, once more, after a turn that ended badly."""
 
 
 class Researches:
@@ -106,7 +75,7 @@ class Researches:
 
     # -- what tools call ------------------------------------------------------------
 
-    async def start(self, caller: Caller, task: Task) -> Progress:
+    async def start(self, caller: Caller, task: Task) -> Standing:
         """Start a research; returns as soon as Google's id of it is committed."""
         if not task.question.strip():
             raise BadArgument("`question` is empty. Say what to research.")
@@ -139,7 +108,7 @@ class Researches:
             raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
         return begun
 
-    async def approve(self, caller: Caller, research_id: str, changes: str) -> Progress:
+    async def approve(self, caller: Caller, research_id: str, changes: str) -> Standing:
         """Run a plan, or have it revised."""
         handle, newest = await self._newest(caller.owner, research_id)
         changes = changes.strip()
@@ -159,7 +128,7 @@ class Researches:
             raise BadArgument(f"{problem}: it {_state(newest)}. {check}")
         await self._desk.admit(caller.owner)
         self._check_headers(caller.owner, plan)
-        brief = Brief.after(plan, handle.id, changes or APPROVED, is_plan=bool(changes))
+        brief = Brief.after(plan, handle.id, changes or reports.APPROVED, is_plan=bool(changes))
         turn = await self._launching.go_on(caller, brief, handle, plan)
         if turn is None:
             raise BadArgument(
@@ -168,7 +137,7 @@ class Researches:
         await self._desk.collected(plan)  # to approve a plan is to have read it
         return await self._under_way(caller, turn, handle)
 
-    async def check(self, caller: Caller, research_id: str, wait: float) -> Progress:
+    async def check(self, caller: Caller, research_id: str, wait: float) -> Standing:
         """How a research stands; waits for at most `wait` seconds within the time budget."""
         if not research_id:
             research_id = await self._sessions.default_research(caller)
@@ -177,7 +146,7 @@ class Researches:
         await self._sessions.researched(caller, handle.id)
         return await self._progress(turn, handle)
 
-    async def cancel(self, caller: Caller, research_id: str) -> Progress:
+    async def cancel(self, caller: Caller, research_id: str) -> Standing:
         """Stop a run here and at Google, and say what was kept."""
         handle, turn = await self._newest(caller.owner, research_id)
         note = ""
@@ -202,7 +171,7 @@ class Researches:
             raise UnknownId(f"{handle.id} has no report yet: it {_state(turn)}.")
         return turn.text
 
-    async def stands(self, turn: Turn) -> Progress | None:
+    async def stands(self, turn: Turn) -> Standing | None:
         """How the research of a turn stands; None for one it has gone on from, such as a plan."""
         handles = await self._store.handles_of(turn)
         handle = next((each for each in handles if each.kind == "research"), None)
@@ -256,7 +225,7 @@ class Researches:
             found = await self._store.turn(found.owner, found.conversation_id, found.parent)
         return found if found is not None and found.status == "plan_ready" else None
 
-    async def _joined(self, caller: Caller) -> Progress | None:
+    async def _joined(self, caller: Caller) -> Standing | None:
         """What an identical call began, of which nobody has read the outcome yet."""
         if not caller.fingerprint:
             return None
@@ -276,7 +245,7 @@ class Researches:
 
     # -- under way ----------------------------------------------------------------
 
-    async def _under_way(self, caller: Caller, turn: Turn, handle: Handle) -> Progress:
+    async def _under_way(self, caller: Caller, turn: Turn, handle: Handle) -> Standing:
         """Wait only until Google's id is committed; the rest is for check_research."""
         work = self._workshop.works.of(turn)
         try:
@@ -362,12 +331,12 @@ class Researches:
             later = await self._store.turn(turn.owner, turn.conversation_id, later.n + 1)
         return handle
 
-    async def _progress(self, turn: Turn, handle: Handle) -> Progress:
+    async def _progress(self, turn: Turn, handle: Handle) -> Standing:
         work = self._workshop.works.of(turn)
         doing = work.doing if work is not None else str(turn.extra.get("doing", ""))
         charts = await self._gallery.of(turn) if turn.is_final else []
         plan = await self._plan(handle, turn) if turn.status in ENDED_BADLY else None
-        return Progress(
+        return Standing(
             handle,
             turn,
             reports.duration(turn, self._now()),

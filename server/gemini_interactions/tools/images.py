@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.images import Order
+from ..bridge.requests import Order
 from . import images_result
 from .registry import Use, tool
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 
-from ..bridge.conversations import Conversations
-from ..bridge.gallery import Gallery
-from ..bridge.images import Images
-from ..bridge.requests import Caller
-from ..bridge.research import Researches
 from .arguments import Arguments
-from .result import Room
+
+if TYPE_CHECKING:
+    # Tools are listed before anybody uses one: what carries them out is imported later.
+    from ..bridge.conversations import Conversations
+    from ..bridge.gallery import Gallery
+    from ..bridge.images import Images
+    from ..bridge.requests import Caller
+    from ..bridge.research import Researches
+    from .result import Room
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.research import Task
+from ..bridge.requests import Task
 from . import research_result as result
 from .params import Files, Offset, WaitSeconds
 from .registry import Use, tool

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import mcp_types as types
 
 from ..bridge import functions, reports
-from ..bridge.research import APPROVED, Progress
+from ..bridge.requests import Standing
 from ..errors import NEEDS_PAID_KEY
 from ..interactions import FunctionCall, Turn
 from . import result
@@ -19,7 +19,7 @@ MOST_LINKS = 20
 
 
 async def told(
-    stands: Progress, room: Room, offset: int = 0, reader: str = CHECK
+    stands: Standing, room: Room, offset: int = 0, reader: str = CHECK
 ) -> types.CallToolResult:
     """The report or plan where there is one; else how the run stands and what to do next."""
     turn = stands.turn
@@ -54,7 +54,7 @@ async def told(
     return await result.present(told, room.without_files() if path else room, offset)
 
 
-def _state(stands: Progress, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
+def _state(stands: Standing, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
     """What to say of a research beside its text, and the next step."""
     turn, id = stands.turn, stands.handle.id
     check = f'{CHECK} "{id}"'
@@ -113,13 +113,13 @@ def _interrupted(turn: Turn) -> list[str]:
         )
     lines = [f"This research {what}. This server's process had ended."]
     # A plan that is approved says no more than that.
-    asked = reports.question(turn) if turn.prompt == APPROVED else turn.prompt
+    asked = reports.question(turn) if turn.prompt == reports.APPROVED else turn.prompt
     if asked:
         lines.append(f"What was asked is kept: {result.excerpt(asked)}")
     return lines
 
 
-def _start_again(stands: Progress) -> str:
+def _start_again(stands: Standing) -> str:
     if stands.has_plan:
         return (
             f'Call approve_research_plan with research_id "{stands.handle.id}" again if its plan '
@@ -128,7 +128,7 @@ def _start_again(stands: Progress) -> str:
     return "Start it again with start_deep_research if it is still wanted."
 
 
-def _charts(stands: Progress, room: Room) -> list[str]:
+def _charts(stands: Standing, room: Room) -> list[str]:
     """The charts by their ids, and where they are for this client."""
     if not stands.charts:
         return []
