@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -23,9 +23,11 @@ from ..tools.registry import Tool, Use, tools
 from ..tools.result import Room
 from . import callers
 from .callers import Context
-from .catalogue import Catalogue
 from .company import Company, keeping_company
 from .limits import Pace
+
+if TYPE_CHECKING:
+    from .catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +38,14 @@ class Inside:
     def __init__(self, app: App) -> None:
         self._app = app
         self._tools: Mapping[str, Tool] = tools(app.config.toolsets)
-        self.catalogue = Catalogue(app, self._tools)
         self._calls = Calls()
         self._pace = Pace(app.config.calls_a_minute, app.now)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from .catalogue import Catalogue  # 10 ms, which the list of tools does not wait for
+
+        return Catalogue(self._app, self._tools)
 
     async def list_tools(
         self, _context: Context, _params: types.PaginatedRequestParams | None
