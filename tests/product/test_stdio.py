@@ -242,6 +242,17 @@ async def test_whatever_json_can_carry_is_answered(
     assert house.last["input"] == arrived
 
 
+@both_eras
+async def test_arguments_nested_without_end_are_refused_in_words(start: Start, era: Era) -> None:
+    server = await start(era)
+
+    said = await server.call(
+        "gemini_ask", prompt="x", response_schema=json.loads("[" * 900 + "]" * 900)
+    )
+
+    assert "`response_schema` must be an object, not something nested more than 150" in said.text
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -1,7 +1,8 @@
-"""Lines from standard input, with what JSON can carry and no text can hold replaced.
+"""Lines from standard input, with what the SDK could not read replaced.
 
-A host that cuts a text in the middle of an emoji sends half of it (``"\\ud83d"``). The SDK drops
-such a line without a word, so its client would wait for the answer until its own time-out.
+A host that cuts a text in the middle of an emoji sends half of it (``"\\ud83d"``), and a model may
+nest its arguments without end. The SDK drops such a line without a word, so its client would wait
+for the answer until its own time-out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,35 @@ _ESCAPE = re.compile(
 )
 
 
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+DEEPEST = 150
+"""Levels of nesting in a line; the SDK reads about 200."""
+ARGUMENT = 4
+"""The level at which the arguments of a call begin: message, params, arguments, argument."""
+_TOO_DEEP = f'[["nested more than {DEEPEST} levels deep"]]'
+"""What no parameter takes, so that the call is refused in words, by the parameter's name."""
+
+
+def shallow(line: str) -> str:
+    """The line with arguments that are nested too deeply replaced."""
+    if line.count("[") + line.count("{") <= DEEPEST:
+        return line
+    parts: list[str] = []
+    done = depth = start = deepest = 0
+    for token in _TOKEN.finditer(line):
+        if token[0] in "[{":
+            depth += 1
+            if depth == ARGUMENT:
+                start, deepest = token.start(), 0
+            deepest = max(deepest, depth)
+        elif token[0] in "]}":
+            if depth == ARGUMENT and deepest > DEEPEST:
+                parts += [line[done:start], _TOO_DEEP]
+                done = token.end()
+            depth -= 1
+    return "".join([*parts, line[done:]])
+
+
 def sound(line: str) -> str:
     """The line with lone halves of surrogate pairs replaced."""
     if "\\ud" not in line and "\\uD" not in line:
@@ -36,7 +66,7 @@ class Lines:
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for line in self._file:
-            yield sound(line)
+            yield shallow(sound(line))
 
 
 def stdin() -> Any:

@@ -195,6 +195,8 @@ def _shown(value: Any) -> str:
             return str(value)[:40] if abs(value) <= LARGEST else "so large a number"
         case None:
             return "null"
+        case [[str(why)]] if why.startswith("nested more than"):  # as `server.lines` says it
+            return f"something {why}"
         case list():
             return "a list"
         case dict():
