@@ -106,6 +106,8 @@ async def test_an_answer_that_does_not_fit_is_an_error_with_the_raw_text_and_whe
         {"type": "objekt"},
         {"properties": {"year": {"$ref": "#/$defs/year"}}},
         {"properties": {"year": {"$ref": "https://example.com/year.json"}}},
+        {"anyOf": [{"type": "object"}], "properties": {"year": {"$ref": "#/anyOf/year"}}},
+        {"minimum": 5, "properties": {"year": {"$ref": "#/minimum/year"}}},
         {"properties": {"year": {"type": "string", "pattern": "("}}},
     ],
 )

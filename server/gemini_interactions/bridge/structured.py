@@ -127,7 +127,7 @@ def _dangling(schema: Mapping[str, Any]) -> str:
     for ref in _refs(schema):
         try:
             resolver.lookup(ref)
-        except Unresolvable:
+        except (Unresolvable, TypeError, ValueError):  # such as a name where a list has numbers
             return ref
     return ""
 
