@@ -271,6 +271,10 @@ class _Step:
         if reach > _size(before) + _size(text):
             return text
         before["text"] = _string(before.get("text")) + _string(text.get("text"))
+        cited = [each.get("annotations") for each in (before, text)]
+        before["annotations"] = [
+            note for notes in cited if isinstance(notes, list) for note in notes
+        ]
         self._contents().pop()
         return before
 

@@ -241,6 +241,18 @@ def test_annotations_that_count_further_than_a_text_belong_to_what_is_around_it(
     ]
 
 
+def test_no_citation_is_lost_where_two_texts_turn_out_to_be_one() -> None:
+    draft = drafted(
+        start(0, "model_output"),
+        *(text(0, "One. "), annotated(0, 4), text(0, "Two and more.")),
+        *(annotated(0, 9), annotated(0, 18)),
+    )
+
+    assert draft.interaction().steps[0]["content"] == [
+        {"type": "text", "text": "One. Two and more.", "annotations": [note(4), note(9), note(18)]}
+    ]
+
+
 def test_steps_stand_in_the_order_of_their_index_not_of_their_arrival() -> None:
     draft = drafted(created(), start(1, "model_output"), start(0, "thought"), text(1, "hi"))
 
