@@ -88,11 +88,29 @@ async def test_a_continue_whose_files_take_long_is_not_overtaken(
     second = await wire.call("gemini_continue", conversation_id=conversation, prompt="2")
     drawn = await wire.call("gemini_generate_image", conversation_id=conversation, prompt="3")
     branch = await wire.use("gemini_continue", conversation_id=f"{conversation}/1", prompt="b")
+    other = await wire.use("gemini_continue", conversation_id=conversation, turn=1, prompt="c")
     looked_up.release()
     said = [facts(await wire.answer(call)) for call in (first, second, drawn)]
 
+    assert [branch["turn"], other["turn"]] == [2, 3]
+    assert [each["turn"] for each in said] == [4, 5, 6]
+
+
+async def test_nor_is_one_that_means_the_current_conversation(house: House, wired: Wired) -> None:
+    wire = await wired()
+    await wire.use("gemini_ask", prompt="0")
+    there = house.brain.service.files.add(b"words", "text/plain", None)
+    looked_up = house.brain.hold_next("file")
+
+    first = await wire.call("gemini_continue", prompt="1", files=[there.name])
+    assert await looked_up.reached()
+    second = await wire.call("gemini_continue", prompt="2")
+    branch = await wire.use("gemini_continue", turn=1, prompt="b")
+    looked_up.release()
+    said = [facts(await wire.answer(call)) for call in (first, second)]
+
     assert branch["turn"] == 2
-    assert [each["turn"] for each in said] == [3, 4, 5]
+    assert [each["turn"] for each in said] == [3, 4]
 
 
 async def test_continues_from_two_processes_chain_in_the_order_in_which_they_came(

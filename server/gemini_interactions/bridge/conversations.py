@@ -74,10 +74,11 @@ class Conversations:
         turn_number: int | None = None,
     ) -> Reply:
         """Continue a conversation, branch from an earlier turn, or adopt a raw interaction."""
+        line = self._places.line(conversation_id) if conversation_id else caller.session
         return await self._desk.serve(
             caller,
             lambda: self._followed(caller, question, conversation_id, turn_number),
-            conversation_id,
+            line if turn_number is None else "",
         )
 
     async def _followed(

@@ -103,11 +103,11 @@ class Desk:
         }
 
     async def serve(
-        self, caller: Caller, begin: Callable[[], Awaitable[Turn]], conversation_id: str = ""
+        self, caller: Caller, begin: Callable[[], Awaitable[Turn]], line: str = ""
     ) -> Reply:
         """What an identical call has left to be read, or else the turn that `begin` begins;
-        answered within the time budget."""
-        async with self.in_line(caller, conversation_id):
+        answered within the time budget. `line` as for `in_line`."""
+        async with self.in_line(caller, line):
             turn = await self._repeated(caller)
             joined = turn is not None
             if turn is None:
@@ -115,14 +115,13 @@ class Desk:
         return await self._answer(caller, turn, joined)
 
     @asynccontextmanager
-    async def in_line(self, caller: Caller, conversation_id: str) -> AsyncIterator[None]:
-        """Calls for one conversation begin their turns in the order in which they came, however
-        long their files, say, take to read."""
-        if not conversation_id:
+    async def in_line(self, caller: Caller, line: str) -> AsyncIterator[None]:
+        """Calls in one line begin their turns in the order in which they came, however long
+        their files, say, take to read. A line is a conversation, or a session's current one."""
+        if not line:
             yield
             return
-        line = self._lines.setdefault((caller.owner, conversation_id.strip()), anyio.Lock())
-        async with line:
+        async with self._lines.setdefault((caller.owner, line), anyio.Lock()):
             yield
 
     def left(self, caller: Caller) -> float:

@@ -61,7 +61,7 @@ class Images:
         self._desk.check_prompt(order.prompt)
         self._desk.check_model(order.model, "image, image-pro")
         return await self._desk.serve(
-            caller, lambda: self._begun(caller, order), order.conversation_id
+            caller, lambda: self._begun(caller, order), self._places.line(order.conversation_id)
         )
 
     async def _begun(self, caller: Caller, order: Order) -> Turn:

@@ -77,6 +77,12 @@ class Places:
             )
         return await self.to_continue(caller, conversation_id, None)
 
+    def line(self, conversation_id: str) -> str:
+        """The conversation whose end is meant; "" where one turn is named, which nobody waits
+        for, or no conversation."""
+        id = read_id(conversation_id) if conversation_id else None
+        return id.name if id is not None and id.kind == "conversation" else ""
+
     async def before(self, owner: str, place: Id) -> Turn:
         """The turn a continue there would follow; one that is named must be finished."""
         turn = await self.find(owner, place)

@@ -85,7 +85,7 @@ class Researches:
         joined = await self._joined(caller)
         if joined is not None:
             return joined
-        async with self._desk.in_line(caller, task.conversation_id):
+        async with self._desk.in_line(caller, self._places.line(task.conversation_id)):
             begun = await self._begun(caller, task, tools)
         return await self._under_way(caller, *begun)
 
