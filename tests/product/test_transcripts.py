@@ -65,3 +65,16 @@ async def test_a_long_answer_is_read_in_pieces_and_no_file_is_made(
     assert said.facts["next_offset"]
     assert "path" not in said.facts
     assert places_of_words(tmp_path) == []
+
+
+async def test_an_interrupted_turn_does_not_say_that_its_prompt_is_kept(house: House) -> None:
+    guest = await house.connect(transcripts=False, max_wait_seconds=0.05)
+    gate = house.brain.hold_next(point="before_created")
+    asked = await guest.ask(f"What does the {WORD} do?")
+    await guest.leave()
+    gate.release()
+
+    said = await (await house.connect(transcripts=False)).result(asked.id)
+
+    assert said.status == "interrupted"
+    assert "prompt" not in said.text

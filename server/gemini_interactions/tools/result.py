@@ -38,8 +38,9 @@ class Room:
     keep_whole: Callable[[str, str], Awaitable[str]] | None = None
     structured: bool = False
     link: Callable[[str], str] | None = None
-    wait: int = 40
     """Where a client elsewhere can fetch an image, by its id."""
+    wait: int = 40
+    """For how many seconds a next step advises to wait."""
 
     def without_files(self) -> Room:
         """The same room for a text that is not to be written to a file."""
@@ -321,11 +322,12 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
                 "image, and nothing is paid twice.",
             )
         case "interrupted":
+            prompt = [f"Its prompt is kept: {excerpt(turn.prompt)}"] if turn.prompt else []
             return (
                 [
                     "This turn was interrupted before its answer was complete: the server's "
                     "process ended. It was not sent again by itself.",
-                    f"Its prompt is kept: {excerpt(turn.prompt)}",
+                    *prompt,
                 ],
                 "Send it again with gemini_continue if it is still wanted.",
             )
