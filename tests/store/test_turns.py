@@ -242,7 +242,7 @@ async def test_of_many_who_want_to_join_one_does(store: Store) -> None:
     joined: list[int] = []
 
     async def join(n: int) -> None:
-        if await store.claim_join(turn, 111):
+        if await store.claim_join(turn):
             joined.append(n)
 
     async with anyio.create_task_group() as group:

@@ -196,7 +196,7 @@ class Desk:
                 if owed is None:
                     break
                 # Where another repeat was faster, there may be one more that is owed.
-                turn = owed if await self._store.claim_join(owed, self._now()) else None
+                turn = owed if await self._store.claim_join(owed) else None
             if turn is not None and caller.made(turn):
                 await self._workshop.stop(turn)
         return turn

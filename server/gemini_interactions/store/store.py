@@ -260,7 +260,7 @@ class Store:
         any of the owner's."""
         return await self._read(turns.joinable, owner, session, fingerprint, since=since)
 
-    async def claim_join(self, turn: Turn, now: float) -> bool:
+    async def claim_join(self, turn: Turn) -> bool:
         """True for exactly one of those who want to wait for what is owed."""
         return await self._write(turns.claim_join, turn)
 
