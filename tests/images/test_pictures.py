@@ -309,6 +309,22 @@ async def test_a_picture_google_gives_by_its_address_is_fetched(guest: Guest, ho
     assert Path(said.facts["path"]).read_bytes() == data.getvalue()
 
 
+async def test_a_picture_that_does_not_come_holds_up_no_result(guest: Guest, house: House) -> None:
+    hasty = await house.connect(max_wait_seconds=2)
+    name = house.brain.add_file(b"a picture", "image/jpeg")
+    uri = f"https://generativelanguage.googleapis.com/v1beta/{name}"
+    content = {"type": "image", "mime_type": "image/jpeg", "uri": uri}
+    house.brain.answer_next({"steps": [{"type": "model_output", "content": [content]}]})
+    house.brain.fail_next(503, on="download")
+    lost = await draw(guest, "a cat")
+    house.brain.hold_next("download")
+
+    with anyio.fail_after(60):
+        still = await hasty.result(lost.id)
+
+    assert (lost.status, still.status) == ("interrupted", "interrupted")
+
+
 async def test_a_damaged_picture_costs_only_itself(guest: Guest, house: House) -> None:
     data = io.BytesIO()
     Image.new("RGB", (40, 30), "red").save(data, "JPEG")

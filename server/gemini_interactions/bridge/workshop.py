@@ -226,15 +226,14 @@ class Workshop:
         try:
             with anyio.fail_after(seconds):
                 interaction = await self.gemini.get(turn.interaction_id)
-        except (TimeoutError, UpstreamError, Refused):
-            return turn
-        if not outcomes.is_over(interaction):
-            return turn
-        try:
-            outcome = await self.judged(turn, interaction)
+                if not outcomes.is_over(interaction):
+                    return turn
+                outcome = await self.judged(turn, interaction)
             # Whoever asked may go away meanwhile: what was found is also kept, and booked.
             with anyio.CancelScope(shield=True):
                 turn = await self.settle(turn, outcome)
+        except (TimeoutError, UpstreamError, Refused):
+            pass
         except Exception:  # a fault of our own must not hide what is known of the turn
             log.exception("what Google has of turn %s could not be read", turn.id)
         return turn
