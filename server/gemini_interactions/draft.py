@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from gemini_interactions.halves import whole
 from gemini_interactions.interactions import CONTENTS, Interaction, Problem, Step, Usage
 
 Json = Mapping[str, Any]
@@ -372,7 +373,7 @@ def _copy(value: Any) -> Any:
 def _arguments(text: str) -> dict[str, Any]:
     try:
         # A number too long for an int, or nesting too deep, is as unreadable as bad JSON.
-        arguments = json.loads(text) if text.strip() else {}
+        arguments = whole(json.loads(text)) if text.strip() else {}
     except (ValueError, RecursionError):
         return {"_raw": text}
     return arguments if isinstance(arguments, dict) else {"_raw": text}

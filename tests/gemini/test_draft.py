@@ -266,6 +266,7 @@ def test_steps_stand_in_the_order_of_their_index_not_of_their_arrival() -> None:
         ([""], {}),
         (['{"a"'], {"_raw": '{"a"'}),
         (["[1]"], {"_raw": "[1]"}),
+        ([r'{"a": "\ud83d"}'], {"a": "\ufffd"}),
         (["[" * 100_000], {"_raw": "[" * 100_000}),
     ],
 )

@@ -63,6 +63,7 @@ def test_a_status_says_what_can_be_done(status: int, kind: type[UpstreamError]) 
         ([{"error": {"message": "No.", "code": 400, "status": "INVALID"}}], "No.", "INVALID"),
         ('{"error": {"message": "No."}}', "No.", ""),
         ({"error": "No."}, "No.", ""),
+        ({"error": "No \ud83d."}, "No \ufffd.", ""),
         ({"message": "No."}, "No.", ""),
         ({"error": {"message": 7, "code": None}}, "", ""),
         ({"error": None}, "", ""),

@@ -58,6 +58,14 @@ def test_what_is_no_event_is_passed_over(block: bytes) -> None:
     assert read(block + b'\n\ndata: {"a":1}\n\n') == [{"a": 1}]
 
 
+@pytest.mark.parametrize("half", [rb"\ud83d", rb"\uDE00", b"\xed\xa0\xbd"])
+def test_half_an_emoji_is_replaced_and_a_whole_one_is_not(half: bytes) -> None:
+    (event,) = read(rb'data: {"said": ["%s", "\ud83d\ude00"]}' % half + b"\n\n")
+
+    assert set(event["said"][0]) == {"\ufffd"}
+    assert event["said"][1] == "😀"
+
+
 def test_a_type_and_an_id_outside_the_json_are_taken_in() -> None:
     events = read(b'event: error\nid: 7\ndata: {"error": {}}\n\n')
 

@@ -24,6 +24,7 @@ from gemini_interactions.draft import Draft
 from gemini_interactions.errors import ConnectionLost, Garbled, NoKey, TimedOut, WrongKey
 from gemini_interactions.gemini import failures, sdk, sse, translate, uploads
 from gemini_interactions.gemini.translate import Model, interaction_id
+from gemini_interactions.halves import whole
 from gemini_interactions.interactions import Call, Interaction, Uploaded
 
 T = TypeVar("T")
@@ -287,7 +288,7 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
 async def _json(answer: Any) -> Any:
     await answer.read()
     try:
-        return await answer.json()
+        return whole(await answer.json())
     except (ValueError, RecursionError):
         raise Garbled(status=200) from None
 

@@ -28,6 +28,7 @@ from gemini_interactions.errors import (
     UpstreamError,
     WrongKey,
 )
+from gemini_interactions.halves import whole
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def upstream(error: BaseException) -> UpstreamError:
 def answered(status: int, body: object, headers: Mapping[str, str]) -> UpstreamError:
     """What an HTTP answer that is no success means."""
     error = _error_object(body)
-    said = error["message"] if isinstance(error.get("message"), str) else ""
+    said = whole(error["message"]) if isinstance(error.get("message"), str) else ""
     given = error.get("code")
     code = given if isinstance(given, str) else str(error.get("status") or "")
     everything = json.dumps(error, default=str)

@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+from gemini_interactions.halves import whole
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -69,7 +71,7 @@ class Reader:
             self.done = True
             return None
         try:
-            event = json.loads(data)
+            event = whole(json.loads(data.decode(errors="replace")))
         except (ValueError, RecursionError):
             return None
         if not isinstance(event, dict):

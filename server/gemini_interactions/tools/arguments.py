@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ..errors import BadArgument
+from ..halves import whole
 
 Schema = dict[str, Any]
 
@@ -45,7 +46,7 @@ class Arguments:
 
     def read(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The arguments as the tool takes them; raises BadArgument naming what is wrong."""
-        given = _sound(dict(given or {}))
+        given = whole(dict(given or {}))
         properties: dict[str, Schema] = self.schema["properties"]
         required = self.schema.get("required", [])
         unknown = [name for name in given if name not in properties]
@@ -93,21 +94,6 @@ class Arguments:
                 shown += f" without `{key}`" if is_missing else f" as `{key}`"
             shown = f"a list with {shown} in it"
         return f"`{name}` must be {_allowed(schema)}, not {shown}."
-
-
-def _sound(value: Any) -> Any:
-    """`value` with halves of surrogate pairs, which JSON can carry and UTF-8 cannot, replaced."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return value
-    if isinstance(value, list):
-        return [_sound(item) for item in value]
-    if isinstance(value, dict):
-        return {_sound(name): _sound(item) for name, item in value.items()}
-    return value
 
 
 def _is_huge(value: Any) -> bool:
