@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from gemini_interactions.bridge.functions import check_shape
+from gemini_interactions.emulator import Answer
+from gemini_interactions.emulator.answers import text_step
 from gemini_interactions.errors import BadArgument
 from tests.product.house import Guest, House
 
@@ -94,6 +96,21 @@ async def test_googles_own_call_is_answered_with_the_whole_story_where_google_ke
         "function_result",
     ]
     assert house.last["store"] is False
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+async def test_tokens_on_the_way_to_an_answer_count_even_where_others_are_not_told(
+    house: House, guest: Guest, counted: int
+) -> None:
+    steps = [[call("google:search", "g")], [text_step("Fine.")]]
+    for n, status in enumerate(["requires_action", "completed"]):
+        told = {"total_input_tokens": 5, "total_tokens": 5}
+        answer = Answer(steps=steps[n], status=status, usage=told if n == counted else False)
+        house.brain.answer_next(answer)
+
+    said = await guest.ask("Well?", tools=["google_search"])
+
+    assert said.facts["usage"]["total_tokens"] == 5
 
 
 async def test_a_picture_in_a_result_reaches_google_and_its_bytes_are_not_kept(

@@ -169,6 +169,19 @@ async def test_an_upload_that_was_deleted_is_made_again(
     assert first != second
 
 
+async def test_an_upload_google_says_nothing_of_is_used_all_the_same(
+    guest: Guest, house: House, work: Path
+) -> None:
+    (work / "long.txt").write_text("many words " * 200_000)
+    await guest.ask("Summarise.", files=["long.txt"])
+    house.brain.fail_next(503, on="file")
+
+    again = await guest.ask("Summarise again.", files=["long.txt"])
+
+    assert again.status == "completed"
+    assert len(house.brain.service.files.all) == 1
+
+
 async def test_an_upload_that_breaks_is_begun_again(guest: Guest, house: House, work: Path) -> None:
     (work / "long.txt").write_text("many words " * 200_000)
     house.brain.fault_next("reset", on="chunk")

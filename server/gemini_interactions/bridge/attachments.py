@@ -24,6 +24,7 @@ from ..errors import (
     Unavailable,
     UnknownId,
     Unreachable,
+    UpstreamError,
     WrongKey,
     quoted,
 )
@@ -207,6 +208,8 @@ class Attachments:
             return (await self._gemini.uploaded(known.name)).state == "ACTIVE"
         except (Gone, WrongKey):
             return False
+        except UpstreamError:  # nobody says that it is not
+            return True
 
     async def _sent_to_google(self, piece: Piece) -> Uploaded:
         """An upload costs nothing, so one that breaks is begun again; its file may not change."""

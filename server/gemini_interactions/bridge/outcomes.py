@@ -91,7 +91,8 @@ def of(interaction: Interaction, targets: Mapping[str, str] | None = None) -> Ou
 
 def joined(earlier: Interaction, said: Sequence[Step], later: Interaction) -> Interaction:
     """Two interactions that make one turn: all steps in order, the later one's end."""
-    usage = earlier.usage + later.usage if earlier.usage and later.usage else later.usage
+    used = [each.usage for each in (earlier, later) if each.usage is not None]
+    usage = sum(used[1:], used[0]) if used else None
     return replace(later, steps=(*earlier.steps, *said, *later.steps), usage=usage)
 
 
