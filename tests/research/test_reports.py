@@ -196,6 +196,16 @@ async def test_a_chart_that_is_no_image_costs_no_other(lab: Lab) -> None:
     assert "A chart could not be kept: it came from Google as no image" in said.tail
 
 
+async def test_a_chart_that_google_does_not_hand_out_costs_only_itself(lab: Lab) -> None:
+    uri = "https://generativelanguage.googleapis.com/v1beta/files/gone"
+    far = {"type": "image", "mime_type": "image/png", "uri": uri}
+
+    said = await finished(lab, written(far, {"type": "text", "text": "Many."}))
+
+    assert said.status == "completed"
+    assert "A chart could not be kept: it could not be fetched from Google." in said.tail
+
+
 async def test_tokens_without_their_sorts_are_told_without_a_price(lab: Lab) -> None:
     lab.house.brain.hold_background()
     started = await lab.start()

@@ -20,6 +20,7 @@ from ..errors import (
     Garbled,
     Gone,
     NoKey,
+    NotKept,
     RateLimited,
     Refused,
     Rejected,
@@ -52,6 +53,7 @@ FORGOTTEN = "Google no longer has this research: it was deleted there, or has ex
 NO_REASON = "Gemini ended this research without a result and gave no reason."
 NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
 BAD_CHART = "A chart could not be kept: it came from Google as no image that can be read."
+FAR_CHART = "A chart could not be kept: it could not be fetched from Google."
 
 
 class Watching:
@@ -241,8 +243,9 @@ class Watching:
             return await self._gallery.keep(turn, written), ()
         except Exception as problem:
             log.exception("a chart of turn %s could not be kept", turn.id)
-            why = BAD_CHART if isinstance(problem, Garbled) else NO_CHART
-            return await self._gallery.of(turn), (why,)
+            # Where it is our folder's fault, it is a kind of NotKept of its own.
+            reasons = {Garbled: BAD_CHART, NotKept: FAR_CHART}
+            return await self._gallery.of(turn), (reasons.get(type(problem), NO_CHART),)
 
     async def _kept(self, turn: Turn, outcome: Outcome) -> Outcome:
         """The report as a file, whose path goes with it."""
