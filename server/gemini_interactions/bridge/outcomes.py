@@ -11,7 +11,6 @@ from ..errors import NotKept, UpstreamError, quoted
 from ..interactions import Interaction, Problem, Status, Step, Turn, Usage
 from . import functions
 
-UNFINISHED = frozenset({"in_progress", "queued", "requires_continuation"})
 _ENDED = frozenset(
     {"completed", "requires_action", "incomplete", "budget_exceeded", "failed", "cancelled"}
 )
