@@ -104,6 +104,16 @@ async def test_a_plan_whose_headers_are_gone_is_refused_before_anything_is_sent(
     assert (await another.check(plan.id)).status == "plan_ready"
 
 
+async def test_a_plan_whose_server_is_not_allowed_any_more_is_refused_for_that(lab: Lab) -> None:
+    one = Lab(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    plan = await one.plan(tools=[REMOTE])
+
+    said = await lab.approve(plan.id)
+
+    assert said.is_error
+    assert "mcp.example.com is not allowed here" in said.text
+
+
 async def test_two_calls_at_once_run_a_plan_once(lab: Lab) -> None:
     plan = await lab.plan()
     others = [Lab(lab.house, await lab.house.connect()) for _ in range(2)]

@@ -206,8 +206,10 @@ class Researches:
         return place.name, place.turn
 
     def _check_headers(self, owner: str, plan: Turn) -> None:
+        tools = plan.extra.get("tools", ())
+        self._toolbox.check_hosts(tools)
         try:
-            self._toolbox.with_headers(owner, plan.extra.get("tools", ()))
+            self._toolbox.with_headers(owner, tools)
         except BadArgument:
             raise BadArgument(
                 "The headers of this plan's MCP servers are kept in memory only, and are gone "

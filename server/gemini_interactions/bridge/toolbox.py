@@ -52,13 +52,18 @@ class Toolbox:
             kept.append(tool)
         return kept
 
-    def with_headers(self, owner: str, tools: Iterable[Tool]) -> tuple[Tool, ...]:
-        """The tools as they are sent; refuses, by name, those whose headers are gone, and
-        servers that are not allowed any more."""
-        whole = []
+    def check_hosts(self, tools: Iterable[Tool]) -> None:
+        """Refuse servers that are not allowed, perhaps not any more."""
         for tool in tools:
             if tool.get("type") == "mcp_server":
                 self._check_host(tool)
+
+    def with_headers(self, owner: str, tools: Sequence[Tool]) -> tuple[Tool, ...]:
+        """The tools as they are sent; refuses, by name, those whose headers are gone, and
+        servers that are not allowed any more."""
+        self.check_hosts(tools)
+        whole = []
+        for tool in tools:
             if tool.get("type") == "mcp_server" and isinstance(tool.get("headers"), list):
                 headers = self._headers.get((owner, tool["url"]))
                 if headers is None:
