@@ -228,6 +228,17 @@ def test_many_folders_are_not_all_listed(tmp_path: Path) -> None:
     assert f"({where}/a, {where}/b, {where}/c and 2 more)" in str(refusal.value)
 
 
+def test_a_place_in_a_folder_that_is_gone_is_refused_before_and_while_it_is_written_to(
+    tmp_path: Path,
+) -> None:
+    folders = Folders([tmp_path / "gone"])
+
+    for use in (folders.check_new, lambda path: folders.create_inside(path, "x")):
+        for target in ("x.jpg", "sub/x.jpg"):
+            with pytest.raises(CannotSave, match="its folder has just been removed"):
+                use(target)
+
+
 def test_what_cannot_be_written_is_told_without_the_systems_words() -> None:
     assert str(CannotSave.because("x.jpg", OSError(30, "/real/path"))) == (
         "Nothing can be saved at 'x.jpg': the file system is read-only. Choose another file or "

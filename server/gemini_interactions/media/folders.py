@@ -191,11 +191,10 @@ class Folders:
 
     def _check_new(self, target: str) -> None:
         place, _ = self._aim(target, "")
-        there = next(
-            place.parts[:depth]
-            for depth in range(len(place.parts), -1, -1)
-            if os.path.lexists(os.path.join(place.root, *place.parts[:depth]))
-        )
+        depth = len(place.parts)
+        while depth and not os.path.lexists(os.path.join(place.root, *place.parts[:depth])):
+            depth -= 1
+        there = place.parts[:depth]
         try:
             with reach(place.root, there):
                 pass
