@@ -57,6 +57,16 @@ def test_a_folder_around_a_home_that_was_made_for_one_process_is_open(tmp_path: 
     assert roots(None, made, made, HOME)[0] == ()
 
 
+def test_the_home_folder_of_the_account_is_not_open_by_default_whatever_home_says(
+    tmp_path: Path,
+) -> None:
+    account, made = tmp_path / "ada", tmp_path / "made"
+    account.mkdir()
+
+    assert roots(None, account, made, account)[0] == ()
+    assert roots([account], None, made, account)[0] == (os.path.realpath(account),)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="HOME is a name of POSIX")
 def test_what_this_process_takes_for_its_home_does_not_close_what_is_around_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -312,6 +312,7 @@ def _account_home() -> Path | None:
     except ImportError:  # Windows
         return None
     try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+        known = pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:  # a container's user without a name
         return None
+    return Path(known) if known else None

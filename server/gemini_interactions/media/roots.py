@@ -47,7 +47,7 @@ def roots(
     if working is None or not os.path.isdir(working):
         return (), "the folder this server was started in is gone"
     here = os.path.realpath(working)
-    if here == house:
+    if here in (house, account_house):
         return (), "this server was started in the home folder, which is not opened as a whole"
     if _is_too_wide(here, account_house):
         return (), "this server was started at the top of the disk, which is not opened as a whole"
