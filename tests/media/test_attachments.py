@@ -233,10 +233,23 @@ def test_text_that_only_speaks_of_keys_is_sent(folders: Folders, put: Put, text:
     assert sent(folders, "about.md")["type"] == "text"
 
 
+BEGINNING = block("").partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        block("", body="a: " * 200 + "!"),
+        f"a: {BEGINNING}\n" * 33_000,
+        f"{BEGINNING} a: " * 33_000,
+        (BEGINNING + "\n" + "a: b\n" * 9) * 14_000,
+    ],
+    ids=["words", "lines", "one line", "heads"],
+)
 def test_a_text_that_is_made_to_look_like_a_key_cannot_hold_everything_up(
-    folders: Folders, put: Put
+    folders: Folders, put: Put, trap: str
 ) -> None:
-    put("trap.txt", block("", body="a: " * 200 + "!").encode())
+    put("trap.txt", trap.encode())
 
     assert sent(folders, "trap.txt")["type"] == "text"
 

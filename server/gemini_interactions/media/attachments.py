@@ -35,11 +35,12 @@ LARGEST = 2 * 2**30
 """What the Files API takes of one file."""
 
 # A key in full: the line that begins one, then its letters; in code and JSON, too. What speaks
-# of such a line, and documents that show "…" in its place, stay readable. (Compiled at the first
-# use: starting up has no time for it.)
+# of such a line, and documents that show "…" in its place, stay readable. What stands between is
+# bounded, since a text of nothing but such lines would be read on from each of them. (Compiled at
+# the first use: starting up has no time for it.)
 _PRIVATE_KEY = (
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .*\n\s*)*[A-Za-z0-9+/=]{40}"
+    r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .{0,200}\n\s*){0,9}[A-Za-z0-9+/=]{40}"
 )
 _PUTTY_KEY = r"PuTTY-User-Key-File-\d"
 _GOOGLE_KEY = r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}'
