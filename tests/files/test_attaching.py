@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import anyio
 import pytest
 from PIL import Image
 
+from gemini_interactions.media import attachments
+from gemini_interactions.media.attachments import Attachment
 from tests.product.house import Guest, House, Said
 
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -245,6 +248,23 @@ async def test_a_file_that_changes_while_it_is_sent_is_refused_by_its_name(
     assert said[0].status == "failed"
     assert "'growing.mp4' was written to while it was being sent" in said[0].text
     assert house.brain.posts == []
+
+
+async def test_a_small_file_that_grows_before_it_is_read_is_uploaded(
+    guest: Guest, house: House, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(work / "growing.mp4", 1)
+    go_inline = attachments.go_inline
+
+    def grown(weighed: Sequence[Attachment]) -> list[bool]:
+        os.truncate(work / "growing.mp4", 20 * 2**20)
+        return go_inline(weighed)
+
+    monkeypatch.setattr(attachments, "go_inline", grown)
+
+    await guest.ask("What is it?", files=["growing.mp4"])
+
+    assert "uri" in contents(house.last)[0]
 
 
 async def test_an_upload_that_google_forgot_is_made_again(

@@ -167,10 +167,11 @@ def _weigh(open_it: Open, luggage: Luggage) -> tuple[Piece, Open]:
 
 
 def _load(piece: Piece, opened: Opened, is_small: bool) -> None:
-    """Read a small file, which is then closed; keep a large one open."""
+    """Read a small file, which is then closed; keep a large one open, or one that has grown."""
+    weighed = piece.attachment.size if piece.attachment else 0
     try:
         piece.attachment = attachments.attach(opened)  # it may be another by now
-        if is_small:
+        if is_small and piece.attachment.size <= weighed:
             piece.inline = attachments.inline(piece.attachment, opened)
             opened.file.close()
         else:
