@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -56,6 +57,8 @@ class _Parser(argparse.ArgumentParser):
     """One that refuses in a sentence, where argparse would list every flag first."""
 
     def error(self, message: str) -> NoReturn:
+        # What stands where a word is expected is not repeated: it may be a key.
+        message = re.sub(r"invalid choice: .*\(choose from (.*)\)", r"must be one of \1", message)
         self.exit(2, f"{self.prog}: {message.rstrip('.')}; see {self.prog} --help.\n")
 
 
@@ -97,7 +100,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM)
-    _add_settings(parser)
+    _add_every_setting(parser)
     parser.set_defaults(run=_serve)
 
     serve = _command(commands, "serve", "serve MCP over stdio (the default) or over HTTP")
@@ -107,8 +110,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="serve many clients over Streamable HTTP there, at /mcp; port 0 is any free one",
     )
-    _add_settings(serve)
-    _add_settings(serve, scope="http")
+    _add_every_setting(serve)
     serve.set_defaults(run=_serve)
 
     key = _command(commands, "key", "save your Gemini API key, from a prompt or standard input")
@@ -138,7 +140,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", "check key, network, folders and database")
     doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
     doctor.add_argument("--offline", action="store_true", help="do not ask Google")
-    _add_settings(doctor)
+    _add_every_setting(doctor)
     doctor.set_defaults(run=_doctor)
 
     install = _command(commands, "install", "tell an assistant of this server")
@@ -165,6 +167,11 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
         name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False
     )
     return command
+
+
+def _add_every_setting(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser)
+    _add_settings(parser, scope="http")
 
 
 def _add_settings(parser: argparse.ArgumentParser, *only: str, scope: str = "everywhere") -> None:

@@ -50,6 +50,24 @@ def test_flags_before_and_after_the_word_serve_are_all_kept(
     assert served == [Config(data_dir=tmp_path, model="pro")]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_flags_for_http_stand_before_and_after_the_word_serve_too(
+    is_first: bool, served: list[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve_http(config: Config, _address: str) -> int:
+        served.append(config)
+        return 0
+
+    http = ModuleType("gemini_interactions.server.http")
+    http.serve_http = serve_http  # type: ignore[attr-defined]  # a stand-in made here
+    monkeypatch.setitem(sys.modules, "gemini_interactions.server.http", http)
+    flag, serve = ["--rate-limit", "5"], ["serve", "--http", "127.0.0.1:0"]
+
+    assert main(flag + serve if is_first else serve + flag) == 0
+
+    assert [config.rate_limit for config in served] == [5]
+
+
 def test_serving_writes_nothing_to_stdout(
     served: list[Config], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,7 +126,14 @@ def test_a_wrong_word_gets_one_sentence_and_where_to_read_on(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["key", KEY], ["--gemini-api-key", KEY], ["serve", f"--signing-key={KEY}"]]
+    "arguments",
+    [
+        ["key", KEY],
+        [KEY],
+        ["--api-key", KEY],
+        ["--gemini-api-key", KEY],
+        ["serve", f"--signing-key={KEY}"],
+    ],
 )
 def test_a_key_in_the_wrong_place_is_not_repeated(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
