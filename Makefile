@@ -74,4 +74,4 @@ constraints:  ## Resolve anew and write constraints.txt
 
 clean:  ## Remove everything made here
 	rm -rf .venv .tools dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find server tests -name __pycache__ -prune -exec rm -rf {} +
+	find server tests docs manifests -name __pycache__ -prune -exec rm -rf {} +

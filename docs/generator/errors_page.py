@@ -23,9 +23,9 @@ HEAD = """\
 # Errors
 
 An error is a tool result with `isError`; its text says what went wrong and what to do next, since some hosts lose the flag.
-It never holds an SDK message, a key, or a path that you did not give.
+It never holds an SDK message, a key, or a path outside the allowed folders.
 
-Two kinds: what this server **refuses** was not sent, so nothing was created and nothing paid.
+Two kinds: what this server **refuses** was not sent, so nothing was created and nothing paid; where it could not keep what had come back, the error says so.
 What **Gemini** or the way to it refused was sent, or may have been; it is never sent again by itself where that could be paid twice.
 """
 
@@ -79,7 +79,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
     database.TryAgain: lambda: [postgres.SILENT],
     settings.BadSetting: lambda: [_bad_setting()],
     keys.BadKey: lambda: [str(keys.BadKey())],
-    keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by others"))],
+    keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by other users of this machine"))],
     refusals.CannotKeep: lambda: [str(refusals.CannotKeep(FULL))],
 }
 

@@ -16,7 +16,7 @@ from .tables import joined, table
 HEAD = """\
 # Statuses and steps
 
-`_meta["gemini-interactions-mcp/result"]` of every result has a `status`, one of these nine.
+`_meta["gemini-interactions-mcp/result"]` of a result has a `status`, one of these nine.
 Only `failed` is an error; a refusal is an error without a status.
 """
 

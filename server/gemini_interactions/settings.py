@@ -211,18 +211,25 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "base_url",
-        "where the Gemini API is, if not at Google",
+        "where the Gemini API is",
         parse=_url,
+        otherwise="Google",
         env="GOOGLE_GEMINI_BASE_URL",
     ),
     Setting("api_version", "version of the API", "v1", _version),
-    Setting("model", "model asked when a call names none (an id or an alias)"),
-    Setting("image_model", "model that makes images when a call names none"),
+    Setting(
+        "model",
+        "model asked when a call names none (an id or an alias)",
+        otherwise="that of `fast`",
+    ),
+    Setting(
+        "image_model", "model that makes images when a call names none", otherwise="that of `image`"
+    ),
     Setting("toolsets", "tool sets to offer", ",".join(TOOLSETS), _toolsets),
     Setting("data_dir", "folder for everything kept here", "", _folder, "your user data folder"),
     Setting(
         "database_url",
-        "sqlite:///PATH or postgresql://…",
+        "the database: sqlite:///PATH or postgresql://USER@HOST/NAME",
         parse=_database,
         otherwise="gemini.db in the data folder",
     ),

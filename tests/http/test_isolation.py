@@ -23,8 +23,8 @@ from tests.http.site import Site
 from tests.product.house import Guest, House
 
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
-SECRET = "xylophone"
 API = "https://generativelanguage.googleapis.com"
+SECRET = "xylophone"
 """A word of Ann's that Bob must never read."""
 
 FREE = {
@@ -72,11 +72,7 @@ ROWS = [
     Row("gemini_ask", {"files": ["files/{word}"]}, {"prompt": "x"}),
     Row("gemini_ask", {"files": [f"{API}/v1beta/files/{{word}}#page=1"]}, {"prompt": "x"}),
     Row("gemini_generate_image", {"images": [f"{API}:443/v1/files/{{word}}"]}, {"prompt": "x"}),
-    Row(
-        "gemini_ask",
-        {"files": ["https://generativelanguage.googleapis.com/v1beta/files/{word}"]},
-        {"prompt": "x"},
-    ),
+    Row("gemini_ask", {"files": [f"{API}/v1beta/files/{{word}}"]}, {"prompt": "x"}),
     *(Row("gemini_continue", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 1}, {"prompt": "x"}),
     Row("gemini_continue", {"conversation_id": "{conversation}", "turn": 9}, {"prompt": "x"}),
@@ -245,10 +241,9 @@ async def test_no_other_name_of_an_upload_reaches_google(
 ) -> None:
     await bob.ask("warm")
     before = len(house.brain.log)
-    google = "https://generativelanguage.googleapis.com"
     said = [
-        await bob.ask("x", files=[f"{google}/v1beta/files/abc"]),
-        await bob.ask("x", files=[f"{google}:443/v1beta/f%69les/abc"]),
+        await bob.ask("x", files=[f"{API}/v1beta/files/abc"]),
+        await bob.ask("x", files=[f"{API}:443/v1beta/f%69les/abc"]),
         await bob.ask("x", tools=[{"type": "file_search", "file_search_store_names": ["s"]}]),
         await bob.ask("x", tools=[{"type": "retrieval", "retrieval_types": ["rag_store"]}]),
     ]
