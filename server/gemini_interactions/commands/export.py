@@ -14,8 +14,6 @@ from ..interactions import Conversation, Turn
 from ..settings import Config
 from . import archive
 
-FORMATS = ("md", "json")
-
 _TIMES = ("created", "sent", "finished")
 _OURS_ALONE = frozenset(
     {"conversation_id", "owner", "lease_holder", "lease_until", "session", "fingerprint"}

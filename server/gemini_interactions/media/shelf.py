@@ -61,9 +61,9 @@ class Shelf:
 
     async def open(self, path: str) -> BinaryIO | None:
         """An image made here, for reading; None where it is gone, or elsewhere."""
-        ours = Folders([self._images_dir, self._reports_dir])
 
         def opened() -> BinaryIO | None:
+            ours = Folders([self._images_dir, self._reports_dir])
             try:
                 return ours.open_inside(path).file
             except (OSError, Refused):
@@ -73,9 +73,9 @@ class Shelf:
 
     async def forget(self, paths: Sequence[str]) -> None:
         """Delete files made here; those that are gone, or elsewhere, are left alone."""
-        ours = [self._images_dir.resolve(), self._reports_dir.resolve()]
 
         def forget() -> None:
+            ours = [self._images_dir.resolve(), self._reports_dir.resolve()]
             for path in map(Path, paths):
                 if path.parent.resolve() in ours:
                     with suppress(OSError):
