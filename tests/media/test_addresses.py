@@ -122,6 +122,21 @@ def test_the_address_of_an_uploaded_file_is_known_as_such() -> None:
         assert address == Address(uri, file="files/abc-123", label="files/abc-123")
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "generativelanguage.googleapis.com\\v1beta/files/abc-123?",
+        "generativelanguage%2Egoogleapis.com",
+        "127.0.0.1\\.example.com",
+        "127.0.0.1;example.com",
+        "exa mple.com",
+    ],
+)
+def test_a_host_that_others_may_read_differently_is_refused(host: str) -> None:
+    with pytest.raises(BadAddress, match="not a whole https address"):
+        address_of(f"https://{host}/v1beta/files/abc-123")
+
+
 @pytest.mark.parametrize("base", [(), ("https://proxy.example.com/gemini",)])
 @pytest.mark.parametrize(
     "uri",

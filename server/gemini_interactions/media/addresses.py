@@ -25,6 +25,9 @@ _YOUTUBE = re.compile(
 )
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 _FILE = re.compile(r"files/[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+# A name, or a number in brackets: what else stands there is read in one way here and in another
+# by whoever fetches it.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f:.]+(?:%.+)?", re.I)
 _API = re.compile(r"(?:[a-z0-9-]+-)?generativelanguage\.(?:[a-z0-9-]+\.)?googleapis\.com")
 
 _TYPES = {
@@ -135,11 +138,11 @@ def _web(given: str, text: str, google: Sequence[str]) -> Address:
     try:
         url = urlsplit(text)
         host = _plain(url.hostname or "").rstrip(".")
-        is_whole = bool(host) and url.port != 0 and len(text) <= LONGEST
+        is_whole = bool(_HOST.fullmatch(host)) and url.port != 0 and len(text) <= LONGEST
     except ValueError:
         is_whole, host, url = False, "", SplitResult("", "", "", "", "")
     is_broken = any(each <= " " or each == "\x7f" for each in text.replace(" ", ""))
-    if not is_whole or is_broken or " " in host:
+    if not is_whole or is_broken:
         raise BadAddress(given, "it is not a whole https address", "Check it and try again.")
     if url.username is not None or url.password is not None:
         raise BadAddress(
