@@ -286,7 +286,8 @@ HOSTS: tuple[Host, ...] = (
         "Kimi Code",
         _kimi,
         _everywhere("~/.kimi-code/mcp.json"),
-        note='It ends a call after 60 seconds: answers come within 45, or say "running".',
+        note="Without `toolTimeoutMs` it ends a call after 60 seconds: answers come within 45, or "
+        'say "running".',
     ),
     Host(
         "openclaw",
