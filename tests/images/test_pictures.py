@@ -127,6 +127,36 @@ async def test_a_conversation_edits_its_last_picture(guest: Guest, house: House)
     assert len({each.facts["path"] for each in (first, second, third)}) == 3
 
 
+async def test_a_picture_made_here_is_attached_by_its_path_as_by_its_id(
+    guest: Guest, house: House
+) -> None:
+    drawn = await draw(guest, "a cat")
+
+    by_path = await guest.ask("What is it?", files=[drawn.facts["path"]])
+    by_id = await guest.ask("What is it?", files=[drawn.facts["image_id"]])
+
+    assert (by_path.status, by_id.status) == ("completed", "completed")
+    first, second = (body["input"] for body in house.bodies[1:])
+    assert first == second
+    assert first[0]["content"][0]["type"] == "image"
+
+
+async def test_no_other_path_in_the_folder_of_pictures_is_read(guest: Guest, house: House) -> None:
+    drawn = await draw(guest, "a cat")
+    path = Path(drawn.facts["path"])
+    (path.parent / f"copy-{drawn.facts['image_id']}.jpg").write_bytes(path.read_bytes())
+
+    for given in (
+        f"{path.parent}/copy-{drawn.facts['image_id']}.jpg",
+        f"{path}/",
+        str(path.parent),
+    ):
+        said = await guest.ask("What is it?", files=[given])
+        assert (said.status, said.is_error) == (None, True)
+
+    assert len(house.bodies) == 1
+
+
 async def test_without_a_conversation_every_picture_is_a_new_one(guest: Guest) -> None:
     first = await draw(guest, "a cat")
     second = await draw(guest, "a cat")

@@ -6,7 +6,9 @@ travel inside the request, large ones through the Files API, once per content an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from typing import Any, Protocol
@@ -29,7 +31,7 @@ from ..errors import (
     quoted,
 )
 from ..ids import read_id
-from ..interactions import Uploaded
+from ..interactions import CROCKFORD, Uploaded
 from .gallery import Gallery
 from .ports import Gemini, Store
 from .work import Work
@@ -38,6 +40,7 @@ KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
 TRIES = 3
 """How often an upload is begun."""
+_IMAGE = re.compile(rf"i_[{CROCKFORD}]{{10}}")
 
 
 class Piece(Protocol):
@@ -126,7 +129,7 @@ class Attachments:
         deadline = anyio.current_time() + seconds
         if not given:
             return Attached()
-        ours = {each: await self._made_here(owner, each) for each in given if _is_image(each)}
+        ours = {each: path for each in given if (path := await self._made_here(owner, each))}
         luggage = await anyio.to_thread.run_sync(self._porter.take, given, ours)
         contents: list[dict[str, Any]] = []
         waiting: list[tuple[int, Piece]] = []
@@ -180,9 +183,15 @@ class Attachments:
         """Refuse a place that could not be written to, before anything is paid for."""
         await anyio.to_thread.run_sync(self._porter.check_target, target)
 
-    async def _made_here(self, owner: str, image_id: str) -> str:
-        picture = await self._gallery.find(owner, read_id(image_id).name)
-        return str(picture.facts["path"])
+    async def _made_here(self, owner: str, given: str) -> str:
+        """The path of an image that was made here, given by its id or by that path; else ""."""
+        if _is_image(given):
+            return str((await self._gallery.find(owner, given)).facts["path"])
+        for id in _IMAGE.findall(given)[-1:]:  # which stands in the names of our files
+            with suppress(UnknownId):
+                path = str((await self._gallery.find(owner, id)).facts["path"])
+                return path if path == given else ""
+        return ""
 
     async def _known_there(self, owner: str, piece: Piece, deadline: float) -> dict[str, Any]:
         with anyio.move_on_at(deadline):
