@@ -96,7 +96,9 @@ async def test_a_continue_whose_files_take_long_is_not_overtaken(
     assert [each["turn"] for each in said] == [4, 5, 6]
 
 
-async def test_nor_is_one_that_means_the_current_conversation(house: House, wired: Wired) -> None:
+async def test_a_continue_of_the_current_conversation_is_not_overtaken_either(
+    house: House, wired: Wired
+) -> None:
     wire = await wired()
     await wire.use("gemini_ask", prompt="0")
     there = house.brain.service.files.add(b"words", "text/plain", None)
