@@ -6,6 +6,7 @@ import io
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from tests.commands.conftest import Run
@@ -61,6 +62,28 @@ async def test_interactions_on_the_way_to_an_answer_are_deleted_too(
 
     assert deleted(house) == house.brain.chain(said.interaction)
     assert len(deleted(house)) == 2
+
+
+async def test_also_where_the_answer_was_aborted(house: House, run: Run) -> None:
+    guest = await house.connect(max_wait_seconds=0.05)
+    own = {"type": "function_call", "id": "g", "name": "google:search", "arguments": {}}
+    house.brain.answer_next({"steps": [own], "status": "requires_action"})
+    first, second = (house.brain.hold_next("create", "before_completed") for _ in range(2))
+    asked = await guest.ask("One.", tools=["google_search"])
+    assert await first.reached()
+    first.release()
+    assert await second.reached()
+    ids = [post.interaction_id for post in house.brain.posts]
+    with anyio.fail_after(60):
+        while (await guest.result(asked.id)).facts.get("interaction_id") != ids[1]:
+            await anyio.sleep(0.01)
+    conversations = await guest.app.conversations()
+    (turn,) = await conversations._store.turns("local", asked.conversation)
+    await conversations.stop(turn)
+
+    await run("delete", asked.conversation, "--yes")
+
+    assert deleted(house) == ids
 
 
 async def test_the_files_made_in_it_go_too(house: House, guest: Guest, run: Run) -> None:

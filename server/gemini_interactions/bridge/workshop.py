@@ -116,9 +116,7 @@ class Workshop:
 
         async def made(work: Work) -> Outcome:
             interaction = await self.exchange.ask(work, await plan(work))
-            outcome = await self.judged(work.turn, interaction)
-            passed = {"passed": work.passed} if work.passed else {}
-            return replace(outcome, extra={**outcome.extra, **passed})
+            return await self.judged(work.turn, interaction)
 
         return made
 
@@ -354,6 +352,8 @@ class Workshop:
     async def _write_down(self, work: Work, outcome: Outcome) -> None:
         """Write down how the work ended. Where the store fails, the answer still reaches those
         who wait for it, and the work stays in hand, to be read there, until it is written."""
+        if work.passed:
+            outcome = replace(outcome, extra={**outcome.extra, "passed": work.passed})
         try:
             turn = await self.settle(work.turn, outcome)
         except Exception:
