@@ -73,7 +73,8 @@ def _settings(parser: argparse.ArgumentParser) -> str:
     if not taken:
         return ""
     if len(taken) > 6:
-        return "It takes every [setting](settings.md)."
+        http = " and those for HTTP" if any(each.scope == "http" for each in taken) else ""
+        return f"It takes every [setting](settings.md){http}."
     return f"It takes {', '.join(f'`{each.flag}`' for each in taken)}."
 
 

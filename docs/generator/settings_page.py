@@ -15,7 +15,7 @@ HEAD = """\
 
 Each setting is an environment variable and the flag of the same name; a flag beats the variable.
 An empty variable, or a literal `${…}` that some host did not fill in, counts as not set.
-Flags stand before or after the word `serve`, and are read once, at the start.
+Flags stand before or after the word `serve`, those for HTTP after it, and are read once, at the start.
 """
 
 KEY = """\

@@ -100,7 +100,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM)
-    _add_every_setting(parser)
+    _add_settings(parser)
     parser.set_defaults(run=_serve)
 
     serve = _command(commands, "serve", "serve MCP over stdio (the default) or over HTTP")
@@ -110,7 +110,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="serve many clients over Streamable HTTP there, at /mcp; port 0 is any free one",
     )
-    _add_every_setting(serve)
+    _add_settings(serve)
+    _add_settings(serve, scope="http")
     serve.set_defaults(run=_serve)
 
     key = _command(commands, "key", "save your Gemini API key, from a prompt or standard input")
@@ -140,7 +141,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", "check key, network, folders and database")
     doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
     doctor.add_argument("--offline", action="store_true", help="do not ask Google")
-    _add_every_setting(doctor)
+    _add_settings(doctor)
     doctor.set_defaults(run=_doctor)
 
     install = _command(commands, "install", "tell an assistant of this server")
@@ -167,11 +168,6 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
         name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False
     )
     return command
-
-
-def _add_every_setting(parser: argparse.ArgumentParser) -> None:
-    _add_settings(parser)
-    _add_settings(parser, scope="http")
 
 
 def _add_settings(parser: argparse.ArgumentParser, *only: str, scope: str = "everywhere") -> None:

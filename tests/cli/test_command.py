@@ -50,24 +50,6 @@ def test_flags_before_and_after_the_word_serve_are_all_kept(
     assert served == [Config(data_dir=tmp_path, model="pro")]
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-def test_flags_for_http_stand_before_and_after_the_word_serve_too(
-    is_first: bool, served: list[Config], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def serve_http(config: Config, _address: str) -> int:
-        served.append(config)
-        return 0
-
-    http = ModuleType("gemini_interactions.server.http")
-    http.serve_http = serve_http  # type: ignore[attr-defined]  # a stand-in made here
-    monkeypatch.setitem(sys.modules, "gemini_interactions.server.http", http)
-    flag, serve = ["--rate-limit", "5"], ["serve", "--http", "127.0.0.1:0"]
-
-    assert main(flag + serve if is_first else serve + flag) == 0
-
-    assert [config.rate_limit for config in served] == [5]
-
-
 def test_serving_writes_nothing_to_stdout(
     served: list[Config], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -198,9 +198,10 @@ async def test_of_a_gateway_it_tells_tokens_links_and_address(house: House, run:
     house.set(
         GEMINI_MCP_TOKENS_FILE=str(tokens),
         GEMINI_MCP_SIGNING_KEY="a signing key nobody is told",
+        GEMINI_MCP_PUBLIC_URL="https://gemini.example.com",
     )
 
-    ended = await run("doctor", "--offline", "--public-url", "https://gemini.example.com")
+    ended = await run("doctor", "--offline")
 
     assert ended.code == 0
     assert found(ended, "tokens") == [f"ok 2 owners in {tokens}"]
