@@ -163,7 +163,7 @@ def classes() -> list[type[Exception]]:
     for module in pkgutil.walk_packages(gemini_interactions.__path__, "gemini_interactions."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    return [*_below(Refused), *_below(UpstreamError)]
+    return sorted({*_below(Refused), *_below(UpstreamError)}, key=_place)
 
 
 def page() -> str:
@@ -180,6 +180,11 @@ def page() -> str:
             *map(_entry, ON_THE_COMMAND_LINE),
         ]
     )
+
+
+def _place(kind: type[Exception]) -> tuple[bool, str, int]:
+    """Where it stands in the code; subclasses come in the order in which modules were imported."""
+    return kind.__module__ != errors.__name__, kind.__module__, inspect.getsourcelines(kind)[1]
 
 
 def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
