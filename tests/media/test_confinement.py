@@ -176,7 +176,7 @@ class TestOpening:
         self, folders: Folders, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # A short name of Windows (ENV~1), or another spelling where case is ignored.
-        monkeypatch.setattr("gemini_interactions.media.folders.true_path", lambda _: "/work/.env")
+        monkeypatch.setattr("gemini_interactions.media.folders.true_path", lambda _: "/code/.env")
 
         with pytest.raises(Protected):
             folders.open_inside("a.txt")

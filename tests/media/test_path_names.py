@@ -100,14 +100,14 @@ def _lines(text: str) -> list[str]:
 
 
 CREDENTIALS = _lines("""
-    /work/.env  /work/.env.local  /work/.env.example  /work/prod.env  /work/.ENV  /work/.envrc
-    /work/server.pem  /work/tls.key  /work/id_rsa  /work/id_ed25519  /work/vault.kdbx
-    /work/.netrc  /work/.npmrc  /work/.pypirc  /work/.git-credentials  /work/.git/config
-    /work/my-service-account.json  /work/service_account_prod.json  /work/credentials.json
-    /work/.netrc.bak  /work/.npmrc~  /work/.credentials  /work/credentials  /work/secrets.yaml
-    /work/AuthKey_1.p8  /work/app-firebase-adminsdk-1.json  /work/rootkey.csv  /work/kubeconfig
-    /work/.envs/.local/.postgres  /home/me/.claude.json  /work/Web~Data  /work/Local~State
-    /work/terraform.tfstate  /work/cert.p12  /work/gemini.db  /work/gemini.db-wal
+    /code/.env  /code/.env.local  /code/.env.example  /code/prod.env  /code/.ENV  /code/.envrc
+    /code/server.pem  /code/tls.key  /code/id_rsa  /code/id_ed25519  /code/vault.kdbx
+    /code/.netrc  /code/.npmrc  /code/.pypirc  /code/.git-credentials  /code/.git/config
+    /code/my-service-account.json  /code/service_account_prod.json  /code/credentials.json
+    /code/.netrc.bak  /code/.npmrc~  /code/.credentials  /code/credentials  /code/secrets.yaml
+    /code/AuthKey_1.p8  /code/app-firebase-adminsdk-1.json  /code/rootkey.csv  /code/kubeconfig
+    /code/.envs/.local/.postgres  /home/me/.claude.json  /code/Web~Data  /code/Local~State
+    /code/terraform.tfstate  /code/cert.p12  /code/gemini.db  /code/gemini.db-wal
     /home/me/.ssh/config  /home/me/.aws/credentials  /home/me/.gnupg/x  /home/me/.kube/config
     /home/me/.docker/config.json  /home/me/.config/gcloud/x.json  /home/me/.config/gh/hosts.yml
     /home/me/.config/google-chrome/Default/History  /home/me/.mozilla/firefox/x/prefs.js
@@ -118,16 +118,16 @@ CREDENTIALS = _lines("""
     /Users/me/Library/Safari/History.db
     C:\\Users\\me\\AppData\\Local\\Google\\Chrome\\User~Data\\x
     C:\\Users\\me\\AppData\\Roaming\\Mozilla\\Firefox\\Profiles\\x\\logins.json
-    C:\\Users\\me\\AppData\\Roaming\\Microsoft\\Credentials\\x  /work/Login~Data  /work/key4.db
+    C:\\Users\\me\\AppData\\Roaming\\Microsoft\\Credentials\\x  /code/Login~Data  /code/key4.db
 """)
 
 HARMLESS = _lines("""
-    /work/environment.md  /work/env.py  /work/keyboard.txt  /work/monkey.py  /work/id_rsa.pub
-    /work/credentials.py  /work/secrets.py  /work/secrets.md  /work/credentials/main.py
-    /work/keys.py  /work/.gitignore  /work/.github/workflows/ci.yml  /work/docker/config.json
-    /work/.docker/Dockerfile  /work/firefox/browser/app.js  /work/chromium/src/base/x.cc
-    /work/git/config  /work/ssh/README.md  /work/service-account.md  /work/a.key.md
-    /home/me/.config/nvim/init.lua  /home/me/.docker/notes.md  /work/library/cookie.py
+    /code/environment.md  /code/env.py  /code/keyboard.txt  /code/monkey.py  /code/id_rsa.pub
+    /code/credentials.py  /code/secrets.py  /code/secrets.md  /code/credentials/main.py
+    /code/keys.py  /code/.gitignore  /code/.github/workflows/ci.yml  /code/docker/config.json
+    /code/.docker/Dockerfile  /code/firefox/browser/app.js  /code/chromium/src/base/x.cc
+    /code/git/config  /code/ssh/README.md  /code/service-account.md  /code/a.key.md
+    /home/me/.config/nvim/init.lua  /home/me/.docker/notes.md  /code/library/cookie.py
 """)
 
 
