@@ -49,7 +49,7 @@ docs: $(READY)  ## Write what is generated: reference, examples, manifests
 	@$(BIN)/python -m manifests.generator
 
 pictures: $(READY)  ## Draw the pictures of the README, from the demo and from calls
-	@$(BIN)/python -m docs.generator.picture
+	@$(BIN)/python -m docs.generator.terminal_svg
 
 format: $(READY)  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet || true

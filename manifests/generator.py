@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gemini_interactions import __version__
-from gemini_interactions.hosts import HOSTS, KEY, NAME, PACKAGE, SECONDS, Launch
-from gemini_interactions.settings import TOOLSETS
+from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.domain.client_profiles import HOSTS, KEY, NAME, PACKAGE, SECONDS, Launch
 from gemini_interactions.tools.registry import tools
 
 ROOT = Path(__file__).parent.parent

@@ -7,12 +7,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-from gemini_interactions import cli
-from gemini_interactions.emulator.fates import FATES
-from gemini_interactions.emulator.steering import FAULTS
-from gemini_interactions.settings import OFFERED
-
-from .tables import joined, sentence, table
+from docs.generator.tables import joined, sentence, table
+from gemini_emulator.fault_injection import FAULTS
+from gemini_emulator.research_scenarios import FATES
+from gemini_interactions.cli import command_line
+from gemini_interactions.config.settings import OFFERED
 
 HEAD = """\
 # Commands
@@ -26,8 +25,8 @@ A command ends with 0 if it did what it says, with 1 if it could not, and with 2
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Every command there is, in the order in which `--help` lists them."""
     # Some commands bring their flags only where they are asked for.
-    names = _commands(cli._parser([]))
-    return {name: _commands(cli._parser([name]))[name] for name in names}
+    names = _commands(command_line._parser([]))
+    return {name: _commands(command_line._parser([name]))[name] for name in names}
 
 
 def page() -> str:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gemini_interactions
-from gemini_interactions import errors, keys, settings
-from gemini_interactions.errors import Refused, UpstreamError
-from gemini_interactions.media import refusals
+from docs.generator.tables import joined
+from gemini_interactions.config import api_key, settings
+from gemini_interactions.domain import errors, file_errors
+from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
-
-from .tables import joined
 
 HEAD = """\
 # Errors
@@ -78,9 +77,11 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
     ],
     database.TryAgain: lambda: [postgres.SILENT],
     settings.BadSetting: lambda: [_bad_setting()],
-    keys.BadKey: lambda: [str(keys.BadKey())],
-    keys.BadKeyFile: lambda: [str(keys.BadKeyFile("can be read by other users of this machine"))],
-    refusals.CannotKeep: lambda: [str(refusals.CannotKeep(FULL))],
+    api_key.BadKey: lambda: [str(api_key.BadKey())],
+    api_key.BadKeyFile: lambda: [
+        str(api_key.BadKeyFile("can be read by other users of this machine"))
+    ],
+    file_errors.CannotKeep: lambda: [str(file_errors.CannotKeep(FULL))],
 }
 
 EXCHANGES: dict[type[Exception], str] = {
@@ -94,39 +95,39 @@ EXCHANGES: dict[type[Exception], str] = {
 > gemini_result(id="c_0000000000")
 ```
 """,
-    refusals.NotAllowed: """\
+    file_errors.NotAllowed: """\
 ```text
 > gemini_ask(prompt="What is this?", files=["/etc/hosts"])
 ```
 """,
-    refusals.Protected: """\
+    file_errors.Protected: """\
 <!-- stage: {"file": ".env", "text": "TOKEN=none"} -->
 ```text
 > gemini_ask(prompt="What is this?", files=["/home/ada/project/.env"])
 ```
 """,
-    refusals.BadPath: """\
+    file_errors.BadPath: """\
 ```text
 > gemini_ask(prompt="What is this?", files=["file://elsewhere/notes.txt"])
 ```
 """,
-    refusals.NoSuchFile: """\
+    file_errors.NoSuchFile: """\
 ```text
 > gemini_ask(prompt="What is this?", files=["/home/ada/project/report.pdf"])
 ```
 """,
-    refusals.NotTaken: """\
+    file_errors.NotTaken: """\
 <!-- stage: {"file": "empty.txt", "text": ""} -->
 ```text
 > gemini_ask(prompt="What is this?", files=["/home/ada/project/empty.txt"])
 ```
 """,
-    refusals.BadAddress: """\
+    file_errors.BadAddress: """\
 ```text
 > gemini_ask(prompt="What is this?", files=["http://127.0.0.1/notes.txt"])
 ```
 """,
-    refusals.CannotSave: """\
+    file_errors.CannotSave: """\
 <!-- stage: {"file": "notes", "text": "A file, not a folder."} -->
 ```text
 > gemini_generate_image(prompt="A lighthouse", save_to="/home/ada/project/notes/cat.png")
@@ -155,7 +156,7 @@ EXCHANGES: dict[type[Exception], str] = {
 """,
 }
 
-ON_THE_COMMAND_LINE = (settings.BadSetting, keys.BadKey)
+ON_THE_COMMAND_LINE = (settings.BadSetting, api_key.BadKey)
 
 
 def classes() -> list[type[Exception]]:

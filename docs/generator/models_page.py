@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from gemini_interactions import models
-from gemini_interactions.models import Model, Price
-
-from .tables import joined, table
+from docs.generator.tables import joined, table
+from gemini_interactions.domain import model_catalog
+from gemini_interactions.domain.model_catalog import Model, Price
 
 HEAD = """\
 # Models
@@ -35,18 +34,21 @@ _KINDS = {"text": "## Text", "image": "## Images", "agent": "## Agents"}
 
 def page() -> str:
     """The whole page."""
-    defaults = {models.TEXT: "the default for text", models.IMAGE: "the default for images"}
+    defaults = {
+        model_catalog.TEXT: "the default for text",
+        model_catalog.IMAGE: "the default for images",
+    }
     aliases = [
         [f"`{alias}`", f"`{model}`", defaults.get(model, "")]
-        for alias, model in models.ALIASES.items()
+        for alias, model in model_catalog.ALIASES.items()
     ]
     parts = [HEAD, ALIASES, table(["alias", "model", ""], aliases)]
     for kind, heading in _KINDS.items():
-        rows = [_row(model) for model in models.known() if model.kind == kind]
+        rows = [_row(model) for model in model_catalog.known() if model.kind == kind]
         parts += [heading, table(["id", "what it is", "thinking", "in / out"], rows)]
     ending = [
         [f"`{model.id}`", f"{model.ends:%Y-%m-%d}", f"`{model.successor}`"]
-        for model in models.known()
+        for model in model_catalog.known()
         if model.ends
     ]
     return joined([*parts, RETIRED, table(["model", "until", "then"], ending)])

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import anyio
 
-from . import (
+from docs.generator import (
     commands_page,
     errors_page,
     models_page,
+    page_renderer,
     settings_page,
     statuses_page,
     tools_page,
-    weaving,
 )
-from .stage import Stage, stages
+from docs.generator.example_runner import ExampleRunner, stages
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path("docs/reference")
@@ -47,7 +47,7 @@ def made(only: str = "") -> Iterator[tuple[Path, str]]:
         REFERENCE / "tools.md": "",
     }
     for page in pages():
-        if page not in drafts and weaving.is_woven(text := (ROOT / page).read_text("utf-8")):
+        if page not in drafts and page_renderer.is_woven(text := (ROOT / page).read_text("utf-8")):
             drafts[page] = text
     with stages() as stage:
         for page, draft in drafts.items():
@@ -55,11 +55,11 @@ def made(only: str = "") -> Iterator[tuple[Path, str]]:
                 yield page, anyio.run(_page, page, draft, stage)
 
 
-async def _page(page: Path, draft: str, stage: Callable[[str], Stage]) -> str:
-    if draft and not weaving.is_woven(draft):
+async def _page(page: Path, draft: str, stage: Callable[[str], ExampleRunner]) -> str:
+    if draft and not page_renderer.is_woven(draft):
         return draft
     async with stage(page.name) as ours:
-        return await (weaving.woven(draft, ours) if draft else tools_page.page(ours))
+        return await (page_renderer.woven(draft, ours) if draft else tools_page.page(ours))
 
 
 def main() -> int:

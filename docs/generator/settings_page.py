@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gemini_interactions.settings import SETTINGS, Setting
-
-from .tables import joined, sentence, table
+from docs.generator.tables import joined, sentence, table
+from gemini_interactions.config.settings import SETTINGS, Setting
 
 HEAD = """\
 # Settings

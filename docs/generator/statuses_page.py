@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from gemini_interactions import answers
-from gemini_interactions.bridge import outcomes
-from gemini_interactions.interactions import Interaction, Status
-
-from .tables import joined, table
+from docs.generator.tables import joined, table
+from gemini_interactions.bridge.turns import outcomes
+from gemini_interactions.domain.types import Interaction, Status
+from gemini_interactions.interactions import answer_text
 
 HEAD = """\
 # Statuses and steps
@@ -284,7 +283,7 @@ def _example(steps: tuple[dict[str, Any], ...]) -> str:
     contents = [c["type"] for c in steps[0].get("content", []) if c["type"] != "text"]
     cited = "annotations" in json.dumps(steps[0]) and " with a source"
     title = ", ".join(f"`{kind}`" for kind in kinds) + (f" with {contents[0]}" if contents else "")
-    read = answers.read(steps)
+    read = answer_text.read(steps)
     text = read.text or "(nothing: the functions are listed as pending)"
     fence = "````" if "```" in text else "```"
     return f"### {title}{cited or ''}\n\n{fence}markdown\n{text}\n{fence}"

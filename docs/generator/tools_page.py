@@ -9,10 +9,9 @@ from typing import Any
 
 import mcp_types as types
 
-from gemini_interactions.settings import TOOLSETS
-
-from .stage import Stage
-from .tables import joined, table
+from docs.generator.example_runner import ExampleRunner
+from docs.generator.tables import joined, table
+from gemini_interactions.config.settings import TOOLSETS
 
 HEAD = """\
 # Tools
@@ -29,7 +28,7 @@ A tool marked *reads* changes nothing that a person would want to be asked about
 """
 
 
-async def page(stage: Stage) -> str:
+async def page(stage: ExampleRunner) -> str:
     """The whole page."""
     sets = {}
     for name in TOOLSETS:

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from .errors import Refused
-from .settings import Config
+from .config.settings import Config
+from .domain.errors import Refused
 
 if TYPE_CHECKING:
-    from .bridge.bridge import Bridge
-    from .bridge.conversations import Conversations
-    from .bridge.lineup import Lineup
+    from .bridge.facade import Bridge
+    from .bridge.model_list import ModelList
     from .bridge.ports import Gemini, Store
-    from .bridge.sources import Resolve
-    from .bridge.upstream import Upstream
-    from .redirects import Redirects
-    from .rooms import Rooms
-    from .watcher import Watcher
+    from .bridge.source_links import Resolve
+    from .bridge.turns.handlers.conversation import Conversations
+    from .bridge.upstream_health import UpstreamHealth
+    from .components import Components
+    from .gemini.grounding_redirects import RedirectResolver
+    from .maintenance import Maintenance
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class App:
         self.sleep = sleep
         self.session = secrets.token_hex(8)
         self.holder = f"{os.getpid()}-{self.session}"
-        self._redirects: Redirects | None = None
+        self._redirects: RedirectResolver | None = None
         self._resolve = resolve or (self._look_up if config.resolve_redirects else None)
         self._awake = anyio.Event()
         self._opened = anyio.Event()
@@ -69,28 +69,28 @@ class App:
         """Where clients elsewhere can fetch an image, by its owner and id."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
-        self._rooms: Rooms | None = None
+        self._rooms: Components | None = None
 
     @cached_property
     def gemini(self) -> Gemini:
-        from .rooms import gemini
+        from .components import gemini
 
         return gemini(self.config)
 
     @cached_property
-    def lineup(self) -> Lineup:
-        from .bridge.lineup import Lineup
+    def lineup(self) -> ModelList:
+        from .bridge.model_list import ModelList
 
-        return Lineup(self.gemini, self.now, self.config.model, self.config.image_model)
+        return ModelList(self.gemini, self.now, self.config.model, self.config.image_model)
 
     @cached_property
-    def upstream(self) -> Upstream:
-        from .bridge.upstream import Upstream
+    def upstream(self) -> UpstreamHealth:
+        from .bridge.upstream_health import UpstreamHealth
 
-        return Upstream(self.gemini, self.now)
+        return UpstreamHealth(self.gemini, self.now)
 
     @property
-    def watcher(self) -> Watcher | None:
+    def watcher(self) -> Maintenance | None:
         return self._rooms.watcher if self._rooms else None
 
     def wake(self) -> None:
@@ -129,8 +129,8 @@ class App:
             self._awake = anyio.Event()
             try:
                 # A tenth of a second, in which whoever else asks something is answered.
-                await anyio.to_thread.run_sync(import_module, f"{__package__}.rooms")
-                from .rooms import open_store
+                await anyio.to_thread.run_sync(import_module, f"{__package__}.components")
+                from .components import open_store
 
                 return await open_store(self.config)
             except Refused as trouble:
@@ -143,11 +143,11 @@ class App:
 
     async def _run(self) -> None:
         store = await self._open()
-        from .rooms import furnished
+        from .components import build_components
 
         self._trouble = None
         async with anyio.create_task_group() as tasks:
-            self._rooms = furnished(
+            self._rooms = build_components(
                 self.config,
                 store,
                 self.gemini,
@@ -202,9 +202,11 @@ class App:
             self.closed.set()
 
     async def _look_up(self, urls: Sequence[str]) -> Mapping[str, str]:
-        from .redirects import Redirects  # nobody needs it before there are links
+        from .gemini.grounding_redirects import (
+            RedirectResolver,  # nobody needs it before there are links
+        )
 
-        self._redirects = self._redirects or Redirects()
+        self._redirects = self._redirects or RedirectResolver()
         return await self._redirects.resolve(urls)
 
     async def keep_whole(self, id: str, text: str) -> str:

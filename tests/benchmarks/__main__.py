@@ -12,7 +12,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks.rows import table
+from tests.benchmarks.report import table
 
 HERE = Path(__file__).parent
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import anyio
 
+from gemini_emulator import Emulator
 from gemini_interactions.app import App
-from gemini_interactions.bridge.requests import Caller, Question
-from gemini_interactions.emulator import Emulator
-from gemini_interactions.settings import Config
-from tests.benchmarks.rows import Row
+from gemini_interactions.bridge.requests import AskRequest, Caller
+from gemini_interactions.config.settings import Config
+from tests.benchmarks.report import Measurement
 from tests.benchmarks.startup import ENVELOPE, LEGACY, Child
 
 ROUNDS = 60
@@ -33,7 +33,7 @@ REPEATS = 7
 
 EMULATOR = """
 import sys
-from gemini_interactions.emulator import Emulator
+from gemini_emulator import Emulator
 
 with Emulator() as emulator:
     print(emulator.url, flush=True)
@@ -41,7 +41,7 @@ with Emulator() as emulator:
 """
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         rows = [anyio.run(overhead, folder)]
         with Emulator() as emulator:
@@ -59,7 +59,7 @@ def run() -> list[Row]:
 # ------------------------------------------------------------------------------- overhead
 
 
-async def overhead(folder: str) -> Row:
+async def overhead(folder: str) -> Measurement:
     from google import genai
 
     with emulator_elsewhere() as url:
@@ -87,14 +87,14 @@ async def overhead(folder: str) -> Row:
                 async for _ in stream:
                     pass
                 middle = time.perf_counter()
-                reply = await conversations.ask(Caller(), Question(f"Hello {number}"))
+                reply = await conversations.ask(Caller(), AskRequest(f"Hello {number}"))
                 end = time.perf_counter()
                 assert reply.turn.status == "completed"
                 if number >= ROUNDS // 10:
                     direct.append((middle - start) * 1000)
                     ours.append((end - middle) * 1000)
         await client.aio.aclose()
-    return Row.ratio("one ask through the bridge, against the SDK", "ms", ours, direct, 1.5)
+    return Measurement.ratio("one ask through the bridge, against the SDK", "ms", ours, direct, 1.5)
 
 
 @contextmanager
@@ -156,7 +156,7 @@ class Server(Child):
         return (time.perf_counter() - start) * 1000
 
 
-def pings(emulator: Emulator, environ: Mapping[str, str]) -> list[Row]:
+def pings(emulator: Emulator, environ: Mapping[str, str]) -> list[Measurement]:
     """Round trips of something light, one after the other, while a call is sent and answered."""
     rows = []
     for era, method in (("legacy", "ping"), ("modern", "tools/list")):
@@ -172,12 +172,12 @@ def pings(emulator: Emulator, environ: Mapping[str, str]) -> list[Row]:
         server.end()
         p95 = quantiles(took, n=20)[-1]
         note = f"p50 {median(took):.1f}, n={len(took)}"
-        rows.append(Row(f"`{method}` while a call runs, p95", "ms", p95, 50, note=note))
-        rows.append(Row(f"`{method}` while a call runs, worst", "ms", max(took), 150))
+        rows.append(Measurement(f"`{method}` while a call runs, p95", "ms", p95, 50, note=note))
+        rows.append(Measurement(f"`{method}` while a call runs, worst", "ms", max(took), 150))
     return rows
 
 
-def cancel(emulator: Emulator, environ: Mapping[str, str]) -> Row:
+def cancel(emulator: Emulator, environ: Mapping[str, str]) -> Measurement:
     """From a person's abort to the end of the connection at Google's side."""
     server = Server(environ, "modern")
     took = []
@@ -193,10 +193,10 @@ def cancel(emulator: Emulator, environ: Mapping[str, str]) -> Row:
         took.append((time.perf_counter() - start) * 1000)
     server.end()
     note = f"worst {max(took):.1f}, n={len(took)}"
-    return Row("a user's cancel → upstream closed", "ms", median(took), 100, note=note)
+    return Measurement("a user's cancel → upstream closed", "ms", median(took), 100, note=note)
 
 
-def exits(emulator: Emulator, environ: Mapping[str, str]) -> list[Row]:
+def exits(emulator: Emulator, environ: Mapping[str, str]) -> list[Measurement]:
     rows = []
     for what, busy in (("with a call running", True), ("while it warms up", False)):
         took = []
@@ -211,7 +211,9 @@ def exits(emulator: Emulator, environ: Mapping[str, str]) -> list[Row]:
                 child = Warming(environ)
                 took.append(child.close())
         note = f"worst {max(took):,.0f}, n={len(took)}"
-        rows.append(Row(f"end of stdin → exit, {what}", "ms", median(took), 1000, note=note))
+        rows.append(
+            Measurement(f"end of stdin → exit, {what}", "ms", median(took), 1000, note=note)
+        )
     return rows
 
 
@@ -224,6 +226,6 @@ class Warming(Server):
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import table
+    from tests.benchmarks.report import table
 
     sys.stdout.write(table("Calls", run()) + "\n")

@@ -28,12 +28,12 @@ from typing import Any
 import anyio
 import httpx2
 
-from gemini_interactions.interactions import Settings
+from gemini_interactions.domain.types import TurnSettings
 from gemini_interactions.store import Store
 from gemini_interactions.store.database import Transaction
-from tests import postgres
-from tests.benchmarks.rows import Row
+from tests.benchmarks.report import Measurement
 from tests.benchmarks.startup import ENVELOPE, MODERN
+from tests.support import postgres
 
 CALLS = 200
 AT_ONCE = 16
@@ -45,7 +45,7 @@ ANY = inf  # a figure to read, without a budget
 CLI = [sys.executable, "-m", "gemini_interactions"]
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-", dir="/tmp")))
         server = stack.enter_context(_postgres())
@@ -61,7 +61,7 @@ def run() -> list[Row]:
 # Processes
 
 
-def _processes(server: postgres.Postgres, folder: Path) -> list[Row]:
+def _processes(server: postgres.Postgres, folder: Path) -> list[Measurement]:
     rows = []
     for number in (1, 2, 4):
         with ExitStack() as stack:
@@ -86,7 +86,7 @@ def _processes(server: postgres.Postgres, folder: Path) -> list[Row]:
     return rows
 
 
-async def _called(places: list[str]) -> list[Row]:
+async def _called(places: list[str]) -> list[Measurement]:
     who = f"{len(places)} process{'es' if len(places) > 1 else ''}"
     rows = []
     async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
@@ -113,7 +113,7 @@ async def _called(places: list[str]) -> list[Row]:
             seconds = time.perf_counter() - began
             note = f"p50 {median(took):,.0f} ms, p95 {quantiles(took, n=20)[18]:,.0f} ms, n={CALLS}"
             note += f", {AT_ONCE} at once"
-            rows.append(Row(f"{tool}, {who}", "calls/s", CALLS / seconds, ANY, note=note))
+            rows.append(Measurement(f"{tool}, {who}", "calls/s", CALLS / seconds, ANY, note=note))
     return rows
 
 
@@ -157,7 +157,7 @@ def _process(command: list[str], environ: dict[str, str], folder: Path) -> Itera
 # The store
 
 
-async def _grown(kind: str, url: str) -> list[Row]:
+async def _grown(kind: str, url: str) -> list[Measurement]:
     """What it costs to go on and to list, in a store of few turns and in one of many."""
     store = await Store.open(url)
     try:
@@ -182,9 +182,9 @@ async def _grown(kind: str, url: str) -> list[Row]:
     ]
 
 
-def _ratio(what: str, ours: list[float], floor: list[float]) -> Row:
+def _ratio(what: str, ours: list[float], floor: list[float]) -> Measurement:
     note = f"medians, n={len(ours)}"
-    return Row(what, "ms", median(ours), 2.0, median(floor), note)
+    return Measurement(what, "ms", median(ours), 2.0, median(floor), note)
 
 
 async def _timed(work: Callable[[], Coroutine[Any, Any, Any]]) -> list[float]:
@@ -237,7 +237,7 @@ async def _continue(store: Store, conversation_id: str, now: float = 1e9) -> Non
 
 
 def _how(now: float) -> dict[str, Any]:
-    return {"settings": Settings(), "holder": "bench", "lease_until": now + 30, "now": now}
+    return {"settings": TurnSettings(), "holder": "bench", "lease_until": now + 30, "now": now}
 
 
 # PostgreSQL

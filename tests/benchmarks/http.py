@@ -25,7 +25,7 @@ from typing import Any
 import anyio
 import httpx2
 
-from tests.benchmarks.rows import Row
+from tests.benchmarks.report import Measurement
 
 CLIENTS = 64
 CALLS = 2
@@ -209,21 +209,21 @@ async def kept(server: Server) -> int:
     return int(told[1].replace(",", ""))
 
 
-def rows(era: str, ours: Crowd, bare: Crowd) -> Iterator[Row]:
+def rows(era: str, ours: Crowd, bare: Crowd) -> Iterator[Measurement]:
     calls = f"{ours.calls_a_second:,.0f} / {bare.calls_a_second:,.0f} calls/s, n={len(ours.took)}"
     each = [1000 / crowd.calls_a_second for crowd in (ours, bare)]
-    yield Row(f"{era}: time per call", "ms", each[0], BUDGET, each[1], calls)
+    yield Measurement(f"{era}: time per call", "ms", each[0], BUDGET, each[1], calls)
     if bare.busy:
         cpu = [crowd.busy / len(crowd.took) for crowd in (ours, bare)]
-        yield Row(f"{era}: CPU of the server per call", "ms", cpu[0], BUDGET, cpu[1])
+        yield Measurement(f"{era}: CPU of the server per call", "ms", cpu[0], BUDGET, cpu[1])
     for name, mine, floor in zip(("p50", "p95"), ours.percentiles, bare.percentiles, strict=True):
-        yield Row(f"{era}: {name} of {CLIENTS} clients", "ms", mine, BUDGET, floor)
-    yield Row(f"{era}: answers lost, doubled or mixed up", "", ours.wrong + bare.wrong, 0)
+        yield Measurement(f"{era}: {name} of {CLIENTS} clients", "ms", mine, BUDGET, floor)
+    yield Measurement(f"{era}: answers lost, doubled or mixed up", "", ours.wrong + bare.wrong, 0)
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GEMINI_")}
-    measured: list[Row] = []
+    measured: list[Measurement] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bare = folder / "bare.py"
@@ -244,6 +244,8 @@ def run() -> list[Row]:
             measured += rows(era, here, there)
         asked = 2 * CLIENTS * (CALLS + WARM)
         measured.append(
-            Row("conversations more or fewer than calls", "", abs(anyio.run(kept, ours) - asked), 0)
+            Measurement(
+                "conversations more or fewer than calls", "", abs(anyio.run(kept, ours) - asked), 0
+            )
         )
     return measured

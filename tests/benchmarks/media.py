@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.calls import Server, emulator_elsewhere
-from tests.benchmarks.rows import Row
+from tests.benchmarks.report import Measurement
 
 GIGABYTE = 2**30
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     with emulator_elsewhere() as url, tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         # Sparse, with the beginning of a film: it takes no room, and is read all the same.
@@ -47,9 +47,9 @@ def run() -> list[Row]:
         finally:
             server.end()
     return [
-        Row("memory after the first ask", "MB", after_ask, 120),
-        Row("memory of a 1 GB upload, above idle", "MB", upload.most - after_ask, 64),
-        Row("memory of a 4K picture, above idle", "MB", picture.most - idle, 200),
+        Measurement("memory after the first ask", "MB", after_ask, 120),
+        Measurement("memory of a 1 GB upload, above idle", "MB", upload.most - after_ask, 64),
+        Measurement("memory of a 4K picture, above idle", "MB", picture.most - idle, 200),
     ]
 
 

@@ -19,15 +19,15 @@ from statistics import median, quantiles
 import anyio
 import httpx2
 
+from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.app import App
-from gemini_interactions.bridge.requests import Caller, Task
-from gemini_interactions.emulator import Brain, Emulator
-from gemini_interactions.settings import Config
+from gemini_interactions.bridge.requests import Caller, ResearchRequest
+from gemini_interactions.config.settings import Config
 from tests.benchmarks.gateway import call
 from tests.benchmarks.http import Server, serving
-from tests.benchmarks.rows import Row
-from tests.product.house import Clock
-from tests.research.hourglass import Hourglass
+from tests.benchmarks.report import Measurement
+from tests.support.app_harness import Clock
+from tests.support.fake_clock_sleep import FakeClockSleep
 
 RUNS = 1_000
 AT_ONCE = 8
@@ -38,7 +38,7 @@ LIVES = (20, 60)
 """Minutes a run takes whose looks are counted."""
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GEMINI_")}
     with tempfile.TemporaryDirectory() as folder:
         emulator = [*CLI, "emulator", "--research-seconds", "86400"]
@@ -54,7 +54,7 @@ def run() -> list[Row]:
         return [*rows, *(anyio.run(looked, minutes, folder) for minutes in LIVES)]
 
 
-async def crowded(gateway: Server) -> list[Row]:
+async def crowded(gateway: Server) -> list[Measurement]:
     place = gateway.url.removesuffix("/mcp")
     ids: list[str] = []
     async with httpx2.AsyncClient(timeout=120, trust_env=False) as http:
@@ -82,9 +82,11 @@ async def crowded(gateway: Server) -> list[Row]:
         most = resident(gateway)
     note = f"p50 {median(took):,.0f} ms, n={CHECKS}"
     return [
-        Row(f"memory of {RUNS:,} researches in flight, above idle", "MB", most - idle, 60),
-        Row("check_research beside them, p95", "ms", quantiles(took, n=20)[18], 100, note=note),
-        Row(f"a start among them, {AT_ONCE} at once", "ms", each, ANY),
+        Measurement(f"memory of {RUNS:,} researches in flight, above idle", "MB", most - idle, 60),
+        Measurement(
+            "check_research beside them, p95", "ms", quantiles(took, n=20)[18], 100, note=note
+        ),
+        Measurement(f"a start among them, {AT_ONCE} at once", "ms", each, ANY),
     ]
 
 
@@ -94,13 +96,13 @@ def resident(server: Server) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def looked(minutes: int, folder: str) -> Row:
+async def looked(minutes: int, folder: str) -> Measurement:
     """The looks at one run of so many minutes, of which nobody asks."""
     os.environ["GEMINI_API_KEY"] = "benchmark"
     clock = Clock()
-    glass = Hourglass(clock)
+    glass = FakeClockSleep(clock)
     with Emulator() as emulator:
-        brain = emulator.brain = Brain(clock=clock)
+        brain = emulator.brain = EmulatorControl(clock=clock)
         brain.research_seconds = minutes * 60
         config = Config.read(
             {
@@ -112,11 +114,11 @@ async def looked(minutes: int, folder: str) -> Row:
         app = App(config, now=clock, sleep=glass.sleep)
         async with app.running():
             researches = (await app.bridge()).researches
-            await researches.start(Caller(), Task("How often?"))
+            await researches.start(Caller(), ResearchRequest("How often?"))
             assert app.watcher is not None
             works = app.watcher._workshop.works
             glass.awake = lambda: len(works)
             while len(works):
                 await glass.run(60)
         looks = sum(each.kind == "get" for each in brain.log)
-    return Row(f"looks at a research of {minutes} minutes", "looks", looks, ANY)
+    return Measurement(f"looks at a research of {minutes} minutes", "looks", looks, ANY)

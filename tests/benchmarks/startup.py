@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.rows import Row
+from tests.benchmarks.report import Measurement
 
 ROUNDS = 7
 PATIENCE = 30.0  # seconds after which a server that does not answer is killed
@@ -136,7 +136,7 @@ def measure(commands: Mapping[str, Sequence[str]], data: str) -> dict[tuple[str,
     return samples
 
 
-def run() -> list[Row]:
+def run() -> list[Measurement]:
     with tempfile.TemporaryDirectory() as data:
         bare = Path(data, "bare.py")
         bare.write_text(BARE)
@@ -150,11 +150,13 @@ def run() -> list[Row]:
         "tools/list, modern": 1.15,
     }
     rows = [
-        Row.ratio(f"spawn → {what}", "ms", samples["ours", what], samples["bare", what], budget)
+        Measurement.ratio(
+            f"spawn → {what}", "ms", samples["ours", what], samples["bare", what], budget
+        )
         for what, budget in budgets.items()
     ]
     memory = samples["ours", "resident memory"]
     if all(memory):
         floor = samples["bare", "resident memory"]
-        rows.append(Row.ratio("memory after tools/list", "MB", memory, floor, 1.15))
+        rows.append(Measurement.ratio("memory after tools/list", "MB", memory, floor, 1.15))
     return rows

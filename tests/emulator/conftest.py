@@ -7,7 +7,7 @@ import pytest
 from google import genai
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-from gemini_interactions.emulator import Brain, Emulator
+from gemini_emulator import Emulator, EmulatorControl
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +17,8 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def brain(emulator: Emulator) -> Iterator[Brain]:
-    emulator.brain = Brain()
+def brain(emulator: Emulator) -> Iterator[EmulatorControl]:
+    emulator.brain = EmulatorControl()
     yield emulator.brain
     emulator.brain.let_go()
 
@@ -35,7 +35,7 @@ async def one_client(emulator: Emulator) -> AsyncIterator[genai.Client]:
 
 
 @pytest.fixture
-def client(one_client: genai.Client, brain: Brain) -> genai.Client:
+def client(one_client: genai.Client, brain: EmulatorControl) -> genai.Client:
     return one_client
 
 
@@ -45,7 +45,7 @@ async def gemini(client: genai.Client):
 
 
 @pytest.fixture
-async def raw(emulator: Emulator, brain: Brain) -> AsyncIterator[httpx2.AsyncClient]:
+async def raw(emulator: Emulator, brain: EmulatorControl) -> AsyncIterator[httpx2.AsyncClient]:
     """For what the real client refuses to send."""
     headers = {"x-goog-api-key": "test-key"}
     async with httpx2.AsyncClient(base_url=emulator.url, headers=headers) as raw:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from google.genai._interactions import BadRequestError, NotFoundError
 
-from gemini_interactions.emulator import Answer, Brain, Emulator
-from gemini_interactions.emulator.refusals import Refusal
-from tests.emulator.names import MODEL
+from gemini_emulator import Answer, Emulator, EmulatorControl
+from gemini_emulator.api_errors import ApiError
+from tests.emulator.constants import MODEL
 
 
 async def start(gemini, prompt="Hi", **options):
@@ -23,7 +23,7 @@ async def test_a_background_create_returns_at_once_and_is_done_at_the_next_look(
     assert "Phil" in got.output_text
 
 
-async def test_a_run_takes_its_time_on_the_clock(gemini, brain: Brain):
+async def test_a_run_takes_its_time_on_the_clock(gemini, brain: EmulatorControl):
     brain.background_seconds = 60
     made = await start(gemini)
     statuses = [(await gemini.get(made.id)).status]
@@ -35,7 +35,7 @@ async def test_a_run_takes_its_time_on_the_clock(gemini, brain: Brain):
     assert statuses == ["in_progress", "in_progress", "completed"]
 
 
-async def test_a_scripted_delay_makes_a_run_longer(gemini, brain: Brain):
+async def test_a_scripted_delay_makes_a_run_longer(gemini, brain: EmulatorControl):
     brain.answer_next(Answer("Done.", delay=30))
     made = await start(gemini)
     brain.advance(29)
@@ -48,7 +48,7 @@ async def test_a_scripted_delay_makes_a_run_longer(gemini, brain: Brain):
 
 async def test_a_clock_may_be_handed_in(emulator: Emulator, gemini, brain):
     times = [datetime(2030, 1, 1, tzinfo=UTC)]
-    emulator.brain = Brain(clock=lambda: times[-1].timestamp())
+    emulator.brain = EmulatorControl(clock=lambda: times[-1].timestamp())
     emulator.brain.background_seconds = 60
     made = await start(gemini)
     times.append(datetime(2030, 1, 1, 0, 2, tzinfo=UTC))
@@ -60,7 +60,7 @@ async def test_a_clock_may_be_handed_in(emulator: Emulator, gemini, brain):
 
 async def test_a_stream_follows_a_clock_of_its_own(emulator: Emulator, gemini, brain):
     times = [0.0]
-    emulator.brain = Brain(clock=lambda: times[-1])
+    emulator.brain = EmulatorControl(clock=lambda: times[-1])
     emulator.brain.background_seconds = 60
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
@@ -71,7 +71,7 @@ async def test_a_stream_follows_a_clock_of_its_own(emulator: Emulator, gemini, b
     assert events[-1].interaction.status == "completed"
 
 
-async def test_a_run_cannot_be_continued_before_it_is_over(gemini, brain: Brain):
+async def test_a_run_cannot_be_continued_before_it_is_over(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await start(gemini)
 
@@ -84,7 +84,7 @@ async def test_a_run_cannot_be_continued_before_it_is_over(gemini, brain: Brain)
     assert after.status == "completed"
 
 
-async def test_a_held_run_ends_with_what_it_is_told(gemini, brain: Brain):
+async def test_a_held_run_ends_with_what_it_is_told(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await start(gemini)
     before = await gemini.get(made.id)
@@ -96,7 +96,7 @@ async def test_a_held_run_ends_with_what_it_is_told(gemini, brain: Brain):
     assert (got.status, got.output_text) == ("budget_exceeded", "As far as I got.")
 
 
-async def test_a_run_can_fail_with_a_reason_or_without(gemini, brain: Brain):
+async def test_a_run_can_fail_with_a_reason_or_without(gemini, brain: EmulatorControl):
     brain.hold_background()
     first, second, third = [await start(gemini) for _ in range(3)]
     brain.fail(first.id)
@@ -110,7 +110,7 @@ async def test_a_run_can_fail_with_a_reason_or_without(gemini, brain: Brain):
     assert errors[2] == []
 
 
-async def test_a_zombie_stays_in_progress_for_ever(gemini, brain: Brain):
+async def test_a_zombie_stays_in_progress_for_ever(gemini, brain: EmulatorControl):
     made = await start(gemini)
     brain.set_status(made.id, "in_progress")
     brain.advance(10**6)
@@ -119,7 +119,7 @@ async def test_a_zombie_stays_in_progress_for_ever(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("status", ["queued", "never_heard_of"])
-async def test_a_run_can_have_any_status(gemini, brain: Brain, status):
+async def test_a_run_can_have_any_status(gemini, brain: EmulatorControl, status):
     brain.hold_background()
     made = await start(gemini)
     brain.set_status(made.id, status)
@@ -131,7 +131,7 @@ async def test_a_run_can_have_any_status(gemini, brain: Brain, status):
     assert (await gemini.get(made.id)).output_text == "Done."
 
 
-async def test_a_run_can_be_completed_and_empty(gemini, brain: Brain):
+async def test_a_run_can_be_completed_and_empty(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await start(gemini)
     brain.set_status(made.id, "completed")
@@ -140,7 +140,7 @@ async def test_a_run_can_be_completed_and_empty(gemini, brain: Brain):
     assert (got.status, got.output_text) == ("completed", "")
 
 
-async def test_finishing_what_is_over_is_a_mistake(gemini, brain: Brain):
+async def test_finishing_what_is_over_is_a_mistake(gemini, brain: EmulatorControl):
     made = await gemini.create(model=MODEL, input="Hi")
 
     with pytest.raises(ValueError, match="over already"):
@@ -149,7 +149,7 @@ async def test_finishing_what_is_over_is_a_mistake(gemini, brain: Brain):
         brain.finish("v1_x", "Hi")
 
 
-async def test_a_run_can_be_cancelled_once(gemini, brain: Brain):
+async def test_a_run_can_be_cancelled_once(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await start(gemini)
     cancelled = await gemini.cancel(made.id)
@@ -161,7 +161,7 @@ async def test_a_run_can_be_cancelled_once(gemini, brain: Brain):
     assert [request.kind for request in brain.log] == ["create", "cancel", "cancel", "get"]
 
 
-async def test_a_cancel_may_show_late(gemini, brain: Brain):
+async def test_a_cancel_may_show_late(gemini, brain: EmulatorControl):
     brain.hold_background()
     brain.cancel_slowly(2)
     made = await start(gemini)
@@ -171,7 +171,7 @@ async def test_a_cancel_may_show_late(gemini, brain: Brain):
     assert statuses == ["in_progress", "in_progress", "in_progress", "cancelled"]
 
 
-async def test_a_foreground_interaction_cannot_be_cancelled(gemini, brain: Brain):
+async def test_a_foreground_interaction_cannot_be_cancelled(gemini, brain: EmulatorControl):
     gate = brain.hold_next(point="after_created")
     stream = aiter(await gemini.create(model=MODEL, input="Hi", stream=True))
     created = await anext(stream)
@@ -186,7 +186,7 @@ async def test_a_foreground_interaction_cannot_be_cancelled(gemini, brain: Brain
     assert events[-1].interaction.status == "completed"
 
 
-async def test_cancelling_the_unknown_is_404(gemini, brain: Brain):
+async def test_cancelling_the_unknown_is_404(gemini, brain: EmulatorControl):
     with pytest.raises(NotFoundError):
         await gemini.cancel(brain.unknown_id())
 
@@ -203,7 +203,7 @@ async def test_the_deleted_is_gone_also_for_those_who_want_to_continue(gemini):
         await gemini.create(model=MODEL, input="Hi", previous_interaction_id=made.id)
 
 
-async def test_what_expired_is_gone(gemini, brain: Brain):
+async def test_what_expired_is_gone(gemini, brain: EmulatorControl):
     first = await gemini.create(model=MODEL, input="one")
     second = await gemini.create(model=MODEL, input="two")
     brain.expire(first.id)
@@ -217,7 +217,7 @@ async def test_what_expired_is_gone(gemini, brain: Brain):
     assert brain.interaction(second.id)["status"] == "completed"
 
 
-async def test_the_store_may_lag_by_looks(gemini, brain: Brain):
+async def test_the_store_may_lag_by_looks(gemini, brain: EmulatorControl):
     brain.lag("next", gets=2)
     made = await gemini.create(model=MODEL, input="Hi")
 
@@ -228,7 +228,7 @@ async def test_the_store_may_lag_by_looks(gemini, brain: Brain):
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_the_store_may_lag_by_seconds(gemini, brain: Brain):
+async def test_the_store_may_lag_by_seconds(gemini, brain: EmulatorControl):
     made = await gemini.create(model=MODEL, input="Hi")
     brain.lag(made.id, seconds=5)
 
@@ -243,13 +243,13 @@ class Echo:
 
     def check(self, body):
         if not body.get("background"):
-            raise Refusal(400, "Agents are required to use background=true")
+            raise ApiError(400, "Agents are required to use background=true")
 
     def answer(self, turn):
         return Answer(f"Echo: {turn.prompt}")
 
 
-async def test_an_agent_can_be_added(gemini, raw, brain: Brain):
+async def test_an_agent_can_be_added(gemini, raw, brain: EmulatorControl):
     brain.service.agents["echo-1"] = Echo()
     made = await gemini.create(agent="echo-1", input="Hi", background=True)
     got = await gemini.get(made.id)

@@ -9,12 +9,12 @@ import sys
 import httpx2
 import pytest
 
-from gemini_interactions.emulator import Emulator, command
+from gemini_emulator import Emulator, cli
 
 RUN = (
-    "import argparse, sys; from gemini_interactions.emulator import command; "
-    "p = argparse.ArgumentParser(); command.add_arguments(p); "
-    "sys.exit(command.run(p.parse_args()))"
+    "import argparse, sys; from gemini_emulator import cli; "
+    "p = argparse.ArgumentParser(); cli.add_arguments(p); "
+    "sys.exit(cli.run(p.parse_args()))"
 )
 
 
@@ -53,7 +53,7 @@ def test_it_says_where_it_is_and_serves_until_it_is_told_to_stop(tmp_path, numbe
 
 def parse(*words):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    cli.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -82,8 +82,8 @@ def test_an_unknown_fault_is_explained(capsys, words):
 
 def test_it_says_why_it_cannot_start(capsys, tmp_path):
     with Emulator() as emulator:
-        taken = command.run(parse("--port", str(emulator.port)))
-    missing = command.run(parse("--script", str(tmp_path / "none.json")))
+        taken = cli.run(parse("--port", str(emulator.port)))
+    missing = cli.run(parse("--script", str(tmp_path / "none.json")))
 
     assert taken == missing == 1
     assert capsys.readouterr().err.count("The emulator cannot start") == 2

@@ -8,8 +8,8 @@ import httpx2
 import jsonschema
 import pytest
 
-from gemini_interactions.emulator import Brain, Emulator
-from tests.emulator.names import MODEL
+from gemini_emulator import Emulator, EmulatorControl
+from tests.emulator.constants import MODEL
 
 
 async def say(gemini, prompt, after=None, **options):
@@ -96,16 +96,18 @@ async def test_attachments_are_mentioned(gemini):
     assert "image (image/png)" in answer.output_text
 
 
-async def test_equal_runs_give_equal_ids_and_usage(emulator: Emulator, brain: Brain, gemini):
+async def test_equal_runs_give_equal_ids_and_usage(
+    emulator: Emulator, brain: EmulatorControl, gemini
+):
     first = await say(gemini, "Hi")
-    emulator.brain = Brain()
+    emulator.brain = EmulatorControl()
     second = await say(gemini, "Hi")
 
     assert first.id == second.id
     assert first.usage == second.usage
 
 
-async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, brain: Brain):
+async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, brain: EmulatorControl):
     first = await say(gemini, "one")
     second = await say(gemini, "two", first)
 
@@ -217,7 +219,7 @@ async def test_get_shows_the_input_and_create_does_not(gemini):
     assert got.created == got.updated
 
 
-async def test_the_log_shows_everything_but_the_key(gemini, brain: Brain):
+async def test_the_log_shows_everything_but_the_key(gemini, brain: EmulatorControl):
     answer = await say(
         gemini,
         "Hi",
@@ -237,7 +239,7 @@ async def test_the_log_shows_everything_but_the_key(gemini, brain: Brain):
     assert "test-key" not in repr(brain.log)
 
 
-async def test_scripted_answers_come_first_and_in_order(gemini, brain: Brain):
+async def test_scripted_answers_come_first_and_in_order(gemini, brain: EmulatorControl):
     brain.answer_when("weather", "It rains.")
     brain.answer_next("First.")
     brain.answer_next("Second.")

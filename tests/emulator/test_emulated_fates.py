@@ -9,9 +9,9 @@ from google.genai._interactions import (
     RateLimitError,
 )
 
-from gemini_interactions.emulator import Brain, Emulator, Fate
-from gemini_interactions.emulator.fates import FATES
-from tests.emulator.names import FAST, MODEL
+from gemini_emulator import Emulator, EmulatorControl, ResearchScenario
+from gemini_emulator.research_scenarios import FATES
+from tests.emulator.constants import FAST, MODEL
 
 TALKATIVE = {"type": "deep-research", "thinking_summaries": "auto"}
 
@@ -25,7 +25,9 @@ def outputs(interaction):
     return [step for step in interaction.steps if step.type == "model_output"]
 
 
-async def test_a_zombie_is_in_progress_for_ever_and_can_be_cancelled(gemini, brain: Brain):
+async def test_a_zombie_is_in_progress_for_ever_and_can_be_cancelled(
+    gemini, brain: EmulatorControl
+):
     brain.research_next("zombie")
     made = await start(gemini)
     brain.advance(10**6)
@@ -36,7 +38,7 @@ async def test_a_zombie_is_in_progress_for_ever_and_can_be_cancelled(gemini, bra
     assert cancelled.status == "cancelled"
 
 
-async def test_a_zombie_can_be_brought_back(gemini, brain: Brain):
+async def test_a_zombie_can_be_brought_back(gemini, brain: EmulatorControl):
     brain.research_next("zombie")
     made = await start(gemini)
     brain.finish(made.id)
@@ -44,7 +46,7 @@ async def test_a_zombie_can_be_brought_back(gemini, brain: Brain):
     assert len(outputs(await gemini.get(made.id))) == 2
 
 
-async def test_a_research_can_wait_in_line_for_some_looks(gemini, brain: Brain):
+async def test_a_research_can_wait_in_line_for_some_looks(gemini, brain: EmulatorControl):
     brain.research_next("queued", looks=2)
     made = await start(gemini)
     statuses = [made.status] + [(await gemini.get(made.id)).status for _ in range(3)]
@@ -52,7 +54,7 @@ async def test_a_research_can_wait_in_line_for_some_looks(gemini, brain: Brain):
     assert statuses == ["queued", "queued", "queued", "completed"]
 
 
-async def test_a_research_can_wait_in_line_for_some_seconds(gemini, brain: Brain):
+async def test_a_research_can_wait_in_line_for_some_seconds(gemini, brain: EmulatorControl):
     brain.research_seconds = 600
     brain.research_next("queued", seconds=60)
     made = await start(gemini)
@@ -65,7 +67,9 @@ async def test_a_research_can_wait_in_line_for_some_seconds(gemini, brain: Brain
     assert statuses == ["queued", "in_progress", "completed"]
 
 
-async def test_a_queued_research_can_be_cancelled_or_finished_for_good(gemini, brain: Brain):
+async def test_a_queued_research_can_be_cancelled_or_finished_for_good(
+    gemini, brain: EmulatorControl
+):
     brain.research_next("queued", times=2)
     cancelled, finished = await start(gemini), await start(gemini)
     await gemini.cancel(cancelled.id)
@@ -76,7 +80,7 @@ async def test_a_queued_research_can_be_cancelled_or_finished_for_good(gemini, b
 
 
 @pytest.mark.parametrize("fate", ["incomplete", "budget_exceeded"])
-async def test_a_research_can_end_with_half_of_its_report(gemini, brain: Brain, fate):
+async def test_a_research_can_end_with_half_of_its_report(gemini, brain: EmulatorControl, fate):
     brain.research_next(fate)
     got = await gemini.get((await start(gemini)).id)
 
@@ -93,7 +97,7 @@ async def test_a_research_can_end_with_half_of_its_report(gemini, brain: Brain, 
         ({"errors": None}, None),
     ],
 )
-async def test_a_research_can_fail_halfway(gemini, brain: Brain, options, errors):
+async def test_a_research_can_fail_halfway(gemini, brain: EmulatorControl, options, errors):
     brain.research_next("failed", **options)
     got = await gemini.get((await start(gemini)).id)
 
@@ -102,14 +106,14 @@ async def test_a_research_can_fail_halfway(gemini, brain: Brain, options, errors
     assert (got.errors if errors is None else [e.message for e in got.errors]) == errors
 
 
-async def test_a_research_can_be_completed_and_empty(gemini, brain: Brain):
+async def test_a_research_can_be_completed_and_empty(gemini, brain: EmulatorControl):
     brain.research_next("empty")
     got = await gemini.get((await start(gemini)).id)
 
     assert (got.status, got.steps) == ("completed", [])
 
 
-async def test_a_research_can_keep_its_usage_to_itself(gemini, brain: Brain):
+async def test_a_research_can_keep_its_usage_to_itself(gemini, brain: EmulatorControl):
     brain.research_next("no_usage")
     brain.research_next("late_usage", looks=2)
     never, late = await start(gemini), await start(gemini)
@@ -118,8 +122,8 @@ async def test_a_research_can_keep_its_usage_to_itself(gemini, brain: Brain):
     assert [(await gemini.get(late.id)).usage is None for _ in range(3)] == [True, True, False]
 
 
-async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, brain: Brain):
-    brain.research_next(Fate("empty"), times=2)
+async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, brain: EmulatorControl):
+    brain.research_next(ResearchScenario("empty"), times=2)
     text = await gemini.create(model=MODEL, input="Hi")
     empty = [await gemini.get((await start(gemini)).id) for _ in range(3)]
 
@@ -127,7 +131,7 @@ async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, brain: 
     assert [bool(outputs(got)) for got in empty] == [False, False, True]
 
 
-async def test_fates_and_their_options_are_named(brain: Brain):
+async def test_fates_and_their_options_are_named(brain: EmulatorControl):
     with pytest.raises(ValueError, match="Known: zombie, queued"):
         brain.research_next("eaten")
     with pytest.raises(ValueError, match="no option 'looks'"):
@@ -136,7 +140,9 @@ async def test_fates_and_their_options_are_named(brain: Brain):
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFoundError), (403, PermissionDeniedError)])
-async def test_a_new_research_may_be_hidden_for_some_looks(gemini, brain: Brain, status, error):
+async def test_a_new_research_may_be_hidden_for_some_looks(
+    gemini, brain: EmulatorControl, status, error
+):
     brain.lag(gets=2, status=status)
     made = await start(gemini)
     for _ in range(2):
@@ -146,7 +152,9 @@ async def test_a_new_research_may_be_hidden_for_some_looks(gemini, brain: Brain,
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_a_cancel_of_a_research_keeps_what_was_told_and_may_show_late(gemini, brain: Brain):
+async def test_a_cancel_of_a_research_keeps_what_was_told_and_may_show_late(
+    gemini, brain: EmulatorControl
+):
     brain.research_seconds = 600
     brain.cancel_slowly(1)
     made = await start(gemini)
@@ -168,7 +176,7 @@ async def test_a_cancel_of_a_research_keeps_what_was_told_and_may_show_late(gemi
 @pytest.mark.parametrize(
     "asked", [{"agent": FAST, "background": True}, {"model": "gemini-3-pro-image"}]
 )
-async def test_without_billing_the_quota_is_nothing(gemini, raw, brain: Brain, asked):
+async def test_without_billing_the_quota_is_nothing(gemini, raw, brain: EmulatorControl, asked):
     brain.free_tier = True
     with pytest.raises(RateLimitError) as refused:
         await gemini.create(input="Why?", **asked)
@@ -192,7 +200,7 @@ def text_of(told):
     return "".join(delta.text for delta in deltas if delta.type == "text")
 
 
-async def test_a_stream_tells_a_run_while_it_goes_on(gemini, brain: Brain):
+async def test_a_stream_tells_a_run_while_it_goes_on(gemini, brain: EmulatorControl):
     brain.research_seconds = 600
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
@@ -215,7 +223,7 @@ async def test_a_stream_tells_a_run_while_it_goes_on(gemini, brain: Brain):
     assert text_of(told).startswith("# Why?")
 
 
-async def test_a_create_may_stream_a_research_from_its_start(gemini, brain: Brain):
+async def test_a_create_may_stream_a_research_from_its_start(gemini, brain: EmulatorControl):
     told = await events(await start(gemini, stream=True))
     kinds = [event.step.type for event in told if event.event_type == "step.start"]
 
@@ -237,7 +245,7 @@ async def test_the_stream_and_the_look_agree(gemini):
 
 
 @pytest.mark.parametrize(("ids", "share"), [("dense", 1.0), ("sparse", 0.3), ("none", 0.0)])
-async def test_event_ids_are_dense_or_sparse_or_missing(gemini, brain: Brain, ids, share):
+async def test_event_ids_are_dense_or_sparse_or_missing(gemini, brain: EmulatorControl, ids, share):
     brain.event_ids = ids
     made = await start(gemini)
     told = await events(await gemini.get(made.id, stream=True))
@@ -249,7 +257,9 @@ async def test_event_ids_are_dense_or_sparse_or_missing(gemini, brain: Brain, id
 
 
 @pytest.mark.parametrize("ids", ["dense", "sparse"])
-async def test_a_stream_goes_on_after_the_last_event_that_was_seen(gemini, brain: Brain, ids):
+async def test_a_stream_goes_on_after_the_last_event_that_was_seen(
+    gemini, brain: EmulatorControl, ids
+):
     brain.event_ids = ids
     made = await start(gemini)
     whole = await events(await gemini.get(made.id, stream=True))
@@ -261,7 +271,7 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(gemini, brain
 
 @pytest.mark.parametrize("fault", ["cut_600", "clean_eof"])
 async def test_a_stream_that_was_cut_ends_in_silence_and_the_run_goes_on(
-    gemini, brain: Brain, fault
+    gemini, brain: EmulatorControl, fault
 ):
     brain.research_seconds = 600
     brain.fault_next(fault, on="get", after_events=4)
@@ -274,9 +284,11 @@ async def test_a_stream_that_was_cut_ends_in_silence_and_the_run_goes_on(
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_a_run_told_in_real_time_ends_by_itself(gemini, emulator: Emulator, brain: Brain):
+async def test_a_run_told_in_real_time_ends_by_itself(
+    gemini, emulator: Emulator, brain: EmulatorControl
+):
     times = [0.0]
-    emulator.brain = Brain(clock=lambda: times[-1])
+    emulator.brain = EmulatorControl(clock=lambda: times[-1])
     emulator.brain.research_seconds = 3
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
@@ -309,7 +321,9 @@ async def test_another_process_can_steer_research(raw: httpx2.AsyncClient, gemin
     assert (await gemini.get(made.id)).errors == []
 
 
-async def test_the_thoughts_of_a_research_may_not_say_that_they_are_text(raw, brain: Brain):
+async def test_the_thoughts_of_a_research_may_not_say_that_they_are_text(
+    raw, brain: EmulatorControl
+):
     brain.fault_next("missing_thought_type", on="create")
     body = {"agent": FAST, "input": "Why?", "background": True, "agent_config": TALKATIVE}
     made = (await raw.post("/v1/interactions", json=body)).json()

@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,11 +17,10 @@ from google.genai._interactions import (
     RateLimitError,
 )
 
-from gemini_interactions.emulator import Answer, Brain, Fault
-from gemini_interactions.emulator.steering import FAULTS
-from tests.emulator.names import MODEL
-
-SAMPLES = Path(__file__).parent / "samples"
+from gemini_emulator import Answer, EmulatorControl, Fault
+from gemini_emulator.fault_injection import FAULTS
+from tests.emulator.constants import MODEL
+from tests.support.samples import SAMPLES
 
 
 async def ask(gemini, **options):
@@ -52,7 +50,7 @@ def kinds(events):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: Brain, stream):
+async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: EmulatorControl, stream):
     brain.fail_next(429, retry_after=2)
 
     with pytest.raises(RateLimitError) as refused:
@@ -75,7 +73,7 @@ async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: Brain, s
         ("empty", lambda body: not body),
     ],
 )
-async def test_a_refusal_comes_in_every_shape(gemini, brain: Brain, body, seen):
+async def test_a_refusal_comes_in_every_shape(gemini, brain: EmulatorControl, body, seen):
     brain.fail_next(503, body=body)
 
     with pytest.raises(InternalServerError) as refused:
@@ -85,7 +83,7 @@ async def test_a_refusal_comes_in_every_shape(gemini, brain: Brain, body, seen):
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 409, 413, 416, 499, 500, 502, 504])
-async def test_any_status_can_be_had(gemini, brain: Brain, status):
+async def test_any_status_can_be_had(gemini, brain: EmulatorControl, status):
     brain.fail_next(status, message="Because.", code="because")
 
     with pytest.raises(APIStatusError) as refused:
@@ -95,7 +93,7 @@ async def test_any_status_can_be_had(gemini, brain: Brain, status):
     assert body["error"] == {"message": "Because.", "code": "because"}
 
 
-async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, brain: Brain):
+async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, brain: EmulatorControl):
     brain.fail_next(500, on="get", times=2)
     brain.fail_next(503, on="models")
     brain.fail_next(409, on="delete")
@@ -116,7 +114,7 @@ async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, brain: Br
         await client.aio.models.get(model=MODEL)
 
 
-async def test_troubles_come_in_the_order_they_were_ordered(gemini, brain: Brain):
+async def test_troubles_come_in_the_order_they_were_ordered(gemini, brain: EmulatorControl):
     brain.fault_next("reset")
     brain.fail_next(429)
 
@@ -126,7 +124,7 @@ async def test_troubles_come_in_the_order_they_were_ordered(gemini, brain: Brain
         await ask(gemini)
 
 
-async def test_a_bad_key_may_be_told_in_googles_words(gemini, brain: Brain):
+async def test_a_bad_key_may_be_told_in_googles_words(gemini, brain: EmulatorControl):
     brain.fault_next("api_key_not_valid")
 
     with pytest.raises(BadRequestError) as refused:
@@ -140,7 +138,7 @@ async def test_a_bad_key_may_be_told_in_googles_words(gemini, brain: Brain):
 @pytest.mark.parametrize("fault", ["reset", "fin"])
 @pytest.mark.parametrize("after", [None, 0, 4])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_connection_breaks(gemini, brain: Brain, fault, after, stream):
+async def test_the_connection_breaks(gemini, brain: EmulatorControl, fault, after, stream):
     brain.fault_next(fault, after_events=after)
     seen: list[object] = []
 
@@ -155,7 +153,7 @@ async def test_the_connection_breaks(gemini, brain: Brain, fault, after, stream)
 
 
 @pytest.mark.parametrize("on", ["get", "cancel", "delete", "models"])
-async def test_the_connection_breaks_on_any_request(gemini, client, brain: Brain, on):
+async def test_the_connection_breaks_on_any_request(gemini, client, brain: EmulatorControl, on):
     made = await ask(gemini)
     brain.fault_next("fin", on=on)
     requests = {
@@ -169,7 +167,7 @@ async def test_the_connection_breaks_on_any_request(gemini, client, brain: Brain
         await requests[on]()
 
 
-async def test_a_stream_may_end_cleanly_but_too_early(gemini, brain: Brain):
+async def test_a_stream_may_end_cleanly_but_too_early(gemini, brain: EmulatorControl):
     brain.fault_next("clean_eof")
     whole = kinds(await events_of(gemini))
     brain.fault_next("clean_eof", after_events=3)
@@ -180,7 +178,7 @@ async def test_a_stream_may_end_cleanly_but_too_early(gemini, brain: Brain):
     assert len(short) == 3
 
 
-async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, brain: Brain):
+async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, brain: EmulatorControl):
     brain.fault_next("cut_600", after_events=4)
     brain.fault_next("cut_600", after_events=4)
     body = {"model": MODEL, "input": "Hi", "stream": True}
@@ -194,7 +192,7 @@ async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, brain: Brain):
     assert len(seen) == 4
 
 
-async def test_a_stream_may_end_with_an_error_event(gemini, brain: Brain):
+async def test_a_stream_may_end_with_an_error_event(gemini, brain: EmulatorControl):
     brain.fault_next("error_event", after_events=5)
     events = await events_of(gemini)
     recorded = (SAMPLES / "error_midstream.sse").read_text("utf-8")
@@ -217,7 +215,7 @@ async def test_an_error_event_says_what_it_is_told_and_spares_background_runs(ge
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_completed_may_be_left_out(gemini, brain: Brain):
+async def test_completed_may_be_left_out(gemini, brain: EmulatorControl):
     brain.fault_next("no_completed")
     events = await events_of(gemini)
 
@@ -226,7 +224,7 @@ async def test_completed_may_be_left_out(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_usage_may_be_missing_and_come_later(gemini, brain: Brain, stream):
+async def test_usage_may_be_missing_and_come_later(gemini, brain: EmulatorControl, stream):
     brain.fault_next("no_usage")
     if stream:
         made = (await events_of(gemini))[-1].interaction
@@ -237,7 +235,7 @@ async def test_usage_may_be_missing_and_come_later(gemini, brain: Brain, stream)
     assert (await gemini.get(made.id)).usage.total_tokens > 0
 
 
-async def test_usage_may_be_missing_for_good(gemini, brain: Brain):
+async def test_usage_may_be_missing_for_good(gemini, brain: EmulatorControl):
     brain.answer_next(Answer("Hi", usage=False))
     made = await ask(gemini)
 
@@ -246,7 +244,7 @@ async def test_usage_may_be_missing_for_good(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_thought_may_lack_its_type(gemini, brain: Brain, stream):
+async def test_a_thought_may_lack_its_type(gemini, brain: EmulatorControl, stream):
     brain.fault_next("missing_thought_type")
     if stream:
         events = await events_of(gemini)
@@ -258,7 +256,7 @@ async def test_a_thought_may_lack_its_type(gemini, brain: Brain, stream):
     assert content.text
 
 
-async def test_a_stream_may_be_full_of_unknowns(gemini, brain: Brain):
+async def test_a_stream_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
     brain.fault_next("unknowns", status="weird_new_status")
     events = await events_of(gemini)
 
@@ -270,7 +268,7 @@ async def test_a_stream_may_be_full_of_unknowns(gemini, brain: Brain):
     assert events[-1].interaction.status == "weird_new_status"
 
 
-async def test_a_body_may_be_full_of_unknowns(gemini, brain: Brain):
+async def test_a_body_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
     brain.fault_next("unknowns", status="weird_new_status")
     answer = await ask(gemini)
 
@@ -280,7 +278,7 @@ async def test_a_body_may_be_full_of_unknowns(gemini, brain: Brain):
     assert "You said" in answer.output_text
 
 
-async def test_steps_may_be_empty(gemini, brain: Brain):
+async def test_steps_may_be_empty(gemini, brain: EmulatorControl):
     brain.fault_next("empty_steps", times=2)
     answer = await ask(gemini)
     events = await events_of(gemini)
@@ -290,7 +288,7 @@ async def test_steps_may_be_empty(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("fault", ["dribble", "crlf"])
-async def test_the_stream_may_be_strange_and_still_be_right(gemini, brain: Brain, fault):
+async def test_the_stream_may_be_strange_and_still_be_right(gemini, brain: EmulatorControl, fault):
     text = "Ünïcödé — 日本語 🎉"
     brain.answer_next(text)
     brain.fault_next(fault)
@@ -313,7 +311,7 @@ async def test_the_stream_may_be_strange_and_still_be_right(gemini, brain: Brain
         ("created_201", APIError),
     ],
 )
-async def test_a_200_may_be_no_answer(gemini, brain: Brain, fault, error, stream):
+async def test_a_200_may_be_no_answer(gemini, brain: EmulatorControl, fault, error, stream):
     brain.fault_next(fault)
 
     with pytest.raises(error):
@@ -321,19 +319,19 @@ async def test_a_200_may_be_no_answer(gemini, brain: Brain, fault, error, stream
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_200_may_be_an_array(gemini, brain: Brain, stream):
+async def test_a_200_may_be_an_array(gemini, brain: EmulatorControl, stream):
     brain.fault_next("json_array")
 
     assert isinstance(await ask(gemini, stream=stream), list)
 
 
-async def test_a_200_may_have_no_status(gemini, brain: Brain):
+async def test_a_200_may_have_no_status(gemini, brain: EmulatorControl):
     brain.fault_next("no_status")
 
     assert (await ask(gemini)).status is None
 
 
-async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, brain: Brain):
+async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, brain: EmulatorControl):
     brain.fault_next("unary_instead_of_stream")
     brain.fault_next("stream_instead_of_unary")
     stream = await ask(gemini)
@@ -344,7 +342,7 @@ async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, brain: B
     assert unary.output_text
 
 
-async def test_an_image_may_be_huge(gemini, brain: Brain):
+async def test_an_image_may_be_huge(gemini, brain: EmulatorControl):
     brain.fault_next("huge_image", megabytes=3)
     answer = await gemini.create(model="gemini-nano-banana-2.1", input="a cat")
 
@@ -352,7 +350,7 @@ async def test_an_image_may_be_huge(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("after", [None, 3])
-async def test_an_answer_may_never_come(gemini, brain: Brain, after):
+async def test_an_answer_may_never_come(gemini, brain: EmulatorControl, after):
     brain.fault_next("hang", after_events=after)
     seen: list[Any] = []
 
@@ -366,7 +364,7 @@ async def test_an_answer_may_never_come(gemini, brain: Brain, after):
     assert len(seen) == (after or 0)
 
 
-async def test_a_replay_may_hang_after_two_events(gemini, brain: Brain):
+async def test_a_replay_may_hang_after_two_events(gemini, brain: EmulatorControl):
     made = await ask(gemini, background=True)
     brain.fault_next("hang_after_replay")
     seen = []
@@ -385,13 +383,13 @@ async def test_a_replay_may_hang_after_two_events(gemini, brain: Brain):
     assert len(seen) == 2
 
 
-async def test_the_first_byte_may_be_slow(gemini, brain: Brain):
+async def test_the_first_byte_may_be_slow(gemini, brain: EmulatorControl):
     brain.fault_next("slow_first_byte", seconds=0.02)
 
     assert (await ask(gemini)).status == "completed"
 
 
-async def test_a_lost_foreground_interaction_is_404(gemini, brain: Brain):
+async def test_a_lost_foreground_interaction_is_404(gemini, brain: EmulatorControl):
     brain.foreground_disconnect = "lost"
     brain.fault_next("clean_eof", after_events=4)
     events = await events_of(gemini)

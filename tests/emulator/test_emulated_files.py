@@ -9,8 +9,8 @@ import pytest
 from google.genai._interactions import BadRequestError, PermissionDeniedError
 from google.genai.errors import ClientError
 
-from gemini_interactions.emulator import Brain
-from tests.emulator.names import FAST, MODEL
+from gemini_emulator import EmulatorControl
+from tests.emulator.constants import FAST, MODEL
 
 MIB = 1024 * 1024
 
@@ -24,7 +24,7 @@ async def upload(files, data=b"Hello", mime_type="text/plain", **config):
     return await files.upload(file=io.BytesIO(data), config={"mime_type": mime_type, **config})
 
 
-async def test_a_file_is_uploaded_and_looked_at(files, brain: Brain):
+async def test_a_file_is_uploaded_and_looked_at(files, brain: EmulatorControl):
     title = "Größe – 大きさ.txt"
     made = await upload(files, display_name=title)
     got = await files.get(name=made.name)
@@ -44,7 +44,7 @@ async def test_a_file_on_disk_is_uploaded_too(files, tmp_path):
     assert made.size_bytes == len("# Störche".encode())
 
 
-async def test_a_large_file_comes_in_chunks_and_is_not_kept(files, brain: Brain):
+async def test_a_large_file_comes_in_chunks_and_is_not_kept(files, brain: EmulatorControl):
     data = bytes(range(256)) * (20 * MIB // 256) + b"end"
     made = await upload(files, data, "application/pdf")
 
@@ -59,7 +59,7 @@ async def test_an_empty_file_is_a_file(files):
     assert (await upload(files, b"")).size_bytes in (0, None)
 
 
-async def test_files_are_listed_newest_first_in_pages(files, brain: Brain):
+async def test_files_are_listed_newest_first_in_pages(files, brain: EmulatorControl):
     names = [(await upload(files, name=f"n{i}")).name for i in range(5)]
     listed = [file.name async for file in await files.list(config={"page_size": 2})]
 
@@ -96,7 +96,7 @@ async def test_a_file_of_more_than_two_gigabytes_is_refused(raw):
     assert answer.status_code == 400
 
 
-async def test_videos_are_processed_for_a_while(files, brain: Brain):
+async def test_videos_are_processed_for_a_while(files, brain: EmulatorControl):
     brain.process_files(looks=2)
     made = await upload(files, mime_type="video/mp4")
     text = await upload(files)
@@ -107,7 +107,7 @@ async def test_videos_are_processed_for_a_while(files, brain: Brain):
     assert states == ["PROCESSING", "PROCESSING", "ACTIVE"]
 
 
-async def test_files_can_be_processed_by_the_clock_and_of_any_type(files, brain: Brain):
+async def test_files_can_be_processed_by_the_clock_and_of_any_type(files, brain: EmulatorControl):
     brain.process_files(looks=0, seconds=30, types=["application/pdf"])
     made = await upload(files, mime_type="application/pdf")
     before = await files.get(name=made.name)
@@ -117,7 +117,7 @@ async def test_files_can_be_processed_by_the_clock_and_of_any_type(files, brain:
     assert (await files.get(name=made.name)).state.value == "ACTIVE"
 
 
-async def test_the_processing_of_a_file_can_fail(files, brain: Brain):
+async def test_the_processing_of_a_file_can_fail(files, brain: EmulatorControl):
     brain.fail_next_file("Not a video.")
     made = await upload(files, mime_type="video/mp4")
     states = [await files.get(name=made.name) for _ in range(2)]
@@ -126,7 +126,7 @@ async def test_the_processing_of_a_file_can_fail(files, brain: Brain):
     assert states[-1].error.message == "Not a video."
 
 
-async def test_files_expire_after_two_days(files, gemini, brain: Brain):
+async def test_files_expire_after_two_days(files, gemini, brain: EmulatorControl):
     made = await upload(files)
     brain.advance(48 * 3600 - 1)
     still = await files.get(name=made.name)
@@ -139,7 +139,7 @@ async def test_files_expire_after_two_days(files, gemini, brain: Brain):
         await read(gemini, made.uri)
 
 
-async def test_files_can_be_made_to_expire(files, brain: Brain):
+async def test_files_can_be_made_to_expire(files, brain: EmulatorControl):
     first, second = await upload(files), await upload(files)
     brain.expire_file(first.name)
 
@@ -191,7 +191,9 @@ async def test_a_file_in_processing_cannot_be_used_yet(files, gemini):
         await read(gemini, made.uri)
 
 
-async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(files, brain: Brain):
+async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(
+    files, brain: EmulatorControl
+):
     made = await upload(files)
     name = brain.add_file(b"bytes of a film", "video/mp4")
 
@@ -201,7 +203,9 @@ async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(file
     assert await files.download(file=f"https://generativelanguage.googleapis.com/v1beta/{name}")
 
 
-async def test_files_belong_to_their_key_when_keys_are_isolated(files, raw, gemini, brain: Brain):
+async def test_files_belong_to_their_key_when_keys_are_isolated(
+    files, raw, gemini, brain: EmulatorControl
+):
     brain.isolate_keys = True
     mine = await upload(files)
     theirs = {"x-goog-api-key": "another-key"}
@@ -233,7 +237,7 @@ async def start(raw, size, version="v1beta"):
 
 
 @pytest.fixture
-async def keyless(brain: Brain):
+async def keyless(brain: EmulatorControl):
     """Who sends chunks: without the key, as the real client does."""
     async with httpx2.AsyncClient() as keyless:
         yield keyless
@@ -261,7 +265,7 @@ async def test_an_upload_is_refused_without_a_key(emulator, keyless):
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
-async def test_an_upload_says_how_far_it_is(raw, keyless, brain: Brain, version):
+async def test_an_upload_says_how_far_it_is(raw, keyless, brain: EmulatorControl, version):
     brain.chunk_granularity = 4
     answer = await start(raw, 10, version)
     url = answer.headers["X-Goog-Upload-URL"]
@@ -278,7 +282,7 @@ async def test_an_upload_says_how_far_it_is(raw, keyless, brain: Brain, version)
     assert last.json()["file"]["displayName"] == "by hand"
 
 
-async def test_a_refused_chunk_is_sent_again(raw, keyless, brain: Brain):
+async def test_a_refused_chunk_is_sent_again(raw, keyless, brain: EmulatorControl):
     brain.fail_next(503, on="chunk", skip=1)
     brain.chunk_granularity = 4
     url = await begun(raw, 8)
@@ -308,7 +312,9 @@ async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, brai
     assert digest == hashlib.sha256(data).digest()
 
 
-async def test_the_wrong_offset_is_refused_and_changes_nothing(raw, keyless, brain: Brain):
+async def test_the_wrong_offset_is_refused_and_changes_nothing(
+    raw, keyless, brain: EmulatorControl
+):
     url = await begun(raw, 8)
     answer = await send(keyless, url, "upload, finalize", b"5678", 4)
 
@@ -333,7 +339,7 @@ async def test_an_upload_with_bytes_missing_is_not_final(raw, keyless):
     assert rest.json()["file"]["sizeBytes"] == "10"
 
 
-async def test_a_cancelled_upload_takes_nothing_more(raw, keyless, brain: Brain):
+async def test_a_cancelled_upload_takes_nothing_more(raw, keyless, brain: EmulatorControl):
     url = await begun(raw, 4)
     await send(keyless, url, "cancel")
     answer = await send(keyless, url, "upload, finalize", b"1234")
@@ -354,7 +360,9 @@ async def test_an_upload_of_another_protocol_is_refused(raw):
     assert answer.status_code == 400
 
 
-async def test_a_body_of_any_length_is_counted_as_it_comes(raw, keyless, emulator, brain: Brain):
+async def test_a_body_of_any_length_is_counted_as_it_comes(
+    raw, keyless, emulator, brain: EmulatorControl
+):
     pieces, piece = 300, bytes(MIB)
 
     async def body():

@@ -7,8 +7,8 @@ import pytest
 from google.genai._interactions import BadRequestError
 from PIL import Image
 
-from gemini_interactions.emulator import Answer, Brain, Emulator, painting
-from tests.emulator.names import FAST, MODEL
+from gemini_emulator import Answer, Emulator, EmulatorControl, jpeg_writer
+from tests.emulator.constants import FAST, MODEL
 
 PAINTER = "gemini-nano-banana-2.1"
 LITE = "gemini-3.1-flash-lite-image"
@@ -36,7 +36,7 @@ def opened(part):
     return image
 
 
-@pytest.mark.parametrize("ratio", painting.RATIOS)
+@pytest.mark.parametrize("ratio", jpeg_writer.RATIOS)
 async def test_a_picture_has_the_ratio_that_was_asked_for(gemini, ratio):
     answer = await paint(gemini, response_format=wanted(aspect_ratio=ratio))
 
@@ -132,7 +132,9 @@ async def test_several_pictures_come_in_one_answer(gemini, prompt):
     assert answer.usage.output_tokens_by_modality[0].tokens == 3 * 1120
 
 
-async def test_drafts_stand_in_the_thoughts_and_the_last_one_is_the_picture(gemini, brain: Brain):
+async def test_drafts_stand_in_the_thoughts_and_the_last_one_is_the_picture(
+    gemini, brain: EmulatorControl
+):
     usual = await paint(gemini)
     hard = await paint(gemini, generation_config={"thinking_level": "high"})
     brain.image_drafts = 0
@@ -149,7 +151,7 @@ async def test_drafts_stand_in_the_thoughts_and_the_last_one_is_the_picture(gemi
 
 
 @pytest.mark.parametrize("size", [100_000, 1_500_000, 20_000_000])
-async def test_a_picture_can_have_any_number_of_bytes(gemini, brain: Brain, size):
+async def test_a_picture_can_have_any_number_of_bytes(gemini, brain: EmulatorControl, size):
     brain.image_bytes = size
     answer = await paint(gemini)
 
@@ -157,7 +159,7 @@ async def test_a_picture_can_have_any_number_of_bytes(gemini, brain: Brain, size
     assert opened(answer.output_image).size == (1024, 1024)
 
 
-async def test_one_large_picture_can_be_wished_for(gemini, brain: Brain):
+async def test_one_large_picture_can_be_wished_for(gemini, brain: EmulatorControl):
     brain.answer_next(Answer(image_bytes=200_000, images=2))
     large = await paint(gemini)
     usual = await paint(gemini)
@@ -168,10 +170,10 @@ async def test_one_large_picture_can_be_wished_for(gemini, brain: Brain):
 
 
 async def test_equal_prompts_give_equal_pictures_and_others_another_colour(
-    gemini, emulator: Emulator, brain: Brain
+    gemini, emulator: Emulator, brain: EmulatorControl
 ):
     first, other = await paint(gemini), await paint(gemini, "A crane")
-    emulator.brain = Brain()
+    emulator.brain = EmulatorControl()
     second = await paint(gemini)
 
     assert first.output_image.data == second.output_image.data
@@ -184,7 +186,7 @@ def middle(answer):
 
 
 def edits(answer):
-    shown = painting.read(answer.output_image.data)
+    shown = jpeg_writer.read(answer.output_image.data)
     assert shown is not None
     return shown.edits
 
@@ -222,7 +224,7 @@ async def test_an_edit_can_change_the_ratio(gemini):
 
 
 async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research_and_back(
-    gemini, brain: Brain
+    gemini, brain: EmulatorControl
 ):
     text = await gemini.create(model=MODEL, input="My name is Phil")
     picture = await paint(gemini, PROMPT, text)
@@ -290,7 +292,7 @@ async def test_a_prompt_can_be_refused_in_words(gemini):
 
 
 @pytest.mark.parametrize("code", ["image_safety", "no_image"])
-async def test_a_picture_can_be_refused_with_a_code(gemini, brain: Brain, code):
+async def test_a_picture_can_be_refused_with_a_code(gemini, brain: EmulatorControl, code):
     brain.refuse_next_image(code)
     brain.refuse_next_image(code, status="failed", where="step")
     first, second = await paint(gemini), await paint(gemini)
@@ -309,7 +311,7 @@ async def test_a_text_model_sees_what_a_picture_shows(gemini):
     assert f"The picture shows “{PROMPT}”" in answer.output_text
 
 
-async def test_every_attachment_is_named_with_its_size_or_address(gemini, brain: Brain):
+async def test_every_attachment_is_named_with_its_size_or_address(gemini, brain: EmulatorControl):
     answer = await gemini.create(
         model=MODEL,
         input=[
@@ -336,7 +338,7 @@ async def test_every_attachment_is_named_with_its_size_or_address(gemini, brain:
         assert words in answer.output_text
 
 
-async def test_the_log_keeps_sizes_and_hashes_of_large_media(gemini, brain: Brain):
+async def test_the_log_keeps_sizes_and_hashes_of_large_media(gemini, brain: EmulatorControl):
     small = base64.b64encode(b"x").decode()
     large = base64.b64encode(bytes(3_000_000)).decode()
     parts = [{"type": "image", "mime_type": "image/png", "data": data} for data in (small, large)]

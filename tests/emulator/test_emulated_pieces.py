@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_interactions.emulator import ids
-from gemini_interactions.emulator.instances import instance
-from gemini_interactions.emulator.servertools import cite
-from gemini_interactions.emulator.stream import pieces, step_events
+from gemini_emulator import ids
+from gemini_emulator.responders.builtin_tools import cite
+from gemini_emulator.schema_sample import instance
+from gemini_emulator.stream_events import pieces, step_events
 
 
 @given(st.text())

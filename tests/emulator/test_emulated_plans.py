@@ -3,8 +3,8 @@
 import pytest
 from google.genai._interactions import NotFoundError
 
-from gemini_interactions.emulator import Answer, Brain
-from tests.emulator.names import FAST, MODEL
+from gemini_emulator import Answer, EmulatorControl
+from tests.emulator.constants import FAST, MODEL
 
 QUESTION = "Why do storks return?"
 PLANNING = {"type": "deep-research", "collaborative_planning": True}
@@ -46,7 +46,7 @@ async def test_a_plan_is_the_output_text_and_no_research(gemini):
     assert {step.type for step in planned.steps} == {"user_input", "model_output"}
 
 
-async def test_a_plan_takes_a_tenth_of_the_time_of_a_run(gemini, brain: Brain):
+async def test_a_plan_takes_a_tenth_of_the_time_of_a_run(gemini, brain: EmulatorControl):
     brain.research_seconds = 600
     made = await gemini.create(agent=FAST, input=QUESTION, background=True, agent_config=PLANNING)
     brain.advance(59)
@@ -57,7 +57,7 @@ async def test_a_plan_takes_a_tenth_of_the_time_of_a_run(gemini, brain: Brain):
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_a_plan_is_revised_as_often_as_is_asked(gemini, brain: Brain):
+async def test_a_plan_is_revised_as_often_as_is_asked(gemini, brain: EmulatorControl):
     first = await plan(gemini, QUESTION)
     second = await plan(gemini, "Only in Alsace, s’il te plaît.", first)
     third = await plan(gemini, "And since 1990.", second)
@@ -71,7 +71,7 @@ async def test_a_plan_is_revised_as_often_as_is_asked(gemini, brain: Brain):
 
 
 @pytest.mark.parametrize("config", [{}, {"collaborative_planning": False}])
-async def test_an_approved_plan_is_followed(gemini, brain: Brain, config):
+async def test_an_approved_plan_is_followed(gemini, brain: EmulatorControl, config):
     first = await plan(gemini, QUESTION)
     second = await plan(gemini, "Only in Alsace.", first)
     report = await research(gemini, "Go ahead.", second, **config)
@@ -81,7 +81,7 @@ async def test_an_approved_plan_is_followed(gemini, brain: Brain, config):
     assert brain.research(report.id)["follows"] == second.id
 
 
-async def test_a_scripted_plan_is_followed_too(gemini, brain: Brain):
+async def test_a_scripted_plan_is_followed_too(gemini, brain: EmulatorControl):
     brain.answer_next("My plan:\n\n1. Count nests\n2. Ask the neighbours")
     first = await plan(gemini, QUESTION)
     report = await research(gemini, "Yes.", first)
@@ -105,7 +105,7 @@ async def test_a_model_answers_from_the_report_before_it(gemini):
     assert "Nothing suggests that this will change before 2027" in about.output_text
 
 
-async def test_a_model_answers_from_a_scripted_report(gemini, brain: Brain):
+async def test_a_model_answers_from_a_scripted_report(gemini, brain: EmulatorControl):
     brain.answer_next("# Storks\n\nThere are many. The oldest nest stands in Münster.")
     report = await research(gemini, QUESTION)
     about = await ask(gemini, "Where is the oldest nest?", report)
@@ -113,7 +113,9 @@ async def test_a_model_answers_from_a_scripted_report(gemini, brain: Brain):
     assert "From the report “Storks”: The oldest nest stands in Münster." in about.output_text
 
 
-async def test_a_report_replayed_by_the_client_is_remembered_as_well(gemini, brain: Brain):
+async def test_a_report_replayed_by_the_client_is_remembered_as_well(
+    gemini, brain: EmulatorControl
+):
     report = await research(gemini, QUESTION)
     brain.expire_all()
     steps = [step.model_dump(exclude_none=True) for step in report.steps if step.type != "thought"]
@@ -123,7 +125,7 @@ async def test_a_report_replayed_by_the_client_is_remembered_as_well(gemini, bra
     assert f"From the report “{QUESTION}”" in about.output_text
 
 
-async def test_research_in_a_conversation_knows_what_was_said(gemini, brain: Brain):
+async def test_research_in_a_conversation_knows_what_was_said(gemini, brain: EmulatorControl):
     before = await ask(gemini, "My garden is in Kehl – on the Rhine.")
     report = await research(gemini, QUESTION, before)
     after = await ask(gemini, "Thanks! Where is my garden?", report)
@@ -146,7 +148,7 @@ async def test_a_plan_is_no_report(gemini):
     assert "From the report" not in about.output_text
 
 
-async def test_a_failed_research_can_be_followed_up(gemini, brain: Brain):
+async def test_a_failed_research_can_be_followed_up(gemini, brain: EmulatorControl):
     brain.research_next("failed")
     failed = await research(gemini, QUESTION)
     after = await ask(gemini, "Never mind.", failed)
@@ -155,7 +157,7 @@ async def test_a_failed_research_can_be_followed_up(gemini, brain: Brain):
     assert "Never mind." in after.output_text
 
 
-async def test_a_plan_can_be_wished_for_in_every_way_an_answer_can(gemini, brain: Brain):
+async def test_a_plan_can_be_wished_for_in_every_way_an_answer_can(gemini, brain: EmulatorControl):
     brain.answer_next(Answer(status="failed", steps=[], errors=[]))
     failed = await plan(gemini, QUESTION)
 

@@ -6,8 +6,8 @@ import io
 import pytest
 from google.genai._interactions import BadRequestError, NotFoundError
 
-from gemini_interactions.emulator import Answer, Brain, Moment
-from tests.emulator.names import FAST, MAX, MODEL
+from gemini_emulator import Answer, EmulatorControl, Moment
+from tests.emulator.constants import FAST, MAX, MODEL
 
 QUESTION = "How many storks nest in Zürich – and why?"
 TALKATIVE = {"type": "deep-research", "thinking_summaries": "auto"}
@@ -151,7 +151,7 @@ async def test_a_report_without_visualization_has_no_chart(gemini):
     assert [[part.type for part in step.content] for step in outputs] == [["text"], ["text"]]
 
 
-async def test_a_report_can_be_as_large_as_real_ones(gemini, brain: Brain):
+async def test_a_report_can_be_as_large_as_real_ones(gemini, brain: EmulatorControl):
     brain.report_bytes, brain.report_charts = 1_300_000, 3
     got = await gemini.get((await start(gemini)).id)
 
@@ -162,7 +162,7 @@ async def test_a_report_can_be_as_large_as_real_ones(gemini, brain: Brain):
     assert len({chart.data for chart in charts}) == 3
 
 
-async def test_one_report_alone_can_be_wished_for(gemini, brain: Brain):
+async def test_one_report_alone_can_be_wished_for(gemini, brain: EmulatorControl):
     brain.answer_next(Answer(report_bytes=20_000, charts=0, status="incomplete"))
     large = await gemini.get((await start(gemini)).id)
     usual = await gemini.get((await start(gemini)).id)
@@ -172,7 +172,7 @@ async def test_one_report_alone_can_be_wished_for(gemini, brain: Brain):
     assert len(said(usual).encode()) < 10_000
 
 
-async def test_progress_grows_with_the_clock(gemini, brain: Brain):
+async def test_progress_grows_with_the_clock(gemini, brain: EmulatorControl):
     brain.research_seconds = 600
     made = await start(gemini, agent_config=TALKATIVE)
     looks = []
@@ -197,7 +197,7 @@ def thoughts(interaction):
 
 
 @pytest.mark.parametrize("config", [None, {"type": "deep-research", "thinking_summaries": "none"}])
-async def test_thoughts_are_told_only_to_who_asked_for_them(gemini, brain: Brain, config):
+async def test_thoughts_are_told_only_to_who_asked_for_them(gemini, brain: EmulatorControl, config):
     brain.research_seconds = 600
     made = await start(gemini, **({"agent_config": config} if config else {}))
     brain.advance(540)
@@ -210,7 +210,7 @@ async def test_thoughts_are_told_only_to_who_asked_for_them(gemini, brain: Brain
     assert [step.type for step in done.steps if step.type == "thought"] == []
 
 
-async def test_a_held_research_tells_what_it_is_told_to(gemini, brain: Brain):
+async def test_a_held_research_tells_what_it_is_told_to(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await start(gemini, agent_config=TALKATIVE)
     silent = await gemini.get(made.id)
@@ -226,7 +226,7 @@ async def test_a_held_research_tells_what_it_is_told_to(gemini, brain: Brain):
     assert thoughts(done) == thoughts(talking)
 
 
-async def test_a_scripted_run_tells_its_progress_in_time(gemini, brain: Brain):
+async def test_a_scripted_run_tells_its_progress_in_time(gemini, brain: EmulatorControl):
     brain.research_seconds = 100
     brain.answer_next(Answer("Done.", progress=[Moment(0.5, thought="Halfway.")]))
     made = await start(gemini)
@@ -247,7 +247,7 @@ async def test_usage_comes_a_look_later_than_the_report(gemini):
     assert second.usage.total_tokens > 1_000_000
 
 
-async def test_usage_can_be_there_at_once_or_after_seconds_or_never(gemini, brain: Brain):
+async def test_usage_can_be_there_at_once_or_after_seconds_or_never(gemini, brain: EmulatorControl):
     brain.usage_later(0)
     at_once = await gemini.get((await start(gemini)).id)
     brain.usage_later(0, seconds=5)
@@ -264,7 +264,7 @@ async def test_usage_can_be_there_at_once_or_after_seconds_or_never(gemini, brai
     assert {look.usage for look in looks} == {None}
 
 
-async def test_a_max_research_costs_more_than_a_fast_one(gemini, brain: Brain):
+async def test_a_max_research_costs_more_than_a_fast_one(gemini, brain: EmulatorControl):
     brain.usage_later(0)
     fast = await gemini.get((await start(gemini)).id)
     most = await gemini.get((await start(gemini, agent=MAX)).id)
@@ -273,15 +273,15 @@ async def test_a_max_research_costs_more_than_a_fast_one(gemini, brain: Brain):
     assert len(most.steps) > len(fast.steps)
 
 
-async def test_equal_researches_are_equal(gemini, emulator, brain: Brain):
+async def test_equal_researches_are_equal(gemini, emulator, brain: EmulatorControl):
     first = await gemini.get((await start(gemini, agent_config=TALKATIVE)).id)
-    emulator.brain = Brain()
+    emulator.brain = EmulatorControl()
     second = await gemini.get((await start(gemini, agent_config=TALKATIVE)).id)
 
     assert first == second
 
 
-async def test_a_research_can_be_read_in_the_brain(gemini, brain: Brain):
+async def test_a_research_can_be_read_in_the_brain(gemini, brain: EmulatorControl):
     brain.research_seconds = 100
     made = await start(gemini, agent_config=TALKATIVE)
     brain.advance(70)

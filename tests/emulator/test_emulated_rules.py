@@ -9,8 +9,8 @@ from google.genai._interactions import (
     NotFoundError,
 )
 
-from gemini_interactions.emulator import Brain, Emulator
-from tests.emulator.names import MODEL
+from gemini_emulator import Emulator, EmulatorControl
+from tests.emulator.constants import MODEL
 
 FUNCTION = {"type": "function", "name": "look_up", "parameters": {"type": "object"}}
 HELLO = {"type": "text", "text": "Hi"}
@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_it_refuses(raw, brain: Brain, what):
+async def test_it_refuses(raw, brain: EmulatorControl, what):
     change, status, code = REFUSED[what]
     body = {"model": MODEL, "input": "Hi", **change}
     body = {name: value for name, value in body.items() if value is not None}
@@ -176,7 +176,7 @@ async def test_a_body_that_is_no_object_is_refused(raw):
 
 
 @pytest.mark.parametrize("key", [None, "wrong-key"])
-async def test_without_a_good_key_there_is_no_answer(emulator, brain: Brain, key):
+async def test_without_a_good_key_there_is_no_answer(emulator, brain: EmulatorControl, key):
     import httpx2
 
     headers = {"x-goog-api-key": key} if key else {}
@@ -189,7 +189,9 @@ async def test_without_a_good_key_there_is_no_answer(emulator, brain: Brain, key
     assert models.json()["error"]["status"] == "UNAUTHENTICATED"
 
 
-async def test_the_key_may_be_in_the_query_and_never_reaches_the_log(emulator, brain: Brain):
+async def test_the_key_may_be_in_the_query_and_never_reaches_the_log(
+    emulator, brain: EmulatorControl
+):
     import httpx2
 
     async with httpx2.AsyncClient(base_url=emulator.url) as raw:
@@ -201,16 +203,16 @@ async def test_the_key_may_be_in_the_query_and_never_reaches_the_log(emulator, b
 
 
 async def test_only_the_given_keys_open_the_door(emulator: Emulator, brain, gemini):
-    emulator.brain = Brain(keys={"another-key"})
+    emulator.brain = EmulatorControl(keys={"another-key"})
 
     with pytest.raises(AuthenticationError):
         await gemini.create(model=MODEL, input="Hi")
 
-    emulator.brain = Brain(keys={"test-key"})
+    emulator.brain = EmulatorControl(keys={"test-key"})
     assert (await gemini.create(model=MODEL, input="Hi")).status == "completed"
 
 
-async def test_a_malformed_id_is_400_and_an_unknown_one_404(gemini, brain: Brain):
+async def test_a_malformed_id_is_400_and_an_unknown_one_404(gemini, brain: EmulatorControl):
     with pytest.raises(BadRequestError):
         await gemini.get("v1_nonsense")
     with pytest.raises(NotFoundError) as missing:
@@ -221,7 +223,7 @@ async def test_a_malformed_id_is_400_and_an_unknown_one_404(gemini, brain: Brain
     }
 
 
-async def test_an_unknown_previous_interaction_is_404(gemini, brain: Brain):
+async def test_an_unknown_previous_interaction_is_404(gemini, brain: EmulatorControl):
     with pytest.raises(NotFoundError):
         await gemini.create(model=MODEL, input="Hi", previous_interaction_id=brain.unknown_id())
 

@@ -8,9 +8,9 @@ import threading
 import pytest
 from google.genai._interactions import APIConnectionError, NotFoundError
 
-from gemini_interactions.emulator import Answer, Brain, Emulator
-from gemini_interactions.emulator.bell import Bell
-from tests.emulator.names import MODEL
+from gemini_emulator import Answer, Emulator, EmulatorControl
+from gemini_emulator.waiters import Waiters
+from tests.emulator.constants import MODEL
 
 
 def ask(gemini, **options):
@@ -20,7 +20,9 @@ def ask(gemini, **options):
 @pytest.mark.parametrize(
     "point", ["before_created", "after_created", "before_completed", "before_response"]
 )
-async def test_a_request_waits_at_a_gate_until_it_is_released(gemini, brain: Brain, point):
+async def test_a_request_waits_at_a_gate_until_it_is_released(
+    gemini, brain: EmulatorControl, point
+):
     gate = brain.hold_next(point=point)
     task = ask(gemini)
 
@@ -36,11 +38,11 @@ async def test_a_request_waits_at_a_gate_until_it_is_released(gemini, brain: Bra
     ("point", "seen"),
     [("before_created", 0), ("before_response", 0), ("after_created", 1), ("before_completed", 8)],
 )
-async def test_a_stream_waits_at_a_gate(gemini, brain: Brain, point, seen):
+async def test_a_stream_waits_at_a_gate(gemini, brain: EmulatorControl, point, seen):
     gate = brain.hold_next(point=point)
     brain.answer_next(Answer("Hello.", deltas=["Hello."]))
     events = []
-    bell = Bell()
+    bell = Waiters()
 
     async def read():
         async for event in await ask(gemini, stream=True):
@@ -58,7 +60,7 @@ async def test_a_stream_waits_at_a_gate(gemini, brain: Brain, point, seen):
 
 
 @pytest.mark.parametrize("kind", ["get", "cancel", "delete", "models"])
-async def test_every_kind_of_request_can_be_held(gemini, client, brain: Brain, kind):
+async def test_every_kind_of_request_can_be_held(gemini, client, brain: EmulatorControl, kind):
     brain.hold_background()
     made = await ask(gemini, background=True)
     gate = brain.hold_next(on=kind)
@@ -75,7 +77,7 @@ async def test_every_kind_of_request_can_be_held(gemini, client, brain: Brain, k
     await task
 
 
-async def test_gates_hold_one_request_each_and_not_the_others(gemini, brain: Brain):
+async def test_gates_hold_one_request_each_and_not_the_others(gemini, brain: EmulatorControl):
     first, second = brain.hold_next(), brain.hold_next()
     tasks = [ask(gemini), ask(gemini)]
     await first.reached()
@@ -90,7 +92,7 @@ async def test_gates_hold_one_request_each_and_not_the_others(gemini, brain: Bra
     await asyncio.gather(*tasks)
 
 
-def test_a_gate_is_released_from_a_thread_for_a_client_in_another(emulator, brain: Brain):
+def test_a_gate_is_released_from_a_thread_for_a_client_in_another(emulator, brain: EmulatorControl):
     gate = brain.hold_next()
     body = json.dumps({"model": MODEL, "input": "Hi"})
     answers = []
@@ -114,7 +116,9 @@ def test_a_gate_is_released_from_a_thread_for_a_client_in_another(emulator, brai
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("wait", ["gate", "delay", "answer"])
-async def test_a_client_that_leaves_is_noticed_at_once(gemini, brain: Brain, wait, stream):
+async def test_a_client_that_leaves_is_noticed_at_once(
+    gemini, brain: EmulatorControl, wait, stream
+):
     gate = brain.hold_next(point="after_created") if wait == "gate" else None
     if wait == "delay":
         brain.delay(60)
@@ -138,7 +142,7 @@ async def test_a_client_that_leaves_is_noticed_at_once(gemini, brain: Brain, wai
     assert left.status == "completed"
 
 
-async def test_a_foreground_interaction_may_be_lost_with_its_client(gemini, brain: Brain):
+async def test_a_foreground_interaction_may_be_lost_with_its_client(gemini, brain: EmulatorControl):
     brain.foreground_disconnect = "lost"
     gate = brain.hold_next(point="after_created")
     task = ask(gemini)
@@ -150,7 +154,7 @@ async def test_a_foreground_interaction_may_be_lost_with_its_client(gemini, brai
         await gemini.get(brain.log[0].interaction_id)
 
 
-async def test_a_background_run_does_not_mind_who_watches(gemini, brain: Brain):
+async def test_a_background_run_does_not_mind_who_watches(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await ask(gemini, background=True)
     stream = await gemini.get(made.id, stream=True)
@@ -161,7 +165,7 @@ async def test_a_background_run_does_not_mind_who_watches(gemini, brain: Brain):
     assert (await gemini.get(made.id)).status == "in_progress"
 
 
-async def test_a_client_that_reads_to_the_end_has_not_left_early(gemini, brain: Brain):
+async def test_a_client_that_reads_to_the_end_has_not_left_early(gemini, brain: EmulatorControl):
     async for _ in await ask(gemini, stream=True):
         pass
     await ask(gemini)
@@ -181,7 +185,7 @@ async def test_a_delayed_stream_begins_at_once_and_ends_when_the_delay_is_lifted
     assert rest[-1].event_type == "interaction.completed"
 
 
-async def test_a_delay_is_for_its_kind_of_request(gemini, brain: Brain):
+async def test_a_delay_is_for_its_kind_of_request(gemini, brain: EmulatorControl):
     brain.delay(60, on="get")
     made = await ask(gemini)
     task = asyncio.ensure_future(gemini.get(made.id))
@@ -191,7 +195,7 @@ async def test_a_delay_is_for_its_kind_of_request(gemini, brain: Brain):
     assert (await task).status == "completed"
 
 
-async def test_the_first_byte_can_be_delayed(gemini, brain: Brain):
+async def test_the_first_byte_can_be_delayed(gemini, brain: EmulatorControl):
     brain.delay(0, first_byte=60)
     task = ask(gemini, stream=True)
     await brain.until(lambda: len(brain.log) == 1)
@@ -201,14 +205,14 @@ async def test_the_first_byte_can_be_delayed(gemini, brain: Brain):
     assert [event async for event in await task][-1].event_type == "interaction.completed"
 
 
-async def test_short_delays_pass_by_themselves(gemini, brain: Brain):
+async def test_short_delays_pass_by_themselves(gemini, brain: EmulatorControl):
     brain.delay(0.01)
 
     assert (await ask(gemini)).status == "completed"
     assert [e async for e in await ask(gemini, stream=True)][-1].interaction.status == "completed"
 
 
-async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, brain: Brain):
+async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, brain: EmulatorControl):
     gate = brain.hold_next(point="after_created")
     held = ask(gemini)
     await gate.reached()
@@ -232,15 +236,17 @@ async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, brain: B
         await gemini.get(made.id)
 
 
-async def test_a_new_brain_knows_nothing_of_the_old(gemini, emulator: Emulator, brain: Brain):
+async def test_a_new_brain_knows_nothing_of_the_old(
+    gemini, emulator: Emulator, brain: EmulatorControl
+):
     made = await ask(gemini)
-    emulator.brain = Brain()
+    emulator.brain = EmulatorControl()
 
     with pytest.raises(NotFoundError):
         await gemini.get(made.id)
 
 
-async def test_many_requests_wait_side_by_side(gemini, brain: Brain):
+async def test_many_requests_wait_side_by_side(gemini, brain: EmulatorControl):
     gates = [brain.hold_next() for _ in range(50)]
     tasks = [ask(gemini) for _ in gates]
     for gate in gates:
@@ -253,7 +259,7 @@ async def test_many_requests_wait_side_by_side(gemini, brain: Brain):
 
 
 async def test_a_bell_wakes_threads_and_loops():
-    bell, rung = Bell(), list[object]()
+    bell, rung = Waiters(), list[object]()
     thread = threading.Thread(target=lambda: rung.append(bell.wait_until(lambda: bool(rung))))
     thread.start()
     waiting = asyncio.ensure_future(bell.until(lambda: bool(rung)))
@@ -295,7 +301,7 @@ async def test_stopping_does_not_wait_for_clients(client):
     other.close()
 
 
-async def test_another_process_steers_through_the_door(gemini, raw, brain: Brain):
+async def test_another_process_steers_through_the_door(gemini, raw, brain: EmulatorControl):
     async def steer(name, args=None):
         response = await raw.post("/_emulator/steer", json={"do": name, "args": args or {}})
         assert response.status_code == 200, response.text

@@ -1,15 +1,13 @@
 """Streams: the same events, in the same order and shape, as the recorded ones."""
 
 import json
-from pathlib import Path
 
 import pytest
 from google.genai._interactions import BadRequestError
 
-from gemini_interactions.emulator import Answer, Brain
-from tests.emulator.names import MODEL
-
-SAMPLES = Path(__file__).parent / "samples"
+from gemini_emulator import Answer, EmulatorControl
+from tests.emulator.constants import MODEL
+from tests.support.samples import SAMPLES
 
 
 def events_of(text):
@@ -86,7 +84,9 @@ async def test_every_event_has_its_line_and_the_stream_its_end(raw):
 
 
 @pytest.mark.parametrize("sample", ["text_thinking", "search_citations", "function_call"])
-async def test_the_recorded_steps_are_told_as_they_were_recorded(raw, brain: Brain, sample):
+async def test_the_recorded_steps_are_told_as_they_were_recorded(
+    raw, brain: EmulatorControl, sample
+):
     recorded = events_of((SAMPLES / f"{sample}.sse").read_text("utf-8"))
     last = recorded[-1]["interaction"]
     pieces = [
@@ -111,7 +111,7 @@ async def test_the_recorded_steps_are_told_as_they_were_recorded(raw, brain: Bra
 
 
 @pytest.mark.parametrize("sample", ["image_output", "server_tools"])
-async def test_the_recorded_answers_survive_the_stream(raw, brain: Brain, sample):
+async def test_the_recorded_answers_survive_the_stream(raw, brain: EmulatorControl, sample):
     recorded = events_of((SAMPLES / f"{sample}.sse").read_text("utf-8"))
     brain.answer_next(Answer(steps=steps_of(recorded)))
 
@@ -144,7 +144,9 @@ async def test_the_default_stream_has_the_recorded_shape(raw):
         ("image", None),
     ],
 )
-async def test_the_body_of_a_create_has_the_recorded_fields(raw, brain: Brain, sample, answer):
+async def test_the_body_of_a_create_has_the_recorded_fields(
+    raw, brain: EmulatorControl, sample, answer
+):
     recorded = json.loads((SAMPLES / f"interaction_{sample}.json").read_text("utf-8"))
     brain.answer_next(
         answer
@@ -243,7 +245,7 @@ async def test_an_unknown_last_event_id_is_refused(gemini):
         await gemini.get(made.id, stream=True, last_event_id="v1_none")
 
 
-async def test_a_stream_follows_a_run_as_it_goes(gemini, brain: Brain):
+async def test_a_stream_follows_a_run_as_it_goes(gemini, brain: EmulatorControl):
     brain.hold_background()
     made = await gemini.create(model=MODEL, input="Think", background=True)
     stream = aiter(await gemini.get(made.id, stream=True))
@@ -265,7 +267,7 @@ async def test_a_stream_follows_a_run_as_it_goes(gemini, brain: Brain):
     assert max(event.index for event in rest if hasattr(event, "index")) == 2
 
 
-async def test_a_background_create_can_stream_at_once(gemini, brain: Brain):
+async def test_a_background_create_can_stream_at_once(gemini, brain: EmulatorControl):
     stream = await gemini.create(model=MODEL, input="Hi", background=True, stream=True)
     events = [event async for event in stream]
 
@@ -273,7 +275,7 @@ async def test_a_background_create_can_stream_at_once(gemini, brain: Brain):
     assert any(getattr(event, "event_id", None) for event in events)
 
 
-async def test_scripted_events_replace_those_of_the_steps(gemini, brain: Brain):
+async def test_scripted_events_replace_those_of_the_steps(gemini, brain: EmulatorControl):
     event = {"index": 0, "step": {"type": "brand_new"}, "event_type": "step.start"}
     brain.answer_next(Answer("Hi", events=[event]))
     events = [e async for e in await gemini.create(model=MODEL, input="Hi", stream=True)]
@@ -282,7 +284,9 @@ async def test_scripted_events_replace_those_of_the_steps(gemini, brain: Brain):
     assert events[2].step.is_unknown
 
 
-async def test_an_answer_too_long_for_one_hop_is_continued_by_the_client(gemini, brain: Brain):
+async def test_an_answer_too_long_for_one_hop_is_continued_by_the_client(
+    gemini, brain: EmulatorControl
+):
     brain.answer_next(Answer("The first half, ", status="requires_continuation"))
     brain.answer_next("the second half.")
 
@@ -295,7 +299,7 @@ async def test_an_answer_too_long_for_one_hop_is_continued_by_the_client(gemini,
     assert "input" not in second.body
 
 
-async def test_a_streamed_answer_is_continued_too(gemini, brain: Brain):
+async def test_a_streamed_answer_is_continued_too(gemini, brain: EmulatorControl):
     brain.answer_next(Answer("The first half, ", status="requires_continuation"))
     brain.answer_next("the second half.")
 
@@ -306,7 +310,7 @@ async def test_a_streamed_answer_is_continued_too(gemini, brain: Brain):
     assert events[-1].interaction.status == "completed"
 
 
-async def test_a_wrong_continuation_token_is_refused(raw, brain: Brain):
+async def test_a_wrong_continuation_token_is_refused(raw, brain: EmulatorControl):
     brain.answer_next(Answer("Half", status="requires_continuation"))
     first = (await raw.post("/v1/interactions", json={"model": MODEL, "input": "Hi"})).json()
     body = {

@@ -3,8 +3,8 @@
 import pytest
 from google.genai._interactions import BadRequestError
 
-from gemini_interactions.emulator import Answer, Brain
-from tests.emulator.names import MODEL
+from gemini_emulator import Answer, EmulatorControl
+from tests.emulator.constants import MODEL
 
 WEATHER = {
     "type": "function",
@@ -193,7 +193,9 @@ async def test_results_are_accepted_once(gemini, waiting):
     assert again.status == "completed"
 
 
-async def test_calls_may_come_with_a_completed_status_or_without_an_id(gemini, brain: Brain):
+async def test_calls_may_come_with_a_completed_status_or_without_an_id(
+    gemini, brain: EmulatorControl
+):
     call = {"type": "function_call", "id": "", "name": "get_time", "arguments": {}}
     brain.answer_next(Answer(steps=[call], status="completed"))
     asked = await gemini.create(model=MODEL, input="Hi", tools=[CLOCK])
@@ -203,7 +205,7 @@ async def test_calls_may_come_with_a_completed_status_or_without_an_id(gemini, b
     assert answer.output_text == "get_time returned noon."
 
 
-async def test_a_google_call_is_answered_with_an_empty_result(gemini, brain: Brain):
+async def test_a_google_call_is_answered_with_an_empty_result(gemini, brain: EmulatorControl):
     call = {"type": "function_call", "id": "g1", "name": "google:search", "arguments": {}}
     brain.answer_next(Answer(steps=[call], status="requires_action"))
     asked = await gemini.create(model=MODEL, input="Hi", tools=[{"type": "google_search"}])

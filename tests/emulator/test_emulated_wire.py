@@ -5,14 +5,14 @@ import socket
 
 import pytest
 
-from gemini_interactions.emulator import Brain, Emulator
+from gemini_emulator import Emulator, EmulatorControl
 
 BODY = json.dumps({"model": "gemini-3.8-flash", "input": "Hi"}).encode()
 HEAD = b"POST /v1/interactions HTTP/1.1\r\nHost: x\r\nx-goog-api-key: k\r\n"
 
 
 @pytest.fixture
-def wire(emulator: Emulator, brain: Brain):
+def wire(emulator: Emulator, brain: EmulatorControl):
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as wire:
         yield wire
 
@@ -42,7 +42,7 @@ def test_a_request_may_be_chunked(wire):
     assert b'"completed"' in read_until(wire, b'"completed"')
 
 
-def test_requests_may_be_pipelined(wire, brain: Brain):
+def test_requests_may_be_pipelined(wire, brain: EmulatorControl):
     message = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     wire.sendall(message * 2)
 

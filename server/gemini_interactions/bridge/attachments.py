@@ -15,8 +15,7 @@ from typing import Any, Protocol
 
 import anyio
 
-from .. import answers
-from ..errors import (
+from ..domain.errors import (
     BadArgument,
     ConnectionLost,
     Gone,
@@ -30,11 +29,12 @@ from ..errors import (
     WrongKey,
     quoted,
 )
-from ..ids import read_id
-from ..interactions import CROCKFORD, Uploaded
-from .gallery import Gallery
+from ..domain.ids import read_id
+from ..domain.types import CROCKFORD, UploadedFile
+from ..interactions import answer_text
+from .artifact_repository import ArtifactRepository
 from .ports import Gemini, Store
-from .work import Work
+from .turns.running_turns import RunningTurn
 
 KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
@@ -43,7 +43,7 @@ TRIES = 3
 _IMAGE = re.compile(rf"i_[{CROCKFORD}]{{10}}")
 
 
-class Piece(Protocol):
+class LoadedAttachment(Protocol):
     """One thing to attach, weighed; `file` is open where it is to be uploaded."""
 
     @property
@@ -61,20 +61,20 @@ class Piece(Protocol):
     def close(self) -> None: ...
 
 
-class Luggage(Protocol):
+class LoadedAttachments(Protocol):
     """Everything one call attaches."""
 
     @property
-    def pieces(self) -> Sequence[Piece]: ...
+    def pieces(self) -> Sequence[LoadedAttachment]: ...
     @property
     def notes(self) -> Sequence[str]: ...
     def close(self) -> None: ...
 
 
-class Porter(Protocol):
+class AttachmentLoader(Protocol):
     """Opens what callers name, inside the allowed folders."""
 
-    def take(self, given: Sequence[str], ours: dict[str, str]) -> Luggage: ...
+    def take(self, given: Sequence[str], ours: dict[str, str]) -> LoadedAttachments: ...
     def save(self, path: str, target: str, name: str) -> tuple[str, str]: ...
     def check_target(self, target: str) -> None: ...
 
@@ -86,12 +86,12 @@ class Attached:
     contents: tuple[dict[str, Any], ...] = ()
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    waiting: tuple[tuple[int, Piece], ...] = ()
+    waiting: tuple[tuple[int, LoadedAttachment], ...] = ()
     """The large ones, opened, by their place in `contents`: uploaded once the turn is made."""
 
     def kept(self) -> list[dict[str, Any]]:
         """The contents as they are written down: without bytes, each with its name."""
-        (step,) = answers.strip_media([{"content": list(self.contents)}])
+        (step,) = answer_text.strip_media([{"content": list(self.contents)}])
         bare = step["content"]
         return [{**each, "name": name} for each, name in zip(bare, self.labels, strict=True)]
 
@@ -103,8 +103,8 @@ class Attachments:
         self,
         store: Store,
         gemini: Gemini,
-        gallery: Gallery,
-        porter: Porter,
+        gallery: ArtifactRepository,
+        porter: AttachmentLoader,
         now: Callable[[], float],
         *,
         authenticated: bool = False,
@@ -132,7 +132,7 @@ class Attachments:
         ours = {each: path for each in given if (path := await self._made_here(owner, each))}
         luggage = await anyio.to_thread.run_sync(self._porter.take, given, ours)
         contents: list[dict[str, Any]] = []
-        waiting: list[tuple[int, Piece]] = []
+        waiting: list[tuple[int, LoadedAttachment]] = []
         try:
             for piece in luggage.pieces:
                 if piece.file is not None:
@@ -152,7 +152,7 @@ class Attachments:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
         return Attached(tuple(contents), labels, tuple(notes), tuple(waiting))
 
-    async def sent(self, work: Work, attached: Attached) -> Attached:
+    async def sent(self, work: RunningTurn, attached: Attached) -> Attached:
         """The same with everything at Google; a large file is uploaded once for two days."""
         if not attached.waiting:
             return attached
@@ -193,7 +193,9 @@ class Attachments:
                 return path if path == given else ""
         return ""
 
-    async def _known_there(self, owner: str, piece: Piece, deadline: float) -> dict[str, Any]:
+    async def _known_there(
+        self, owner: str, piece: LoadedAttachment, deadline: float
+    ) -> dict[str, Any]:
         with anyio.move_on_at(deadline):
             return await self._already_there(owner, piece)
         raise Refused(
@@ -201,7 +203,7 @@ class Attachments:
             "sent. Try again in a moment."
         )
 
-    async def _uploaded(self, owner: str, piece: Piece) -> dict[str, Any]:
+    async def _uploaded(self, owner: str, piece: LoadedAttachment) -> dict[str, Any]:
         # Some seconds for a gigabyte: nobody waits for that who wants to stop.
         hash = await anyio.to_thread.run_sync(piece.hash, abandon_on_cancel=True)
         known = await self._store.upload(owner, hash, self._now())
@@ -211,7 +213,7 @@ class Attachments:
             await self._store.add_name(owner, "file", known.name, self._now())
         return piece.content(known.uri, known.mime_type)
 
-    async def _is_still_there(self, known: Uploaded) -> bool:
+    async def _is_still_there(self, known: UploadedFile) -> bool:
         """Somebody may have deleted it, and the files of another key cannot be used."""
         try:
             return (await self._gemini.uploaded(known.name)).state == "ACTIVE"
@@ -220,7 +222,7 @@ class Attachments:
         except UpstreamError:  # nobody says that it is not
             return True
 
-    async def _sent_to_google(self, piece: Piece) -> Uploaded:
+    async def _sent_to_google(self, piece: LoadedAttachment) -> UploadedFile:
         """An upload costs nothing, so one that breaks is begun again; its file may not change."""
         if piece.file is None:
             raise BadArgument(f"{piece.label} is no file that could be uploaded.")
@@ -246,7 +248,7 @@ class Attachments:
                     "convert it, or leave it out."
                 ) from problem
 
-    async def _already_there(self, owner: str, piece: Piece) -> dict[str, Any]:
+    async def _already_there(self, owner: str, piece: LoadedAttachment) -> dict[str, Any]:
         name = piece.google_name
         if self._authenticated and not await self._store.owns_name(owner, name):
             raise UnknownId(f"There is no uploaded file '{name}' here. Give its path instead.")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..interactions import Turn
-from . import functions
-from .ports import HandleSummary, Summary
+from ..domain.types import Turn
+from .ports import ArtifactSummary, Summary
+from .turns import function_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def entry(summary: Summary) -> dict[str, Any]:
     }
 
 
-def handle_line(summary: HandleSummary) -> str:
+def handle_line(summary: ArtifactSummary) -> str:
     """One research or image: id, its turn, when, state, what it was about."""
     handle = summary.handle
     state = "" if summary.status == "completed" else f" · {summary.status}"
@@ -56,7 +56,7 @@ def handle_line(summary: HandleSummary) -> str:
     return f'{handle.id} · {place} · {when(handle.created)}{state} · "{prompt}"'
 
 
-def handle_entry(summary: HandleSummary) -> dict[str, Any]:
+def handle_entry(summary: ArtifactSummary) -> dict[str, Any]:
     """The same for programs."""
     handle = summary.handle
     return {
@@ -69,7 +69,7 @@ def handle_entry(summary: HandleSummary) -> dict[str, Any]:
     }
 
 
-def _about(summary: HandleSummary) -> str:
+def _about(summary: ArtifactSummary) -> str:
     """What was asked for; the prompt of a plan's run only says that it was approved."""
     return str(summary.handle.facts.get("question") or summary.prompt)
 
@@ -91,7 +91,7 @@ def _told(turn: Turn) -> str:
         facts.append(f"continues turn {turn.chained}")
     calls = [
         f"{call.name} (call_id {call.call_id}): {_json(call.arguments)}"
-        for call in functions.pending(turn)
+        for call in function_calls.pending(turn)
     ]
     parts = [
         f"## Turn {turn.n} ({', '.join(facts)})",

@@ -8,9 +8,9 @@ from typing import Any
 
 import anyio
 
-from ..interactions import Handle, Turn
-from ..models import Depth
-from .work import Progress, no_progress
+from ..domain.model_catalog import Depth
+from ..domain.types import Artifact, Turn
+from .turns.running_turns import Progress, no_progress
 
 
 def _forget(_turn: Turn) -> bool:
@@ -36,7 +36,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AskRequest:
     """What to ask, and which settings to change for this turn and those after it.
 
     `changes` holds only what was given: `model`, `system_instruction`, `thinking`, `tools`.
@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ResearchRequest:
     """What to research, and how."""
 
     question: str
@@ -66,7 +66,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImageRequest:
     """What to draw: the prompt, pictures to start from, the shape wanted, where to put a copy."""
 
     prompt: str
@@ -87,14 +87,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ResearchStatus:
     """How a research stands: its newest turn, and what is known of a run that goes on."""
 
-    handle: Handle
+    handle: Artifact
     turn: Turn
     elapsed: str
     doing: str = ""
-    charts: Sequence[Handle] = ()
+    charts: Sequence[Artifact] = ()
     note: str = ""
     joined: bool = False
     has_plan: bool = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from .file_store import FileStore
 from .ports import Store
-from .shelf import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ EVERY = 3_600.0
 class Retention:
     """Keeps things for `days`; 0 keeps them. `now` is the wall clock, in epoch seconds."""
 
-    def __init__(self, store: Store, shelf: Shelf, days: int, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, shelf: FileStore, days: int, now: Callable[[], float]) -> None:
         self._store = store
         self._shelf = shelf
         self._days = days

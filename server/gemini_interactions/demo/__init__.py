@@ -4,6 +4,6 @@ It is a client and nothing else: it starts two processes, the emulator and the s
 talks to them as anybody could. Whatever it shows, it has checked; what did not happen ends it.
 """
 
-from .story import main
+from .scenario import main
 
 __all__ = ["main"]

@@ -21,7 +21,7 @@ from mcp.client.stdio import get_default_environment, stdio_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, Implementation
 
-from .screen import Screen
+from .terminal import Terminal
 
 META = "gemini-interactions-mcp/result"
 PACKAGE = __name__.split(".")[0]
@@ -105,10 +105,10 @@ class Answer:
         self.status = self.facts.get("status")
 
 
-class House:
+class DemoProcesses:
     """Where servers are started: one data folder for all of them, and nothing of the user's."""
 
-    def __init__(self, gemini: Gemini, folder: Path, errors: TextIO, screen: Screen) -> None:
+    def __init__(self, gemini: Gemini, folder: Path, errors: TextIO, screen: Terminal) -> None:
         self.gemini = gemini
         self._folder = folder
         self._errors = errors
@@ -141,7 +141,7 @@ class House:
 class Server:
     """A running server and our connection to it; every call shows on the screen."""
 
-    def __init__(self, client: Client, process: int, tools: set[str], screen: Screen) -> None:
+    def __init__(self, client: Client, process: int, tools: set[str], screen: Terminal) -> None:
         self._client = client
         self._screen = screen
         self.process = process

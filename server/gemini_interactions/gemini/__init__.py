@@ -1,6 +1,6 @@
 """Google's side of the bridge; the only room that knows google-genai."""
 
 from gemini_interactions.gemini.client import Gemini
-from gemini_interactions.gemini.translate import Model
+from gemini_interactions.gemini.serialization import Model
 
 __all__ = ["Gemini", "Model"]

@@ -20,12 +20,12 @@ import anyio
 import anyio.lowlevel
 
 from gemini_interactions import telemetry
-from gemini_interactions.draft import Draft
-from gemini_interactions.errors import ConnectionLost, Garbled, NoKey, TimedOut, WrongKey
-from gemini_interactions.gemini import failures, sdk, sse, translate, uploads
-from gemini_interactions.gemini.translate import Model, interaction_id
-from gemini_interactions.halves import whole
-from gemini_interactions.interactions import Call, Interaction, Uploaded
+from gemini_interactions.domain.errors import ConnectionLost, Garbled, NoKey, TimedOut, WrongKey
+from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
+from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
+from gemini_interactions.gemini import error_mapping, sdk_loader, serialization, sse_parser, uploads
+from gemini_interactions.gemini.serialization import Model, interaction_id
+from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 
 T = TypeVar("T")
 Event = dict[str, Any]
@@ -66,14 +66,14 @@ class Gemini:
             key = self._usable_key()
         except (NoKey, WrongKey):
             key = "none yet"
-        await sdk.finished(self._client_for(key))
+        await sdk_loader.finished(self._client_for(key))
 
     def require_key(self) -> None:
         """Raise what a call would, if there is no usable key."""
         self._usable_key()
 
     @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncIterator[AsyncIterator[Event]]:
+    async def stream(self, call: CreateRequest) -> AsyncIterator[AsyncIterator[Event]]:
         """Create an interaction and follow it; sent when the first event is asked for.
 
         Leaving the block closes the connection, and with it a foreground interaction. A stream
@@ -82,7 +82,7 @@ class Gemini:
         async with aclosing(self._created(call, stream=True)) as events:
             yield events
 
-    async def create(self, call: Call) -> Interaction:
+    async def create(self, call: CreateRequest) -> Interaction:
         """Create an interaction and wait for the answer in one piece."""
         return await _drafted(self._created(call, stream=False))
 
@@ -117,19 +117,21 @@ class Gemini:
 
         async def listed() -> list[Model]:
             pager = await client.aio.models.list(config={"page_size": 1000})
-            return [translate.model(one) async for one in pager]
+            return [serialization.model(one) async for one in pager]
 
-        with telemetry.asking("list_models", self._base_url, is_enterprise=sdk.is_enterprise()):
+        with telemetry.asking(
+            "list_models", self._base_url, is_enterprise=sdk_loader.is_enterprise()
+        ):
             return await _by(deadline, listed())
 
-    async def upload(self, file: BufferedIOBase, mime_type: str, name: str) -> Uploaded:
+    async def upload(self, file: BufferedIOBase, mime_type: str, name: str) -> UploadedFile:
         """Send a file to Google's Files API and wait until it can be used."""
         client = await self._connected(_in(_SHORT))
         return await uploads.until_ready(
             client, await uploads.upload(client, file, mime_type, name)
         )
 
-    async def uploaded(self, name: str) -> Uploaded:
+    async def uploaded(self, name: str) -> UploadedFile:
         """What Google says of an uploaded file (``files/…``)."""
         client = await self._connected(deadline := _in(_SHORT))
         return await _by(deadline, uploads.look(client, name))
@@ -150,9 +152,9 @@ class Gemini:
                     await client.result().aio.aclose()
                 client.result().close()
 
-    async def _created(self, call: Call, *, stream: bool) -> Events:
+    async def _created(self, call: CreateRequest, *, stream: bool) -> Events:
         deadline = _in(call.timeout)
-        part = translate.create(call)
+        part = serialization.create(call)
         if stream:
             part["stream"] = True
         while part:
@@ -161,7 +163,7 @@ class Gemini:
             last: Event = {}
             try:
                 with telemetry.creating(
-                    call, self._base_url, is_enterprise=sdk.is_enterprise()
+                    call, self._base_url, is_enterprise=sdk_loader.is_enterprise()
                 ) as asked:
                     async with (
                         self._answer(deadline, "create", **part, **hops) as answer,
@@ -178,7 +180,7 @@ class Gemini:
                     raise
             if not last:
                 raise ConnectionLost()
-            part = translate.continuation(part, last)
+            part = serialization.continuation(part, last)
 
     async def _asked(
         self, what: str, id: str, within: float, silence: float = inf, **arguments: Any
@@ -196,7 +198,7 @@ class Gemini:
 
     def _telling(self, what: str, id: str) -> AbstractContextManager[telemetry.Asked]:
         return telemetry.asking(
-            f"{what}_interaction", self._base_url, id, is_enterprise=sdk.is_enterprise()
+            f"{what}_interaction", self._base_url, id, is_enterprise=sdk_loader.is_enterprise()
         )
 
     @asynccontextmanager
@@ -206,12 +208,12 @@ class Gemini:
         """Send one request; what it yields is the SDK's response, its body not read yet."""
         client = await self._connected(deadline)
         request = getattr(client.aio.interactions.with_streaming_response, what)
-        with failures.told():
+        with error_mapping.told():
             sent = request(*arguments, **named)
         answer = await _by(deadline, sent.__aenter__())
         try:
             if not 200 <= answer.status_code < 300:
-                raise failures.answered(answer.status_code, None, {})
+                raise error_mapping.answered(answer.status_code, None, {})
             yield answer
         finally:
             # Also when cancelled: Google stops working for us when the connection closes.
@@ -222,17 +224,17 @@ class Gemini:
         client = self._client_for(self._usable_key())
         with anyio.CancelScope(deadline=deadline):
             try:
-                return await sdk.finished(client)
+                return await sdk_loader.finished(client)
             except Exception:
                 # Vertex AI without a project or credentials: the SDK minds when it is built.
-                if sdk.is_enterprise():
+                if sdk_loader.is_enterprise():
                     raise NoKey() from None
                 raise
         raise TimedOut()
 
     def _usable_key(self) -> str:
         key = self._key().strip()
-        if not key and not sdk.is_enterprise():
+        if not key and not sdk_loader.is_enterprise():
             raise NoKey()
         if not key.isascii() or len(key.split()) > 1 or not key.isprintable():
             raise WrongKey()
@@ -245,8 +247,8 @@ class Gemini:
             if current is None or broken or self._client_key != key:
                 if current is not None and not broken:
                     self._former.append(current)
-                current = sdk.off_the_loop(
-                    lambda: sdk.client(key, self._base_url, self._api_version)
+                current = sdk_loader.off_the_loop(
+                    lambda: sdk_loader.client(key, self._base_url, self._api_version)
                 )
                 self._client, self._client_key = current, key
             return current
@@ -258,10 +260,10 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
     if "event-stream" not in kind:
         if "json" not in kind:
             raise Garbled(status=answer.status_code)
-        for event in translate.events(await _by(deadline, _json(answer))):
+        for event in serialization.events(await _by(deadline, _json(answer))):
             yield event
         return
-    reader = sse.Reader()
+    reader = sse_parser.Reader()
     taken, is_over = 0, False
     async with aclosing(answer.iter_bytes()) as chunks:
         while not reader.done:
@@ -288,13 +290,13 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
 async def _json(answer: Any) -> Any:
     await answer.read()
     try:
-        return whole(await answer.json())
+        return replace_lone_surrogates(await answer.json())
     except (ValueError, RecursionError):
         raise Garbled(status=200) from None
 
 
 async def _drafted(events: Events) -> Interaction:
-    draft = Draft()
+    draft = InteractionAccumulator()
     async with aclosing(events):
         async for event in events:
             draft.add(event)
@@ -303,7 +305,7 @@ async def _drafted(events: Events) -> Interaction:
 
 async def _by(deadline: float, wait: Awaitable[T]) -> T:
     """Wait for something of the SDK's, but not longer than until then."""
-    with anyio.CancelScope(deadline=deadline), failures.told():
+    with anyio.CancelScope(deadline=deadline), error_mapping.told():
         return await wait
     raise TimedOut()
 

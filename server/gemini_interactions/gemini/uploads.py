@@ -8,20 +8,20 @@ from typing import Any
 
 import anyio
 
-from gemini_interactions.errors import Gone, Rejected
-from gemini_interactions.gemini import failures
-from gemini_interactions.interactions import Uploaded
+from gemini_interactions.domain.errors import Gone, Rejected
+from gemini_interactions.domain.types import UploadedFile
+from gemini_interactions.gemini import error_mapping
 
 FIRST_LOOK = 0.5
 LONGEST_LOOK = 5.0
 
 
-async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -> Uploaded:
+async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -> UploadedFile:
     """Send the file, from its beginning, in pieces of 8 MiB that are read as they go."""
     # The name travels in a header: the SDK fails on one beyond ASCII.
     plain = name.encode("ascii", "replace").decode().replace("?", "_")[:200]
     file.seek(0)
-    with failures.told():
+    with error_mapping.told():
         made = await client.aio.files.upload(
             file=file, config={"mime_type": mime_type, "display_name": plain}
         )
@@ -29,8 +29,8 @@ async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -
 
 
 async def until_ready(
-    client: Any, uploaded: Uploaded, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-) -> Uploaded:
+    client: Any, uploaded: UploadedFile, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+) -> UploadedFile:
     """Wait while Google takes the file in (films and sounds); raises Rejected if it cannot."""
     pause = FIRST_LOOK
     while uploaded.state == "PROCESSING":
@@ -44,18 +44,18 @@ async def until_ready(
 
 async def download(client: Any, address: str) -> bytes:
     """The bytes of a file at Google; the SDK takes its name from the address, and nothing else."""
-    with failures.told():
+    with error_mapping.told():
         return bytes(await client.aio.files.download(file=address))
 
 
-async def look(client: Any, name: str) -> Uploaded:
+async def look(client: Any, name: str) -> UploadedFile:
     """What Google says of an uploaded file; Gone when it no longer has it."""
-    with failures.told():
+    with error_mapping.told():
         return _uploaded(await client.aio.files.get(name=name))
 
 
-def _uploaded(file: Any) -> Uploaded:
+def _uploaded(file: Any) -> UploadedFile:
     state = getattr(file.state, "value", None) or str(file.state or "ACTIVE")
     if not file.name or not file.uri:
         raise Gone()
-    return Uploaded(file.name, file.uri, file.mime_type or "", state)
+    return UploadedFile(file.name, file.uri, file.mime_type or "", state)

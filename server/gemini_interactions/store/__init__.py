@@ -6,8 +6,8 @@ several local processes share, and PostgreSQL for replicas.
 
 from .conversations import ConversationSummary, Deleted
 from .database import StoreError
-from .ledger import Spent
 from .sessions import Session
 from .store import Store
+from .usage import Spent
 
 __all__ = ["ConversationSummary", "Deleted", "Session", "Spent", "Store", "StoreError"]

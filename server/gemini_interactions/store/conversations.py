@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import interactions
-from ..interactions import Conversation, Handle, Settings, Turn
-from . import handles, rows
+from ..domain import types
+from ..domain.types import Artifact, Conversation, Turn, TurnSettings
+from . import artifacts as handles
+from . import row_mapping
 from .database import Transaction, Value, cleaned
 
 FIRST_WORDS = 300
@@ -59,7 +60,7 @@ class NewTurn:
     owner: str
     kind: str
     prompt: str
-    settings: Settings
+    settings: TurnSettings
     session: str
     fingerprint: str
     holder: str
@@ -71,7 +72,7 @@ class NewTurn:
 
 def begin(t: Transaction, new: NewTurn, *, stored: bool) -> Turn:
     while True:
-        conversation_id = interactions.new_name("c")
+        conversation_id = types.new_name("c")
         if t.change(
             "INSERT INTO conversations (id, owner, created, updated, newest, stored) "
             "VALUES (%s, %s, %s, %s, 1, %s) ON CONFLICT (id) DO NOTHING",
@@ -86,7 +87,7 @@ def follow(
     conversation_id: str,
     *,
     parent: int | None,
-    handle: Handle | None = None,
+    handle: Artifact | None = None,
 ) -> Turn | None:
     if handle is not None and not handles.take(t, handle):
         return None
@@ -126,21 +127,23 @@ def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: 
         "model": "",
         "usage": None,
         "error": None,
-        "settings": rows.settings_json(new.settings),
+        "settings": row_mapping.settings_json(new.settings),
         "notes": "[]",
-        "extra": rows.to_json(dict(new.extra)),
+        "extra": row_mapping.to_json(dict(new.extra)),
         "prompt": new.prompt,
-        "input": rows.maybe_json(new.input),
+        "input": row_mapping.maybe_json(new.input),
         "text": "",
         "steps": "[]",
     }
     values = cleaned(row.values())
-    t.change(f"INSERT INTO turns ({rows.columns(row)}) VALUES ({rows.places(row)})", values)
+    t.change(
+        f"INSERT INTO turns ({row_mapping.columns(row)}) VALUES ({row_mapping.places(row)})", values
+    )
     t.change(
         "INSERT INTO words (conversation_id, n, owner, prompt, answer) VALUES (%s, %s, %s, %s, '')",
-        (conversation_id, n, new.owner, rows.folded(new.prompt)),
+        (conversation_id, n, new.owner, row_mapping.folded(new.prompt)),
     )
-    return rows.turn(dict(zip(row, values, strict=True)))
+    return row_mapping.turn(dict(zip(row, values, strict=True)))
 
 
 def conversation(t: Transaction, owner: str, conversation_id: str) -> Conversation | None:
@@ -149,7 +152,7 @@ def conversation(t: Transaction, owner: str, conversation_id: str) -> Conversati
         "WHERE id = %s AND owner = %s",
         (conversation_id, owner),
     )
-    return rows.conversation(found[0]) if found else None
+    return row_mapping.conversation(found[0]) if found else None
 
 
 def summaries(
@@ -188,7 +191,7 @@ def count(t: Transaction, owner: str, query: str) -> int:
 
 
 def _matching(owner: str, query: str) -> tuple[str, tuple[Value, ...]]:
-    sought = rows.folded(query)
+    sought = row_mapping.folded(query)
     if not sought:
         return "c.owner = %s", (owner,)
     # REPLACE finds a literal substring in both databases: LIKE would need escapes and, in

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from . import rows
+from . import row_mapping
 from .database import Row, Transaction, Value
 
 
@@ -53,7 +53,7 @@ def set_current(
     if research_id is not None:
         changed.append("research_id")
     t.change(
-        f"INSERT INTO sessions ({rows.columns(row)}) VALUES ({rows.places(row)}) "
+        f"INSERT INTO sessions ({row_mapping.columns(row)}) VALUES ({row_mapping.places(row)}) "
         "ON CONFLICT (owner, session) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in changed),
         tuple(row.values()),

@@ -8,13 +8,24 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from ..interactions import Conversation, Handle, Settings, Status, Step, Turn, Uploaded, Usage
-from . import conversations, handles, ledger, sessions, turns
+from ..domain.types import (
+    Artifact,
+    Conversation,
+    Status,
+    Step,
+    Turn,
+    TurnSettings,
+    UploadedFile,
+    Usage,
+)
+from . import artifacts as handles
+from . import conversations, sessions, turns
+from . import usage as ledger
+from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database, Transaction, open_database, run
-from .handles import HandleSummary
-from .ledger import Spent
 from .sessions import Session
+from .usage import Spent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +64,7 @@ class Store:
         *,
         kind: str,
         prompt: str,
-        settings: Settings,
+        settings: TurnSettings,
         session: str = "",
         fingerprint: str = "",
         stored: bool = True,
@@ -93,7 +104,7 @@ class Store:
         kind: str,
         parent: int | None = None,
         prompt: str,
-        settings: Settings,
+        settings: TurnSettings,
         session: str = "",
         fingerprint: str = "",
         holder: str,
@@ -101,7 +112,7 @@ class Store:
         now: float,
         input: list[dict[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
-        handle: Handle | None = None,
+        handle: Artifact | None = None,
     ) -> Turn | None:
         """The next turn, running; None where the owner has no such conversation.
 
@@ -173,7 +184,7 @@ class Store:
         holder: str,
         now: float,
         chained: int | None,
-        settings: Settings | None = None,
+        settings: TurnSettings | None = None,
         notes: Sequence[str] | None = None,
         input: list[dict[str, Any]] | None = None,
     ) -> bool:
@@ -330,29 +341,31 @@ class Store:
         *,
         now: float,
         facts: Mapping[str, Any],
-    ) -> Handle:
+    ) -> Artifact:
         return await self._write(handles.add, owner, kind, conversation_id, n, now=now, facts=facts)
 
-    async def name_images(self, turn: Turn, numbers: Sequence[int], *, now: float) -> list[Handle]:
+    async def name_images(
+        self, turn: Turn, numbers: Sequence[int], *, now: float
+    ) -> list[Artifact]:
         """A handle for each of a turn's images, by number: the ones there are, and new ones."""
         return await self._write(handles.name_images, turn, numbers, now=now)
 
-    async def handle(self, owner: str, id: str) -> Handle | None:
+    async def handle(self, owner: str, id: str) -> Artifact | None:
         return await self._read(handles.handle, owner, id)
 
-    async def handles_of(self, turn: Turn) -> list[Handle]:
+    async def handles_of(self, turn: Turn) -> list[Artifact]:
         """What a turn is called besides its number: the images it made, its research."""
         return await self._read(handles.of_turn, turn.owner, turn.conversation_id, turn.n)
 
     async def move_handle(
-        self, handle: Handle, *, n: int | None = None, facts: Mapping[str, Any] | None = None
+        self, handle: Artifact, *, n: int | None = None, facts: Mapping[str, Any] | None = None
     ) -> bool:
         """Let it name another turn of its conversation, or change its facts."""
         return await self._write(handles.move, handle, n=n, facts=facts)
 
     async def handles(
         self, owner: str, kind: str, *, query: str = "", limit: int, offset: int = 0
-    ) -> list[HandleSummary]:
+    ) -> list[ArtifactSummary]:
         """Newest first; `query` as in `conversations`."""
         return await self._read(handles.listed, owner, kind, query, limit, offset)
 
@@ -370,11 +383,11 @@ class Store:
         """Whether the owner created what Google calls that, a turn's interaction included."""
         return await self._read(ledger.owns_name, owner, name)
 
-    async def add_upload(self, owner: str, hash: str, uploaded: Uploaded, until: float) -> None:
+    async def add_upload(self, owner: str, hash: str, uploaded: UploadedFile, until: float) -> None:
         """A file Google holds until then, by the hash of its content."""
         await self._write(ledger.add_upload, owner, hash, uploaded, until)
 
-    async def upload(self, owner: str, hash: str, now: float) -> Uploaded | None:
+    async def upload(self, owner: str, hash: str, now: float) -> UploadedFile | None:
         return await self._read(ledger.upload, owner, hash, now)
 
     async def add_usage(

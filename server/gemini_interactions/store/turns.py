@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..interactions import Settings, Status, Step, Turn, Usage
-from . import rows
+from ..domain.types import Status, Step, Turn, TurnSettings, Usage
+from . import row_mapping
 from .database import Row, Transaction, Value
 
 _THIS = "conversation_id = %s AND n = %s AND owner = %s"
@@ -17,14 +17,16 @@ _THIS = "conversation_id = %s AND n = %s AND owner = %s"
 
 def turn(t: Transaction, owner: str, conversation_id: str, n: int) -> Turn | None:
     return _first(
-        t.execute(f"SELECT {rows.TURN} FROM turns WHERE {_THIS}", (conversation_id, n, owner))
+        t.execute(
+            f"SELECT {row_mapping.TURN} FROM turns WHERE {_THIS}", (conversation_id, n, owner)
+        )
     )
 
 
 def newest(t: Transaction, owner: str, conversation_id: str) -> Turn | None:
     return _first(
         t.execute(
-            f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
+            f"SELECT {row_mapping.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
             "ORDER BY n DESC LIMIT 1",
             (conversation_id, owner),
         )
@@ -33,10 +35,11 @@ def newest(t: Transaction, owner: str, conversation_id: str) -> Turn | None:
 
 def all_of(t: Transaction, owner: str, conversation_id: str) -> list[Turn]:
     found = t.execute(
-        f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s ORDER BY n",
+        f"SELECT {row_mapping.TURN} FROM turns "
+        "WHERE conversation_id = %s AND owner = %s ORDER BY n",
         (conversation_id, owner),
     )
-    return [rows.turn(row) for row in found]
+    return [row_mapping.turn(row) for row in found]
 
 
 def lineage(t: Transaction, owner: str, conversation_id: str, n: int) -> list[Turn]:
@@ -48,11 +51,11 @@ def lineage(t: Transaction, owner: str, conversation_id: str, n: int) -> list[Tu
         "UNION ALL SELECT older.n, older.parent FROM turns older "
         "JOIN line ON older.n = line.parent AND older.n < line.n "
         "WHERE older.conversation_id = %s AND older.owner = %s) "
-        f"SELECT {rows.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
+        f"SELECT {row_mapping.TURN} FROM turns WHERE conversation_id = %s AND owner = %s "
         "AND n IN (SELECT n FROM line) ORDER BY n DESC",
         (ours[0], n, ours[1], *ours, *ours),
     )
-    return [rows.turn(row) for row in found]
+    return [row_mapping.turn(row) for row in found]
 
 
 def of_interaction(t: Transaction, owner: str, interaction_id: str) -> Turn | None:
@@ -60,7 +63,7 @@ def of_interaction(t: Transaction, owner: str, interaction_id: str) -> Turn | No
         return None
     return _first(
         t.execute(
-            f"SELECT {rows.TURN} FROM turns WHERE owner = %s AND interaction_id = %s "
+            f"SELECT {row_mapping.TURN} FROM turns WHERE owner = %s AND interaction_id = %s "
             "ORDER BY created DESC, n DESC LIMIT 1",
             (owner, interaction_id),
         )
@@ -74,17 +77,17 @@ def sending(
     holder: str,
     now: float,
     chained: int | None,
-    settings: Settings | None,
+    settings: TurnSettings | None,
     notes: Sequence[str] | None,
     input: list[dict[str, Any]] | None,
 ) -> bool:
     values: dict[str, Value] = {"sent": now, "chained": chained}
     if settings is not None:
-        values["settings"] = rows.settings_json(settings)
+        values["settings"] = row_mapping.settings_json(settings)
     if notes is not None:
-        values["notes"] = rows.to_json(list(notes))
+        values["notes"] = row_mapping.to_json(list(notes))
     if input is not None:
-        values["input"] = rows.to_json(input)
+        values["input"] = row_mapping.to_json(input)
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
@@ -125,13 +128,13 @@ def finish(
         "finished": now,
         "lease_holder": "",
         "lease_until": 0.0,
-        "steps": rows.to_json(list(steps)),
-        "usage": rows.usage_json(usage),
+        "steps": row_mapping.to_json(list(steps)),
+        "usage": row_mapping.usage_json(usage),
         "model": model,
         "text": text,
-        "notes": rows.to_json([*said, *(note for note in notes if note not in said)]),
-        "error": rows.maybe_json(None if error is None else dict(error)),
-        "extra": rows.to_json({**json.loads(before[0]["extra"]), **(extra or {})}),
+        "notes": row_mapping.to_json([*said, *(note for note in notes if note not in said)]),
+        "error": row_mapping.maybe_json(None if error is None else dict(error)),
+        "extra": row_mapping.to_json({**json.loads(before[0]["extra"]), **(extra or {})}),
     }
     if interaction_id is not None:
         values["interaction_id"] = interaction_id
@@ -140,7 +143,9 @@ def finish(
     open_to = "('running')" if status in given_up else "('running', 'interrupted', 'stalled')"
     took = _set(t, turn, values, f"status IN {open_to}")
     if took:
-        t.change(f"UPDATE words SET answer = %s WHERE {_THIS}", (rows.folded(text), *_key(turn)))
+        t.change(
+            f"UPDATE words SET answer = %s WHERE {_THIS}", (row_mapping.folded(text), *_key(turn))
+        )
     return took
 
 
@@ -149,7 +154,7 @@ def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str)
     before = t.execute(f"SELECT extra FROM turns WHERE {_THIS}", _key(turn))
     if not before:
         return False
-    values = {"extra": rows.to_json({**json.loads(before[0]["extra"]), **facts})}
+    values = {"extra": row_mapping.to_json({**json.loads(before[0]["extra"]), **facts})}
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
@@ -170,11 +175,11 @@ def let_go(t: Transaction, turn: Turn, *, holder: str) -> bool:
 
 def expired(t: Transaction, now: float, limit: int) -> list[Turn]:
     found = t.execute(
-        f"SELECT {rows.TURN} FROM turns WHERE status = 'running' AND lease_until < %s "
+        f"SELECT {row_mapping.TURN} FROM turns WHERE status = 'running' AND lease_until < %s "
         "ORDER BY lease_until LIMIT %s",
         (now, limit),
     )
-    return [rows.turn(row) for row in found]
+    return [row_mapping.turn(row) for row in found]
 
 
 def take_over(t: Transaction, turn: Turn, holder: str, until: float) -> bool:
@@ -205,7 +210,8 @@ def joinable(
     of_session, values = ("AND session = %s", (session,)) if session else ("", ())
     return _first(
         t.execute(
-            f"SELECT {rows.TURN} FROM turns WHERE owner = %s AND fingerprint = %s {of_session} "
+            f"SELECT {row_mapping.TURN} FROM turns "
+            f"WHERE owner = %s AND fingerprint = %s {of_session} "
             "AND delivery = 'owed' AND owed >= %s "
             "AND status IN ('running', 'completed', 'incomplete', 'requires_action', 'plan_ready') "
             "ORDER BY created DESC, n DESC LIMIT 1",
@@ -237,4 +243,4 @@ def _key(turn: Turn) -> tuple[str, int, str]:
 
 
 def _first(found: list[Row]) -> Turn | None:
-    return rows.turn(found[0]) if found else None
+    return row_mapping.turn(found[0]) if found else None

@@ -14,8 +14,8 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from ..errors import BadArgument
-from ..halves import whole
+from ..domain.errors import BadArgument
+from ..domain.unicode_repair import replace_lone_surrogates
 
 Schema = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Arguments:
 
     def read(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The arguments as the tool takes them; raises BadArgument naming what is wrong."""
-        given = whole(dict(given or {}))
+        given = replace_lone_surrogates(dict(given or {}))
         properties: dict[str, Schema] = self.schema["properties"]
         required = self.schema.get("required", [])
         unknown = [name for name in given if name not in properties]

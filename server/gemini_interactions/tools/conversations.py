@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.requests import Question
-from . import images_result, research_result, result
-from .params import (
+from ..bridge.requests import AskRequest
+from .parameter_types import (
     ConversationId,
     Files,
     FunctionResult,
@@ -25,7 +24,8 @@ from .params import (
     TurnNumber,
     WaitSeconds,
 )
-from .registry import Use, tool
+from .registry import ToolContext, tool
+from .rendering import image, research_report, result
 
 
 @tool(
@@ -35,7 +35,7 @@ from .registry import Use, tool
     meta={"anthropic/searchHint": "Google Gemini, second opinion, web search"},
 )
 async def gemini_ask(
-    use: Use,
+    use: ToolContext,
     prompt: Prompt,
     files: Files = [],  # noqa: B006  never changed; the schema wants a list
     model: Model = "",
@@ -47,19 +47,19 @@ async def gemini_ask(
 ) -> types.CallToolResult:
     """Start a conversation with Google Gemini: a second opinion, a web search with sources, code
     run in a sandbox. The last line of the answer names the conversation for gemini_continue."""
-    question = Question(
+    question = AskRequest(
         prompt,
         _changes(model, tools, thinking, system_instruction),
         response_schema=response_schema or None,
         store=store,
         files=files,
     )
-    return await images_result.answer(await use.conversations.ask(use.caller, question), use)
+    return await image.answer(await use.conversations.ask(use.caller, question), use)
 
 
 @tool("Continue with Gemini", toolset="", read_only=True)
 async def gemini_continue(
-    use: Use,
+    use: ToolContext,
     prompt: Prompt = "",
     conversation_id: ConversationId = "",
     turn: TurnNumber = None,
@@ -75,7 +75,7 @@ async def gemini_continue(
 ) -> types.CallToolResult:
     """Follow up in a conversation; Gemini remembers everything said in it, and earlier settings
     hold until changed."""
-    question = Question(
+    question = AskRequest(
         prompt,
         _changes(model, tools, thinking, system_instruction),
         response_schema=response_schema or None,
@@ -83,28 +83,28 @@ async def gemini_continue(
         files=files,
     )
     reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
-    return await images_result.answer(reply, use)
+    return await image.answer(reply, use)
 
 
 @tool("Get a Gemini result", toolset="", read_only=True)
 async def gemini_result(
-    use: Use, id: ResultId, wait_seconds: WaitSeconds = 0, offset: Offset = 0
+    use: ToolContext, id: ResultId, wait_seconds: WaitSeconds = 0, offset: Offset = 0
 ) -> types.CallToolResult:
     """The outcome of any earlier call: collects what was still running, reads on in a long
     text."""
     reply = await use.conversations.result(use.caller, id, wait_seconds)
     if reply.turn.kind == "image":
-        return await images_result.told(reply, use, offset)
+        return await image.told(reply, use, offset)
     if reply.turn.kind == "research":
         stands = await use.researches.stands(reply.turn)
         if stands is not None:
-            return await research_result.told(stands, use.room, offset, "gemini_result with id")
-    return await images_result.answer(reply, use, offset)
+            return await research_report.told(stands, use.room, offset, "gemini_result with id")
+    return await image.answer(reply, use, offset)
 
 
 @tool("Past Gemini conversations", toolset="", read_only=True)
 async def gemini_history(
-    use: Use,
+    use: ToolContext,
     kind: Annotated[
         Literal["conversations", "research", "images"], Field(description="What to list.")
     ] = "conversations",

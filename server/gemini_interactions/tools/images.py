@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.requests import Order
-from . import images_result
-from .registry import Use, tool
+from ..bridge.requests import ImageRequest
+from .registry import ToolContext, tool
+from .rendering import image
 
 Ratio = Literal[
     "1:1", "1:4", "1:8", "2:3", "3:2", "3:4", "4:1",
@@ -24,7 +24,7 @@ Ratio = Literal[
     meta={"anthropic/searchHint": "draw, edit, picture, logo, illustration"},
 )
 async def gemini_generate_image(
-    use: Use,
+    use: ToolContext,
     prompt: Annotated[str, Field(description="What to draw or change.")],
     images: Annotated[
         list[str], Field(description="References or inputs: paths, https URLs, i_….")
@@ -38,7 +38,7 @@ async def gemini_generate_image(
     save_to: Annotated[str, Field(description="Also copy it to this file or folder.")] = "",
 ) -> types.CallToolResult:
     """Draw or edit an image with Gemini; the file goes to disk, you get its path and a preview."""
-    order = Order(
+    order = ImageRequest(
         prompt,
         references=images,
         conversation_id=conversation_id,
@@ -48,4 +48,4 @@ async def gemini_generate_image(
         save_to=save_to,
     )
     reply = await use.images.generate(use.caller, order)
-    return await images_result.told(reply, use)
+    return await image.told(reply, use)

@@ -13,24 +13,24 @@ from .arguments import Arguments
 
 if TYPE_CHECKING:
     # Tools are listed before anybody uses one: what carries them out is imported later.
-    from ..bridge.conversations import Conversations
-    from ..bridge.gallery import Gallery
-    from ..bridge.images import Images
+    from ..bridge.artifact_repository import ArtifactRepository
     from ..bridge.requests import Caller
-    from ..bridge.research import Researches
-    from .result import Room
+    from ..bridge.research.service import Researches
+    from ..bridge.turns.handlers.conversation import Conversations
+    from ..bridge.turns.handlers.image import Images
+    from .rendering.result import ClientLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ToolContext:
     """One call of a tool: who calls, what with, and how much its client can take."""
 
     caller: Caller
     conversations: Conversations
     researches: Researches
     images: Images
-    gallery: Gallery
-    room: Room
+    gallery: ArtifactRepository
+    room: ClientLimits
 
 
 Run = Callable[..., Awaitable[types.CallToolResult]]

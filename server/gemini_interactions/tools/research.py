@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.requests import Task
-from . import research_result as result
-from .params import Files, Offset, WaitSeconds
-from .registry import Use, tool
+from ..bridge.requests import ResearchRequest
+from .parameter_types import Files, Offset, WaitSeconds
+from .registry import ToolContext, tool
+from .rendering import research_report as result
 
 ResearchId = Annotated[str, Field(description="r_…")]
 
@@ -22,7 +22,7 @@ ResearchId = Annotated[str, Field(description="r_…")]
     meta={"anthropic/searchHint": "deep research report with sources"},
 )
 async def start_deep_research(
-    use: Use,
+    use: ToolContext,
     question: Annotated[str, Field(description="What to find out, with its context.")],
     depth: Annotated[
         Literal["fast", "max"], Field(description="max: twice the work and price.")
@@ -39,13 +39,15 @@ async def start_deep_research(
 ) -> types.CallToolResult:
     """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
     cited report. Returns at once; check_research brings the report."""
-    task = Task(question, depth, plan_first, tools, report_format, conversation_id, files)
+    task = ResearchRequest(
+        question, depth, plan_first, tools, report_format, conversation_id, files
+    )
     return await result.told(await use.researches.start(use.caller, task), use.room)
 
 
 @tool("Approve a research plan", toolset="research", read_only=False)
 async def approve_research_plan(
-    use: Use,
+    use: ToolContext,
     research_id: ResearchId,
     changes: Annotated[str, Field(description="What to change in the plan first.")] = "",
 ) -> types.CallToolResult:
@@ -56,7 +58,7 @@ async def approve_research_plan(
 
 @tool("Check a research", toolset="research", read_only=True)
 async def check_research(
-    use: Use,
+    use: ToolContext,
     research_id: Annotated[str, Field(description="r_… Default: this session's latest.")] = "",
     wait_seconds: WaitSeconds = 0,
     offset: Offset = 0,
@@ -67,6 +69,6 @@ async def check_research(
 
 
 @tool("Cancel a research", toolset="research", read_only=False, destructive=True)
-async def cancel_research(use: Use, research_id: ResearchId) -> types.CallToolResult:
+async def cancel_research(use: ToolContext, research_id: ResearchId) -> types.CallToolResult:
     """Stop a running research at Google; what it had is kept."""
     return await result.told(await use.researches.cancel(use.caller, research_id), use.room)

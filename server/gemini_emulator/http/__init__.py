@@ -1,0 +1,1 @@
+"""HTTP: connections, routes, server-sent events, the control API."""

@@ -1,0 +1,21 @@
+"""The emulator's front: the steering door for some requests, the Interactions API for the rest."""
+
+from collections.abc import Callable
+
+from ..control import EmulatorControl
+from . import control_api, routes
+from .connection import RequestResponse
+from .request_handler import RequestHandler
+
+
+class Api:
+    """Handles every request; the brain may be exchanged between two of them."""
+
+    def __init__(self, brain: Callable[[], EmulatorControl]) -> None:
+        self._brain = brain
+
+    async def __call__(self, exchange: RequestResponse) -> None:
+        if exchange.path.startswith(control_api.PATH):
+            await control_api.knock(self._brain(), exchange, routes.parsed(exchange.body))
+            return
+        await RequestHandler(self._brain(), exchange).run()

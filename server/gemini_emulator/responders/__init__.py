@@ -1,0 +1,1 @@
+"""Responders: what the emulator answers, one module per kind of answer."""

@@ -1,0 +1,126 @@
+"""The lineup: which models there are today, by our table and by Google's live list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+import anyio
+
+from ..domain import model_catalog
+from ..domain.errors import Refused, UpstreamError
+from .history import when
+from .ports import Gemini, Offered
+
+HOUR = 3600.0
+PAUSE = 30.0
+"""Seconds after a failure in which Google is not asked again."""
+PATIENCE = 10.0
+"""Seconds to wait for the live list; the table is there without it."""
+
+log = logging.getLogger(__name__)
+
+
+class ModelList:
+    """Our dated table merged with what Google offers to this key, looked up at most once an hour.
+
+    `now` is the wall clock, in epoch seconds.
+    """
+
+    def __init__(
+        self, gemini: Gemini, now: Callable[[], float], model: str = "", image_model: str = ""
+    ) -> None:
+        self._gemini = gemini
+        self._now = now
+        self._defaults = (model, image_model)
+        self._live: Sequence[Offered] = ()
+        self._as_of = 0.0
+        self._failure = ("", 0.0)
+        self._looking = anyio.Lock()
+
+    async def told(self) -> str:
+        """All models as Markdown; without key or network the table alone, and why."""
+        trouble = await self._look()
+        today = self._today()
+        model, image_model = self._defaults
+        model = model_catalog.choose(model, today=today).model
+        image_model = model_catalog.choose(image_model, kind="image", today=today).model
+        rows = [row for row in model_catalog.known() if not _is_over(row, today)]
+        offered = {each.id: each for each in self._live}
+        lines = [
+            "# Gemini models",
+            "",
+            f"Default {model}, for images {image_model}. "
+            "Any id passes through; retired ones are replaced by their successor.",
+            trouble or f"Live list of {when(self._as_of)}: ✓ is offered to this server's key.",
+            "",
+            "| model | what | alias | thinking | $ in / out (1M tokens) | live |",
+            "|---|---|---|---|---|---|",
+            *(_row(row, today, _mark(row, offered)) for row in rows),
+        ]
+        others = [each for id, each in offered.items() if id not in {row.id for row in rows}]
+        if others:
+            lines += ["", "Also offered, without a row in the table:", ""]
+            lines += [_other(each) for each in others]
+        return "\n".join(lines)
+
+    def names(self, kind: model_catalog.Kind) -> list[str]:
+        """Aliases and ids of a kind, for completion; no call is made for it."""
+        today = self._today()
+        rows = [
+            row for row in model_catalog.known() if row.kind == kind and not _is_over(row, today)
+        ]
+        aliases = [alias for row in rows for alias in row.aliases]
+        return [*aliases, *(row.id for row in rows)]
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._now(), UTC).date()
+
+    async def _look(self) -> str:
+        """Bring the live list up to date; why that failed, in a sentence."""
+        async with self._looking:
+            if self._live and 0 <= self._now() - self._as_of < HOUR:
+                return ""
+            why, since = self._failure
+            if not why or not 0 <= self._now() - since < PAUSE:
+                why = await self._ask()
+            before = f", {when(self._as_of)} is the last known" if self._live else ""
+            return f"No live list from Google{before}: {why}" if why else ""
+
+    async def _ask(self) -> str:
+        """Google's answer becomes the live list; "" or why there is none."""
+        why = "it did not answer in time."
+        try:
+            with anyio.move_on_after(PATIENCE):
+                self._live, self._as_of = await self._gemini.models(), self._now()
+                why = ""
+        except Refused as refusal:
+            return str(refusal)  # costs nobody anything, and a key may be there the next time
+        except UpstreamError as problem:
+            why = problem.message
+        self._failure = (why, self._now())
+        return why
+
+
+def _is_over(row: model_catalog.Model, today: date) -> bool:
+    return row.ends is not None and today >= row.ends
+
+
+def _mark(row: model_catalog.Model, offered: dict[str, Offered]) -> str:
+    return "✓" if row.id in offered else "no" if offered and row.kind != "agent" else ""
+
+
+def _row(row: model_catalog.Model, today: date, mark: str) -> str:
+    cost = row.price(today)
+    price = f"{cost.input:g} / {cost.output:g}" if cost else ""
+    what = f"{row.title}; until {row.ends}, then {row.successor}" if row.ends else row.title
+    cells = (row.id, what, ", ".join(row.aliases), ", ".join(row.levels), price, mark)
+    return f"| {' | '.join(cells)} |"
+
+
+def _other(offered: Offered) -> str:
+    name = " ".join(offered.display_name.split())
+    limits = f", {offered.input_tokens:,} tokens in" if offered.input_tokens else ""
+    limits += f", {offered.output_tokens:,} out" if offered.output_tokens else ""
+    return f"- {offered.id}{f' ({name})' if name and name != offered.id else ''}{limits}"

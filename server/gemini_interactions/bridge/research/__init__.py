@@ -1,0 +1,1 @@
+"""Research that goes on at Google: polling, progress, reports."""

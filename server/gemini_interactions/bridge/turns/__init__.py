@@ -1,0 +1,1 @@
+"""Turns: submission, execution, recovery, and what is sent upstream."""

@@ -1,0 +1,155 @@
+"""Functions: Gemini asks for calls, the caller runs them, all results go back together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...domain.errors import BadArgument, WaitingForResults
+from ...domain.types import FunctionCall, Interaction, Step, Turn
+from ...interactions import answer_text
+
+_NOTHING: Mapping[str, Any] = {"result": ""}
+
+NEXT_STEP = "Run these and call gemini_continue with function_results."
+
+
+def pending(turn: Turn) -> tuple[FunctionCall, ...]:
+    """The calls a turn waits for; Google's own are nobody's to run, unless there are no others."""
+    calls = _waiting(turn)
+    return theirs(calls) or calls
+
+
+def theirs(calls: Sequence[FunctionCall]) -> tuple[FunctionCall, ...]:
+    """The calls that are the caller's to run, not Google's own (`google:…`)."""
+    return tuple(call for call in calls if not _is_googles(call))
+
+
+def waits(turn: Turn) -> WaitingForResults:
+    """The refusal of anything but results while calls are pending."""
+    return WaitingForResults(f"{turn.id} waits for the results of {_listed(turn)}. {NEXT_STEP}")
+
+
+def check_shape(results: Sequence[Mapping[str, Any]], *, may_name_files: bool = True) -> None:
+    """What can be told before knowing which turn they answer."""
+    for each in results:
+        if not may_name_files and _names_files(each.get("result")):
+            raise BadArgument(
+                "`function_results`: files at Google cannot be named in a result here. "
+                "Put bytes into `data`, or attach them with `files` in a turn of their own."
+            )
+        if "result" not in each:
+            raise BadArgument(
+                f"`function_results`: the result of call_id '{each.get('call_id', '')}' is "
+                'missing. Each is {"call_id", "name", "result"}, with "is_error": true on failure.'
+            )
+
+
+def _names_files(result: Any) -> bool:
+    """Whether contents in it have addresses; in text and data `files/…` is only a word."""
+    return any(
+        isinstance(each, dict) and "type" in each and any("uri" in name.lower() for name in each)
+        for each in (result if isinstance(result, list) else [result])
+    )
+
+
+def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """The results as steps for Google; refuses wrong, repeated and missing call ids by name."""
+    calls = {call.call_id: call for call in pending(turn)}
+    if not calls:
+        raise BadArgument(
+            f"{turn.id} waits for no function results. Leave `function_results` out and "
+            "pass a `prompt`."
+        )
+    given = _by_call_id(turn, calls, results)
+    missing = [call for call in calls if call not in given]
+    if missing:
+        raise BadArgument(
+            f"`function_results`: no result for {', '.join(missing)}. All pending results go "
+            f"back together; {turn.id} waits for {_listed(turn)}."
+        )
+    others = [call for call in _waiting(turn) if call.call_id not in calls]
+    # In the order of the calls: where those have no ids, nothing else tells whose each is.
+    return [
+        *(_step(call, given[call_id], turn.steps) for call_id, call in calls.items()),
+        *(_step(call, _NOTHING, turn.steps) for call in others),
+    ]
+
+
+def for_google(interaction: Interaction) -> list[Step]:
+    """Empty results where Google stopped only for functions of its own (`google:…`)."""
+    if interaction.status != "requires_action":
+        return []
+    calls = answer_text.read(interaction.steps).function_calls
+    if not all(map(_is_googles, calls)):
+        return []
+    return [_step(call, _NOTHING, interaction.steps) for call in calls]
+
+
+def _waiting(turn: Turn) -> tuple[FunctionCall, ...]:
+    return answer_text.read(turn.steps).function_calls if turn.status == "requires_action" else ()
+
+
+def _is_googles(call: FunctionCall) -> bool:
+    return call.name.startswith("google:")
+
+
+def _by_call_id(
+    turn: Turn, calls: Mapping[str, FunctionCall], results: Sequence[Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    given: dict[str, Mapping[str, Any]] = {}
+    for each in results:
+        call_id = str(each.get("call_id") or "")
+        if not call_id and len(calls) == 1 and len(results) == 1:
+            call_id = next(iter(calls))
+        if call_id not in calls:
+            raise BadArgument(
+                f"`function_results`: call_id '{call_id[:40]}' is not pending. "
+                f"{turn.id} waits for {_listed(turn)}."
+            )
+        if call_id in given:
+            raise BadArgument(f"`function_results`: call_id '{call_id}' is given twice.")
+        name = each.get("name")
+        if name and name != calls[call_id].name:
+            raise BadArgument(
+                f"`function_results`: call_id '{call_id}' is a call of {calls[call_id].name}, "
+                f"not of '{str(name)[:40]}'."
+            )
+        given[call_id] = each
+    return given
+
+
+def _step(call: FunctionCall, given: Mapping[str, Any], asked: Sequence[Step]) -> Step:
+    # Google's own id may be empty; ours then only numbered the calls for the caller.
+    ids = {step.get("id") for step in asked if step.get("type") == "function_call"}
+    result = given["result"]
+    if not isinstance(result, str | dict | list):
+        result = "" if result is None else str(result).lower()
+    step: Step = {
+        "type": "function_result",
+        "call_id": call.call_id if call.call_id in ids else "",
+        "name": call.name,
+        "result": _contents(result),
+    }
+    if given.get("is_error"):
+        step["is_error"] = True
+    return step
+
+
+def _contents(result: Any) -> Any:
+    """A list of content objects passes as such; any other list is data, like an object."""
+    if not isinstance(result, list) or _is_contents(result):
+        return result
+    return {"result": result}
+
+
+def _is_contents(result: Any) -> bool:
+    return (
+        isinstance(result, list)
+        and bool(result)
+        and all(isinstance(each, dict) and "type" in each for each in result)
+    )
+
+
+def _listed(turn: Turn) -> str:
+    return ", ".join(f"{call.name} (call_id {call.call_id})" for call in pending(turn))

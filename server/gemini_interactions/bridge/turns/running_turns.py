@@ -1,0 +1,154 @@
+"""Work in hand: the turns this process is making right now.
+
+Work belongs to the server's lifespan, not to the request that asked for it. A request
+waits for it, may go away, and may come back; the work goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal
+
+import anyio
+
+from ...domain.types import CreateRequest, Turn
+from ...interactions.stream_accumulator import InteractionAccumulator
+from .outcomes import Outcome
+
+HEARTBEAT = 4.0
+"""Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
+SMALLEST_GAP = 0.25
+"""Shortest time between two words of progress."""
+
+Progress = Callable[[float, str], Awaitable[None]]
+"""Tells the waiting client how long it has waited (seconds) and what Gemini is doing."""
+
+
+async def no_progress(_seconds: float, _doing: str) -> None:
+    """For those who do not ask to hear anything."""
+
+
+class RunningTurn:
+    """One turn being made: what has arrived, how to stop it, and when it is done."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.draft = InteractionAccumulator()
+        self.done = anyio.Event()
+        # Nothing but `end` ends it: where the server itself is cancelled, `Workshop.close` still
+        # has to write down what there is.
+        self.scope = anyio.CancelScope(shield=True)
+        self.ended_by: Literal["", "abort", "shutdown"] = ""
+        self.unwritten: Outcome | None = None
+        """How it ended, where the store has not taken that yet."""
+        self.passed: list[str] = []
+        """Interactions at Google that were stations on the way to the one that is the answer."""
+        self.young_until = 0.0
+        """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
+        self.rebuild: Callable[[], Awaitable[CreateRequest]] | None = None
+        """The same call for a chain Google has forgotten, where it can be told again."""
+        self.decided: Outcome | None = None
+        """How it is to end, where that was settled outside, such as by a cancel."""
+        # Of one that was taken over, the process before may have told something.
+        self._news, self._known = str(turn.extra.get("doing", "")), 0
+        self._changed = anyio.Event()
+        self._nudged = anyio.Event()
+
+    @property
+    def doing(self) -> str:
+        if self.turn.sent is None and self.turn.parent is not None:
+            return "Waiting for the turn before it"
+        return self._news or self.draft.doing or "Waiting for Gemini"
+
+    def changed(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def finished(self, turn: Turn) -> None:
+        self.turn = turn
+        self.done.set()
+        self.changed()
+
+    def tell(self, news: str, known: int = 0) -> None:
+        """What a run that goes on elsewhere lets know of itself; `known` is how much of it."""
+        self._news, self._known = news, known
+        self.changed()
+
+    def tell_again(self, news: str, known: int) -> None:
+        """The same from the run's stream, which begins with what was told before."""
+        if known >= self._known:
+            self.tell(news, known)
+
+    def nudge(self) -> None:
+        """Somebody wants to know: look soon."""
+        self._nudged.set()
+
+    async def until_nudged(
+        self, seconds: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> None:
+        """After `seconds`, or as soon as somebody wants to know."""
+        async with anyio.create_task_group() as tasks:
+
+            async def sleep_out() -> None:
+                await sleep(seconds)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(sleep_out)
+            await self._nudged.wait()
+            tasks.cancel_scope.cancel()
+        self._nudged = anyio.Event()
+
+    async def until_named(self, seconds: float, progress: Progress = no_progress) -> None:
+        """Until Google's id is known, the work is over, or `seconds` have passed."""
+        await self.wait(seconds, progress, lambda: bool(self.turn.interaction_id))
+
+    def end(self, by: Literal["abort", "shutdown"]) -> None:
+        self.ended_by = self.ended_by or by
+        self.scope.cancel()
+
+    async def wait(
+        self, seconds: float, progress: Progress, enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Until the work is done, this is enough or `seconds` have passed, telling the client
+        what happens."""
+        start = last = anyio.current_time()
+        deadline = start + seconds
+        told = ""
+
+        def is_over() -> bool:
+            return self.done.is_set() or enough()
+
+        while not is_over() and anyio.current_time() < deadline:
+            with anyio.move_on_at(min(deadline, last + HEARTBEAT)):
+                while self.doing == told and not is_over():
+                    await self._changed.wait()
+            last = anyio.current_time()
+            if is_over() or last >= deadline:
+                return
+            told = self.doing
+            await progress(last - start, told)
+            with anyio.move_on_at(min(deadline, last + SMALLEST_GAP)):
+                while not is_over():
+                    await self._changed.wait()
+
+
+class RunningTurns:
+    """All work in hand, by turn id."""
+
+    def __init__(self) -> None:
+        self._works: dict[str, RunningTurn] = {}
+
+    def __iter__(self) -> Iterator[RunningTurn]:
+        return iter(list(self._works.values()))
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def of(self, turn: Turn) -> RunningTurn | None:
+        return self._works.get(turn.id)
+
+    def add(self, work: RunningTurn) -> None:
+        self._works[work.turn.id] = work
+
+    def drop(self, work: RunningTurn) -> None:
+        self._works.pop(work.turn.id, None)

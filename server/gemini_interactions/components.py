@@ -1,0 +1,163 @@
+"""The rooms behind the app: opened together, once a client has been answered.
+
+Importing what is used here takes longer than all the rest of a start, so `app` does that
+only after the handshake.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.abc
+
+from .bridge.artifact_repository import ArtifactRepository
+from .bridge.facade import Bridge, build_bridge
+from .bridge.ports import Gemini, Store
+from .bridge.retention import Retention
+from .bridge.source_links import Resolve
+from .bridge.turns.executor import TurnExecutor
+from .bridge.turns.retry_policy import Policy
+from .bridge.usage_budget import Limits, UsageBudget
+from .config.api_key import find_key
+from .config.data_dir import close_to_others, ensure_private_dir
+from .config.settings import BadSetting, Config, given
+from .files.attachment_loader import AttachmentLoader
+from .files.output.file_store import FileStore
+from .files.output.signed_urls import SHORTEST_KEY, Links, signing_key
+from .files.path_sandbox.allowed_dirs import Folders
+from .maintenance import Maintenance
+
+SIGNING_KEY = "GEMINI_MCP_SIGNING_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What an app works with, once its store is open."""
+
+    store: Store
+    workshop: TurnExecutor
+    bridge: Bridge
+    watcher: Maintenance
+
+
+def build_components(
+    config: Config,
+    store: Store,
+    gemini: Gemini,
+    tasks: anyio.abc.TaskGroup,
+    *,
+    holder: str,
+    now: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+    resolve: Resolve | None,
+) -> Components:
+    """Every room, with what it needs of the others; work in hand runs in `tasks`."""
+    policy = _policy(config)
+    costs = UsageBudget(store, _limits(config), now)
+    shelf = FileStore(config.data_dir, config.images_dir, _reports_dir(config))
+    gallery = ArtifactRepository(store, gemini, shelf, now, named=config.transcripts)
+    workshop = TurnExecutor(
+        store,
+        gemini,
+        policy,
+        tasks,
+        holder=holder,
+        now=now,
+        costs=costs,
+        gallery=gallery,
+        resolve=resolve,
+        sleep=sleep,
+    )
+    porter = _porter(config)
+    retention = Retention(store, shelf, config.retention_days, now)
+    return Components(
+        store,
+        workshop,
+        build_bridge(store, gemini, workshop, gallery, costs, shelf, porter, policy, now),
+        Maintenance(workshop, retention, policy.lease / 3),
+    )
+
+
+def _policy(config: Config) -> Policy:
+    return Policy(
+        model=config.model,
+        max_wait=config.max_wait_seconds,
+        lease=config.lease_seconds,
+        store_lag=config.store_lag_seconds,
+        upstream_timeout=config.upstream_timeout_seconds,
+        max_concurrent=config.max_concurrent,
+        max_prompt_bytes=config.max_prompt_bytes,
+        transcripts=config.transcripts,
+        authenticated=config.tokens_file is not None,
+        remote_hosts=config.remote_tools,
+        image_model=config.image_model,
+        research_poll=config.research_poll_seconds,
+        research_deadline=config.research_deadline_seconds,
+    )
+
+
+def _porter(config: Config) -> AttachmentLoader:
+    """Opens what callers name, inside the allowed folders, and the images made here."""
+    made_here = [config.images_dir, _reports_dir(config)]
+    # Among several owners a path says nothing of whose image it is: there only ids do.
+    private = [config.data_dir, *(made_here if config.tokens_file else ())]
+    folders = Folders(config.allowed_dirs, working=_working_folder(), private=private)
+    return AttachmentLoader(folders, Folders(made_here), [config.base_url])
+
+
+def _reports_dir(config: Config) -> Path:
+    """For reports and their charts: beside the images where replicas share those."""
+    are_apart = not config.images_dir.is_relative_to(config.data_dir)
+    return (config.images_dir if config.is_shared and are_apart else config.data_dir) / "research"
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was deleted under us
+        return None
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(config.daily_token_limit, config.daily_usd_limit)
+
+
+def links(config: Config) -> Links:
+    """What signs links: with the operator's key, else with one kept in the data folder."""
+    key = given(os.environ.get(SIGNING_KEY)).encode("utf-8", "surrogateescape")
+    if key and len(key) < SHORTEST_KEY:
+        raise BadSetting(f"GEMINI_MCP_SIGNING_KEY must have at least {SHORTEST_KEY} characters.")
+    try:
+        return Links(key or signing_key(ensure_private_dir(config.data_dir)))
+    except OSError:
+        raise BadSetting(
+            "The data folder cannot keep a key for links. Choose one that this user can write to "
+            "with GEMINI_MCP_DATA_DIR (--data-dir), or set GEMINI_MCP_SIGNING_KEY."
+        ) from None
+
+
+def gemini(config: Config) -> Gemini:
+    from .gemini.client import Gemini as Client
+
+    # google-genai reads variables of its own, and takes a literal `${…}` for an address.
+    for name, value in list(os.environ.items()):
+        if name.startswith("GOOGLE_") and value and not given(value):
+            del os.environ[name]
+    return Client(
+        key=lambda: find_key(os.environ, config.data_dir),
+        base_url=config.base_url,
+        api_version=config.api_version,
+    )
+
+
+async def open_store(config: Config) -> Store:
+    """The store these settings name; refuses, in words, where it cannot be opened."""
+    from .store import Store as Opened  # sqlite3 costs some milliseconds
+
+    with suppress(OSError):  # whether it can be used at all, the store says better
+        close_to_others(config.data_dir)
+    return await Opened.open(config.database_url)

@@ -1,0 +1,1 @@
+"""Configuration: settings, the data directory, the API key, logging."""

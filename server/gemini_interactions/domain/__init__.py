@@ -1,0 +1,1 @@
+"""The domain: turns, artifacts, errors, models, clients. Depends on nothing else here."""

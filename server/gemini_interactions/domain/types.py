@@ -1,0 +1,224 @@
+"""The words everything else is written in: interactions, turns, conversations, settings, usage.
+
+Plain frozen data, free of the SDK, SQL and MCP. A *step* stays the JSON object the API
+speaks (``{"type": "model_output", "content": [...]}``), because steps are stored and
+replayed verbatim; everything that reads them lives in `answers`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Step = dict[str, Any]
+"""One step as the API speaks it; media bytes (`data`) are never kept in it."""
+
+CONTENTS: frozenset[str] = frozenset({"text", "image", "audio", "video", "document"})
+"""Types of the content objects that stand in steps."""
+
+Tool = dict[str, Any]
+"""One Interactions tool object, such as ``{"type": "google_search"}``."""
+
+Status = Literal[
+    "completed",
+    "running",
+    "requires_action",
+    "plan_ready",
+    "incomplete",
+    "interrupted",
+    "stalled",
+    "failed",
+    "cancelled",
+]
+"""What a turn, research or image is, in the words callers see."""
+
+CHAINABLE: frozenset[str] = frozenset({"completed", "incomplete", "requires_action", "plan_ready"})
+"""Statuses whose interaction Google can continue from."""
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_name(prefix: Literal["c", "r", "i"]) -> str:
+    """A fresh handle: the prefix and ten random Crockford base32 characters, lower case."""
+    return f"{prefix}_{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one interaction; thought tokens are billed as output and counted apart from it."""
+
+    input: int = 0
+    output: int = 0
+    thought: int = 0
+    cached: int = 0
+    tool_use: int = 0
+    total: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.thought + other.thought,
+            self.cached + other.cached,
+            self.tool_use + other.tool_use,
+            self.total + other.total,
+        )
+
+    @property
+    def is_itemized(self) -> bool:
+        """Whether it says what sort of tokens they are: without that nobody knows the price."""
+        return not self.total or bool(self.input or self.output or self.thought or self.tool_use)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What Google says went wrong inside an interaction: its code and its sentence."""
+
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One Gemini call and its reply, as Google knows it.
+
+    `status` is Google's own word (`in_progress`, `completed`, `requires_action`, …, or one
+    nobody has seen yet); `id` is empty when the interaction was not stored there.
+    """
+
+    id: str
+    status: str
+    steps: tuple[Step, ...] = ()
+    usage: Usage | None = None
+    model: str = ""
+    agent: str = ""
+    errors: tuple[Problem, ...] = ()
+    environment_id: str = ""
+    updated: str = field(default="", compare=False)
+    """When Google last changed it (ISO 8601): for one that is over, its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """What a conversation remembers and sends again with each turn, since Google does not."""
+
+    model: str = ""
+    system_instruction: str = ""
+    thinking: str = ""
+    tools: tuple[Tool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """One create, ready to send.
+
+    `input` is a string, a list of content objects or a list of steps. `model` and `agent`
+    exclude each other. `timeout` bounds the whole foreground call, in seconds.
+    """
+
+    input: str | list[dict[str, Any]]
+    model: str = ""
+    agent: str = ""
+    agent_config: dict[str, Any] | None = None
+    previous_interaction_id: str = ""
+    system_instruction: str = ""
+    thinking: str = ""
+    tools: tuple[Tool, ...] = ()
+    response_format: list[dict[str, Any]] | dict[str, Any] | None = None
+    store: bool = True
+    background: bool = False
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A function Gemini waits for: the caller runs it and sends the result back."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One interaction in a conversation, as the store remembers it.
+
+    `parent` is the turn it was meant to follow (None at the start), `chained` the one it
+    really followed once failed ones were passed over. `error` holds ``{"kind", "message"}``
+    of a failed turn, where `kind` names the class in `errors`. `delivery` says whether
+    somebody still has to read the outcome: `waiting` (a call waits for it), `owed` (that
+    call went away or was told "running"), `delivered`.
+    """
+
+    conversation_id: str
+    n: int
+    owner: str
+    kind: str
+    status: Status
+    parent: int | None = None
+    chained: int | None = None
+    interaction_id: str = ""
+    prompt: str = ""
+    input: list[dict[str, Any]] | None = None
+    settings: TurnSettings = field(default_factory=TurnSettings)
+    steps: tuple[Step, ...] = ()
+    usage: Usage | None = None
+    model: str = ""
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    error: Mapping[str, str] | None = None
+    created: float = 0.0
+    sent: float | None = None
+    finished: float | None = None
+    lease_holder: str = ""
+    lease_until: float = 0.0
+    session: str = ""
+    fingerprint: str = ""
+    delivery: str = "waiting"
+    owed: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.conversation_id}/{self.n}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status != "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A research (`r_…`) or an image (`i_…`): the name of a turn, and what belongs to it."""
+
+    id: str
+    owner: str
+    kind: Literal["research", "image"]
+    conversation_id: str
+    n: int
+    created: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file Google holds for 48 hours: its name (``files/…``), address, type and state."""
+
+    name: str
+    uri: str
+    mime_type: str
+    state: str = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Our handle for a tree of interactions."""
+
+    id: str
+    owner: str
+    created: float
+    updated: float
+    newest: int
+    stored: bool = True

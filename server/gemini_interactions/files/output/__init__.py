@@ -1,0 +1,1 @@
+"""Files this server writes: images, long answers, signed URLs to them."""

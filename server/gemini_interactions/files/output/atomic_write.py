@@ -1,0 +1,86 @@
+"""A new file: a draft under a made-up name until it is whole, then the first free name.
+
+Nothing is ever overwritten: a name that is taken gets a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from gemini_interactions.domain.errors import Refused
+
+from ..path_sandbox.dir_fd import Folder
+
+MOST_OF_ONE_NAME = 1000
+
+# What people call the extensions that our own files get.
+SPELLINGS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff"}
+EXTENSIONS = frozenset(
+    {".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".heic", ".heif", ".avif"}
+)
+
+
+class NewFile:
+    """Write to `file`, then `keep`; left without that, nothing remains of it.
+
+    `wish` is the name asked for. Its extension gives way to the one of the bytes. `refused`
+    says what an error of the system means to the caller.
+    """
+
+    def __init__(
+        self, folder: Folder, wish: str, *, mode: int, refused: Callable[[OSError], Refused]
+    ) -> None:
+        self._folder = folder
+        self.refused = refused
+        self._stem, self._extension = _split(wish)
+        self._draft = f".gemini-{secrets.token_hex(6)}.part"
+        self._is_kept = False
+        self.file = open(folder.new_file(self._draft, mode), "w+b")  # noqa: SIM115  closed in __exit__
+
+    def keep(self, extension: str) -> Path:
+        """Give the file its name and say what that is; `extension` is what the bytes are."""
+        try:
+            self.file.close()
+            return Path(self._folder.path, self._named(extension))
+        except OSError as error:
+            raise self.refused(error) from None
+
+    def _named(self, extension: str) -> str:
+        if _usual(self._extension) == extension:
+            extension = self._extension
+        for number in range(1, MOST_OF_ONE_NAME):
+            name = f"{self._stem}{f'-{number}' if number > 1 else ''}{extension}"
+            try:
+                self._folder.settle(self._draft, name)
+            except FileExistsError:
+                continue
+            self._is_kept = True
+            return name
+        raise FileExistsError(errno.EEXIST, "too many files of one name")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._folder:
+            with contextlib.suppress(OSError):  # a full disk says so again when it is closed
+                self.file.close()
+            if not self._is_kept:
+                with contextlib.suppress(OSError):
+                    self._folder.remove(self._draft)
+
+
+def _split(wish: str) -> tuple[str, str]:
+    """A name without its extension, where that is one of an image, and the extension."""
+    stem, extension = os.path.splitext(wish)
+    return (stem, extension) if _usual(extension) in EXTENSIONS else (wish, "")
+
+
+def _usual(extension: str) -> str:
+    return SPELLINGS.get(extension.lower(), extension.lower())

@@ -1,0 +1,1 @@
+"""The sandbox: which files may be read or written, and how they are opened."""

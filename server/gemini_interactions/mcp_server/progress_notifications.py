@@ -1,0 +1,59 @@
+"""Company: a client that waits hears something every few seconds, whatever is waited for.
+
+Work in hand speaks for itself (`bridge.work`). This fills in where nothing does: while Google is
+asked about a file, or about a turn that was given up, or while the store opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from math import inf
+
+import anyio
+
+from ..bridge.turns.running_turns import SMALLEST_GAP
+
+SILENCE = 4.5
+"""Longest silence in seconds: hosts are promised a word every 5, and work speaks every 4."""
+
+Say = Callable[[float, str], Awaitable[None]]
+
+
+class ProgressReporter:
+    """Tells one client how long its call has taken, and what is done meanwhile."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._came = self._last = anyio.current_time()
+        self._filled_in = -inf
+        self._doing = "Still at work"
+
+    async def tell(self, _seconds: float, doing: str) -> None:
+        """What is done now. A word that comes right after a filler is left to the next one:
+        four a second are the most."""
+        self._doing = doing
+        if anyio.current_time() >= self._filled_in + SMALLEST_GAP:
+            await self._speak()
+
+    async def fill_in(self) -> None:
+        """Speaks up whenever nobody has for too long."""
+        while True:
+            await anyio.sleep_until(self._last + SILENCE)
+            if anyio.current_time() >= self._last + SILENCE:
+                self._filled_in = anyio.current_time()
+                await self._speak()
+
+    async def _speak(self) -> None:
+        self._last = anyio.current_time()
+        await self._say(round(self._last - self._came, 3), self._doing)
+
+
+@asynccontextmanager
+async def keeping_company(say: Say) -> AsyncIterator[ProgressReporter]:
+    """Keeps a client company for as long as its call is worked on."""
+    company = ProgressReporter(say)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(company.fill_in)
+        yield company
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,107 @@
+"""Who calls, in which session, and how much its client can take."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import anyio
+from mcp.server.context import ServerRequestContext
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.requests import Request
+
+from ..app import App
+from ..config.settings import given
+from ..interactions import text_pages
+from ..tools.rendering.result import ClientLimits
+from .cancellation import Key
+
+Context = ServerRequestContext[App, Any]
+
+LOCAL = "local"
+"""The owner on stdio, and on loopback HTTP without tokens."""
+
+_HOST_SESSIONS = ("CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID")
+
+
+def owner(context: Context) -> str:
+    """Whose things this call may see; over HTTP the gate has found out."""
+    if context.request is None:
+        return LOCAL
+    return str(context.request.user.username)
+
+
+def session(context: Context, app: App) -> str:
+    """What a host lets us know a thread by (a hint, never an authority); "" where there is none."""
+    thread = (context.meta or {}).get("threadId")
+    if isinstance(thread, str) and thread:
+        # Hashed, since hosts choose how long it is.
+        return f"thread:{hashlib.sha256(thread.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    if context.request is not None:
+        return _legacy_session(context, app)
+    for name in _HOST_SESSIONS:
+        if hint := given(os.environ.get(name)):
+            return f"{name}:{hint}"
+    return f"process:{app.session}"
+
+
+def room(context: Context, app: App) -> ClientLimits:
+    """The text budget of this client; files mean something only to clients on this machine."""
+    client = context.session.client_params
+    name = client.client_info.name if client else None
+    budget = text_pages.budget(name, app.config.max_output_chars)
+    keep_whole = app.keep_whole if context.request is None else None
+    link = partial(app.link, owner(context)) if context.request is not None and app.link else None
+    wait = max(1, min(40, int(app.config.max_wait_seconds)))
+    return ClientLimits(budget, keep_whole, app.config.structured, link, wait)
+
+
+def key(context: Context, request_id: Any, app: App) -> Key | None:
+    """Where a request is found again when its cancel comes; None where no cancel can be its own.
+
+    Request ids are the client's choice, so they tell calls apart only within one connection.
+    """
+    if context.request is None:
+        return "", str(request_id)
+    session = _legacy_session(context, app)
+    return (session, str(request_id)) if session else None
+
+
+@asynccontextmanager
+async def connected(context: Context, app: App) -> AsyncIterator[None]:
+    """Cuts its body off when the client of a legacy session hangs up.
+
+    The SDK does so everywhere else. Here it lets a call run on, whose answer nobody gets and
+    which would then count as delivered.
+    """
+    if context.request is None or not _legacy_session(context, app):
+        yield
+        return
+    request: Request = context.request
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cut_off, request, tasks.cancel_scope)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _cut_off(request: Request, call: anyio.CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    call.cancel()
+
+
+def _legacy_session(context: Context, app: App) -> str:
+    """The session a legacy client was given, which the SDK has checked to be its owner's.
+
+    Modern clients have none, and without sessions nobody has: there the header is only
+    something a client said.
+    """
+    is_legacy = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    if context.request is None or not is_legacy or not app.config.has_sessions:
+        return ""
+    given = context.request.headers.get("mcp-session-id", "")
+    return f"http:{given}" if given else ""

@@ -1,0 +1,131 @@
+"""The door: answers who knocks, in both protocol eras, and lets in who asks for more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from .. import __version__
+from ..app import App
+
+if TYPE_CHECKING:
+    from .tool_dispatcher import ToolDispatcher
+
+Context = ServerRequestContext[App, Any]
+
+_FRESH = CacheHint(ttl_ms=300_000, scope="public")
+"""Lists are the same for everybody and for as long as a server runs; one that is restarted with
+other settings is believed this much later."""
+
+_LISTS: tuple[CacheableMethod, ...] = (
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+)
+
+
+def build(app: App) -> Server[App]:
+    """The server for one app; entering its lifespan runs the app."""
+    door = _Door(app)
+
+    @asynccontextmanager
+    async def lifespan(_server: Server[App]) -> AsyncIterator[App]:
+        async with app.running():
+            yield app
+
+    server: Server[App] = Server(
+        "gemini",
+        version=__version__,
+        title="Gemini",
+        instructions=files("gemini_interactions")
+        .joinpath("instructions.md")
+        .read_text("utf-8")
+        .strip(),
+        lifespan=lifespan,
+        on_list_tools=door.list_tools,
+        on_call_tool=door.call_tool,
+        on_list_resources=door.list_resources,
+        on_list_resource_templates=door.list_templates,
+        on_read_resource=door.read_resource,
+        on_list_prompts=door.list_prompts,
+        on_get_prompt=door.get_prompt,
+        on_completion=door.complete,
+        cache_hints=dict.fromkeys(("server/discover", *_LISTS), _FRESH),
+        get_tool_input_schema=lambda tool: door.inside.schema(tool),
+    )
+    server.middleware.append(door.watch)
+    return server
+
+
+class _Door:
+    """Handlers of one server, each handed on to what is inside."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @cached_property
+    def inside(self) -> ToolDispatcher:
+        from .tool_dispatcher import ToolDispatcher  # more than all the rest of a start costs
+
+        return ToolDispatcher(self._app)
+
+    async def list_tools(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return await self.inside.list_tools(context, params)
+
+    async def call_tool(
+        self, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        return await self.inside.call_tool(context, params)
+
+    async def list_resources(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        return await self.inside.catalogue.list_resources(context, params)
+
+    async def list_templates(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return await self.inside.catalogue.list_templates(context, params)
+
+    async def read_resource(
+        self, context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        return await self.inside.catalogue.read_resource(context, params)
+
+    async def list_prompts(
+        self, context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListPromptsResult:
+        return await self.inside.catalogue.list_prompts(context, params)
+
+    async def get_prompt(
+        self, context: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        return await self.inside.catalogue.get_prompt(context, params)
+
+    async def complete(
+        self, context: Context, params: types.CompleteRequestParams
+    ) -> types.CompleteResult:
+        return await self.inside.catalogue.complete(context, params)
+
+    async def watch(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Sees every message: refuses cursors, applies aborts, wakes the app once it is known."""
+        if ctx.method in _LISTS and (ctx.params or {}).get("cursor") is not None:
+            raise MCPError(types.INVALID_PARAMS, "Invalid cursor: lists here are one page.")
+        if ctx.method == "notifications/cancelled":
+            await self.inside.cancelled(ctx)
+        answered = await call_next(ctx)
+        if ctx.method == "tools/list":
+            self._app.wake()
+        return answered

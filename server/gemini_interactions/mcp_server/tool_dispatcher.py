@@ -1,0 +1,144 @@
+"""Inside: the tools, from the protocol's words to a call and back.
+
+Importing what they need takes longer than all the rest of a start, so the door opens this
+only once somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from ..app import App
+from ..bridge.requests import Caller
+from ..domain.errors import Refused, UpstreamError
+from ..tools.registry import Tool, ToolContext, tools
+from ..tools.rendering import result
+from ..tools.rendering.result import ClientLimits
+from . import request_context
+from .cancellation import InFlightCall, InFlightCalls, fingerprint
+from .progress_notifications import ProgressReporter, keeping_company
+from .request_context import Context
+from .transports.http.rate_limit import RateLimiter
+
+if TYPE_CHECKING:
+    from .resource_handlers import ResourceHandlers
+
+log = logging.getLogger(__name__)
+
+
+class ToolDispatcher:
+    """Handlers of one server: its tools, and the catalogue beside them."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._tools: Mapping[str, Tool] = tools(app.config.toolsets)
+        self._calls = InFlightCalls()
+        self._pace = RateLimiter(app.config.calls_a_minute, app.now)
+
+    @cached_property
+    def catalogue(self) -> ResourceHandlers:
+        from .resource_handlers import (
+            ResourceHandlers,  # 10 ms, which the list of tools does not wait for
+        )
+
+        return ResourceHandlers(self._app, self._tools)
+
+    async def list_tools(
+        self, _context: Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        listed = [tool.listed for tool in self._tools.values()]
+        if self._app.config.structured:
+            from ..tools.rendering.output_schema import schema  # only programs ask for it
+
+            shape = {"output_schema": schema()}
+            listed = [each.model_copy(update=shape) for each in listed]
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(
+        self, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            known = ", ".join(self._tools)
+            raise MCPError(
+                types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
+            )
+        room = request_context.room(context, self._app)
+        answer = result.refusal("The client went away.", room)  # and does not read this
+        key = request_context.key(context, context.request_id, self._app)
+        async with (
+            request_context.connected(context, self._app),
+            keeping_company(partial(_progress, context)) as company,
+        ):
+            with self._calls.opened(key) as call:
+                answer = await self._use(tool, context, params.arguments or {}, call, company, room)
+        return answer
+
+    async def _use(
+        self,
+        tool: Tool,
+        context: Context,
+        given: Mapping[str, Any],
+        call: InFlightCall,
+        company: ProgressReporter,
+        room: ClientLimits,
+    ) -> types.CallToolResult:
+        """One use of a tool; whatever goes wrong is told in words."""
+        try:
+            owner = request_context.owner(context)
+            if context.request is not None:
+                self._pace.admit(owner)
+            arguments = tool.arguments.read(given)
+            caller = Caller(
+                owner=owner,
+                session=request_context.session(context, self._app),
+                fingerprint=fingerprint(tool.name, arguments),
+                progress=company.tell,
+                made=call.made,
+            )
+            bridge = await self._app.bridge()
+            use = ToolContext(
+                caller,
+                bridge.conversations,
+                bridge.researches,
+                bridge.images,
+                bridge.gallery,
+                room,
+            )
+            return await tool.run(use, **arguments)
+        except Refused as refusal:
+            return result.refusal(str(refusal), room)
+        except UpstreamError as problem:
+            return result.refusal(problem.message, room)
+        except Exception:
+            log.exception("%s failed", tool.name)
+            return result.refusal(
+                "This server failed in a way it should not; its log says how. "
+                "Nothing that was handed out is lost: gemini_history lists it.",
+                room,
+            )
+
+    def schema(self, tool: str) -> Mapping[str, Any] | None:
+        """What a tool takes; without it the SDK lists all tools anew for every modern call."""
+        known = self._tools.get(tool)
+        return known.arguments.schema if known else None
+
+    async def cancelled(self, context: Context) -> None:
+        """Stop the work of a call whose cancel says that somebody aborted."""
+        params = context.params or {}
+        turn = self._calls.cancelled(
+            request_context.key(context, params.get("requestId"), self._app), params.get("reason")
+        )
+        if turn is not None:
+            await (await self._app.conversations()).stop(turn)
+
+
+async def _progress(context: Context, seconds: float, doing: str) -> None:
+    """Hosts show the message; the number only has to grow."""
+    await context.session.report_progress(seconds, None, doing)

@@ -1,0 +1,1 @@
+"""Streamable HTTP: the ASGI application, its security, artifact downloads."""

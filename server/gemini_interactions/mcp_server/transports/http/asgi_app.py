@@ -1,0 +1,323 @@
+"""Serving many clients of both protocol eras over Streamable HTTP, on one address."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import signal
+import socket
+import sys
+from asyncio import TimerHandle, Transport
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import anyio
+import uvicorn
+from anyio.abc import TaskStatus
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ....app import App
+from ....config.settings import BadSetting, Config
+from ....domain.errors import Refused
+from ...server import build
+from .artifact_route import ArtifactRoute
+from .auth.token_file import Tokens
+from .transport_security import AllowedHosts, TransportSecurity
+
+PATH = "/mcp"
+
+GRACE = 5.0
+"""Seconds that running calls have to finish in once we are told to stop."""
+LAST_WORDS = 3.0
+"""Seconds that are then left for the answers of those that have not."""
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take to arrive."""
+READ_SECONDS = 60.0
+"""How long a client may leave unread what was sent to it."""
+IDLE_SECONDS = 65
+"""How long a connection is kept for a next request: longer than proxies usually keep theirs."""
+CONNECTIONS = 1000
+
+_TALKATIVE = ("mcp", "sse_starlette", "uvicorn.access")
+"""Loggers that tell at some level what a message holds, or whose session it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: the name that was said, and the number and port it stands for."""
+
+    name: str
+    number: str
+    port: int
+
+    @classmethod
+    def read(cls, text: str) -> Address:
+        """HOST:PORT or [NUMBER]:PORT; port 0 is any free one."""
+        told = re.fullmatch(r"(?:\[([^\[\]\s]+)\]|([^:/\[\]\s]+)):([0-9]{1,5})", text.strip())
+        if not told or int(told[3]) > 65_535:
+            raise Refused("--http must be HOST:PORT, such as 127.0.0.1:8000.")
+        name = told[1] or told[2]
+        try:
+            found = socket.getaddrinfo(name, int(told[3]), type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise Refused("--http names a host that cannot be found.") from None
+        numbers = [str(place[0]) for *_, place in found]
+        return cls(name, min(numbers, key=lambda number: ":" in number), int(told[3]))
+
+    @property
+    def is_loopback(self) -> bool:
+        return ipaddress.ip_address(self.number).is_loopback
+
+    def listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.number else socket.AF_INET
+        try:
+            return socket.create_server((self.number, self.port), family=family, backlog=2048)
+        except OSError as trouble:
+            why = (trouble.strerror or "it cannot be used").lower()
+            raise Refused(f"--http names an address that cannot be listened on: {why}.") from None
+
+
+def serve_http(config: Config, address: str) -> int:
+    """Serve until a signal says stop. Whoever else could reach the address needs a token."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    where = Address.read(address)
+    tokens = tokens_for(config, where)
+    gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
+    sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
+    sys.stderr.flush()
+    anyio.run(_serve_until_told, gateway)
+    return 0
+
+
+def tokens_for(config: Config, address: Address) -> Tokens | None:
+    """Whose tokens are asked for; none are on loopback unless they were set."""
+    if config.tokens_file is not None:
+        return Tokens(config.tokens_file)
+    if not address.is_loopback:
+        raise BadSetting(
+            "An address that others can reach needs tokens: name a file of them in "
+            "GEMINI_MCP_TOKENS_FILE (--tokens-file), or serve on 127.0.0.1."
+        )
+    return None
+
+
+class Gateway:
+    """An app as HTTP clients reach it, on a socket that listens already.
+
+    No file of this machine is taken or written for them unless its folder was named. Links to
+    pictures bring their own proof, so no token is asked there.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        listener: socket.socket,
+        *,
+        name: str = "",
+        tokens: Tokens | None = None,
+        make: Callable[[Config], App] = App,
+    ) -> None:
+        app = make(replace(config, allowed_dirs=config.allowed_dirs or ()))
+        number, port = listener.getsockname()[:2]
+        self.url = f"http://[{number}]:{port}" if ":" in number else f"http://{number}:{port}"
+        self.app = app
+        self._listener = listener
+        self._told = anyio.Event()
+        self._told_again = anyio.Event()
+        pictures = ArtifactRoute(app, app.config.public_url or self.url)
+        pictures.check()
+        app.link = pictures.link
+        open = [
+            Route("/healthz", self._health),
+            Route("/readyz", self._readiness),
+            pictures.route,
+        ]
+        self._mcp = build(app)
+        inner = self._mcp.streamable_http_app(
+            streamable_http_path=PATH,
+            stateless_http=not app.config.has_sessions,
+            max_request_body_size=app.config.max_body_bytes,
+            # The gate looks after hosts and origins, on every route.
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+            custom_starlette_routes=[*open],
+        )
+        self.routes = tuple(inner.routes)
+        hosts = AllowedHosts(app.config, name, number)
+        self._gate = TransportSecurity(inner, app.config, hosts, tokens, open=open)
+        self._streams = _Streams(_with_pages(self._gate, app.config))
+        self._entrance = _without_slash(self._streams)
+
+    async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve until `stop` is called; running work is then written down as it stands."""
+        config = uvicorn.Config(
+            self._entrance,
+            http=_Patient,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=int(GRACE + LAST_WORDS),
+        )
+        self._server = _Server(config)
+        self.app.wake()
+        with self._listener:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._wind_down)
+                # Not left to uvicorn, which would serve on without us if the app broke down.
+                async with self._mcp.session_manager.run():
+                    task_status.started()
+                    await self._server.serve(sockets=[self._listener])
+                tasks.cancel_scope.cancel()
+
+    def stop(self) -> None:
+        """Let nobody in, let calls finish for a moment; told twice, do not wait for them."""
+        if self._told.is_set():
+            self._told_again.set()
+        self._told.set()
+
+    async def _wind_down(self) -> None:
+        await self._told.wait()
+        self._server.should_exit = True
+        self._streams.end()
+        with anyio.move_on_after(GRACE):
+            await self._told_again.wait()
+        self._gate.close()
+        with anyio.CancelScope(shield=True):
+            await self.app.settle()
+
+    async def _health(self, _request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def _readiness(self, _request: Request) -> Response:
+        if not self._told.is_set() and await self.app.is_ready():
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", 503)
+
+
+async def _serve_until_told(gateway: Gateway) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_listen_for_signals, gateway)
+        await gateway.serve()
+        tasks.cancel_scope.cancel()
+
+
+async def _listen_for_signals(gateway: Gateway) -> None:
+    if sys.platform == "win32":
+        return
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            gateway.stop()
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own raises the signal once more at its end, and that would be our exit code.
+        yield
+
+
+class _Streams:
+    """Ends the streams that legacy clients hold open for news (GET), since we have none to tell."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open: set[anyio.CancelScope] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != PATH:
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = has_begun or message["type"] == "http.response.start"
+            await send(message)
+
+        with anyio.CancelScope() as stream:
+            self._open.add(stream)
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                self._open.discard(stream)
+        if stream.cancelled_caught and has_begun:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def end(self) -> None:
+        for stream in list(self._open):
+            stream.cancel()
+
+
+def _without_slash(app: ASGIApp) -> ASGIApp:
+    """`/mcp/` means `/mcp`: a redirect would lead to an address that no proxy in front goes by."""
+
+    async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == f"{PATH}/":
+            scope = {**scope, "path": PATH, "raw_path": PATH.encode()}
+        await app(scope, receive, send)
+
+    return entered
+
+
+def _with_pages(app: ASGIApp, config: Config) -> ASGIApp:
+    """Pages of origins that were allowed may read our answers; browsers ask us first (CORS)."""
+    if not config.allowed_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=config.allowed_origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["mcp-session-id", "www-authenticate"],
+    )
+
+
+class _Patient(H11Protocol):
+    """uvicorn's protocol, with an end to its patience for clients that do not speak or read."""
+
+    _for_head: TimerHandle | None = None
+    _for_reader: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's
+        super().connection_made(transport)
+        self._for_head = self.loop.call_later(HEAD_SECONDS, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._call_off("_for_head")
+        elif self._for_head is None:
+            self._for_head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._for_reader = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._call_off("_for_reader")
+
+    def connection_lost(self, trouble: Exception | None) -> None:
+        super().connection_lost(trouble)
+        self._call_off("_for_head")
+        self._call_off("_for_reader")
+
+    def _call_off(self, name: Literal["_for_head", "_for_reader"]) -> None:
+        timer: TimerHandle | None = getattr(self, name)
+        if timer is not None:
+            timer.cancel()
+            setattr(self, name, None)

@@ -1,0 +1,256 @@
+"""The gate: who comes in over HTTP, and with how much.
+
+A wrong host, a wrong origin, a missing token or too large a body is refused before it is read.
+What comes in carries its owner as `request.user`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import anyio
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ....config.settings import Config
+from ...request_context import LOCAL
+from ..line_reader import sound
+from .auth.token_file import Tokens
+
+BODY_SECONDS = 60.0
+"""How long a request's body may take to arrive."""
+
+LINGER_SECONDS = 30.0
+"""How long we read on from a client that was refused and still sends: 100 MB take a while."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class TransportSecurity:
+    """Stands before `app`; `open` routes need no token and answer under any name."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Config,
+        hosts: AllowedHosts,
+        tokens: Tokens | None,
+        open: Sequence[BaseRoute],
+    ) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._origins = config.allowed_origins
+        self._tokens = tokens
+        self._open = open
+        self._largest = config.max_body_bytes
+        self._has_sessions = config.has_sessions
+        self._waits: set[anyio.CancelScope] = set()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Wait no longer for what has not arrived yet."""
+        self._is_closed = True
+        for wait in list(self._waits):
+            wait.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        body: bytes | Response = self._refusal(scope, headers) or await self._body(headers, receive)
+        if isinstance(body, bytes):
+            await self._app(scope, _again(_sound(body), receive), send)
+        else:
+            await self._turn_away(body, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """Why this request does not come in; where it does, its owner is written on it."""
+        if any(route.matches(scope)[0] is not Match.NONE for route in self._open):
+            return None
+        host = headers.get("host", "")
+        if not self._hosts.include(host):
+            return _refusal(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                "This server does not go by that host name; "
+                "its operator can add it to GEMINI_MCP_ALLOWED_HOSTS.",
+            )
+        if not all(self._accepts(origin, host) for origin in headers.getlist("origin")):
+            return _refusal(
+                HTTPStatus.FORBIDDEN,
+                "Pages of that origin may not call this server; "
+                "its operator can add it to GEMINI_MCP_ALLOWED_ORIGINS.",
+            )
+        owner = LOCAL
+        if self._tokens is not None:
+            token = _bearer(headers)
+            known = self._tokens.owner(token) if token else None
+            if known is None:
+                return _unauthorized(bool(token))
+            owner = known
+        if not self._has_sessions and scope["method"] in ("GET", "DELETE"):
+            # The SDK would hold open a stream on which nothing can ever come.
+            return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "There are no sessions here.", "POST")
+        # The SDK binds a legacy session to this user; the token itself goes no further.
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))
+        return None
+
+    def _accepts(self, origin: str, host: str) -> bool:
+        """Programs send no origin; pages do, and only they need to be kept out."""
+        if not origin or origin.lower() in self._origins or "*" in self._origins:
+            return True
+        scheme, _, name = origin.partition("://")
+        if self._origins or scheme not in ("http", "https"):
+            return False
+        return name == host or self._hosts.name(name)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes | Response:
+        """The whole body, or why it is not taken."""
+        too_large = _refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The body is larger than {self._largest:,} bytes (GEMINI_MCP_MAX_BODY_BYTES).",
+        )
+        if int(headers.get("content-length", 0)) > self._largest:
+            return too_large
+        body = bytearray()
+        with self._waiting(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    break
+                body += message.get("body", b"")
+                if len(body) > self._largest:
+                    return too_large
+                if not message.get("more_body", False):
+                    return bytes(body)
+        if self._is_closed:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "This server is ending; try again.")
+        return _refusal(
+            HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {BODY_SECONDS:.0f} s."
+        )
+
+    async def _turn_away(self, answer: Response, receive: Receive, send: Send) -> None:
+        """Says no at once, then reads on for a moment without keeping anything.
+
+        A connection closed with words unread is reset, and many clients then lose our answer.
+        """
+        start = {"type": "http.response.start", "status": answer.status_code}
+        await send({**start, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with self._waiting(LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    @contextmanager
+    def _waiting(self, seconds: float) -> Iterator[None]:
+        """Ends its body after so long, or once the gate is closed."""
+        with anyio.move_on_after(0 if self._is_closed else seconds) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
+
+
+class AllowedHosts:
+    """The names a server goes by, so that no page can reach it under a name of its own.
+
+    A server on every address of its machine may also be called by any of them as a number:
+    those cannot be made to point here.
+    """
+
+    def __init__(self, config: Config, host: str, address: str) -> None:
+        bound = ipaddress.ip_address(address)
+        self._any_number = bound.is_unspecified and not config.allowed_hosts
+        names = config.allowed_hosts
+        if not names:
+            names = LOOPBACK if bound.is_loopback else (_bare(host),)
+            if bound.is_unspecified:
+                names = ("localhost", socket.gethostname().lower())
+        self._names = frozenset({*names, urlsplit(config.public_url).netloc.lower()} - {""})
+
+    def include(self, host: str) -> bool:
+        """Whether a Host header is for this server."""
+        return self.name(host) or (self._any_number and _is_number(_split(host)[0]))
+
+    def name(self, host: str) -> bool:
+        """Whether this is one of the names that were given or follow from the address."""
+        name, port = _split(host)
+        return bool(name) and not self._names.isdisjoint({"*", name, f"{name}:*", f"{name}:{port}"})
+
+
+def _split(host: str) -> tuple[str, str]:
+    """Name and port of `name`, `name:port` or `[number]:port`."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        name, _, port = host.partition("]")
+        return f"{name}]", port.removeprefix(":")
+    name, _, port = host.partition(":")
+    return name.removesuffix("."), port
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _bare(host: str) -> str:
+    return f"[{host}]" if ":" in host else host.lower()
+
+
+def _bearer(headers: Headers) -> bytes:
+    """The token of the one Authorization header, or nothing."""
+    given = headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return token.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
+
+
+def _unauthorized(had_token: bool) -> Response:
+    if had_token:
+        answer = _refusal(HTTPStatus.UNAUTHORIZED, "That token is not known here.")
+        answer.headers["www-authenticate"] = 'Bearer realm="gemini", error="invalid_token"'
+    else:
+        answer = _refusal(
+            HTTPStatus.UNAUTHORIZED, "A token is needed: Authorization: Bearer TOKEN."
+        )
+        answer.headers["www-authenticate"] = 'Bearer realm="gemini"'
+    return answer
+
+
+def _refusal(status: HTTPStatus, why: str, allow: str = "") -> Response:
+    # Closed, since otherwise uvicorn would take in and drop the body to its end.
+    headers = {"connection": "close", **({"allow": allow} if allow else {})}
+    return PlainTextResponse(f"{why}\n", status, headers)
+
+
+def _sound(body: bytes) -> bytes:
+    """Half an emoji is replaced, as on stdio: one of the two eras would refuse the whole call."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    try:
+        return sound(body.decode()).encode()
+    except UnicodeDecodeError:
+        return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive` for an app, from the body that has been read on."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return first.pop() if first else await receive()
+
+    return again

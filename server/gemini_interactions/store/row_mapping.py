@@ -1,0 +1,84 @@
+"""Between rows and the words everything else is written in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from ..domain.types import Conversation, Turn, TurnSettings, Usage
+from .database import Row, Value, clean
+
+T = TypeVar("T")
+
+TURN = """conversation_id, n, owner, kind, status, parent, chained, interaction_id, created, sent,
+    finished, lease_holder, lease_until, session, fingerprint, delivery, owed, model, usage, error,
+    settings, notes, extra, prompt, input, text, steps"""
+
+
+def folded(text: str) -> str:
+    """As it is searched for; databases disagree about upper case beyond ASCII, Python does not."""
+    return clean(text).casefold()
+
+
+def to_json(value: object) -> str:
+    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def maybe_json(value: object) -> str | None:
+    return None if value is None else to_json(value)
+
+
+def settings_json(settings: TurnSettings) -> str:
+    return to_json(asdict(settings))
+
+
+def usage_json(usage: Usage | None) -> str | None:
+    return None if usage is None else to_json(asdict(usage))
+
+
+def columns(row: Mapping[str, Value]) -> str:
+    return ", ".join(row)
+
+
+def places(values: Iterable[object]) -> str:
+    return ", ".join("%s" for _ in values)
+
+
+def turn(row: Row) -> Turn:
+    return Turn(
+        **{
+            **row,
+            "settings": _settings(row["settings"]),
+            "steps": tuple(json.loads(row["steps"])),
+            "notes": tuple(json.loads(row["notes"])),
+            "usage": _maybe(Usage, row["usage"]),
+            "input": _loaded(row["input"]),
+            "error": _loaded(row["error"]),
+            "extra": json.loads(row["extra"]),
+        }
+    )
+
+
+def conversation(row: Row) -> Conversation:
+    return Conversation(**{**row, "stored": bool(row["stored"])})
+
+
+def _settings(text: str) -> TurnSettings:
+    known = _known(TurnSettings, json.loads(text))
+    return TurnSettings(**{**known, "tools": tuple(known.get("tools", ()))})
+
+
+def _loaded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _maybe(kind: type[T], text: str | None) -> T | None:
+    return None if text is None else kind(**_known(kind, json.loads(text)))
+
+
+def _known(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Another version of this program may have written a field this one has not heard of."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}

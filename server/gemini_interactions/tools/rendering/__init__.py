@@ -1,0 +1,1 @@
+"""Rendering: from turns and artifacts to the text and data of a tool result."""

@@ -1,0 +1,446 @@
+"""Results as hosts deliver them best: one text with a footer, and facts for programs in `_meta`.
+
+A result is a piece of text, a line `---`, then notes, the next step and a footer. Hosts
+drop text beside structured data, cut long text and lose the error flag, so the text says
+everything and fits the client's budget.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mcp_types as types
+
+from ...bridge import usage_budget
+from ...bridge.history import Listing
+from ...bridge.requests import Reply
+from ...bridge.turns import function_calls
+from ...domain.types import FunctionCall, Turn, Usage
+from ...interactions import answer_text, text_pages
+
+META = "gemini-interactions-mcp/result"
+META_BYTES = 2048
+MOST_CITED = 10
+"""How many sources are named behind an answer whose text cannot list them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """What one client takes: characters (and bytes) of text, and whether files mean anything to it.
+
+    `keep_whole` writes a long text to a file for clients on this machine and returns its path;
+    `structured` adds structured content, for programs.
+    """
+
+    budget: int
+    keep_whole: Callable[[str, str], Awaitable[str]] | None = None
+    structured: bool = False
+    link: Callable[[str], str] | None = None
+    """Where a client elsewhere can fetch an image, by its id."""
+    wait: int = 40
+    """For how many seconds a next step advises to wait."""
+
+    def without_files(self) -> ClientLimits:
+        """The same room for a text that is not to be written to a file."""
+        return replace(self, keep_whole=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultParts:
+    """All there is to tell, before it is cut to a client's size.
+
+    `text` is what is read in pieces, by calling `reader` (a tool "with" an argument). Behind it
+    stand `said` (how it stands; in an error, what went wrong), `notes`, the next step and the
+    footer. `facts` are for programs. `pictures` are previews for the model to see.
+    """
+
+    text: str
+    id: str
+    facts: Mapping[str, Any]
+    footer: str
+    said: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    next_step: str = ""
+    is_error: bool = False
+    calls: Sequence[FunctionCall] = ()
+    pictures: Sequence[types.ImageContent] = ()
+    turn: Turn | None = None
+    reader: str = "gemini_result with id"
+
+
+async def present(told: ResultParts, room: ClientLimits, offset: int = 0) -> types.CallToolResult:
+    """What is told, from `offset` on, as much as the client takes."""
+    before = [*told.said, *told.notes]
+    shown = await fit(
+        told.text, room, offset, told.id, before, told.next_step, told.footer, told.reader
+    )
+    path = told.facts.get("path") or shown.path or None
+    facts = {**told.facts, "path": path, "next_offset": shown.next_offset}
+    result = made(shown.text, facts, told.calls, is_error=told.is_error)
+    if room.structured:
+        result.structured_content = _structured(told, shown, facts)
+    else:
+        # A host that is given both may drop the picture, and programs need no preview.
+        result.content.extend(told.pictures)
+    return result
+
+
+async def answer(reply: Reply, room: ClientLimits, offset: int = 0) -> types.CallToolResult:
+    """A turn as it stands."""
+    return await present(told_of(reply, room), room, offset)
+
+
+def told_of(reply: Reply, room: ClientLimits) -> ResultParts:
+    """What there is to tell of a turn."""
+    turn = reply.turn
+    notes = list(turn.notes)
+    if turn.extra.get("response_schema"):
+        notes += _cited(turn)  # the text is JSON, and nothing but JSON
+    if reply.joined:
+        notes.append("An identical earlier call had started this; nothing was sent twice.")
+    calls = function_calls.pending(turn)
+    said, next_step = state(turn, calls, room.wait)
+    text, said = in_pieces(turn.text if turn.is_final else "", said, calls, room)
+    return ResultParts(
+        text,
+        turn.id,
+        facts_of(turn),
+        footer(turn),
+        said,
+        notes,
+        next_step,
+        is_error=turn.status == "failed",
+        calls=calls,
+        turn=turn,
+    )
+
+
+def in_pieces(
+    text: str, said: list[str], calls: Sequence[FunctionCall], room: ClientLimits
+) -> tuple[str, list[str]]:
+    """The text, and what is said behind it. What a function is called with may be longer than a
+    client takes: then it is text too."""
+    if calls and len("\n".join(said).encode()) > room.budget // 2:
+        return text_pages.stacked(each for each in (text, "\n".join(said)) if each), []
+    return text, said
+
+
+def _cited(turn: Turn) -> list[str]:
+    """The sources of an answer whose text does not list them, in one line."""
+    sources = _sources(turn)
+    more = f"; {len(sources) - MOST_CITED} more" if len(sources) > MOST_CITED else ""
+    listed = "; ".join(map(str, sources[:MOST_CITED]))
+    return [f"Sources: {listed}{more}"] if sources else []
+
+
+def _sources(turn: Turn) -> Sequence[answer_text.Source]:
+    return answer_text.read(turn.steps, targets=turn.extra.get("targets")).sources
+
+
+def facts_of(turn: Turn) -> dict[str, Any]:
+    """What programs want to know of a turn; None for what does not apply."""
+    return {
+        "status": turn.status,
+        "id": turn.id,
+        "conversation_id": turn.conversation_id,
+        "turn": turn.n,
+        "interaction_id": turn.interaction_id or None,
+        "model": _model(turn) or None,
+        "usage": _usage(turn.usage),
+    }
+
+
+async def transcript(
+    text: tuple[str, str], room: ClientLimits, offset: int
+) -> types.CallToolResult:
+    """A conversation in Markdown, paged by characters."""
+    id, markdown = text
+    told = ResultParts(
+        markdown, id, {"conversation_id": id}, f"conversation {id}", reader="gemini_history with id"
+    )
+    return await present(told, room, offset)
+
+
+_NOUNS = {
+    "conversations": ("conversation", "conversations"),
+    "research": ("research", "researches"),
+    "images": ("image", "images"),
+}
+_START = {
+    "conversations": "Start one with gemini_ask.",
+    "research": "Start one with start_deep_research.",
+    "images": "Make one with gemini_generate_image.",
+}
+_USE = {
+    "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
+    "research": "Read one with check_research, ask about it with gemini_continue and its id.",
+    "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
+}
+
+
+def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
+    """One line a conversation, newest first; as many as fit."""
+    one, many = _NOUNS[found.kind]
+    lines: list[str] = []
+    left = room.budget - 240  # which is more than the sentences below the line ever take
+    for line in found.lines:
+        left -= len(line.encode()) + 1
+        if left < 0 and lines:
+            break
+        # A first line that is longer than all there is room for is better cut than left out.
+        lines.append(
+            line if left >= 0 else text_pages.page(line, 0, len(line.encode()) + left).text
+        )
+    reached = found.offset + len(lines)
+    next_offset = reached if reached < found.total else None
+    if not found.total:
+        wanted = f" with {excerpt(found.query, 60)} in it" if found.query else ""
+        tail = f"There is no {one}{wanted} here. {_START[found.kind]}"
+    elif not lines:
+        tail = f"There are {found.total} {many}; offset {found.offset} is past the last."
+    else:
+        more = f" Call gemini_history with offset {next_offset} for more."
+        following = more if next_offset else ""
+        tail = (
+            f"{found.offset + 1} to {reached} of {found.total} {many}.{following} "
+            f"{_USE[found.kind]}"
+        )
+    text = "\n".join(lines)
+    facts = {"next_offset": next_offset}
+    result = made(text_pages.layout(text, tail), facts)
+    if room.structured:
+        entries = list(found.entries[: len(lines)])
+        result.structured_content = _given(
+            {**facts, "text": text, "entries": entries, "notes": [tail]}
+        )
+    return result
+
+
+def refusal(message: str, room: ClientLimits) -> types.CallToolResult:
+    """Something we would not do: the sentence is all there is."""
+    message = "".join(_fitting([message], room.budget))
+    result = types.CallToolResult(content=[types.TextContent(text=message)], is_error=True)
+    if room.structured:
+        result.structured_content = {"text": "", "error": message}
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class ShownText:
+    """What fits: the whole `text` of a result, its `piece`, and the `notes` on reading on."""
+
+    text: str
+    next_offset: int | None
+    path: str
+    piece: str
+    notes: Sequence[str]
+
+
+async def fit(
+    text: str,
+    room: ClientLimits,
+    offset: int,
+    id: str,
+    notes: Sequence[str],
+    following: str,
+    last_line: str,
+    reader: str = "gemini_result with id",
+) -> ShownText:
+    """The piece of `text` from `offset` that fits the client's budget together with its tail."""
+    fixed = len(_tail([], following, last_line).encode())
+    notes = _fitting(notes, room.budget - fixed - (room.budget // 2 if text else 0))
+    tail = _tail(notes, following, last_line)
+    path = ""
+    added: list[str] = []
+    page = text_pages.page(text, offset, _left(room, tail))
+    if text and (page.next_offset is not None or offset):
+        if room.keep_whole is not None:
+            path = await room.keep_whole(id, text)
+        more = f'More follows: call {reader} "{id}" and offset {{}}.'
+        whole = f"The whole text ({len(text):,} characters) is in {path}." if path else ""
+        if len(whole.encode()) > room.budget // 4:
+            whole = ""  # the text itself comes first; programs find the path in `_meta`
+        roomy = _tail([*notes, whole, more.format(len(text))], following, last_line)
+        page = text_pages.page(text, offset, _left(room, roomy))
+        last = more.format(page.next_offset) if page.next_offset is not None else ""
+        if not page.text and offset:
+            last = f"The text has {len(text):,} characters; offset {offset} is past its end."
+        added = [line for line in (whole, last) if line]
+        tail = _tail([*notes, *added], following, last_line)
+    return ShownText(text_pages.layout(page.text, tail), page.next_offset, path, page.text, added)
+
+
+def _left(room: ClientLimits, tail: str) -> int:
+    return max(1, room.budget - len(text_pages.layout(".", tail).encode()) + 1)
+
+
+def _fitting(notes: Sequence[str], room: int) -> list[str]:
+    """As many notes as have room, in bytes; the one that has not is cut, for its start says most.
+
+    A thousand files that were left out, or a path of thousands of characters, must not crowd
+    out the text and the footer.
+    """
+    kept: list[str] = []
+    for note in filter(None, notes):
+        size = len(note.encode("utf-8", "surrogatepass")) + 1
+        if size > room:
+            start = text_pages.page(note, 0, max(1, room - len("…\n".encode()))).text
+            return [*kept, f"{start.rstrip()}…"] if room > 20 else kept
+        kept.append(note)
+        room -= size
+    return kept
+
+
+def _tail(notes: Sequence[str], following: str, last_line: str) -> str:
+    return "\n".join(line for line in (*notes, following, last_line) if line)
+
+
+def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[list[str], str]:
+    """What to say of a turn beside its text, and the next step."""
+    match turn.status:
+        case "running":
+            return (
+                ["Gemini is still working on this; the work goes on in the server."],
+                f'Do other work, then call gemini_result with id "{turn.id}" and wait_seconds '
+                f"{wait}.",
+            )
+        case "requires_action":
+            listed = [
+                f"{call.name} (call_id {call.call_id}): "
+                f"{json.dumps(call.arguments, ensure_ascii=False)}"
+                for call in calls
+            ]
+            return (
+                ["Gemini waits for these functions:", *listed],
+                function_calls.NEXT_STEP,
+            )
+        case "failed":
+            message = (turn.error or {}).get("message", "Gemini could not finish this.")
+            return [message], ""
+        case "interrupted" if turn.error is not None and turn.interaction_id:
+            return (
+                [turn.error["message"]],
+                f'Call gemini_result with id "{turn.id}" once it can be: Google still has the '
+                "image, and nothing is paid twice.",
+            )
+        case "interrupted":
+            prompt = [f"Its prompt is kept: {excerpt(turn.prompt)}"] if turn.prompt else []
+            return (
+                [
+                    "This turn was interrupted before its answer was complete: the server's "
+                    "process ended. It was not sent again by itself.",
+                    *prompt,
+                ],
+                "Send it again with gemini_continue if it is still wanted.",
+            )
+        case "cancelled":
+            kept = "what had arrived is above" if turn.text else "nothing had arrived"
+            return [f"This turn was cancelled; {kept}."], ""
+        case _:
+            return [], ""
+
+
+def short(text: str, size: int = 200) -> str:
+    """Somebody's words as one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= size else line[: size - 1] + "…"
+
+
+def excerpt(text: str, size: int = 200) -> str:
+    return f'"{short(text, size)}"'
+
+
+def footer(turn: Turn) -> str:
+    parts = [f"conversation {turn.conversation_id}", f"turn {turn.n}"]
+    model = _model(turn)
+    if model:
+        parts.append(short(model))
+    if turn.usage is not None:
+        usage = turn.usage
+        counted = [f"{usage.input:,} in", f"{usage.output:,} out"]
+        if usage.thought:
+            counted.append(f"{usage.thought:,} thinking")
+        itemized = f" ({', '.join(counted)})" if usage.is_itemized else ""
+        parts.append(f"{usage.total:,} tokens{itemized}")
+        parts.append(usage_budget.estimate(model, usage, turn.created))
+    return " · ".join(part for part in parts if part)
+
+
+def _model(turn: Turn) -> str:
+    return turn.model or turn.settings.model
+
+
+def _usage(usage: Usage | None) -> dict[str, int] | None:
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "thought_tokens": usage.thought,
+        "cached_tokens": usage.cached,
+        "tool_use_tokens": usage.tool_use,
+        "total_tokens": usage.total,
+    }
+
+
+def made(
+    text: str,
+    facts: Mapping[str, Any],
+    calls: Sequence[FunctionCall] = (),
+    *,
+    is_error: bool = False,
+) -> types.CallToolResult:
+    facts = {name: value for name, value in facts.items() if value is not None}
+    if calls:
+        facts["function_calls"] = _listed(calls)
+    # What makes it too large is a path, a name somebody else chose, or the calls: never our ids.
+    sizes = {name: len(json.dumps({name: value})) for name, value in facts.items()}
+    while sum(sizes.values()) > META_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        del sizes[largest], facts[largest]
+    return types.CallToolResult(
+        content=[types.TextContent(text=text)], is_error=is_error, _meta={META: facts}
+    )
+
+
+def _structured(told: ResultParts, shown: ShownText, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything the text says, for programs."""
+    turn = told.turn
+    # An error and pending calls have keys of their own.
+    state = [] if told.is_error or told.calls else told.said
+    cited = _sources(turn) if turn else ()
+    return _given(
+        {
+            **facts,
+            "text": shown.piece,
+            "error": " ".join(told.said) if told.is_error else "",
+            "cost_usd": usage_budget.price(_model(turn), turn.usage, turn.created)
+            if turn
+            else None,
+            "sources": [
+                _given({"number": source.number, "title": source.title, "url": source.url})
+                for source in cited
+            ],
+            "function_calls": _listed(told.calls),
+            "notes": [*state, *told.notes, *shown.notes],
+            "next_step": told.next_step,
+        }
+    )
+
+
+def _listed(calls: Sequence[FunctionCall]) -> list[dict[str, Any]]:
+    return [
+        {"call_id": call.call_id, "name": call.name, "arguments": call.arguments} for call in calls
+    ]
+
+
+def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what does not apply; the text is always there."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if name == "text" or (value is not None and value not in ("", []))
+    }

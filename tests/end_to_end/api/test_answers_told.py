@@ -1,0 +1,92 @@
+"""Answers as they are told: cited where Google cites, with their pictures and their faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.app_harness import AppHarness, McpClient
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
+    "RU5ErkJggg=="
+)
+
+
+def cited(text: str, *words: str) -> dict[str, Any]:
+    """A text in which each of these words is cited from a page of its own."""
+    data = text.encode()
+    ends = [data.index(word.encode()) + len(word.encode()) for word in words]
+    return {
+        "type": "text",
+        "text": text,
+        "annotations": [
+            {"type": "url_citation", "url": f"https://e.com/{word}", "start_index": 0}
+            | {"title": word, "end_index": end}
+            for word, end in zip(words, ends, strict=True)
+        ],
+    }
+
+
+def output(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "model_output", "content": list(contents), **more}
+
+
+async def test_texts_that_follow_each_other_in_one_step_are_cited_each_in_its_own_bytes(
+    house: AppHarness, guest: McpClient
+) -> None:
+    texts = [cited("Zürich wächst. ", "wächst"), cited("Genf schrumpft.", "Genf", "schrumpft")]
+    house.brain.answer_next({"steps": [output(*texts), output(cited("Bern ruht.", "ruht"))]})
+
+    said = await guest.ask("Und die Städte?")
+
+    assert said.piece.startswith("Zürich wächst[1]. Genf[2] schrumpft[3].")
+    assert "Bern ruht[4]." in said.piece
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("safety", "it was blocked (safety)"),
+        ("malformed_tool_call", 'Gemini reports malformed_tool_call: "Bad call"'),
+    ],
+)
+async def test_what_went_wrong_with_an_answer_that_is_there_is_told(
+    house: AppHarness, guest: McpClient, code: str, why: str
+) -> None:
+    error = {"code": code, "message": "Bad call."}
+    house.brain.answer_next({"steps": [output({"type": "text", "text": "Half"}, error=error)]})
+
+    said = await guest.ask("Well?")
+
+    assert (said.status, said.piece) == ("completed", "Half")
+    assert f"The answer may not be whole: {why}.\n" in said.tail
+
+
+async def test_a_search_that_nothing_was_said_after_is_no_answer(
+    house: AppHarness, guest: McpClient
+) -> None:
+    search = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["argon"]}}
+    house.brain.answer_next({"steps": [search], "errors": [{"code": "recitation"}]})
+
+    said = await guest.ask("Well?", tools=["google_search"])
+
+    assert said.is_error
+    assert "finished without an answer: it was blocked (recitation)" in said.tail
+
+
+async def test_a_picture_in_an_answer_has_its_id_size_and_file_in_the_text(
+    house: AppHarness, guest: McpClient
+) -> None:
+    picture = {"type": "image", "mime_type": "image/png", "data": PIXEL}
+    house.brain.answer_next({"steps": [output({"type": "text", "text": "Here:"}, picture)]})
+
+    said = await guest.ask("Plot it.", tools=["code_execution"])
+    again = await guest.result(said.id)
+
+    assert said.piece == "Here:\n\n[image 1]"
+    assert f"{said.facts['image_id']}: 2×2 PNG, 1 KB, {said.facts['path']}\n" in said.tail
+    assert [block.type for block in said.raw.content] == ["text", "image"]
+    assert again.text == said.text
+    assert "gemini_generate_image" not in said.text

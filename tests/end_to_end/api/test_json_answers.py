@@ -1,0 +1,186 @@
+"""Answers as JSON: they fit the caller's schema, or say where they do not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gemini_interactions.bridge.turns import structured_output
+from tests.support.app_harness import AppHarness, McpClient
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"year": {"type": "integer"}, "what": {"type": "string"}},
+    "required": ["year"],
+}
+ANSWER = '{"year": 2026, "what": "Argon"}'
+CITED = {
+    "type": "text",
+    "text": ANSWER,
+    "annotations": [
+        {
+            "type": "url_citation",
+            "url": "https://blog.example/argon",
+            "title": "blog.example",
+            "start_index": 9,
+            "end_index": 13,
+        }
+    ],
+}
+SEARCHED = [
+    {"type": "google_search_call", "id": "s", "arguments": {"queries": ["argon"]}},
+    {"type": "google_search_result", "call_id": "s", "result": [{"search_suggestions": "<p>"}]},
+    {"type": "model_output", "content": [CITED]},
+]
+RAN = [
+    {"type": "code_execution_call", "id": "c", "arguments": {"code": "1", "language": "python"}},
+    {"type": "code_execution_result", "call_id": "c", "result": "1\n"},
+    {"type": "model_output", "content": [{"type": "text", "text": ANSWER}]},
+]
+
+
+@pytest.mark.parametrize("text", [ANSWER, f"```json\n{ANSWER}\n```", f"\n{ANSWER}\n"])
+async def test_the_text_is_clean_json(house: AppHarness, guest: McpClient, text: str) -> None:
+    house.brain.answer_next(text)
+
+    said = await guest.ask("When?", response_schema=SCHEMA)
+
+    assert said.piece == ANSWER
+    assert house.last["response_format"] == {
+        "type": "text",
+        "mime_type": "application/json",
+        "schema": SCHEMA,
+    }
+
+
+@pytest.mark.parametrize("steps", [SEARCHED, RAN])
+async def test_what_tools_did_on_the_way_is_no_part_of_the_json(
+    house: AppHarness, guest: McpClient, steps: list[dict[str, Any]]
+) -> None:
+    house.brain.answer_next({"steps": steps})
+
+    said = await guest.ask("When?", response_schema=SCHEMA, tools=["google_search"])
+
+    assert said.status == "completed"
+    assert said.piece == ANSWER
+
+
+async def test_the_sources_of_json_stand_behind_it(house: AppHarness, guest: McpClient) -> None:
+    house.brain.answer_next({"steps": SEARCHED})
+
+    said = await guest.ask("When?", response_schema=SCHEMA, tools=["google_search"])
+    again = await guest.result(said.id)
+
+    assert said.tail.startswith("Sources: 1. blog.example — https://blog.example/argon\n")
+    assert again.text == said.text
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"year": "soon"}', "'soon' is not of type 'integer' (at $.year)"),
+        ("{}", "'year' is a required property (at $)"),
+        ("In 2026.", "it is not JSON (line 1)"),
+        ('{"year": NaN}', "it is not JSON (line 1)"),
+        ("[" * 5000, "it is not JSON (line 1)"),
+    ],
+)
+async def test_an_answer_that_does_not_fit_is_an_error_with_the_raw_text_and_where(
+    house: AppHarness, guest: McpClient, text: str, where: str
+) -> None:
+    house.brain.answer_next(text)
+
+    said = await guest.ask("When?", response_schema=SCHEMA)
+
+    assert said.is_error
+    assert said.status == "failed"
+    assert said.piece == text
+    assert where in said.tail
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "objekt"},
+        {"properties": {"year": {"$ref": "#/$defs/year"}}},
+        {"properties": {"year": {"$ref": "https://example.com/year.json"}}},
+        {"anyOf": [{"type": "object"}], "properties": {"year": {"$ref": "#/anyOf/year"}}},
+        {"minimum": 5, "properties": {"year": {"$ref": "#/minimum/year"}}},
+        {"properties": {"year": {"type": "string", "pattern": "("}}},
+    ],
+)
+async def test_a_schema_no_answer_could_be_checked_against_costs_nothing(
+    house: AppHarness, guest: McpClient, schema: dict[str, Any]
+) -> None:
+    said = await guest.ask("When?", response_schema=schema)
+
+    assert said.text.startswith("`response_schema`")
+    assert said.status is None
+    assert house.brain.posts == []
+
+
+async def test_a_schema_is_read_as_the_draft_it_names(house: AppHarness, guest: McpClient) -> None:
+    pair = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "definitions": {"year": {"type": "integer"}},
+        "type": "array",
+        "items": [{"$ref": "#/definitions/year"}, {"type": "string"}],
+    }
+    house.brain.answer_next('[2026, "Argon"]')
+    house.brain.answer_next('["Argon", 2026]')
+
+    fits = await guest.ask("When?", response_schema=pair)
+    fails = await guest.ask("When, then?", response_schema=pair)
+
+    assert json.loads(fits.piece) == [2026, "Argon"]
+    assert fails.status == "failed"
+
+
+PATTERNED = {"type": "object", "properties": {"what": {"type": "string", "pattern": "^(a+)+$"}}}
+
+
+async def test_patterns_are_checked_too(house: AppHarness, guest: McpClient) -> None:
+    house.brain.answer_next('{"what": "aaa"}')
+    house.brain.answer_next('{"what": "b"}')
+
+    fits = await guest.ask("What?", response_schema=PATTERNED)
+    fails = await guest.ask("What, then?", response_schema=PATTERNED)
+
+    assert fits.status == "completed"
+    assert "'b' does not match '^(a+)+$' (at $.what)" in fails.tail
+
+
+async def test_a_pattern_that_takes_years_holds_up_nobody(
+    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structured_output, "PATIENCE", 1.0)
+    house.brain.answer_next(json.dumps({"what": "a" * 60 + "!"}))
+
+    said = await guest.ask("What?", response_schema=PATTERNED)
+
+    assert said.status == "failed"
+    assert "checking its patterns took too long" in said.tail
+
+
+async def test_a_schema_holds_for_one_turn(house: AppHarness, guest: McpClient) -> None:
+    house.brain.answer_next(ANSWER)
+    house.brain.answer_next("In plain words: 2026.")
+    await guest.ask("When?", response_schema=SCHEMA)
+
+    said = await guest.follow("In plain words?")
+
+    assert said.piece == "In plain words: 2026."
+    assert "response_format" not in house.last
+
+
+async def test_what_does_not_fit_is_not_kept_where_transcripts_are_off(house: AppHarness) -> None:
+    guest = await house.connect(transcripts=False)
+    house.brain.answer_next('{"year": "zebrafinch"}')
+
+    said = await guest.ask("When?", response_schema=SCHEMA)
+
+    assert "'zebrafinch' is not of type 'integer'" in said.tail
+    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    assert not any(b"zebrafinch" in file.read_bytes() for file in kept)

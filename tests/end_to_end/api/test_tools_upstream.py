@@ -1,0 +1,149 @@
+"""Tools on their way to Google: what may be sent, to whom, and what is remembered of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.app_harness import AppHarness, McpClient
+
+FUNCTION = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+STORE = {"type": "file_search", "file_search_store_names": ["fileSearchStores/notes"]}
+HOST = "mcp.good.test"
+
+
+def remote(url: object, **more: Any) -> dict[str, Any]:
+    return {"type": "mcp_server", "name": "notes", "url": url, **more}
+
+
+@pytest.fixture
+async def open_guest(house: AppHarness) -> McpClient:
+    """A guest whose server may send Gemini to one MCP server."""
+    return await house.connect(remote_tools=(HOST,))
+
+
+@pytest.mark.parametrize(
+    "built_in",
+    ["google_search", "url_context", "code_execution", "google_maps", {"type": "url_context"}],
+)
+async def test_functions_are_refused_together_with_built_in_tools(
+    house: AppHarness, guest: McpClient, built_in: Any
+) -> None:
+    said = await guest.ask("Hello.", tools=[built_in, FUNCTION])
+
+    assert said.is_error
+    assert "does not take functions together with built-in tools" in said.text
+    assert house.brain.posts == []
+
+
+async def test_searching_files_is_refused_together_with_functions(
+    house: AppHarness, guest: McpClient
+) -> None:
+    said = await guest.ask("Hello.", tools=[STORE, FUNCTION])
+
+    assert "(file_search)" in said.text
+    assert house.brain.posts == []
+
+
+async def test_tool_objects_reach_google_as_they_are(house: AppHarness, guest: McpClient) -> None:
+    tool = {"type": "google_search", "search_types": ["image_search"]}
+    house.brain.answer_next("Yes.")
+
+    await guest.ask("Hello.", tools=[tool, "code_execution", STORE])
+
+    assert house.last["tools"] == [tool, {"type": "code_execution"}, STORE]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{HOST}/",
+        f"https://ada:secret@{HOST}/",
+        f"https://@{HOST}/",
+        f"https://{HOST}@evil.test/",
+        f"https://evil.{HOST}/",
+        f"https://{HOST}.evil.test/",
+        f"https://{HOST}./",
+        f"https://{HOST}:99999/",
+        f"https://{HOST}:port/",
+        f"https://evil.test?@{HOST}/",
+        f"https://evil.test\\@{HOST}/",
+        f"https://{HOST}\\@evil.test/",
+        f" https://{HOST}/",
+        f"https://{HOST}\n.evil.test/",
+        "https://mcp\t.good.test/",
+        "https://mcp。good。test/",
+        "https://mcp.ɡood.test/",
+        "https://[",
+        "https:///",
+        "",
+        5,
+    ],
+)
+async def test_an_mcp_server_is_sent_to_no_other_host_however_it_is_written(
+    house: AppHarness, open_guest: McpClient, url: object
+) -> None:
+    said = await open_guest.ask("Hello.", tools=[remote(url)])
+
+    assert said.is_error
+    assert said.text.startswith("`tools`: ")
+    assert said.status is None
+    assert house.brain.posts == []
+
+
+@pytest.mark.parametrize("kind", ["MCP_SERVER", " mcp_server", "mcpServer", "mcp-server"])
+async def test_an_mcp_server_is_one_however_its_type_is_written(
+    house: AppHarness, open_guest: McpClient, kind: str
+) -> None:
+    said = await open_guest.ask("Hello.", tools=[{**remote("https://evil.test/"), "type": kind}])
+
+    assert "evil.test is not allowed here" in said.text
+    assert house.brain.posts == []
+
+
+async def test_an_mcp_server_that_is_allowed_is_reached_at_any_port(
+    house: AppHarness, open_guest: McpClient
+) -> None:
+    house.brain.answer_next("Yes.")
+
+    said = await open_guest.ask("Hello.", tools=[remote("https://MCP.good.test:8443/mcp")])
+
+    assert not said.is_error
+    assert house.last["tools"][0]["url"] == "https://MCP.good.test:8443/mcp"
+
+
+async def test_headers_are_sent_again_and_kept_in_memory_only(
+    house: AppHarness, open_guest: McpClient
+) -> None:
+    tool = remote(f"https://{HOST}/", headers={"Authorization": "Bearer s3cret-token"})
+    for _ in range(3):
+        house.brain.answer_next("Yes.")
+    said = await open_guest.ask("Hello.", tools=[tool])
+
+    await open_guest.follow("Again.")
+    await open_guest.leave()
+    after = await house.connect(remote_tools=(HOST,))
+    refused = await after.follow("And now?", conversation_id=said.conversation)
+    given = await after.follow("And now?", conversation_id=said.conversation, tools=[tool])
+
+    assert [body["tools"] for body in house.bodies] == [[tool]] * 3
+    assert "'notes' needs its headers again (Authorization)" in refused.text
+    assert refused.status is None
+    assert (given.status, given.turn) == ("completed", 3)
+    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    assert not any(b"s3cret-token" in file.read_bytes() for file in kept)
+
+
+async def test_a_remembered_mcp_server_is_not_reached_once_its_host_is_no_longer_allowed(
+    house: AppHarness, open_guest: McpClient
+) -> None:
+    house.brain.answer_next("Yes.")
+    said = await open_guest.ask("Hello.", tools=[remote(f"https://{HOST}/")])
+    await open_guest.leave()
+
+    stricter = await house.connect()
+    refused = await stricter.follow("Again.", conversation_id=said.conversation)
+
+    assert f"{HOST} is not allowed here" in refused.text
+    assert len(house.bodies) == 1

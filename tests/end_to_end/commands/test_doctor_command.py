@@ -1,0 +1,247 @@
+"""`doctor`: what is well, what is not, and what to do about it; never the key itself."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from gemini_interactions import __version__
+from gemini_interactions.config.api_key import save_key
+from tests.end_to_end.commands.conftest import Ended, Run
+from tests.support.app_harness import AppHarness, McpClient
+
+KEY = "made-up-key-for-tests"
+
+
+def found(ended: Ended, what: str) -> list[str]:
+    """The findings about something: state and words."""
+    lines = [line.split(maxsplit=2) for line in ended.out.splitlines()]
+    return [f"{line[0]} {line[2]}" for line in lines if len(line) == 3 and line[1] == what]
+
+
+async def test_all_is_well_where_it_is(house: AppHarness, guest: McpClient, run: Run) -> None:
+    house.set(GEMINI_API_KEY=KEY)
+    await guest.ask("Hello.")
+
+    ended = await run("doctor")
+
+    assert ended.code == 0
+    assert ended.out.endswith("\nAll is well.\n")
+    first = ended.out.splitlines()[0]
+    assert first.startswith(f"gemini-interactions-mcp {__version__} · Python 3.")
+    assert re.search(r"· mcp 2\.\d+\.\d+ · google-genai 3\.\d+\.\d+$", first)
+    assert found(ended, "key") == ["ok from GEMINI_API_KEY"]
+    assert found(ended, "database") == ["ok SQLite, 1 conversation"]
+    assert found(ended, "network") == [f"ok {os.environ['GOOGLE_GEMINI_BASE_URL']} answers"]
+    assert found(ended, "google")[0].startswith("ok the key is accepted; ")
+    assert found(ended, "data") == [f"ok {house.folder} is yours alone and can be written to."]
+    assert KEY not in ended.out + ended.err
+
+
+async def test_before_the_first_start_nothing_is_broken_and_nothing_is_made(
+    house: AppHarness, run: Run
+) -> None:
+    ended = await run("doctor")
+
+    assert ended.code == 0
+    assert found(ended, "data") == [f"ok {house.folder} is not there yet; it is made when needed."]
+    assert not house.folder.exists()
+
+
+async def test_without_a_key_it_says_how_to_get_one_and_does_not_ask(
+    house: AppHarness, run: Run
+) -> None:
+    house.set(GEMINI_API_KEY=None)
+
+    ended = await run("doctor")
+
+    assert ended.code == 1
+    assert found(ended, "key")[0].startswith("FAIL There is no Gemini API key. Create one at")
+    assert found(ended, "google") == ["skip not asked: that needs a key"]
+    assert house.brain.log == []
+
+
+async def test_offline_google_is_not_asked(house: AppHarness, run: Run) -> None:
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 0
+    assert found(ended, "google") == ["skip not asked: --offline"]
+    assert house.brain.log == []
+
+
+async def test_a_key_google_does_not_accept_is_told_from_a_missing_network(
+    house: AppHarness, run: Run
+) -> None:
+    house.brain.fail_next(403, on="models")
+    refused = await run("doctor")
+    house.set(GOOGLE_GEMINI_BASE_URL="http://127.0.0.1:9")
+    alone = await run("doctor")
+
+    assert found(refused, "network")[0].startswith("ok ")
+    assert found(refused, "google")[0].startswith("FAIL ")
+    assert found(alone, "network")[0].startswith("FAIL http://127.0.0.1:9 cannot be reached.")
+    assert (refused.code, alone.code) == (1, 1)
+
+
+async def test_trouble_at_google_is_no_fault_of_ours(house: AppHarness, run: Run) -> None:
+    house.brain.fail_next(503, on="models")
+
+    ended = await run("doctor")
+
+    assert found(ended, "google")[0].startswith("note ")
+    assert ended.code == 0
+
+
+async def test_a_default_model_this_key_does_not_have_is_noted(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_MCP_MODEL="gemini-9-neon")
+
+    assert "note the default model gemini-9-neon is not offered to this key." in found(
+        await run("doctor"), "google"
+    )
+
+
+async def test_settings_that_are_not_what_they_seem_are_named(house: AppHarness, run: Run) -> None:
+    house.set(
+        GEMINI_API_KEY=None,
+        GOOGLE_API_KEY="${GOOGLE_API_KEY}",
+        GEMINI_MCP_MODLE="pro",
+        GEMINI_MCP_MODEL="pro",
+    )
+
+    told = found(await run("doctor", "--offline"), "settings")
+
+    assert "GEMINI_MCP_MODEL" in told[0]
+    assert "GOOGLE_API_KEY" not in told[0]
+    assert "note GEMINI_MCP_MODLE is no setting of this version." in told
+    assert any(line.startswith("note GOOGLE_API_KEY is a literal ${…}") for line in told)
+
+
+async def test_a_bad_setting_is_found_without_its_value(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_MCP_MAX_CONCURRENT="secret-in-the-wrong-place")
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 1
+    assert found(ended, "settings")[-1].startswith("FAIL GEMINI_MCP_MAX_CONCURRENT (")
+    assert "secret" not in ended.out
+
+
+async def test_flags_count_as_they_do_for_the_server(house: AppHarness, run: Run) -> None:
+    elsewhere = house.folder.parent / "elsewhere"
+
+    ended = await run("doctor", "--offline", "--data-dir", str(elsewhere))
+
+    assert str(elsewhere) in found(ended, "data")[0]
+
+
+async def test_a_key_file_is_found_and_named_but_not_read_out(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_API_KEY=None)
+    save_key(house.folder, KEY)
+
+    ended = await run("doctor")
+
+    assert found(ended, "key") == [f"ok from the key file ({house.folder / 'key'})"]
+    assert KEY not in ended.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+async def test_what_others_can_read_is_broken(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_API_KEY=None)
+    save_key(house.folder, KEY)
+    house.folder.chmod(0o755)
+    (house.folder / "key").chmod(0o644)
+
+    ended = await run("doctor", "--offline")
+
+    assert found(ended, "data")[0].startswith("FAIL ")
+    assert "chmod 700" in found(ended, "data")[0]
+    assert "can be read by other users" in found(ended, "key")[0]
+    assert ended.code == 1
+
+
+async def test_a_damaged_database_is_broken(house: AppHarness, run: Run) -> None:
+    house.folder.mkdir(mode=0o700)
+    (house.folder / "gemini.db").write_text("not a database" * 100)
+
+    (told,) = found(await run("doctor", "--offline"), "database")
+
+    assert told.startswith("FAIL SQLite: The database file is damaged")
+
+
+async def test_a_data_folder_that_is_a_file_is_broken(house: AppHarness, run: Run) -> None:
+    house.folder.write_text("a file")
+
+    ended = await run("doctor", "--offline")
+
+    assert found(ended, "data") == [
+        f"FAIL {house.folder} is no folder: choose another with a setting."
+    ]
+
+
+async def test_vertex_ai_needs_no_key_of_ours(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_API_KEY=None, GOOGLE_GENAI_USE_VERTEXAI="true")
+
+    ended = await run("doctor", "--offline")
+
+    assert found(ended, "key") == ["ok Vertex AI, as google-genai's own variables say"]
+
+
+# What only a gateway has
+
+
+async def test_of_a_gateway_it_tells_tokens_links_and_address(house: AppHarness, run: Run) -> None:
+    tokens = house.folder.parent / "tokens"
+    tokens.write_text(f"ann:{'0' * 64}\nann:{'1' * 64}\nbob:{'2' * 64}\n")
+    tokens.chmod(0o600)
+    house.set(
+        GEMINI_MCP_TOKENS_FILE=str(tokens),
+        GEMINI_MCP_SIGNING_KEY="a signing key nobody is told",
+        GEMINI_MCP_PUBLIC_URL="https://gemini.example.com",
+    )
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 0
+    assert found(ended, "tokens") == [f"ok 2 owners in {tokens}"]
+    assert found(ended, "links") == ["ok signed with GEMINI_MCP_SIGNING_KEY"]
+    assert found(ended, "public") == ["ok https://gemini.example.com"]
+    assert "nobody is told" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "words"),
+    [
+        ("ann:short\n", 0o600, "line 1 is not owner:sha256-hex-of-token"),
+        ("", 0o600, "a file without a token in it"),
+        (f"ann:{'0' * 64}\n", 0o666, "can be written by other users"),
+    ],
+)
+async def test_tokens_that_cannot_be_used_are_broken(
+    house: AppHarness, run: Run, lines: str, mode: int, words: str
+) -> None:
+    tokens = house.folder.parent / "tokens"
+    tokens.write_text(lines)
+    tokens.chmod(mode)
+    house.set(GEMINI_MCP_TOKENS_FILE=str(tokens))
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 1
+    (told,) = found(ended, "tokens")
+    assert told.startswith("FAIL")
+    assert words in told
+
+
+async def test_replicas_are_told_what_they_have_to_share(house: AppHarness, run: Run) -> None:
+    house.set(GEMINI_MCP_DATABASE_URL="postgresql://nobody@127.0.0.1:9/nowhere")
+
+    ended = await run("doctor", "--offline")
+
+    assert ended.code == 1
+    assert found(ended, "database")[0].startswith("FAIL PostgreSQL: ")
+    assert [each.split()[0] for each in found(ended, "links") + found(ended, "images")] == [
+        "note",
+        "note",
+    ]

@@ -1,0 +1,20 @@
+"""The house with its street door open; what a site is stands in `site.py`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.end_to_end.product.conftest import clock, emulator, house  # noqa: F401  fixtures of this folder too
+from tests.support.app_harness import AppHarness
+from tests.support.gateway_harness import GatewayHarness
+
+
+@pytest.fixture
+async def site(house: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F811
+    """Nothing is open there until a test says how."""
+    site = GatewayHarness(house)
+    yield site
+    house.brain.let_go()
+    await site.close()

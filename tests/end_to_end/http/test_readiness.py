@@ -1,0 +1,73 @@
+"""Readiness: whether calls that come now would be served, found out without spending anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.app_harness import AppHarness
+from tests.support.gateway_harness import GatewayHarness
+
+
+async def asked(site: GatewayHarness) -> int:
+    async with site.raw() as raw:
+        return (await raw.get("/readyz")).status_code
+
+
+def looks(house: AppHarness) -> int:
+    return sum(each.kind == "models" for each in house.brain.log)
+
+
+async def test_google_is_asked_at_most_once_a_minute_and_nothing_is_created(
+    site: GatewayHarness, house: AppHarness
+) -> None:
+    await site.open()
+    while await asked(site) != 200:  # the SDK is only warming up
+        pass
+    before = looks(house)
+
+    answers = [await asked(site) for _ in range(5)]
+    assert looks(house) == before
+    house.clock.advance(61)
+    answers.append(await asked(site))
+
+    assert answers == [200] * 6
+    assert looks(house) == before + 1
+    assert house.brain.posts == []
+
+
+async def test_without_a_key_no_call_would_be_served(
+    site: GatewayHarness, house: AppHarness
+) -> None:
+    house.set(GEMINI_API_KEY=None)
+    await site.open()
+
+    assert await asked(site) == 503
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+async def test_a_server_google_does_not_serve_is_not_ready_until_it_does(
+    site: GatewayHarness, house: AppHarness, status: int
+) -> None:
+    house.brain.fail_next(status, on="models", times=9)
+    await site.open()
+    before = await asked(site)
+    house.brain.reset()
+    again = await asked(site)
+    house.clock.advance(6)
+
+    assert (before, again, await asked(site)) == (503, 503, 200)
+
+
+async def test_a_limit_at_google_does_not_end_readiness(
+    site: GatewayHarness, house: AppHarness
+) -> None:
+    house.brain.fail_next(429, on="models", times=9)
+    await site.open()
+
+    assert await asked(site) == 200
+
+
+async def test_a_server_that_cannot_reach_google_is_not_ready(site: GatewayHarness) -> None:
+    await site.open(base_url="http://127.0.0.1:9")
+
+    assert await asked(site) == 503

@@ -1,0 +1,78 @@
+"""The house, its first guest, and servers that are processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from gemini_emulator import Emulator, EmulatorControl
+from tests.support.app_harness import AppHarness, Clock, McpClient
+from tests.support.prefork import Prefork
+from tests.support.server_process import Era, Server, Start, bear
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(brain=EmulatorControl()) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def house(
+    emulator: Emulator, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AppHarness]:
+    emulator.brain = EmulatorControl()
+    async with anyio.create_task_group() as tasks:
+        house = AppHarness(emulator.brain, tmp_path / "data", clock, tasks, monkeypatch)
+        house.set(
+            GEMINI_API_KEY="test-key",
+            GOOGLE_GEMINI_BASE_URL=emulator.url,
+            GEMINI_MCP_DATA_DIR=str(house.folder),
+            GEMINI_MCP_RESOLVE_REDIRECTS="off",
+        )
+        yield house
+        emulator.brain.let_go()
+        tasks.cancel_scope.cancel()
+    if house.crashes:
+        raise ExceptionGroup("servers crashed", house.crashes)
+
+
+@pytest.fixture
+async def guest(house: AppHarness) -> McpClient:
+    return await house.connect()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Prefork]:
+    nursery = Prefork()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+async def start(house: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts server processes on the house's folder: `await start("modern", NAME="value")`.
+
+    They end with the test at the latest.
+    """
+    started: list[Server] = []
+
+    async def start(era: Era = "legacy", **environ: str) -> Server:
+        server = await bear(nursery, tmp_path, era, **environ)
+        started.append(server)
+        await server.hello()
+        return server
+
+    yield start
+    for server in started:
+        if server.is_alive:
+            server.kill()
+            await server.ended()

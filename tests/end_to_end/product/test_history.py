@@ -1,0 +1,285 @@
+"""History: what was talked about, for a model whose context was lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.app_harness import AppHarness, McpClient, ToolResult, masked
+
+
+def listed(said: ToolResult) -> list[str]:
+    """The conversations of a list, in its order."""
+    return re.findall(r"^(c_[0-9a-z]{10}) · ", said.text, re.MULTILINE)
+
+
+async def ask_many(house: AppHarness, guest: McpClient, count: int) -> list[str]:
+    """So many conversations, a minute apart; the newest first."""
+    made: list[str] = []
+    for number in range(count):
+        house.clock.advance(60)
+        made.insert(0, (await guest.ask(f"Question {number}.")).conversation)
+    return made
+
+
+# ------------------------------------------------------------------------------------- lists
+
+
+async def test_a_conversation_is_listed_with_its_size_age_and_first_words(
+    house: AppHarness, guest: McpClient
+) -> None:
+    await guest.ask("Hello   there,\n\nGemini.")
+    house.clock.advance(600)
+    await guest.follow("More.")
+
+    said = await guest.history()
+
+    assert masked(said.text) == (
+        'c_… · 2 turns · 2026-11-22 12:10 UTC · "Hello there, Gemini."\n'
+        "---\n"
+        "1 to 1 of 1 conversations. Continue one with gemini_continue, "
+        "read one with gemini_history and its id."
+    )
+    assert said.facts == {}
+    assert not said.is_error
+
+
+async def test_the_newest_activity_comes_first(house: AppHarness, guest: McpClient) -> None:
+    third, second, first = await ask_many(house, guest, 3)
+    house.clock.advance(60)
+    await guest.follow("More.", conversation_id=second)
+
+    assert listed(await guest.history()) == [second, third, first]
+
+
+async def test_a_conversation_whose_last_turn_failed_says_so(
+    house: AppHarness, guest: McpClient
+) -> None:
+    await guest.ask("Hello.")
+    house.brain.fail_next(500)
+    await guest.follow("More.")
+
+    said = await guest.history()
+
+    assert ' · last turn failed · "Hello."\n' in said.text
+
+
+async def test_an_empty_history_says_how_to_begin(guest: McpClient) -> None:
+    said = await guest.history()
+
+    assert said.text == "There is no conversation here. Start one with gemini_ask."
+    assert not said.is_error
+
+
+async def test_history_outlives_the_process(house: AppHarness, guest: McpClient) -> None:
+    made = await ask_many(house, guest, 2)
+    await guest.leave()
+    again = await house.connect(legacy=True)
+
+    assert listed(await again.history()) == made
+
+
+async def test_limit_and_offset_count_entries(house: AppHarness, guest: McpClient) -> None:
+    made = await ask_many(house, guest, 5)
+
+    first = await guest.history(limit=2)
+    second = await guest.history(limit=2, offset=2)
+    last = await guest.history(limit=2, offset=4)
+
+    assert [listed(each) for each in (first, second, last)] == [made[:2], made[2:4], made[4:]]
+    assert [each.facts.get("next_offset") for each in (first, second, last)] == [2, 4, None]
+    assert first.tail.startswith(
+        "1 to 2 of 5 conversations. Call gemini_history with offset 2 for more. "
+    )
+    assert last.tail.startswith("5 to 5 of 5 conversations. Continue one")
+
+
+async def test_twenty_are_listed_unless_told_otherwise(house: AppHarness, guest: McpClient) -> None:
+    made = await ask_many(house, guest, 22)
+
+    assert listed(await guest.history()) == made[:20]
+    assert listed(await guest.history(limit=100)) == made
+
+
+async def test_an_offset_past_the_last_says_how_many_there_are(
+    house: AppHarness, guest: McpClient
+) -> None:
+    await ask_many(house, guest, 3)
+
+    said = await guest.history(offset=3)
+
+    assert said.text == "There are 3 conversations; offset 3 is past the last."
+    assert not said.is_error
+
+
+@pytest.mark.parametrize("chars", [500, 1000, 11_000])
+async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
+    house: AppHarness, chars: int
+) -> None:
+    guest = await house.connect(max_output_chars=chars)
+    made: list[str] = []
+    for _ in range(50):
+        house.clock.advance(60)
+        made.insert(0, (await guest.ask("敏捷的棕色狐狸" * 100)).conversation)
+
+    pages = [await guest.history(limit=100)]
+    while (offset := pages[-1].facts.get("next_offset")) is not None:
+        pages.append(await guest.history(limit=100, offset=offset))
+
+    assert [id for page in pages for id in listed(page)] == made
+    assert all(len(page.text.encode()) <= chars for page in pages)
+
+
+# ------------------------------------------------------------------------------------ search
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pineapple",
+        "PINEAPPLE",
+        "Pineapple on p",
+        "nice to meet you",  # in the answer
+        "ÄPFEL",
+        "straße",
+        "100%",
+        "under_score",
+        "it's",
+        '"quoted"',
+        "\\",
+        "果物",
+    ],
+)
+async def test_a_query_is_found_literally_in_prompts_and_answers(
+    guest: McpClient, query: str
+) -> None:
+    wanted = await guest.ask(
+        "My name is Ada. Pineapple on pizza, äpfel, STRASSE, 100% under_score it's "
+        '"quoted" \\ 果物'
+    )
+    await guest.ask("Something about 100 percent, underscores and its quotes / fruit.")
+
+    said = await guest.history(query=query)
+
+    assert listed(said) == [wanted.conversation]
+
+
+async def test_a_query_finds_what_was_said_in_any_turn(guest: McpClient) -> None:
+    wanted = await guest.ask("one")
+    await guest.follow("two")
+    await guest.follow("A word about pineapples.")
+    await guest.ask("other")
+
+    assert listed(await guest.history(query="pineapple")) == [wanted.conversation]
+
+
+async def test_a_query_that_finds_nothing_says_so(guest: McpClient) -> None:
+    await guest.ask("one")
+
+    said = await guest.history(query="pineapple")
+
+    assert said.text == (
+        'There is no conversation with "pineapple" in it here. Start one with gemini_ask.'
+    )
+
+
+async def test_a_long_query_is_not_repeated_in_full(guest: McpClient) -> None:
+    said = await guest.history(query="pineapple " * 100_000)
+
+    assert len(said.text) < 200
+
+
+async def test_pages_of_a_query_count_only_what_it_finds(
+    house: AppHarness, guest: McpClient
+) -> None:
+    made = await ask_many(house, guest, 4)
+    await guest.ask("Something else.")
+
+    first = await guest.history(query="question", limit=3)
+    last = await guest.history(query="question", limit=3, offset=3)
+
+    assert listed(first) == made[:3]
+    assert listed(last) == made[3:]
+    assert last.tail.startswith("4 to 4 of 4 conversations.")
+
+
+# -------------------------------------------------------------------------------- transcripts
+
+
+async def test_a_transcript_has_every_turn_with_its_prompt_answer_and_state(
+    house: AppHarness, guest: McpClient
+) -> None:
+    first = await guest.ask("My name is Ada.")
+    house.brain.fail_next(400, message="No.")
+    house.clock.advance(60)
+    await guest.follow("two")
+    await guest.follow("What is my name?", turn=1)
+
+    said = await guest.history(id=first.conversation)
+
+    assert said.piece == (
+        "## Turn 1 (completed, 2026-11-22 12:00 UTC, gemini-3.8-flash)\n\n"
+        "**Prompt:** My name is Ada.\n\n"
+        "**Gemini:** Nice to meet you, Ada. I will remember your name.\n\n"
+        "## Turn 2 (failed, 2026-11-22 12:01 UTC, gemini-3.8-flash)\n\n"
+        "**Prompt:** two\n\n"
+        '**Error:** Gemini rejected the request: "No." Change it and try again.\n\n'
+        "## Turn 3 (completed, 2026-11-22 12:01 UTC, gemini-3.8-flash, continues turn 1)\n\n"
+        "**Prompt:** What is my name?\n\n"
+        "**Gemini:** Your name is Ada."
+    )
+    assert said.footer == f"conversation {first.conversation}"
+    assert said.facts == {"conversation_id": first.conversation}
+
+
+async def test_the_id_of_a_turn_shows_its_whole_conversation(guest: McpClient) -> None:
+    first = await guest.ask("one")
+    await guest.follow("two")
+
+    by_turn = await guest.history(id=first.id)
+
+    assert by_turn.text == (await guest.history(id=first.conversation)).text
+
+
+async def test_the_offset_of_a_transcript_counts_characters(house: AppHarness) -> None:
+    guest = await house.connect(max_output_chars=2000)
+    house.brain.answer_next("敏捷的棕色狐狸跳过了那只懒狗。\n\n" * 100)
+    first = await guest.ask("Tell me everything.")
+    await guest.follow("More " * 300)
+
+    pieces = [await guest.history(id=first.conversation)]
+    while (offset := pieces[-1].facts.get("next_offset")) is not None:
+        assert offset == sum(len(each.piece) for each in pieces)
+        pieces.append(await guest.history(id=first.conversation, offset=offset))
+
+    whole = "".join(each.piece for each in pieces)
+    assert len(pieces) > 3
+    assert all(len(each.text.encode()) <= 2000 for each in pieces)
+    assert whole.count("敏捷的棕色狐狸跳过了那只懒狗。") == 100
+    assert whole.endswith("This is turn 2 of our conversation.")
+
+
+async def test_a_long_transcript_says_how_to_read_on(house: AppHarness, guest: McpClient) -> None:
+    house.brain.answer_next("word " * 20_000)
+    first = await guest.ask("Tell me everything.")
+
+    said = await guest.history(id=first.conversation)
+
+    offset = said.facts["next_offset"]
+    assert (
+        f'More follows: call gemini_history with id "{first.conversation}" and offset {offset}.'
+        in said.tail
+    )
+
+
+async def test_the_text_files_of_a_transcript_and_of_a_turn_are_two(
+    house: AppHarness, guest: McpClient
+) -> None:
+    house.brain.answer_next("word " * 20_000)
+    first = await guest.ask("Tell me everything.")
+
+    said = await guest.history(id=first.conversation)
+
+    assert said.facts.get("path", said.tail) != first.facts["path"]
+    assert first.facts["path"] not in said.tail

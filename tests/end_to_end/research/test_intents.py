@@ -1,0 +1,162 @@
+"""Intents: what is left of a research whose process was killed, and what can be done about it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import anyio
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from gemini_interactions.bridge.turns import executor
+from tests.support.app_harness import AppHarness, masked
+from tests.support.killed_process import SOON, ended, killed
+from tests.support.research_client import QUESTION, ResearchClient, until
+from tests.support.server_process import Server, Start
+
+pytestmark = [pytest.mark.processes]
+
+
+@pytest.fixture
+def house(real: AppHarness) -> AppHarness:
+    return real
+
+
+async def only(server: Server) -> str:
+    """The id of the only research there is."""
+    (line,) = (await server.call("gemini_history", kind="research")).piece.splitlines()
+    return line.split(" · ")[0]
+
+
+async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_no_second_request(
+    house: AppHarness, start: Start
+) -> None:
+    server = await start(**SOON)
+    gate = house.brain.hold_next("create", "before_response")
+    await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
+    assert await gate.reached()
+    await killed(server)
+    gate.release()
+    later = await start(**SOON)
+
+    said = await ended(later, await only(later))
+
+    assert said.status == "interrupted"
+    assert not said.is_error
+    assert masked(said.text) == (
+        "This research was interrupted before Google confirmed it. It may or may not be running "
+        "there, and was not sent again by itself. This server's process had ended.\n"
+        f'What was asked is kept: "{QUESTION}"\n'
+        "Start it again with start_deep_research if it is still wanted.\n"
+        "research r_… · conversation c_… · turn 1 · deep-research-preview-04-2026"
+    )
+    assert len(house.brain.posts) == 1
+    assert (await later.call("gemini_result", id=said.id)).text == said.text
+
+
+async def test_a_kill_before_the_request_says_that_nothing_runs(
+    house: AppHarness, start: Start
+) -> None:
+    server = await start(**SOON, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
+    house.brain.hold_next("create", "before_completed")
+    asked = await server.call("gemini_ask", prompt="Hello.")
+    await server.call("start_deep_research", question=QUESTION, conversation_id=asked.conversation)
+    await killed(server)
+    house.brain.release()
+    later = await start(**SOON)
+
+    said = await ended(later, await only(later))
+
+    assert masked(said.text).startswith(
+        "This research was interrupted before it was sent to Google: nothing runs there. This "
+        "server's process had ended.\n"
+    )
+    assert len(house.brain.posts) == 1
+
+
+async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_again(
+    house: AppHarness, start: Start
+) -> None:
+    server = await start(**SOON)
+    begun = await server.call("start_deep_research", question=QUESTION, plan_first=True)
+    plan = await ended(server, begun.id)
+    gate = house.brain.hold_next("create", "before_response")
+    await server.request(
+        "tools/call", name="approve_research_plan", arguments={"research_id": plan.id}
+    )
+    assert await gate.reached()
+    await killed(server)
+    gate.release()
+    later = await start(**SOON)
+
+    interrupted = await ended(later, plan.id)
+    await later.call("approve_research_plan", research_id=plan.id)
+    report = await ended(later, plan.id)
+
+    assert interrupted.status == "interrupted"
+    assert (
+        f'Call approve_research_plan with research_id "{plan.id}" again if its plan is still '
+        "wanted."
+    ) in interrupted.text
+    assert f'What was asked is kept: "{QUESTION}"' in interrupted.text
+    assert report.status == "completed"
+    assert len(house.brain.posts) == 3
+
+
+async def test_where_no_words_are_kept_none_are_promised(house: AppHarness, start: Start) -> None:
+    off = {**SOON, "GEMINI_MCP_TRANSCRIPTS": "off"}
+    server = await start(**off)
+    gate = house.brain.hold_next("create", "before_response")
+    await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
+    assert await gate.reached()
+    await killed(server)
+    gate.release()
+    later = await start(**off)
+
+    said = await ended(later, await only(later))
+
+    assert said.status == "interrupted"
+    assert "kept" not in said.text
+
+
+async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
+    house: AppHarness, start: Start
+) -> None:
+    server = await start(**SOON)
+    begun = await server.call("start_deep_research", question=QUESTION)
+    await killed(server)
+    later = await start(**SOON)
+
+    said = await ended(later, begun.id)
+
+    assert said.status == "completed"
+    assert len(house.brain.posts) == 1
+
+
+async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_run(
+    house: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "LAST_NAMES", 60)  # a moment, on a machine of any speed
+    lab = ResearchClient(house, await house.connect())
+    gate = house.brain.hold_next("create", "before_response")
+
+    async def start() -> None:
+        with suppress(ConnectionError, MCPError):
+            await lab.start()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(start)
+        assert await gate.reached()
+        tasks.start_soon(lab.guest.leave)
+        await until(lambda: is_closing(lab))
+        gate.release()
+
+    later = ResearchClient(house, await house.connect())
+    said = await later.check(await later.newest(), wait_seconds=40)
+    assert said.status == "completed"
+    assert len(house.brain.posts) == 1
+
+
+def is_closing(lab: ResearchClient) -> bool:
+    watcher = lab.guest.app.watcher
+    return watcher is not None and watcher._workshop._closing

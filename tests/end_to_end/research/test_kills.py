@@ -1,0 +1,107 @@
+"""kill -9 at any moment of twenty researches: each ends once, as one report, and none is paid for
+twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from tests.support.app_harness import AppHarness, ToolResult
+from tests.support.killed_process import SOON, ended
+from tests.support.server_process import Server, Start
+
+pytestmark = [pytest.mark.processes]
+
+
+@pytest.fixture
+def house(real: AppHarness) -> AppHarness:
+    return real
+
+
+RESEARCHES = 20
+SEED = 20261122
+
+
+@dataclass
+class Diary:
+    """What was asked, and what was told before the teller was killed."""
+
+    asked: list[str] = field(default_factory=list)
+    told: dict[str, ToolResult] = field(default_factory=dict)
+    kills: int = 0
+
+    def heard(self, question: str, said: ToolResult) -> None:
+        assert said.status in ("running", "completed"), said.text  # if the machine is slow
+        self.told[question] = said
+
+
+async def life(server: Server, diary: Diary, dice: random.Random, most: int) -> None:
+    """At most so many researches are started, and others looked at, until the process is killed."""
+
+    async def live() -> None:
+        with suppress(ConnectionError, BrokenPipeError):
+            for _ in range(most):
+                question = f"Question {len(diary.asked) + 1}?"
+                diary.asked.append(question)
+                diary.heard(question, await server.call("start_deep_research", question=question))
+            while diary.told:
+                said = dice.choice(list(diary.told.values()))
+                await server.call("check_research", research_id=said.id, wait_seconds=1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(live)
+        await asyncio.sleep(dice.uniform(0.05, 0.8))
+        server.kill()
+        diary.kills += 1
+        tasks.cancel_scope.cancel()
+    await server.ended()
+
+
+async def test_every_research_ends_once_as_one_report_whenever_its_server_is_killed(
+    house: AppHarness, start: Start
+) -> None:
+    dice, diary = random.Random(SEED), Diary()
+    house.brain.research_seconds = 0.5
+    while len(diary.told) < RESEARCHES:
+        server = await start(dice.choice(["legacy", "modern"]), **SOON)
+        await life(server, diary, dice, most=4)
+    for _ in range(3):  # lives in which others' reports are made, and perhaps not finished
+        await life(await start(**SOON), diary, dice, most=0)
+
+    one, two = await start(**SOON), await start("modern", **SOON)
+    reports = {
+        question: await ended(server, said.id)
+        for server, (question, said) in zip([one, two] * 99, diary.told.items(), strict=False)
+    }
+    listed = await two.call("gemini_history", kind="research", limit=100)
+
+    assert diary.kills >= 8
+    for question, said in reports.items():
+        assert said.status == "completed", said.text
+        assert said.piece.startswith(f"# {question}")
+    asked = Counter(post.body["input"] for post in house.brain.posts)
+    assert set(asked) <= set(diary.asked)
+    assert max(asked.values()) == 1
+    ids = [line.split(" · ")[0] for line in listed.piece.splitlines()]
+    everything = {id: await ended(one, id) for id in ids}
+    assert {said.id for said in diary.told.values()} <= set(everything)
+    assert {said.status for said in everything.values()} <= {"completed", "interrupted"}
+    # One report and one chart each, and nothing else.
+    completed = [said for said in everything.values() if said.status == "completed"]
+    files = sorted(each.suffix for each in (house.folder / "research").glob("[!.]*"))
+    assert files == [".md"] * len(completed) + [".png"] * len(completed)
+    assert all(len(said.facts["path"]) and said.piece.count("![Chart") == 1 for said in completed)
+    # What Google made and nobody got an id of is told as interrupted, never as more.
+    lost = len(house.brain.posts) - len(completed)
+    interrupted = len(everything) - len(completed)
+    assert 0 <= lost <= interrupted
+    with closing(sqlite3.connect(house.folder / "gemini.db")) as database:
+        assert database.execute("SELECT * FROM turns WHERE status = 'running'").fetchall() == []
+        assert database.execute("SELECT * FROM turns WHERE lease_holder <> ''").fetchall() == []

@@ -1,0 +1,168 @@
+"""Plans: made first, revised as often as somebody likes, then carried out once."""
+
+from __future__ import annotations
+
+import anyio
+
+from tests.support.app_harness import masked
+from tests.support.research_client import QUESTION, ResearchClient
+
+PLANNING = {
+    "type": "deep-research",
+    "thinking_summaries": "auto",
+    "collaborative_planning": True,
+}
+CARRIED_OUT = {"type": "deep-research", "thinking_summaries": "auto"}
+REMOTE = {
+    "type": "mcp_server",
+    "name": "notes",
+    "url": "https://mcp.example.com/mcp",
+    "headers": {"Authorization": "Bearer t"},
+}
+
+
+async def test_a_plan_is_shown_with_what_to_do_next(lab: ResearchClient) -> None:
+    said = await lab.plan()
+
+    assert lab.house.last["agent_config"] == PLANNING
+    assert said.status == "plan_ready"
+    assert not said.is_error
+    assert said.piece.startswith(f"# Research plan: {QUESTION}")
+    assert masked(said.tail).startswith(
+        "Show this plan to the user. Then call approve_research_plan with research_id "
+        '"r_…" to run it, or with `changes` to have it revised.\n'
+    )
+
+
+async def test_a_plan_is_no_report_and_no_file(lab: ResearchClient) -> None:
+    await lab.plan()
+
+    assert lab.files == []
+
+
+async def test_a_plan_is_revised_as_often_as_wished_and_then_run(lab: ResearchClient) -> None:
+    plan = await lab.plan(report_format="One page.")
+    seen = [plan]
+    for changes in ("Only Zürich.", "Ask ornithologists.", "Back to 1950."):
+        running = await lab.approve(plan.id, changes)
+        assert "The plan is being made" in running.text
+        seen.append(await lab.ended(plan.id))
+    running = await lab.approve(plan.id)
+    report = await lab.ended(plan.id)
+
+    assert [said.status for said in seen] == ["plan_ready"] * 4
+    assert {said.id for said in (*seen, running, report)} == {plan.id}
+    assert [said.turn for said in (*seen, report)] == [1, 2, 3, 4, 5]
+    assert "As you asked: Back to 1950." in seen[-1].piece
+    assert "As you asked: Ask ornithologists." in report.piece
+    assert report.status == "completed"
+    assert [body["agent_config"] for body in lab.house.bodies] == [*[PLANNING] * 4, CARRIED_OUT]
+    assert lab.house.brain.chain(report.interaction) == [
+        said.interaction for said in (*seen, report)
+    ]
+    assert lab.house.last["input"] == (
+        "Format of the report: One page.\n\nThe plan is approved. Carry it out."
+    )
+
+
+async def test_the_report_of_a_plan_has_the_questions_name(lab: ResearchClient) -> None:
+    lab.house.brain.answer_when("The plan is approved", "Ten pairs, since 1950.")
+    plan = await lab.plan()
+    await lab.approve(plan.id)
+
+    report = await lab.ended(plan.id)
+
+    assert report.piece == f"# {QUESTION}\n\nTen pairs, since 1950."
+    assert [file.name for file in lab.files] == [
+        f"how-many-storks-nest-in-zurich-and-why-{plan.id}.md"
+    ]
+
+
+async def test_depth_and_tools_stay_those_of_the_plan(lab: ResearchClient) -> None:
+    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
+    lab = ResearchClient(lab.house, guest)
+    plan = await lab.plan(depth="max", tools=[REMOTE])
+    await lab.approve(plan.id)
+
+    plan_body, run_body = lab.house.bodies
+    assert run_body["agent"] == plan_body["agent"] == "deep-research-max-preview-04-2026"
+    assert run_body["tools"] == plan_body["tools"] == [REMOTE]
+
+
+async def test_a_plan_whose_headers_are_gone_is_refused_before_anything_is_sent(
+    lab: ResearchClient,
+) -> None:
+    one = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    plan = await one.plan(tools=[REMOTE])
+    another = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+
+    said = await another.approve(plan.id)
+
+    assert said.is_error
+    assert said.text == (
+        "The headers of this plan's MCP servers are kept in memory only, and are gone since this "
+        "server was restarted. Start the research again with start_deep_research and `tools`."
+    )
+    assert (await another.check(plan.id)).status == "plan_ready"
+
+
+async def test_a_plan_whose_server_is_not_allowed_any_more_is_refused_for_that(
+    lab: ResearchClient,
+) -> None:
+    one = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    plan = await one.plan(tools=[REMOTE])
+
+    said = await lab.approve(plan.id)
+
+    assert said.is_error
+    assert "mcp.example.com is not allowed here" in said.text
+
+
+async def test_two_calls_at_once_run_a_plan_once(lab: ResearchClient) -> None:
+    plan = await lab.plan()
+    others = [ResearchClient(lab.house, await lab.house.connect()) for _ in range(2)]
+    answers = []
+
+    async def approve(lab: ResearchClient) -> None:
+        answers.append(await lab.approve(plan.id))
+
+    async with anyio.create_task_group() as tasks:
+        for each in (lab, *others):
+            tasks.start_soon(approve, each)
+
+    assert sorted(said.is_error for said in answers) == [False, True, True]
+    assert len(lab.house.bodies) == 2
+
+
+async def test_a_plan_can_be_run_again_where_its_run_ended_badly(lab: ResearchClient) -> None:
+    plan = await lab.plan()
+    lab.house.brain.research_next("failed", errors=[])
+    await lab.approve(plan.id)
+    failed = await lab.ended(plan.id)
+
+    await lab.approve(plan.id)
+    report = await lab.ended(plan.id)
+
+    assert failed.status == "failed"
+    assert masked(failed.tail).startswith(
+        "Gemini ended this research without a result and gave no reason.\n"
+        'Call approve_research_plan with research_id "r_…" again if its plan is still wanted.\n'
+    )
+    assert report.status == "completed"
+    assert lab.house.brain.chain(report.interaction) == [plan.interaction, report.interaction]
+
+
+async def test_a_plan_google_has_forgotten_is_carried_out_from_our_copy(
+    lab: ResearchClient,
+) -> None:
+    plan = await lab.plan()
+    lab.house.clock.advance(3 * 24 * 3600)
+    lab.house.brain.expire_all()
+
+    await lab.approve(plan.id)
+    report = await lab.ended(plan.id)
+
+    said = [step["content"][0]["text"] for step in lab.house.last["input"]]
+    assert said == [QUESTION, plan.piece, "The plan is approved. Carry it out."]
+    assert report.status == "completed"
+    assert "Google had forgotten this conversation; it was rebuilt" in report.tail

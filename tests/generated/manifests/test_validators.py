@@ -1,0 +1,67 @@
+"""The hosts' own validators, where Node and their packages are there (`make node-tools`)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOOLS = ROOT / ".tools" / "node_modules"
+PATIENCE = 300
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The tools first in PATH, a home of their own, no keys."""
+    path = [str(TOOLS / ".bin"), str(TOOLS / "node" / "bin"), os.environ["PATH"]]
+    return {"PATH": os.pathsep.join(path), "HOME": str(tmp_path), "NO_COLOR": "1"}
+
+
+def validated(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which(command[0], path=environment["PATH"])
+    if program is None:
+        pytest.skip(f"{command[0]} is not installed: make node-tools")
+    return subprocess.run(
+        [program, *command[1:]],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", ["manifests/claude-code", "."])
+def test_claude_code_takes_the_plugin_and_the_marketplace(
+    environment: dict[str, str], path: str
+) -> None:
+    told = validated(environment, "claude", "plugin", "validate", path)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Validation passed" in told.stdout
+
+
+def test_gemini_cli_takes_the_extension(environment: dict[str, str]) -> None:
+    told = validated(environment, "gemini", "extensions", "validate", ".")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "successfully validated" in told.stdout + told.stderr
+
+
+def test_claude_desktop_takes_and_packs_the_bundle(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    valid = validated(environment, "mcpb", "validate", "manifests/claude-desktop/manifest.json")
+    bundle = tmp_path / "gemini.mcpb"
+    packed = validated(environment, "mcpb", "pack", "manifests/claude-desktop", str(bundle))
+
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+    assert packed.returncode == 0, packed.stdout + packed.stderr
+    assert re.search(r"total files: 3\b", packed.stdout + packed.stderr)
+    assert bundle.is_file()

@@ -1,0 +1,60 @@
+"""The house of the product tests, and a wire into it for clients with bad manners."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.support.app_harness import AppHarness
+from tests.support.fork_server import ForkOrder
+from tests.support.forked_server import ForkedServer, forking
+from tests.support.jsonrpc_client import InProcessClient, JsonRpcClient
+
+__all__ = ["clock", "emulator", "guest", "house"]
+
+Wired = Callable[..., Awaitable[InProcessClient]]
+
+
+@pytest.fixture
+def wired(house: AppHarness) -> Wired:
+    """Starts a server and a wire to it: `await wired("legacy", max_wait_seconds=1)`."""
+
+    async def start(era: str = "modern", **changes: Any) -> InProcessClient:
+        return await JsonRpcClient.to(house, era, **changes)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where server processes come from, a fork each: see `forks.py`."""
+    with forking(tmp_path_factory.mktemp("forks")) as path:
+        yield path
+
+
+Forked = Callable[..., Awaitable[ForkedServer]]
+
+
+@pytest.fixture
+def forked(house: AppHarness, forks: Path) -> Forked:
+    """Starts a server process on the house's folder: `await forked(GEMINI_MCP_…="1")`."""
+
+    async def start(
+        era: str = "modern", *, deaf: bool = False, names_take: float = 0.0, **variables: str
+    ) -> ForkedServer:
+        environ = {
+            "GEMINI_API_KEY": "test-key",
+            "GOOGLE_GEMINI_BASE_URL": os.environ["GOOGLE_GEMINI_BASE_URL"],
+            "GEMINI_MCP_DATA_DIR": str(house.folder),
+            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
+            **variables,
+        }
+        order = ForkOrder(environ, names_take=names_take)
+        return await ForkedServer.to_fork(house.tasks, forks, order, era, deaf=deaf)
+
+    return start

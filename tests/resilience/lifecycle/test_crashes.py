@@ -1,0 +1,273 @@
+"""Crashes: `kill -9` at every moment that matters, then a new process on the same folder.
+
+One play of three turns (an ask, a slow continue, and one queued behind it) is killed on both
+sides of every commit and at every point of every request to Google; then the promises are
+checked: every id answers, no turn vanishes, nothing is sent a second time, no lease is left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+
+from gemini_emulator import Emulator, EmulatorControl, Gate
+from tests.support import db_inspection
+from tests.support.fork_server import ForkOrder
+from tests.support.forked_server import ForkedServer
+from tests.support.jsonrpc_client import Frame, HungUp, facts
+
+LATER = 2000.0
+"""Seconds by which the clock of a later life is ahead: every lease has run out."""
+AT_ONCE = 4
+
+Point = Literal[
+    "before_created", "before_response", "after_created", "before_completed", "while_queued"
+]
+POINTS: Sequence[Point] = (
+    "before_created",  # the request has reached Google
+    "before_response",  # Google has made the interaction, but not said so
+    "after_created",  # its id has arrived
+    "before_completed",  # its answer has, but not its end
+)
+
+pytestmark = pytest.mark.processes
+
+
+@dataclass
+class Play:
+    """One folder, one Google, and the lives of the processes that come and go."""
+
+    folder: Path
+    emulator: Emulator
+    forks: Path
+    tasks: TaskGroup
+    handed_out: dict[str, Frame] = field(default_factory=dict)
+    """What was answered, by the turn's id."""
+
+    @property
+    def brain(self) -> EmulatorControl:
+        return self.emulator.brain
+
+    async def life(self, order: ForkOrder) -> ForkedServer:
+        """A server process on this folder."""
+        environ = {
+            "GEMINI_API_KEY": "test-key",
+            "GOOGLE_GEMINI_BASE_URL": self.emulator.url,
+            "GEMINI_MCP_DATA_DIR": str(self.folder),
+            "GEMINI_MCP_LEASE_SECONDS": "1000",
+            "GEMINI_MCP_LOG_LEVEL": "error",
+            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
+            "CLAUDE_CODE_SESSION_ID": "the same in every life",
+        }
+        return await ForkedServer.to_fork(self.tasks, self.forks, replace(order, environ=environ))
+
+    async def act(self, line: ForkedServer, turn: int = 0, point: Point = "before_created") -> None:
+        """The play; the process is killed at that point of that turn's request, if any."""
+
+        def hold(number: int) -> Gate | None:
+            return self.brain.hold_next("create", point) if number == turn else None  # type: ignore[arg-type]  # never while_queued
+
+        gate = hold(1)
+        one = await line.call("gemini_ask", prompt="one")
+        await self.die_at(gate, line)
+        self.take(await line.answer(one))
+        gate = hold(2) if point != "while_queued" else None
+        slow = self.brain.hold_next("create", "before_completed")
+        two = await line.call("gemini_continue", prompt="two")
+        await self.die_at(gate, line)
+        await line.meanwhile(lambda: slow.is_reached)
+        gate = hold(3)
+        three = await line.call("gemini_continue", prompt="three")
+        await line.meanwhile(lambda: len(db_inspection.turns(self.folder)) == 3)
+        if point == "while_queued":
+            line.kill()
+        slow.release()
+        self.take(await line.answer(two))
+        await self.die_at(gate, line)
+        self.take(await line.answer(three))
+
+    async def die_at(self, gate: Gate | None, line: ForkedServer) -> None:
+        if gate is not None:
+            await line.meanwhile(lambda: gate.is_reached)
+            line.kill()
+            await line.over()
+            raise HungUp
+
+    def take(self, frame: Frame) -> None:
+        said = facts(frame)
+        self.handed_out[said["id"]] = said
+
+    async def recover(self, line: ForkedServer) -> None:
+        """A new process finds what is to be done by itself."""
+        await line.use("gemini_history")
+        await line.meanwhile(
+            lambda: all(row["status"] != "running" for row in db_inspection.turns(self.folder))
+        )
+
+    async def end(self, clock: float) -> None:
+        """The last life: every promise is kept."""
+        self.brain.release()
+        before = db_inspection.turns(self.folder)
+        line = await self.life(ForkOrder(clock=clock))
+        listed = (await line.use("gemini_history"))["text"]
+        for row in before:
+            assert row["conversation_id"] in listed
+            found = await line.use("gemini_result", id=row["id"], wait_seconds=20)
+            if row["status"] != "running":
+                assert found["status"] == row["status"]
+            elif row["interaction_id"]:
+                assert found["status"] == "completed"
+            else:
+                assert found["status"] == "interrupted"
+                assert f'"{row["prompt"]}"' in found["text"]
+        for id, said in self.handed_out.items():
+            found = await line.use("gemini_result", id=id)
+            assert (found["status"], found["text"]) == (said["status"], said["text"])
+        after = db_inspection.turns(self.folder)
+        assert {row["id"] for row in before} == {row["id"] for row in after}
+        assert {(row["lease_holder"], row["lease_until"]) for row in after} <= {("", 0.0)}
+        await self.go_on(line, after)
+        sent = Counter(post.body["input"] for post in self.brain.posts)
+        assert set(sent.values()) <= {1}, sent
+        line.kill()
+
+    async def go_on(self, line: ForkedServer, rows: Sequence[db_inspection.Row]) -> None:
+        if not rows:
+            return
+        said = await line.use(
+            "gemini_continue", prompt="four", conversation_id=rows[0]["conversation_id"]
+        )
+        good = [row["interaction_id"] for row in rows if row["status"] == "completed"]
+        assert said["status"] == "completed"
+        assert self.brain.posts[-1].body.get("previous_interaction_id") == (
+            good[-1] if good else None
+        )
+
+
+@dataclass
+class Stage:
+    """Where plays are given, several at once; what went wrong is kept by its name."""
+
+    forks: Path
+    folder: Path
+    tasks: TaskGroup
+    troubles: dict[str, Exception] = field(default_factory=dict)
+    given: list[str] = field(default_factory=list)
+    _places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
+
+    def play(self, name: str, emulator: Emulator) -> Play:
+        return Play(self.folder / name.replace(" ", "_"), emulator, self.forks, self.tasks)
+
+    async def give(
+        self, name: str, turn: int, point: Point, *, again: ForkOrder | None = None
+    ) -> None:
+        """A play killed at a point of a request; `again` is the order of a life in between."""
+        await self._give(name, ForkOrder(), turn, point, again)
+
+    async def give_until(self, name: str, order: ForkOrder) -> None:
+        """A play whose process dies at a commit."""
+        await self._give(name, order, 0, "before_created", None)
+
+    async def _give(
+        self, name: str, order: ForkOrder, turn: int, point: Point, again: ForkOrder | None
+    ) -> None:
+        async with self._places:
+            with Emulator(brain=EmulatorControl()) as emulator:
+                play = self.play(name, emulator)
+                try:
+                    with anyio.fail_after(60):
+                        line = await play.life(order)
+                        with suppress(HungUp):
+                            await play.act(line, turn, point)
+                        await line.over()
+                        if again is not None:
+                            line = await play.life(again)
+                            with suppress(HungUp):
+                                await play.recover(line)
+                                line.kill()
+                            await line.over()
+                        await play.end(2 * LATER)
+                except Exception as trouble:
+                    self.troubles[name] = trouble
+                finally:
+                    self.given.append(name)
+                    emulator.brain.let_go()
+
+    def judge(self) -> None:
+        if self.troubles:
+            raise ExceptionGroup(f"killed {', '.join(self.troubles)}", [*self.troubles.values()])
+
+
+async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = None) -> list[str]:
+    """The commits of one whole play that nothing happens to, by what they were for."""
+    diary = stage.folder / "diary"
+    with Emulator(brain=EmulatorControl()) as emulator:
+        play = stage.play(name, emulator)
+        if after is None:
+            await play.act(await play.life(ForkOrder(diary=str(diary))))
+        else:
+            with suppress(HungUp):
+                await play.act(await play.life(ForkOrder()), *after)
+            play.brain.release()
+            await play.recover(await play.life(ForkOrder(clock=LATER, diary=str(diary))))
+        emulator.brain.let_go()
+    return diary.read_text("utf-8").splitlines()
+
+
+async def test_killed_on_either_side_of_any_commit(forks: Path, tmp_path: Path) -> None:
+    async with anyio.create_task_group() as lines:
+        stage = Stage(forks, tmp_path, lines)
+        diary = await commits(stage, "rehearsal")
+        async with anyio.create_task_group() as plays:
+            for number, what in enumerate(diary, 1):
+                for when in ("before", "after"):
+                    name = f"{when} commit {number} ({what})"
+                    plays.start_soon(stage.give_until, name, ForkOrder(die_at=number, when=when))
+        lines.cancel_scope.cancel()
+
+    stage.judge()
+    assert len(stage.given) == 2 * len(diary) >= 40
+
+
+async def test_killed_at_any_point_of_any_request(forks: Path, tmp_path: Path) -> None:
+    async with anyio.create_task_group() as lines:
+        stage = Stage(forks, tmp_path, lines)
+        async with anyio.create_task_group() as plays:
+            for turn in (1, 2, 3):
+                for point in POINTS:
+                    plays.start_soon(stage.give, f"{point} of {turn}", turn, point)
+            plays.start_soon(stage.give, "while three waits for two", 2, "while_queued")
+        lines.cancel_scope.cancel()
+
+    stage.judge()
+    assert len(stage.given) == 13
+
+
+async def test_killed_again_on_either_side_of_any_commit_while_it_recovers(
+    forks: Path, tmp_path: Path
+) -> None:
+    async with anyio.create_task_group() as lines:
+        stage = Stage(forks, tmp_path, lines)
+        diary = await commits(stage, "rehearsal", after=(2, "while_queued"))
+        async with anyio.create_task_group() as plays:
+            for number, what in enumerate(diary, 1):
+                for when in ("before", "after"):
+                    again = ForkOrder(clock=LATER, die_at=number, when=when)
+                    name = f"again {when} commit {number} ({what})"
+                    plays.start_soon(
+                        lambda name, again: stage.give(name, 2, "while_queued", again=again),
+                        name,
+                        again,
+                    )
+        lines.cancel_scope.cancel()
+
+    stage.judge()
+    assert len(stage.given) == 2 * len(diary) >= 8

@@ -1,0 +1,235 @@
+"""The end: soon after stdin's, at a signal, with everything committed, whatever is going on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from gemini_emulator import Answer
+from tests.resilience.lifecycle.conftest import Forked
+from tests.support import db_inspection
+from tests.support.app_harness import AppHarness
+from tests.support.forked_server import ROOT, ForkedServer
+from tests.support.jsonrpc_client import ERAS
+
+SOON = 8.0
+"""Seconds: generous, for the budget of one is the benchmark's; what would hold us takes longer."""
+LONG = 60.0
+
+pytestmark = pytest.mark.processes
+
+
+async def turns_in_hand(house: AppHarness, line: ForkedServer) -> None:
+    """One that waits in a queue, one sent to Google, one that Google has named."""
+    named = house.brain.hold_next("create", "before_completed")
+    await line.call("gemini_ask", prompt="named")
+    assert await named.reached()
+    await line.meanwhile(lambda: bool(db_inspection.turns(house.folder)[0]["interaction_id"]))
+    sent = house.brain.hold_next("create", "before_created")
+    await line.call("gemini_ask", prompt="sent")
+    assert await sent.reached()
+    conversation = db_inspection.turns(house.folder)[0]["conversation_id"]
+    queued = await line.call("gemini_continue", prompt="queued", conversation_id=conversation)
+    await line.until(lambda: bool(line.progress(queued)))
+
+
+def committed(house: AppHarness) -> dict[str, str]:
+    """The states of turns by prompt; nothing is held any longer."""
+    rows = db_inspection.turns(house.folder)
+    assert {row["lease_until"] for row in rows} == {0.0}
+    return {row["prompt"]: row["status"] for row in rows}
+
+
+COMMITTED = {
+    "named": "running",  # Google has it: whoever comes next looks it up
+    "sent": "interrupted",
+    "queued": "interrupted",
+}
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_end_of_stdin_is_the_end(house: AppHarness, forked: Forked, era: str) -> None:
+    line = await forked(era)
+    await turns_in_hand(house, line)
+
+    await line.hang_up()
+
+    with anyio.fail_after(SOON):
+        assert await line.code() == 0
+    assert committed(house) == COMMITTED
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_is_the_end_though_stdin_goes_on(
+    house: AppHarness, forked: Forked, told: signal.Signals
+) -> None:
+    line = await forked()
+    await turns_in_hand(house, line)
+
+    os.kill(line.pid, told)
+
+    with anyio.fail_after(SOON):
+        assert await line.code() == 0
+    assert committed(house) == COMMITTED
+
+
+async def test_signals_during_the_end_do_not_cut_it_short(
+    house: AppHarness, forked: Forked
+) -> None:
+    line = await forked()
+    await turns_in_hand(house, line)
+
+    await line.hang_up()
+    os.kill(line.pid, signal.SIGTERM)
+    os.kill(line.pid, signal.SIGINT)
+
+    with anyio.fail_after(SOON):
+        assert await line.code() == 0
+    assert committed(house) == COMMITTED
+
+
+async def test_every_turn_goes_on_in_the_next_process_as_it_was_left(
+    house: AppHarness, forked: Forked
+) -> None:
+    line = await forked()
+    await turns_in_hand(house, line)
+    await line.hang_up()
+    assert await line.code() == 0
+
+    other = await forked()
+    rows = db_inspection.turns(house.folder)
+    said = [await other.use("gemini_result", id=row["id"], wait_seconds=40) for row in rows]
+
+    assert {row["prompt"]: each["status"] for row, each in zip(rows, said, strict=True)} == {
+        **COMMITTED,
+        "named": "completed",
+    }
+    assert len(house.bodies) == 2
+
+
+async def test_a_client_that_reads_nothing_does_not_hold_us(
+    house: AppHarness, forked: Forked
+) -> None:
+    house.brain.answer_next(Answer(text="x" * 500_000))
+    writer = await forked()
+    said = await writer.use("gemini_ask", prompt="long")
+    deaf = await forked(deaf=True)
+    held = house.brain.hold_next("create", "before_created")
+    for _ in range(60):
+        await deaf.call("gemini_result", id=said["id"])
+    await deaf.call("gemini_ask", prompt="sent")
+    assert await held.reached()
+
+    await deaf.hang_up()
+
+    with anyio.fail_after(SOON):
+        assert await deaf.code() == 0
+    await deaf.close()
+    assert committed(house) == {"long": "completed", "sent": "interrupted"}
+
+
+async def test_a_client_that_is_gone_for_good_is_the_end_too(
+    house: AppHarness, forked: Forked
+) -> None:
+    """Its end of stdout is closed first, as when it was killed."""
+    line = await forked()
+    await turns_in_hand(house, line)
+
+    await line.close()
+
+    with anyio.fail_after(SOON):
+        assert await line.code() == 0
+    assert committed(house) == COMMITTED
+
+
+async def test_looking_up_a_name_does_not_hold_us(house: AppHarness, forked: Forked) -> None:
+    line = await forked(names_take=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid")
+    await line.call("gemini_ask", prompt="to nowhere")
+    await line.meanwhile(lambda: bool(db_inspection.turns(house.folder)))
+    await line.meanwhile(lambda: db_inspection.turns(house.folder)[0]["sent"] is not None)
+
+    await line.hang_up()
+
+    with anyio.fail_after(SOON):
+        assert await line.code() == 0
+    assert committed(house) == {"to nowhere": "interrupted"}
+
+
+# --------------------------------------------------------- right after the start, as hosts do
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command itself, with nothing imported beforehand."""
+    environ = {**os.environ, "GEMINI_API_KEY": "k", "GEMINI_MCP_DATA_DIR": str(tmp_path / "data")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gemini_interactions"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environ,
+        cwd=ROOT,
+    )
+    yield process
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
+
+
+INITIALIZE = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
+    b'"capabilities":{},"clientInfo":{"name":"x","version":"1"}}}\n'
+)
+LIST = (
+    b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+    b'{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{}}\n'
+)
+ASK = (
+    b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"gemini_ask",'
+    b'"arguments":{"prompt":"hello"}}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [(b"", 0), (INITIALIZE, 1), (INITIALIZE + LIST, 2)],
+    ids=["nothing", "initialize", "tools/list"],
+)
+def test_a_host_that_only_looks_is_not_kept_waiting(
+    command: subprocess.Popen[bytes], said: bytes, answers: int
+) -> None:
+    assert command.stdin
+    assert command.stdout
+    command.stdin.write(said)
+    command.stdin.flush()
+    for _ in range(answers):
+        assert b'"result"' in command.stdout.readline()
+
+    command.stdin.close()
+
+    assert command.wait(SOON) == 0
+
+
+def test_a_host_that_leaves_while_we_warm_up_leaves_a_turn_that_says_so(
+    command: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    assert command.stdin
+    assert command.stdout
+    command.stdin.write(INITIALIZE + LIST + ASK)
+    command.stdin.flush()
+    while not db_inspection.turns(tmp_path / "data"):
+        assert command.poll() is None
+
+    command.stdin.close()
+
+    assert command.wait(SOON) == 0
+    (row,) = db_inspection.turns(tmp_path / "data")
+    assert (row["prompt"], row["status"], row["lease_until"]) == ("hello", "interrupted", 0.0)

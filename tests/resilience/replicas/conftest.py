@@ -1,0 +1,68 @@
+"""The street, its emulator and its database; what a street is stands in `street.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from gemini_emulator import Emulator, EmulatorControl
+from tests.support.cluster_harness import Cluster, Replica
+from tests.support.postgres import postgres, postgres_server, postgres_url
+from tests.support.prefork import Prefork
+
+__all__ = ["postgres", "postgres_server", "postgres_url"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("postgres")
+            item.add_marker("processes")
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Prefork]:
+    nursery = Prefork()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(brain=EmulatorControl(clock=time.time)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def street(
+    postgres_url: str,
+    emulator: Emulator,
+    nursery: Prefork,
+    tmp_path: Path,
+) -> AsyncIterator[Cluster]:
+    # Real time, as in the servers, which are processes of their own.
+    brain = emulator.brain = EmulatorControl(clock=time.time)
+    street = Cluster(
+        brain,
+        tmp_path,
+        nursery,
+        GEMINI_MCP_DATABASE_URL=postgres_url,
+        GOOGLE_GEMINI_BASE_URL=emulator.url,
+        GEMINI_MCP_RESEARCH_POLL_SECONDS="0.2",
+        GEMINI_MCP_LEASE_SECONDS="2",
+    )
+    yield street
+    brain.let_go()
+    await street.close()
+
+
+@pytest.fixture
+async def pair(street: Cluster) -> tuple[Replica, Replica]:
+    """Two replicas."""
+    one, other = await street.open(2)
+    return one, other

@@ -1,0 +1,263 @@
+"""Gateways under the house's roof, and the clients that come to them over real sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from anyio.abc import SocketStream, TaskStatus
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, Implementation
+
+from gemini_interactions.app import App
+from gemini_interactions.config.settings import Config
+from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway, tokens_for
+from tests.support.app_harness import AppHarness, McpClient, ToolResult
+
+MODERN = "2026-07-28"
+LEGACY = "2025-11-25"
+ACCEPT = "application/json, text/event-stream"
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@dataclass
+class RunningGateway:
+    """One gateway that is being served."""
+
+    gateway: Gateway
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"{self.gateway.url}/mcp"
+
+    @property
+    def port(self) -> int:
+        return int(self.gateway.url.rpartition(":")[2])
+
+    async def stop(self) -> None:
+        self.gateway.stop()
+        await self.ended.wait()
+
+
+class GatewayHarness:
+    """Opens gateways and brings clients to the latest of them."""
+
+    def __init__(self, house: AppHarness) -> None:
+        self.house = house
+        self.places: list[RunningGateway] = []
+        self._guests: list[McpClient] = []
+        self._raw: list[httpx2.AsyncClient] = []
+
+    @property
+    def place(self) -> RunningGateway:
+        return self.places[-1]
+
+    @property
+    def url(self) -> str:
+        return self.place.url
+
+    async def open(
+        self, *, tokens: Mapping[str, str] | None = None, host: str = "127.0.0.1", **changes: Any
+    ) -> RunningGateway:
+        """A gateway; `tokens` are owners by their token, `changes` fields of `Config`."""
+        if tokens is not None:
+            changes["tokens_file"] = self.write_tokens(tokens)
+        config = replace(Config.read(os.environ), **changes)
+        address = Address.read(f"{host}:0")
+        gateway = Gateway(
+            config,
+            address.listen(),
+            name=address.name,
+            tokens=tokens_for(config, address),
+            make=partial(App, now=self.house.clock),
+        )
+        place = RunningGateway(gateway)
+        await self.house.tasks.start(self._serve, place)
+        self.places.append(place)
+        return place
+
+    async def _serve(self, place: RunningGateway, *, task_status: TaskStatus[None]) -> None:
+        try:
+            await place.gateway.serve(task_status=task_status)
+        finally:
+            place.ended.set()
+
+    def write_tokens(self, tokens: Mapping[str, str]) -> Path:
+        file = self.house.folder.parent / "tokens"
+        lines = [
+            f"{owner}:{hashlib.sha256(token.encode()).hexdigest()}\n"
+            for token, owner in tokens.items()
+        ]
+        file.write_text("".join(lines))
+        return file
+
+    async def visit(
+        self,
+        *,
+        legacy: bool = False,
+        token: str = "",
+        name: str = "claude-code",
+        place: RunningGateway | None = None,
+    ) -> McpClient:
+        """A real client of the latest gateway (or of `place`)."""
+        place = place or self.place
+        guest: McpClient = await self.house.tasks.start(self._host, place, legacy, token, name)
+        self._guests.append(guest)
+        return guest
+
+    async def _host(
+        self,
+        place: RunningGateway,
+        legacy: bool,
+        token: str,
+        name: str,
+        *,
+        task_status: TaskStatus[McpClient],
+    ) -> None:
+        guest = None
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with AsyncExitStack() as stack:
+                http = await stack.enter_async_context(
+                    httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False)
+                )
+                client = await stack.enter_async_context(
+                    Client(
+                        streamable_http_client(place.url, http_client=http),
+                        mode="legacy" if legacy else "auto",
+                        client_info=Implementation(name=name, version="1"),
+                    )
+                )
+                guest = McpClient(client, place.gateway.app)
+                task_status.started(guest)
+                await guest.stay()
+        finally:
+            if guest is not None:
+                guest.gone()
+
+    def raw(self, **headers: str) -> httpx2.AsyncClient:
+        """For what no real client would send."""
+        return httpx2.AsyncClient(
+            base_url=self.place.gateway.url,
+            headers={"accept": ACCEPT, **headers},
+            timeout=60,
+            trust_env=False,
+        )
+
+    async def wire(self, *, legacy: bool, token: str = "") -> Wire:
+        """A client by hand of the latest gateway."""
+        http = self.raw(**({"authorization": f"Bearer {token}"} if token else {}))
+        self._raw.append(http)
+        return await Wire.begin(http, legacy=legacy)
+
+    async def socket(self) -> SocketStream:
+        """For what is not even HTTP."""
+        return await anyio.connect_tcp("127.0.0.1", self.place.port)
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            for guest in self._guests:
+                await guest.leave()
+            for http in self._raw:
+                await http.aclose()
+            for place in self.places:
+                place.gateway.stop()
+                await place.stop()
+
+
+class Wire:
+    """A client by hand, of one era: whatever ids and headers a test wants."""
+
+    def __init__(self, http: httpx2.AsyncClient, headers: Mapping[str, str]) -> None:
+        self.http = http
+        self.headers = headers
+        self._number = 100
+        self.is_legacy = headers["mcp-protocol-version"] == LEGACY
+
+    @classmethod
+    async def begin(cls, http: httpx2.AsyncClient, *, legacy: bool) -> Wire:
+        if not legacy:
+            return cls(http, {"mcp-protocol-version": MODERN})
+        params = {
+            "protocolVersion": LEGACY,
+            "capabilities": {},
+            "clientInfo": {"name": "claude-code", "version": "1"},
+        }
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
+        answer = await http.post("/mcp", json=hello)
+        assert answer.status_code == 200, answer.text
+        session = answer.headers.get("mcp-session-id")
+        headers = {"mcp-protocol-version": LEGACY} | (
+            {"mcp-session-id": session} if session else {}
+        )
+        await http.post(
+            "/mcp",
+            json={"jsonrpc": "2.0", "method": "notifications/initialized"},
+            headers=headers,
+        )
+        return cls(http, headers)
+
+    def post(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        id: int | str = 1,
+        meta: Mapping[str, Any] | None = None,
+    ) -> AbstractAsyncContextManager[httpx2.Response]:
+        """A call whose answer is read, or not, by the test."""
+        params = {"name": tool, "arguments": arguments}
+        told = {**({} if self.is_legacy else ENVELOPE), **(meta or {})}
+        body = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
+        headers = {**self.headers, "content-type": "application/json"}
+        if told:
+            params["_meta"] = told
+        if not self.is_legacy:
+            headers |= {"mcp-method": "tools/call", "mcp-name": tool}
+        return self.http.stream("POST", "/mcp", content=json.dumps(body), headers=headers)
+
+    async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
+        """A call under a number of its own; with `_number` under that, with `_meta` beside it."""
+        self._number += 1
+        id = arguments.pop("_number", self._number)
+        meta = arguments.pop("_meta", None)
+        async with self.post(tool, arguments, id=id, meta=meta) as answer:
+            return self.read(await answer.aread())
+
+    async def result(self, id: str, **more: Any) -> ToolResult:
+        return await self.call("gemini_result", id=id, **more)
+
+    async def latest(self) -> str:
+        """The id of the newest conversation there is."""
+        return (await self.call("gemini_history")).text.split()[0]
+
+    @staticmethod
+    def read(body: bytes) -> ToolResult:
+        """The tool result in an answer, be it JSON or the last event of a stream."""
+        lines = [line.removeprefix(b"data: ") for line in body.splitlines()]
+        message = json.loads([line for line in lines if line.startswith(b"{")][-1])
+        return ToolResult.of(CallToolResult.model_validate(message["result"]))
+
+    async def cancel(self, id: int | str, reason: str) -> None:
+        body = {
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": {"requestId": id, "reason": reason},
+        }
+        answer = await self.http.post("/mcp", json=body, headers=self.headers)
+        assert answer.status_code == 202
