@@ -284,6 +284,37 @@ class EmulatorControl:
     def image_drafts(self, number: int | None) -> None:
         self.service.studio.drafts = number
 
+    # Speech, music and video
+
+    def refuse_next_media(
+        self,
+        code: str | None = None,
+        *,
+        status: str = "completed",
+        where: Literal["errors", "step"] = "errors",
+    ) -> None:
+        """The next sound or video is refused: in words, or with a code such as safety."""
+        with self.service.lock:
+            self.service.media_settings.refusals.append(NoImage(code, status, where))
+
+    def make_media(
+        self,
+        *,
+        bytes: int | None = None,
+        seconds: float | None = None,
+        mime_type: str | None = None,
+        delivery: str | None = None,
+    ) -> None:
+        """How sounds and videos are made from now on; None is as usual.
+
+        `mime_type` comes instead of what was asked for, such as ``audio/l16;rate=16000``;
+        `delivery` is inline or uri.
+        """
+        with self.service.lock:
+            settings = self.service.media_settings
+            settings.bytes, settings.seconds = bytes, seconds
+            settings.mime_type, settings.delivery = mime_type, delivery
+
     # Files
 
     def add_file(self, data: bytes | str, mime_type: str, display_name: str | None = None) -> str:

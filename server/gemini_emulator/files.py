@@ -155,13 +155,22 @@ class Files:
         )
         return upload.file
 
-    def add(self, data: bytes, mime_type: str, display_name: str | None) -> File:
-        """A file the service made itself: it can be downloaded."""
+    def add(
+        self, data: bytes, mime_type: str, display_name: str | None, *, is_ready: bool = False
+    ) -> File:
+        """A file the service made itself: it can be downloaded; what a model made is ready."""
         name = f"files/{self._mint.file()}"
         digest = hashlib.sha256(data).digest()
-        return self._keep(
-            File(name, mime_type, len(data), digest, self._now(), display_name, data=data)
-        )
+        file = File(name, mime_type, len(data), digest, self._now(), display_name, data=data)
+        if is_ready:
+            self.all[name] = file
+            return file
+        return self._keep(file)
+
+    @staticmethod
+    def uri(file: File) -> str:
+        """How an interaction names a file of its own."""
+        return f"{_GOOGLE}{file.name}"
 
     def _keep(self, file: File) -> File:
         if file.mime_type.startswith(self.processing.types):

@@ -1,7 +1,7 @@
 """The models this service knows: what each can do, and which are gone."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 ALL_LEVELS = ("minimal", "low", "medium", "high")
 
@@ -19,6 +19,7 @@ class EmulatedModel:
     background: bool = True
     image_sizes: tuple[str, ...] = ()
     thinks: bool = True
+    makes: Literal["text", "speech", "music", "video"] = "text"
 
     def public(self) -> dict[str, Any]:
         """This model as `GET models/{name}` shows it."""
@@ -80,6 +81,22 @@ _MODELS += [
     _picture_model("gemini-3.1-flash-image", "Gemini 3.1 Flash Image", "512", "1K", "2K", "4K"),
     _picture_model("gemini-3.1-flash-lite-image", "Gemini 3.1 Flash-Lite Image", "1K"),
     _picture_model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "1K"),
+]
+_MODELS += [
+    EmulatedModel(name, title, thinks=False, background=False, makes="speech")
+    for name, title in (
+        ("gemini-3.8-flash-tts", "Gemini 3.8 Flash TTS"),
+        ("gemini-3.8-flash-lite-tts", "Gemini 3.8 Flash-Lite TTS"),
+        ("gemini-3.1-flash-tts-preview", "Gemini 3.1 Flash TTS Preview"),
+    )
+]
+_MODELS += [
+    EmulatedModel("lyria-3.5", "Lyria 3.5", thinks=False, makes="music"),
+    EmulatedModel("lyria-3-pro-preview", "Lyria 3 Pro Preview", thinks=False, makes="music"),
+    EmulatedModel("lyria-3-clip-preview", "Lyria 3 Clip Preview", thinks=False, makes="music"),
+    EmulatedModel("gemini-omni-1.2-flash", "Gemini Omni 1.2 Flash", makes="video"),
+    EmulatedModel("gemini-omni-1.1-flash", "Gemini Omni 1.1 Flash", makes="video"),
+    EmulatedModel("gemini-omni-flash-preview", "Gemini Omni Flash Preview", makes="video"),
 ]
 MODELS = {model.name: model for model in _MODELS}
 

@@ -6,6 +6,7 @@ from typing import Any
 from .api_errors import ApiError, invalid
 from .jpeg_writer import RATIOS
 from .model_catalog import MODELS, RETIRED_AGENTS, EmulatedModel
+from .responders import media
 from .responders.scripted_answer import Answerer, Json
 
 FIELDS = frozenset(
@@ -167,6 +168,8 @@ def _check_model(body: Json, model: EmulatedModel) -> None:
         )
     _check_config(body.get("generation_config") or {}, model, bool(functions))
     _check_format(body.get("response_format"), model)
+    if model.makes != "text":
+        media.check(body, model.name, model.makes)
 
 
 def _check_config(config: Json, model: EmulatedModel, functions: bool) -> None:

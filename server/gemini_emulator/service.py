@@ -15,6 +15,7 @@ from .model_catalog import MODELS
 from .research_scenarios import ResearchScenario
 from .responders import research, research_plan
 from .responders.image import ImageResponder, Pictures
+from .responders.media import MediaResponder, MediaSettings
 from .responders.scripted_answer import Answer, Answerer, Json, Turn
 from .responders.text import TextResponder
 
@@ -41,6 +42,11 @@ class Service:
         self.pictures = Pictures(self.studio)
         self.mint = ids.Mint()
         self.files = Files(ids.Mint("files"), self.now)
+        self.media_settings = MediaSettings()
+        self.media = {
+            kind: MediaResponder(kind, self.media_settings, self._add_file)
+            for kind in ("speech", "music", "video")
+        }
         self.interactions: dict[str, Interaction] = {}
         self.answers: deque[Answer] = deque()
         self.sticky: list[tuple[str, Answer]] = []
@@ -105,6 +111,8 @@ class Service:
             input_parsing.check_results(turn.history, given)
             if _paints(body):
                 self.pictures.check_input(given)
+            elif not body.get("agent") and (media := self.media.get(_makes(body))):
+                media.check_input(given)
             root = previous.root if previous else None
             interaction_id, root = self.mint.interaction(root)
             answer, steps = self._compose(turn)
@@ -164,7 +172,7 @@ class Service:
         """Free keys have a quota of nothing for what is expensive."""
         if not self.free_tier and key != FREE_KEY:
             return
-        if body.get("agent") or _paints(body):
+        if body.get("agent") or _paints(body) or _makes(body) != "text":
             name = str(body.get("agent") or body["model"]).removeprefix("models/")
             raise ApiError(
                 429,
@@ -255,7 +263,8 @@ class Service:
         if turn.body.get("agent"):
             answerer = self.agents[turn.name]
         else:
-            answerer = self.pictures if _paints(turn.body) else self.text
+            usual = self.media.get(_makes(turn.body), self.text)
+            answerer = self.pictures if _paints(turn.body) else usual
         answer, steps = self.plan(answerer.answer(turn), turn)
         most = turn.config.get("max_output_tokens")
         if most is not None and _shorten(steps, most):
@@ -288,6 +297,9 @@ class Service:
         if answer.usage is not None:
             return answer.usage or None
         return token_usage.count(turn.body, turn.steps, steps)
+
+    def _add_file(self, data: bytes, mime_type: str) -> str:
+        return self.files.uri(self.files.add(data, mime_type, None, is_ready=True))
 
     # Memory
 
@@ -344,6 +356,11 @@ class Service:
 def _paints(body: Json) -> bool:
     """Whether an image model is asked."""
     return not body.get("agent") and MODELS[body["model"].removeprefix("models/")].pictures
+
+
+def _makes(body: Json) -> str:
+    """What the model that is asked makes: text, speech, music or video."""
+    return MODELS[body["model"].removeprefix("models/")].makes
 
 
 def _shorten(steps: list[Json], most: int) -> bool:

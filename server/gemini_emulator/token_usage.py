@@ -9,6 +9,8 @@ from .responders.scripted_answer import Json
 IMAGE_IN = 258
 IMAGE_OUT = 1120  # what an image of 1K or 2K costs
 LARGE_IMAGE_OUT = 2000  # and one of 4K
+AUDIO_OUT = 25  # a second of sound
+VIDEO_OUT = 1_000  # a second of video
 THOUGHT = {"minimal": 0, "low": 16, "medium": 64, "high": 256, "xhigh": 512}
 
 
@@ -43,6 +45,17 @@ def _image_cost(body: Json) -> int:
     wanted = formats if isinstance(formats, list) else [formats]
     is_large = any(one.get("image_size") == "4K" for one in wanted)
     return LARGE_IMAGE_OUT if is_large else IMAGE_OUT
+
+
+def with_media(usage: Json, modality: str, made: int) -> Json:
+    """The same usage with what a sound or video of so many tokens adds to it."""
+    said = usage["total_output_tokens"]
+    return {
+        **usage,
+        "total_tokens": usage["total_tokens"] + made,
+        "total_output_tokens": said + made,
+        "output_tokens_by_modality": [{"modality": modality, "tokens": made}],
+    }
 
 
 def count(body: Json, before: list[Json], answer: list[Json]) -> Json:

@@ -153,5 +153,9 @@ class FilesApi:
     async def _download(self) -> None:
         with self._visit.service.lock:
             file = self._files.download(self._name, self._visit.key)
+        data = file.data or b""
         self._visit.answered(200)
-        await self._exchange.respond(200, file.data or b"", file.mime_type)
+        if fault := self._visit.has(*_BROKEN):
+            await self._exchange.respond(200, data, file.mime_type, only=len(data) // 2)
+            await self._break(fault.name)
+        await self._exchange.respond(200, data, file.mime_type)

@@ -10,6 +10,7 @@ from ..control import EmulatorControl
 from ..fault_injection import Fault, Point
 from ..interaction import Interaction
 from ..request_log import Request
+from ..responders.media import VOICES
 from ..responders.scripted_answer import Answer, Json
 from . import response_faults, routes
 from .connection import RequestResponse
@@ -99,6 +100,7 @@ class RequestHandler:
             "cancel": self._cancel,
             "delete": self._delete,
             "models": self._models,
+            "voices": self._voices,
         }
         if self.request.kind in FILE_KINDS:
             await FilesApi(self).run()
@@ -208,6 +210,20 @@ class RequestHandler:
             await self.show(self.service.model(self.rest))
             return
         await self.show(self.page("models", self.service.models(), 50))
+
+    async def _voices(self) -> None:
+        await self.nap(self.plan.delay.seconds)
+        await self.gate("before_response")
+        voices: list[Json] = [
+            {"id": name, "display_name": name, "type": "prebuilt", "language_code": "en-US"}
+            for name in VOICES
+        ]
+        start = int(self.request.query.get("page_token") or 0)
+        size = int(self.request.query.get("page_size") or 50)
+        page: Json = {"voices": voices[start : start + size]}
+        if start + size < len(voices):
+            page["next_page_token"] = str(start + size)
+        await self.show(page)
 
     def page(self, noun: str, found: list[Json], size: int) -> Json:
         """The page of a list this request asks for."""

@@ -37,6 +37,8 @@ def route(method: str, path: str, query: Mapping[str, str]) -> tuple[str, str, s
             kind = {"GET": "get", "DELETE": "delete"}.get(method, "other")
     elif noun == "models" and method == "GET":
         kind = "models"
+    elif noun == "voices" and method == "GET" and not rest:
+        kind = "voices"
     elif noun == "agents":
         kind = "agents"
     elif noun == "files":

@@ -39,13 +39,20 @@ class Answer:
     pace: float = 1.0  # the share of the usual time a background run takes
     image_bytes: int | None = None  # wish: how large an image is
     images: int | None = None  # wish: how many images
+    media_bytes: int | None = None  # wish: how large a sound or video is
     report_bytes: int | None = None  # wish: how long a research report is
     charts: int | None = None  # wish: how many charts are in it
 
     @property
     def is_wish(self) -> bool:
         said = (self.text, self.steps, self.deltas, self.events)
-        wished = (self.image_bytes, self.images, self.report_bytes, self.charts)
+        wished = (
+            self.image_bytes,
+            self.images,
+            self.media_bytes,
+            self.report_bytes,
+            self.charts,
+        )
         return all(one is None for one in said) and any(one is not None for one in wished)
 
     @classmethod
