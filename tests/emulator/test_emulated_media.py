@@ -4,6 +4,7 @@ import base64
 import io
 import struct
 import wave
+from itertools import pairwise
 
 import pytest
 from google.genai._interactions import BadRequestError, RateLimitError
@@ -43,7 +44,7 @@ async def test_speech_is_raw_little_endian_samples_unless_told_otherwise(gemini)
     assert (said.mime_type, said.sample_rate, said.channels) == ("audio/l16", 24_000, 1)
     samples = struct.unpack("<48000h", data(said))  # fifteen letters a second
     assert max(samples) > 5_000
-    assert max(abs(b - a) for a, b in zip(samples, samples[1:], strict=False)) < 1_000
+    assert max(abs(b - a) for a, b in pairwise(samples)) < 1_000
 
 
 async def test_a_dialogue_has_a_tone_for_each_voice(gemini):
@@ -151,7 +152,7 @@ async def test_what_a_model_does_not_take_is_refused(gemini, make, words):
     with pytest.raises(BadRequestError) as caught:
         await make(gemini)
 
-    assert words in caught.value.body["error"]["message"]
+    assert words in str(caught.value.body)
 
 
 async def test_a_task_does_not_go_with_a_video_before(gemini):
