@@ -19,11 +19,11 @@ from .config.settings import Config
 from .domain.errors import Refused
 
 if TYPE_CHECKING:
+    from .bridge.conversations import Conversations
     from .bridge.facade import Bridge
     from .bridge.model_list import ModelList
     from .bridge.ports import Gemini, Store
     from .bridge.source_links import Resolve
-    from .bridge.turns.handlers.conversation import Conversations
     from .bridge.upstream_health import UpstreamHealth
     from .components import Components
     from .gemini.grounding_redirects import RedirectResolver
@@ -69,7 +69,7 @@ class App:
         """Where clients elsewhere can fetch an image, by its owner and id."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
-        self._rooms: Components | None = None
+        self._components: Components | None = None
 
     @cached_property
     def gemini(self) -> Gemini:
@@ -90,8 +90,8 @@ class App:
         return UpstreamHealth(self.gemini, self.now)
 
     @property
-    def watcher(self) -> Maintenance | None:
-        return self._rooms.watcher if self._rooms else None
+    def maintenance(self) -> Maintenance | None:
+        return self._components.maintenance if self._components else None
 
     def wake(self) -> None:
         """A client has been answered: what is slow may happen now."""
@@ -103,9 +103,9 @@ class App:
             self._opened = anyio.Event()  # a database that was away may be back: `_open` looks
         self.wake()
         await self._opened.wait()
-        if self._rooms is None:
+        if self._components is None:
             raise self._trouble or Refused("This server's store is not open.")
-        return self._rooms.bridge
+        return self._components.bridge
 
     async def conversations(self) -> Conversations:
         return (await self.bridge()).conversations
@@ -147,7 +147,7 @@ class App:
 
         self._trouble = None
         async with anyio.create_task_group() as tasks:
-            self._rooms = build_components(
+            self._components = build_components(
                 self.config,
                 store,
                 self.gemini,
@@ -159,7 +159,7 @@ class App:
             )
             self._opened.set()
             tasks.start_soon(self._warm)
-            await self._rooms.watcher.run()
+            await self._components.maintenance.run()
 
     async def _warm(self) -> None:
         try:
@@ -172,8 +172,8 @@ class App:
         try:
             with anyio.fail_after(READY_SECONDS):
                 await self.bridge()
-                if self._rooms is not None:
-                    await self._rooms.store.current("", "")
+                if self._components is not None:
+                    await self._components.store.current("", "")
         except Exception:
             log.info("the store does not answer", exc_info=True)
             return False
@@ -181,8 +181,8 @@ class App:
 
     async def settle(self) -> None:
         """End the work in hand, written down as it stands: calls that wait for it answer now."""
-        if self._rooms is not None and not self.closed.is_set():
-            await self._rooms.workshop.close()
+        if self._components is not None and not self.closed.is_set():
+            await self._components.executor.close()
 
     async def close(self) -> None:
         """Commit what there is and give everything up; who asks again waits until that is done."""
@@ -190,8 +190,8 @@ class App:
             if self.closed.is_set():
                 return
             steps = [self._redirects.aclose] if self._redirects else []
-            if self._rooms is not None:
-                steps = [self._rooms.workshop.close, self._rooms.store.close, *steps]
+            if self._components is not None:
+                steps = [self._components.executor.close, self._components.store.close, *steps]
             if "gemini" in vars(self):
                 steps.append(self.gemini.aclose)
             for step in steps:

@@ -1,4 +1,4 @@
-"""The rooms behind the app: opened together, once a client has been answered.
+"""Components: the composition root, opened once a client has been answered.
 
 Importing what is used here takes longer than all the rest of a start, so `app` does that
 only after the handshake.
@@ -15,12 +15,17 @@ from pathlib import Path
 import anyio.abc
 
 from .bridge.artifact_repository import ArtifactRepository
+from .bridge.attachments import Attachments
+from .bridge.builtin_tool_policy import BuiltinToolPolicy
 from .bridge.facade import Bridge, build_bridge
 from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
+from .bridge.runtime import Runtime
 from .bridge.source_links import Resolve
 from .bridge.turns.executor import TurnExecutor
-from .bridge.turns.retry_policy import Policy
+from .bridge.turns.history_chain import HistoryChain
+from .bridge.turns.session_registry import SessionRegistry
+from .bridge.turns.turn_resolver import TurnResolver
 from .bridge.usage_budget import Limits, UsageBudget
 from .config.api_key import find_key
 from .config.data_dir import close_to_others, ensure_private_dir
@@ -39,9 +44,9 @@ class Components:
     """What an app works with, once its store is open."""
 
     store: Store
-    workshop: TurnExecutor
     bridge: Bridge
-    watcher: Maintenance
+    executor: TurnExecutor
+    maintenance: Maintenance
 
 
 def build_components(
@@ -55,56 +60,47 @@ def build_components(
     sleep: Callable[[float], Awaitable[None]],
     resolve: Resolve | None,
 ) -> Components:
-    """Every room, with what it needs of the others; work in hand runs in `tasks`."""
-    policy = _policy(config)
-    costs = UsageBudget(store, _limits(config), now)
-    shelf = FileStore(config.data_dir, config.images_dir, _reports_dir(config))
-    gallery = ArtifactRepository(store, gemini, shelf, now, named=config.transcripts)
-    workshop = TurnExecutor(
-        store,
-        gemini,
-        policy,
-        tasks,
+    """Every component, with what it needs of the others; turns run in `tasks`."""
+    files = FileStore(config.data_dir, config.images_dir, _reports_dir(config))
+    artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
+    sessions = SessionRegistry(store, config.max_wait_seconds, now)
+    runtime = Runtime(
+        config=config,
+        store=store,
+        gemini=gemini,
+        files=files,
+        artifacts=artifacts,
+        attachments=Attachments(
+            store,
+            gemini,
+            artifacts,
+            _attachment_loader(config),
+            now,
+            authenticated=config.is_multi_owner,
+            patience=config.upstream_timeout_seconds,
+            sleep=sleep,
+        ),
+        tools=BuiltinToolPolicy(config.remote_tools, may_name_stores=not config.is_multi_owner),
+        budget=UsageBudget(store, _limits(config), now),
+        sessions=sessions,
+        resolver=TurnResolver(store, sessions, foreign_ids=not config.is_multi_owner),
+        history=HistoryChain(store),
         holder=holder,
         now=now,
-        costs=costs,
-        gallery=gallery,
-        resolve=resolve,
         sleep=sleep,
+        resolve_redirects=resolve,
     )
-    porter = _porter(config)
-    retention = Retention(store, shelf, config.retention_days, now)
-    return Components(
-        store,
-        workshop,
-        build_bridge(store, gemini, workshop, gallery, costs, shelf, porter, policy, now),
-        Maintenance(workshop, retention, policy.lease / 3),
-    )
+    bridge = build_bridge(runtime, tasks)
+    retention = Retention(store, files, config.retention_days, now)
+    maintenance = Maintenance(bridge.executor, retention, config.lease_seconds / 3)
+    return Components(store, bridge, bridge.executor, maintenance)
 
 
-def _policy(config: Config) -> Policy:
-    return Policy(
-        model=config.model,
-        max_wait=config.max_wait_seconds,
-        lease=config.lease_seconds,
-        store_lag=config.store_lag_seconds,
-        upstream_timeout=config.upstream_timeout_seconds,
-        max_concurrent=config.max_concurrent,
-        max_prompt_bytes=config.max_prompt_bytes,
-        transcripts=config.transcripts,
-        authenticated=config.tokens_file is not None,
-        remote_hosts=config.remote_tools,
-        image_model=config.image_model,
-        research_poll=config.research_poll_seconds,
-        research_deadline=config.research_deadline_seconds,
-    )
-
-
-def _porter(config: Config) -> AttachmentLoader:
+def _attachment_loader(config: Config) -> AttachmentLoader:
     """Opens what callers name, inside the allowed folders, and the images made here."""
     made_here = [config.images_dir, _reports_dir(config)]
     # Among several owners a path says nothing of whose image it is: there only ids do.
-    private = [config.data_dir, *(made_here if config.tokens_file else ())]
+    private = [config.data_dir, *(made_here if config.is_multi_owner else ())]
     folders = Folders(config.allowed_dirs, working=_working_folder(), private=private)
     return AttachmentLoader(folders, Folders(made_here), [config.base_url])
 

@@ -1,4 +1,4 @@
-"""The watcher keeps leases alive and picks up what processes that are gone have left."""
+"""Maintenance: renew leases, recover turns of processes that are gone, apply retention."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class Maintenance:
     """Looks after running turns every `interval` seconds; tests call `catch_up` instead."""
 
-    def __init__(self, workshop: TurnExecutor, retention: Retention, interval: float) -> None:
-        self._workshop = workshop
+    def __init__(self, executor: TurnExecutor, retention: Retention, interval: float) -> None:
+        self._executor = executor
         self._retention = retention
         self._interval = interval
 
@@ -40,14 +40,14 @@ class Maintenance:
 
     async def _keep_leases(self) -> None:
         try:
-            await self._workshop.keep_leases()
+            await self._executor.keep_leases()
         except Exception:
             # A database that is away for a moment must not end the watching.
-            log.warning("the watcher could not renew the leases", exc_info=True)
+            log.warning("could not renew the leases", exc_info=True)
 
     async def _look_after(self) -> None:
         try:
-            await self._workshop.catch_up()
+            await self._executor.catch_up()
             await self._retention.tidy()
         except Exception:
-            log.warning("the watcher could not look after running turns", exc_info=True)
+            log.warning("could not look after running turns", exc_info=True)

@@ -115,8 +115,8 @@ async def looked(minutes: int, folder: str) -> Measurement:
         async with app.running():
             researches = (await app.bridge()).researches
             await researches.start(Caller(), ResearchRequest("How often?"))
-            assert app.watcher is not None
-            works = app.watcher._workshop.works
+            assert app.maintenance is not None
+            works = app.maintenance._executor.running
             glass.awake = lambda: len(works)
             while len(works):
                 await glass.run(60)

@@ -20,8 +20,8 @@ RUN = 1200.0
 
 def works(guest: McpClient) -> int:
     """How many runs that guest's server has in hand."""
-    watcher = guest.app.watcher
-    return len(watcher._workshop.works) if watcher is not None else 0
+    maintenance = guest.app.maintenance
+    return len(maintenance._executor.running) if maintenance is not None else 0
 
 
 async def until(true: Callable[[], bool]) -> None:

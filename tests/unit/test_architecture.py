@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "interactions": {"domain"},
     "telemetry": {"domain", "interactions"},
     "config": {"domain"},
-    "bridge": PURE,
+    "bridge": PURE | {"config"},
     "gemini": PURE,
     "store": PURE,
     "files": PURE,

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from ..domain.model_catalog import Depth
-from ..domain.types import Artifact, Turn
+from ..domain.types import Artifact, Tool, Turn
 from .turns.running_turns import Progress, no_progress
 
 
@@ -50,19 +50,25 @@ class AskRequest:
     function_results: Sequence[Mapping[str, Any]] = ()
     store: bool = True
     files: Sequence[str] = ()
+    conversation_id: str = ""
+    """What to continue: "" is the session's conversation; only for what follows a turn."""
+    turn_number: int | None = None
+    """The turn to branch from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResearchRequest:
-    """What to research, and how."""
+    """What to research, and how; or, with the `research` it goes on with, what to do about its
+    plan: the `question` is then what is said to it, and `plan_first` asks for a revision."""
 
     question: str
     depth: Depth = "fast"
     plan_first: bool = False
-    tools: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Tool] = ()
     report_format: str = ""
     conversation_id: str = ""
     files: Sequence[str] = ()
+    research: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,12 @@ class ImageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a call brings back: the turn as it stands, and whether an earlier call had made it."""
+    """What a call brings back: the turn as it stands, whether an earlier call had made it, and
+    the artifact that is named with it, for kinds that have one."""
 
     turn: Turn
     joined: bool = False
+    artifact: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True)

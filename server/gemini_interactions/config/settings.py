@@ -424,6 +424,11 @@ class Config:
             object.__setattr__(self, "images_dir", self.data_dir / "images")
 
     @property
+    def is_multi_owner(self) -> bool:
+        """Whether callers are several owners, told apart by their tokens."""
+        return self.tokens_file is not None
+
+    @property
     def is_shared(self) -> bool:
         """Whether other machines may serve what this process stores."""
         return not self.database_url.startswith("sqlite:")
@@ -433,7 +438,7 @@ class Config:
         """What one owner may call over HTTP; 0 is no limit."""
         if self.rate_limit is not None:
             return self.rate_limit
-        return 60 if self.tokens_file else 0
+        return 60 if self.is_multi_owner else 0
 
     @property
     def has_sessions(self) -> bool:

@@ -117,7 +117,7 @@ async def image_ids(reader: Reader, begun: str) -> list[str]:
 
 
 async def _preview(reader: Reader, id: str) -> bytes:
-    gallery = (await reader.app.bridge()).gallery
+    gallery = (await reader.app.bridge()).artifacts
     preview = await gallery.preview(await gallery.find(reader.owner, id))
     if not preview:
         raise UnknownId(f"The file of {id} is gone.")
@@ -129,7 +129,7 @@ async def _models(reader: Reader, _: str) -> str:
 
 
 async def _usage(reader: Reader, _: str) -> str:
-    return await (await reader.app.bridge()).costs.told(reader.owner)
+    return await (await reader.app.bridge()).budget.told(reader.owner)
 
 
 KINDS: tuple[ResourceKind, ...] = (

@@ -103,15 +103,7 @@ class ToolDispatcher:
                 made=call.made,
             )
             bridge = await self._app.bridge()
-            use = ToolContext(
-                caller,
-                bridge.conversations,
-                bridge.researches,
-                bridge.images,
-                bridge.gallery,
-                room,
-            )
-            return await tool.run(use, **arguments)
+            return await tool.run(ToolContext(caller, bridge, room), **arguments)
         except Refused as refusal:
             return result.refusal(str(refusal), room)
         except UpstreamError as problem:

@@ -54,7 +54,7 @@ async def gemini_ask(
         store=store,
         files=files,
     )
-    return await image.answer(await use.conversations.ask(use.caller, question), use)
+    return await image.answer(await use.bridge.conversations.ask(use.caller, question), use)
 
 
 @tool("Continue with Gemini", toolset="", read_only=True)
@@ -82,7 +82,7 @@ async def gemini_continue(
         function_results=[dict(each) for each in function_results],
         files=files,
     )
-    reply = await use.conversations.follow(use.caller, question, conversation_id, turn)
+    reply = await use.bridge.conversations.follow(use.caller, question, conversation_id, turn)
     return await image.answer(reply, use)
 
 
@@ -92,11 +92,11 @@ async def gemini_result(
 ) -> types.CallToolResult:
     """The outcome of any earlier call: collects what was still running, reads on in a long
     text."""
-    reply = await use.conversations.result(use.caller, id, wait_seconds)
+    reply = await use.bridge.conversations.result(use.caller, id, wait_seconds)
     if reply.turn.kind == "image":
         return await image.told(reply, use, offset)
     if reply.turn.kind == "research":
-        stands = await use.researches.stands(reply.turn)
+        stands = await use.bridge.researches.stands(reply.turn)
         if stands is not None:
             return await research_report.told(stands, use.room, offset, "gemini_result with id")
     return await image.answer(reply, use, offset)
@@ -117,9 +117,9 @@ async def gemini_history(
 ) -> types.CallToolResult:
     """Find earlier conversations and their ids again, or read one, after your context was lost."""
     if id:
-        told = await use.conversations.transcript(use.caller, id)
+        told = await use.bridge.conversations.transcript(use.caller, id)
         return await result.transcript(told, use.room, offset)
-    found = await use.conversations.history(use.caller, query, limit, offset, kind)
+    found = await use.bridge.conversations.history(use.caller, query, limit, offset, kind)
     return result.listing(found, use.room)
 
 

@@ -47,5 +47,5 @@ async def gemini_generate_image(
         size=size or "",
         save_to=save_to,
     )
-    reply = await use.images.generate(use.caller, order)
+    reply = await use.bridge.images.generate(use.caller, order)
     return await image.told(reply, use)

@@ -13,11 +13,8 @@ from .arguments import Arguments
 
 if TYPE_CHECKING:
     # Tools are listed before anybody uses one: what carries them out is imported later.
-    from ..bridge.artifact_repository import ArtifactRepository
+    from ..bridge.facade import Bridge
     from ..bridge.requests import Caller
-    from ..bridge.research.service import Researches
-    from ..bridge.turns.handlers.conversation import Conversations
-    from ..bridge.turns.handlers.image import Images
     from .rendering.result import ClientLimits
 
 
@@ -26,10 +23,7 @@ class ToolContext:
     """One call of a tool: who calls, what with, and how much its client can take."""
 
     caller: Caller
-    conversations: Conversations
-    researches: Researches
-    images: Images
-    gallery: ArtifactRepository
+    bridge: Bridge
     room: ClientLimits
 
 

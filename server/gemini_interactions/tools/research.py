@@ -42,7 +42,7 @@ async def start_deep_research(
     task = ResearchRequest(
         question, depth, plan_first, tools, report_format, conversation_id, files
     )
-    return await result.told(await use.researches.start(use.caller, task), use.room)
+    return await result.told(await use.bridge.researches.start(use.caller, task), use.room)
 
 
 @tool("Approve a research plan", toolset="research", read_only=False)
@@ -52,7 +52,7 @@ async def approve_research_plan(
     changes: Annotated[str, Field(description="What to change in the plan first.")] = "",
 ) -> types.CallToolResult:
     """Run a research plan, or with `changes` have it revised. Show the plan to the user first."""
-    stands = await use.researches.approve(use.caller, research_id, changes)
+    stands = await use.bridge.researches.approve(use.caller, research_id, changes)
     return await result.told(stands, use.room)
 
 
@@ -64,11 +64,11 @@ async def check_research(
     offset: Offset = 0,
 ) -> types.CallToolResult:
     """How a research stands and what it is doing; when it is done, the report."""
-    stands = await use.researches.check(use.caller, research_id, wait_seconds)
+    stands = await use.bridge.researches.check(use.caller, research_id, wait_seconds)
     return await result.told(stands, use.room, offset)
 
 
 @tool("Cancel a research", toolset="research", read_only=False, destructive=True)
 async def cancel_research(use: ToolContext, research_id: ResearchId) -> types.CallToolResult:
     """Stop a running research at Google; what it had is kept."""
-    return await result.told(await use.researches.cancel(use.caller, research_id), use.room)
+    return await result.told(await use.bridge.researches.cancel(use.caller, research_id), use.room)

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
-from gemini_interactions.bridge.research.rate_limit import LookRateLimit
+from gemini_interactions.bridge.research.poller import LookRateLimit
 from tests.end_to_end.http.conftest import site
 from tests.end_to_end.product.conftest import clock, emulator, nursery, start
 from tests.end_to_end.product.conftest import house as usual_house

@@ -158,5 +158,5 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
 
 
 def is_closing(lab: ResearchClient) -> bool:
-    watcher = lab.guest.app.watcher
-    return watcher is not None and watcher._workshop._closing
+    maintenance = lab.guest.app.maintenance
+    return maintenance is not None and maintenance._executor._closing

@@ -12,8 +12,7 @@ import anyio
 import pytest
 
 from gemini_interactions import app
-from gemini_interactions.bridge.research.poller import HASTE
-from gemini_interactions.bridge.research.rate_limit import LookRateLimit
+from gemini_interactions.bridge.research.poller import HASTE, LookRateLimit
 from gemini_interactions.bridge.turns import upstream_call
 from tests.support.app_harness import McpClient
 from tests.support.research_client import ResearchClient, SlowResearchClient, until, works
@@ -262,17 +261,17 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
     lab.house.sleep = sleep
     frozen = ResearchClient(lab.house, await lab.house.connect(lease_seconds=3600))
     await lab.guest.app.bridge()
-    assert lab.guest.app.watcher is not None
-    workshop = lab.guest.app.watcher._workshop
-    settle = workshop.settle
+    assert lab.guest.app.maintenance is not None
+    finalizer = lab.guest.app.maintenance._executor._finalizer
+    finalize = finalizer.finalize
     gate = lab.house.brain.hold_next()
 
-    async def settle_late(*given: Any) -> Any:
+    async def finalize_late(*given: Any) -> Any:
         gate.release()
         await refused.wait()
-        return await settle(*given)
+        return await finalize(*given)
 
-    monkeypatch.setattr(workshop, "settle", settle_late)
+    monkeypatch.setattr(finalizer, "finalize", finalize_late)
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(frozen.start)
@@ -312,5 +311,5 @@ async def test_a_server_that_is_asked_nothing_takes_over_what_another_left(
 async def watch(guest: McpClient) -> None:
     """One round of what a process does every few seconds."""
     await guest.app.bridge()
-    assert guest.app.watcher is not None
-    await guest.app.watcher.catch_up()
+    assert guest.app.maintenance is not None
+    await guest.app.maintenance.catch_up()

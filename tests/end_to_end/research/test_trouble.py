@@ -251,8 +251,8 @@ async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowResearchC
     slow.house.set(GEMINI_API_KEY="another-key")
 
     slow.house.clock.advance(RUN)
-    assert slow.guest.app.watcher is not None
-    await slow.guest.app.watcher.catch_up()
+    assert slow.guest.app.maintenance is not None
+    await slow.guest.app.maintenance.catch_up()
     said = await slow.after(started.id, 100)
 
     assert waiting.status == "running"

@@ -59,8 +59,8 @@ def break_down(monkeypatch: pytest.MonkeyPatch) -> Break:
 
 
 async def looked_after(guest: McpClient) -> None:
-    assert guest.app.watcher is not None
-    await guest.app.watcher.catch_up()
+    assert guest.app.maintenance is not None
+    await guest.app.maintenance.catch_up()
 
 
 # ------------------------------------------------------------------------------- the store
@@ -206,8 +206,8 @@ async def test_a_disk_that_is_really_full_loses_nothing(
     house: AppHarness, guest: McpClient
 ) -> None:
     await guest.history()
-    assert guest.app._rooms is not None
-    connection: Any = guest.app._rooms.store._database._connection  # type: ignore[attr-defined]
+    assert guest.app._components is not None
+    connection: Any = guest.app._components.store._database._connection  # type: ignore[attr-defined]
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     house.brain.answer_next(Answer(text="word " * 100_000))
     gate = house.brain.hold_next("create", "before_completed")

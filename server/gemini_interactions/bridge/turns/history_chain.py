@@ -86,19 +86,13 @@ class HistoryChain:
         return told, lost
 
     async def rebuilt(
-        self,
-        work: RunningTurn,
-        call: CreateRequest,
-        good: Turn,
-        words: Sequence[Step],
-        now: float,
-        *,
-        is_kept: bool,
+        self, running: RunningTurn, request: CreateRequest, now: float, *, is_kept: bool
     ) -> CreateRequest:
-        """The same call, ending in these words, for a chain Google has forgotten: our copy takes
-        its place, unless words are not kept here."""
-        told = await self.story(good, now) if is_kept else None
-        if told is None:
+        """The same request for a conversation Google has forgotten: our copy of it takes its
+        place, unless words are not kept here."""
+        good, plan = running.good, running.plan
+        told = await self.story(good, now) if is_kept and good is not None else None
+        if told is None or plan is None:
             if is_kept:
                 raise Gone()
             raise BadArgument(
@@ -107,8 +101,8 @@ class HistoryChain:
             )
         story, lost = told
         note = " ".join([REBUILT, *not_sent_again(lost)])
-        work.turn = replace(work.turn, notes=(*work.turn.notes, note))
-        return replace(call, previous_interaction_id="", input=[*story, *words])
+        running.turn = replace(running.turn, notes=(*running.turn.notes, note))
+        return replace(request, previous_interaction_id="", input=[*story, *plan.words])
 
     async def _before(self, turn: Turn) -> Turn | None:
         if turn.parent is None:

@@ -1,19 +1,22 @@
-"""Work in hand: the turns this process is making right now.
+"""Running turns: those this process is executing right now.
 
-Work belongs to the server's lifespan, not to the request that asked for it. A request
-waits for it, may go away, and may come back; the work goes on.
+They belong to the server's lifespan, not to the request that asked for them. A request
+waits for its turn, may go away, and may come back; the turn goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from ...domain.types import CreateRequest, Turn
+from ...domain.types import Turn
 from ...interactions.stream_accumulator import InteractionAccumulator
 from .outcomes import Outcome
+
+if TYPE_CHECKING:
+    from .turn_handler import NewTurn, RequestPlan, TurnHandler
 
 HEARTBEAT = 4.0
 """Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
@@ -28,15 +31,30 @@ async def no_progress(_seconds: float, _doing: str) -> None:
     """For those who do not ask to hear anything."""
 
 
-class RunningTurn:
-    """One turn being made: what has arrived, how to stop it, and when it is done."""
+class LeaseLost(Exception):
+    """Another process took the turn over: it is theirs to finish, and nothing may be sent."""
 
-    def __init__(self, turn: Turn) -> None:
+
+class RunningTurn:
+    """One turn being executed: what has arrived, how to stop it, and when it is done."""
+
+    def __init__(
+        self, turn: Turn, handler: TurnHandler[Any], new: NewTurn[Any] | None = None
+    ) -> None:
         self.turn = turn
+        self.handler = handler
+        self.new = new
+        """What the call wanted, for one that begins here; None for one that was taken over."""
+        self.plan: RequestPlan | None = None
+        """What is sent for it, once that is known."""
+        self.good: Turn | None = None
+        """The turn whose interaction it continues, once that is known."""
+        self.may_rebuild = True
+        """Whether its request may be built anew where Google has forgotten the conversation."""
         self.draft = InteractionAccumulator()
         self.done = anyio.Event()
-        # Nothing but `end` ends it: where the server itself is cancelled, `Workshop.close` still
-        # has to write down what there is.
+        # Nothing but `end` ends it: where the server itself is cancelled, `TurnExecutor.close`
+        # still has to write down what there is.
         self.scope = anyio.CancelScope(shield=True)
         self.ended_by: Literal["", "abort", "shutdown"] = ""
         self.unwritten: Outcome | None = None
@@ -45,14 +63,12 @@ class RunningTurn:
         """Interactions at Google that were stations on the way to the one that is the answer."""
         self.young_until = 0.0
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
-        self.rebuild: Callable[[], Awaitable[CreateRequest]] | None = None
-        """The same call for a chain Google has forgotten, where it can be told again."""
         self.decided: Outcome | None = None
         """How it is to end, where that was settled outside, such as by a cancel."""
         # Of one that was taken over, the process before may have told something.
         self._news, self._known = str(turn.extra.get("doing", "")), 0
         self._changed = anyio.Event()
-        self._nudged = anyio.Event()
+        self._wanted = anyio.Event()
 
     @property
     def doing(self) -> str:
@@ -74,16 +90,16 @@ class RunningTurn:
         self._news, self._known = news, known
         self.changed()
 
-    def tell_again(self, news: str, known: int) -> None:
+    def tell_replayed(self, news: str, known: int) -> None:
         """The same from the run's stream, which begins with what was told before."""
         if known >= self._known:
             self.tell(news, known)
 
-    def nudge(self) -> None:
+    def look_soon(self) -> None:
         """Somebody wants to know: look soon."""
-        self._nudged.set()
+        self._wanted.set()
 
-    async def until_nudged(
+    async def until_look_due(
         self, seconds: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     ) -> None:
         """After `seconds`, or as soon as somebody wants to know."""
@@ -94,9 +110,9 @@ class RunningTurn:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(sleep_out)
-            await self._nudged.wait()
+            await self._wanted.wait()
             tasks.cancel_scope.cancel()
-        self._nudged = anyio.Event()
+        self._wanted = anyio.Event()
 
     async def until_named(self, seconds: float, progress: Progress = no_progress) -> None:
         """Until Google's id is known, the work is over, or `seconds` have passed."""
@@ -133,22 +149,22 @@ class RunningTurn:
 
 
 class RunningTurns:
-    """All work in hand, by turn id."""
+    """By the ids of their turns."""
 
     def __init__(self) -> None:
-        self._works: dict[str, RunningTurn] = {}
+        self._running: dict[str, RunningTurn] = {}
 
     def __iter__(self) -> Iterator[RunningTurn]:
-        return iter(list(self._works.values()))
+        return iter(list(self._running.values()))
 
     def __len__(self) -> int:
-        return len(self._works)
+        return len(self._running)
 
     def of(self, turn: Turn) -> RunningTurn | None:
-        return self._works.get(turn.id)
+        return self._running.get(turn.id)
 
-    def add(self, work: RunningTurn) -> None:
-        self._works[work.turn.id] = work
+    def add(self, running: RunningTurn) -> None:
+        self._running[running.turn.id] = running
 
-    def drop(self, work: RunningTurn) -> None:
-        self._works.pop(work.turn.id, None)
+    def drop(self, running: RunningTurn) -> None:
+        self._running.pop(running.turn.id, None)

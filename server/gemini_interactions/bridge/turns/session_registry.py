@@ -8,19 +8,19 @@ and guessing would put one agent's words into the other's conversation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from ...domain.errors import BadArgument
 from ..ports import Store
 from ..requests import Caller
-from .retry_policy import Policy
 
 MEMORY = 600.0
 """How long side-by-side calls and repeats are remembered, in seconds."""
 
-Kind = Literal["conversation", "research"]
+SessionKind = Literal["conversation", "research"]
+"""What a session has a default of."""
 
 LIST_THEM = "Call gemini_history to see the conversations there are."
 
@@ -40,13 +40,13 @@ class _Run:
 
 
 class SessionRegistry:
-    """The default conversation of each session."""
+    """The default conversation of each session; `max_wait` bounds a call, in seconds."""
 
-    def __init__(self, store: Store, policy: Policy, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, max_wait: float, now: Callable[[], float]) -> None:
         self._store = store
-        self._policy = policy
+        self._max_wait = max_wait
         self._now = now
-        self._runs: dict[tuple[Kind, str, str], list[_Run]] = {}
+        self._runs: dict[tuple[SessionKind, str, str], list[_Run]] = {}
 
     async def default(self, caller: Caller) -> str:
         """The session's current conversation; refuses where there is none or no telling."""
@@ -63,7 +63,7 @@ class SessionRegistry:
                 caller.owner,
                 caller.session,
                 since=self._now() - MEMORY,
-                longest=self._policy.max_wait,
+                longest=self._max_wait,
                 besides={run.name for run in self._recent(caller, "conversation")},
             ),
         }
@@ -80,16 +80,9 @@ class SessionRegistry:
             )
         return session.conversation_id
 
-    def speaking(self, caller: Caller, conversation_id: str) -> AbstractContextManager[None]:
-        """Marks the time in which a call of this session speaks in a conversation."""
-        return self._running(caller, "conversation", conversation_id)
-
-    def starting(self, caller: Caller, research_id: str) -> AbstractContextManager[None]:
-        """Marks the time in which a call of this session starts a research."""
-        return self._running(caller, "research", research_id)
-
     @contextmanager
-    def _running(self, caller: Caller, kind: Kind, name: str) -> Iterator[None]:
+    def active(self, caller: Caller, kind: SessionKind, name: str) -> Iterator[None]:
+        """Marks the time in which a call of this session works on what has this id."""
         if not caller.session:
             yield
             return
@@ -100,11 +93,11 @@ class SessionRegistry:
         finally:
             run.ended = self._now()
 
-    async def answered(self, caller: Caller, conversation_id: str) -> None:
-        if caller.session:
-            await self._store.set_current(
-                caller.owner, caller.session, self._now(), conversation_id=conversation_id
-            )
+    async def set_default(self, caller: Caller, kind: SessionKind, name: str) -> None:
+        if not caller.session:
+            return
+        ids = {"conversation_id" if kind == "conversation" else "research_id": name}
+        await self._store.set_current(caller.owner, caller.session, self._now(), **ids)
 
     async def default_research(self, caller: Caller) -> str:
         """The session's latest research; refuses where there is none or no telling."""
@@ -127,13 +120,7 @@ class SessionRegistry:
             )
         return session.research_id
 
-    async def researched(self, caller: Caller, research_id: str) -> None:
-        if caller.session:
-            await self._store.set_current(
-                caller.owner, caller.session, self._now(), research_id=research_id
-            )
-
-    def _recent(self, caller: Caller, kind: Kind) -> list[_Run]:
+    def _recent(self, caller: Caller, kind: SessionKind) -> list[_Run]:
         key = (kind, caller.owner, caller.session)
         # Put last, so that sessions nobody comes back to are found in front.
         self._runs[key] = self._fresh(self._runs.pop(key, []))
@@ -145,7 +132,7 @@ class SessionRegistry:
         oldest = self._now() - MEMORY
         return [run for run in runs if run.ended is None or run.ended >= oldest]
 
-    def _side_by_side(self, caller: Caller, kind: Kind) -> list[str]:
+    def _side_by_side(self, caller: Caller, kind: SessionKind) -> list[str]:
         runs = self._recent(caller, kind) if caller.session else []
         torn = {
             run.name

@@ -1,4 +1,4 @@
-"""The desk: takes a call, writes down what it wants, sets the workshop to it, hands it over.
+"""Turn submission: admission control, persist the intent, start execution, wait for the result.
 
 Once something is written down it is also made, whatever becomes of the call. What a call
 did not wait for is owed: an identical call within ten minutes gets it instead of paying
@@ -8,7 +8,7 @@ for it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,162 +17,222 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.lowlevel
 
-from ...domain import model_catalog
-from ...domain.errors import BadArgument
-from ...domain.types import Turn, TurnSettings
-from ..ports import Gemini, Store
+from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply
-from ..usage_budget import UsageBudget
-from .executor import Making, TurnExecutor
-from .retry_policy import Policy
-from .session_registry import LIST_THEM, MEMORY, SessionRegistry
+from ..runtime import Runtime
+from .executor import TurnExecutor
+from .session_registry import MEMORY
+from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)
 
-MODEL_CHARS = 200
-"""Longest model id taken: it comes back in every footer."""
-
 
 class TurnSubmission:
-    """Shared by everything that makes turns; `now` is the wall clock, in epoch seconds."""
+    def __init__(self, runtime: Runtime, executor: TurnExecutor) -> None:
+        self._runtime = runtime
+        self._executor = executor
+        self._queues: MutableMapping[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
-    def __init__(
-        self,
-        store: Store,
-        gemini: Gemini,
-        workshop: TurnExecutor,
-        sessions: SessionRegistry,
-        costs: UsageBudget,
-        policy: Policy,
-        now: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._gemini = gemini
-        self._workshop = workshop
-        self._sessions = sessions
-        self._costs = costs
-        self._policy = policy
-        self._now = now
-        self._lines: MutableMapping[tuple[str, str], anyio.Lock] = WeakValueDictionary()
+    async def submit(self, new: NewTurn[Any], handler: TurnHandler[Any]) -> Reply:
+        """What an identical call has left to be read, or else a new turn; waits for its outcome
+        within the time budget, or for Google's id of a background turn."""
+        caller = new.caller
+        async with self._in_order(caller, new.queue):
+            reply = await self._joined(caller, handler)
+            if reply is None:
+                new = await handler.prepare(new, self._executor.recovery)
+                reply = await self._begin(await self._with_files(new), handler)
+        if handler.sends == "background":
+            return await self._acknowledge(caller, reply, handler)
+        return await self._answer(caller, reply, handler)
 
     async def admit(self, owner: str) -> None:
         """Refuse what would not be made: no key, a daily limit reached, too much waiting."""
-        self._gemini.require_key()
-        self._workshop.admit(owner)
-        await self._costs.check(owner)
-
-    def check_prompt(self, prompt: str, name: str = "prompt") -> None:
-        size = len(prompt.encode("utf-8", "surrogatepass"))
-        if size > self._policy.max_prompt_bytes:
-            raise BadArgument(
-                f"`{name}` has {size:,} bytes; at most {self._policy.max_prompt_bytes:,} are taken "
-                "(GEMINI_MCP_MAX_PROMPT_BYTES). Shorten it, or ask in parts."
-            )
-
-    def check_model(self, model: str, aliases: str = "fast, pro, lite") -> None:
-        if len(model) > MODEL_CHARS or not model.isprintable():
-            raise BadArgument(
-                f"`model` must be the id of a model, one line of at most {MODEL_CHARS} characters. "
-                f"Leave it out for the default, or use an alias: {aliases}."
-            )
-        if model_catalog.is_agent(model):
-            is_research = "deep-research" in model.lower()
-            way = "Use start_deep_research for it." if is_research else "No tool here runs it yet."
-            raise BadArgument(f"`model`: {model.strip()} is an agent, not a model. {way}")
-
-    def intent(
-        self,
-        caller: Caller,
-        prompt: str,
-        extra: Mapping[str, Any],
-        *,
-        settings: TurnSettings | None = None,
-        input: list[dict[str, Any]] | None = None,
-    ) -> dict[str, Any]:
-        """What the store writes down of a turn before anything is sent."""
-        return {
-            "prompt": prompt if self._policy.transcripts else "",
-            "settings": settings or TurnSettings(),
-            "session": caller.session,
-            "fingerprint": caller.fingerprint,
-            "holder": self._workshop.holder,
-            "lease_until": self._workshop.lease_until,
-            "now": self._now(),
-            "input": input if self._policy.transcripts else None,
-            "extra": dict(extra),
-        }
-
-    async def serve(
-        self, caller: Caller, begin: Callable[[], Awaitable[Turn]], line: str = ""
-    ) -> Reply:
-        """What an identical call has left to be read, or else the turn that `begin` begins;
-        answered within the time budget. `line` as for `in_line`."""
-        async with self.in_line(caller, line):
-            turn = await self._repeated(caller)
-            joined = turn is not None
-            if turn is None:
-                turn = await begin()
-        return await self._answer(caller, turn, joined)
+        self._runtime.gemini.require_key()
+        self._executor.admit(owner)
+        await self._runtime.budget.check(owner)
 
     @asynccontextmanager
-    async def in_line(self, caller: Caller, line: str) -> AsyncIterator[None]:
-        """Calls in one line begin their turns in the order in which they came, however long
-        their files, say, take to read. A line is a conversation, or a session's current one."""
-        if not line:
+    async def _in_order(self, caller: Caller, queue: str) -> AsyncIterator[None]:
+        if not queue:
             yield
             return
-        async with self._lines.setdefault((caller.owner, line), anyio.Lock()):
+        async with self._queues.setdefault((caller.owner, queue), anyio.Lock()):
             yield
 
     def left(self, caller: Caller) -> float:
         """Seconds of the caller's time budget that are left."""
-        return caller.came + self._policy.max_wait - anyio.current_time()
+        return caller.came + self._runtime.config.max_wait_seconds - anyio.current_time()
 
-    async def begin(
-        self,
-        caller: Caller,
-        prompt: str,
-        write: Callable[[], Awaitable[Turn | None]],
-        make: Making,
-    ) -> Turn:
-        """Write a turn down and set the workshop to it."""
+    # -- a new turn -------------------------------------------------------------------
+
+    async def _with_files(self, new: NewTurn[Any]) -> NewTurn[Any]:
+        """The turn with its files, which are read once it is sure to be sent."""
+        if not new.files:
+            return new
+        caller = new.caller
         await self.admit(caller.owner)
-        turn: Turn | None = None
-        with anyio.CancelScope(shield=True):
-            turn = await write()
-            if turn is not None:
-                turn = replace(turn, prompt=prompt)
-                work = self._workshop.undertake(turn, make)
-                if caller.made(turn):
-                    work.end("abort")
-        if turn is None:  # deleted between two looks
-            raise BadArgument(f"That conversation is no longer here. {LIST_THEM}")
-        return turn
+        attached = await self._runtime.attachments.read(caller.owner, new.files, self.left(caller))
+        return replace(new, attached=attached)
 
-    async def _answer(self, caller: Caller, turn: Turn, joined: bool) -> Reply:
+    async def _begin(self, new: NewTurn[Any], handler: TurnHandler[Any]) -> Reply:
+        """Write a turn down and start it."""
+        caller = new.caller
+        await self.admit(caller.owner)
+        reply: Reply | None = None
+        with anyio.CancelScope(shield=True):
+            turn = await self._persist(new)
+            if turn is not None:
+                artifact = new.continues or await self._named(turn, new, handler)
+                if handler.sends != "background":
+                    turn = replace(turn, prompt=new.prompt)
+                running = self._executor.start(turn, new)
+                if handler.sends != "background" and caller.made(turn):
+                    running.end("abort")
+                reply = Reply(turn, artifact=artifact)
+        if reply is None:
+            raise handler.overtaken(new)
+        if new.has_read is not None:
+            await self.collected(new.has_read)
+        return reply
+
+    async def _persist(self, new: NewTurn[Any]) -> Turn | None:
+        """The intent, written down before anything is sent; None where its place is gone."""
+        runtime, caller = self._runtime, new.caller
+        transcripts = runtime.config.transcripts
+        said: list[dict[str, Any]] | None = None
+        if new.attached.contents:
+            said = [*new.attached.kept(), {"type": "text", "text": new.prompt}]
+        intent: dict[str, Any] = {
+            "kind": new.kind,
+            "prompt": new.prompt if transcripts else "",
+            "settings": new.settings,
+            "session": caller.session,
+            "fingerprint": caller.fingerprint,
+            "holder": runtime.holder,
+            "lease_until": runtime.lease_until,
+            "now": runtime.now(),
+            "input": said if transcripts else None,
+            "extra": dict(new.extra),
+        }
+        if new.conversation_id:
+            return await runtime.store.follow(
+                caller.owner,
+                new.conversation_id,
+                parent=new.parent,
+                handle=new.continues,
+                **intent,
+            )
+        return await runtime.store.begin(
+            caller.owner,
+            stored=new.stored,
+            parent_interaction_id=new.after_interaction,
+            **intent,
+        )
+
+    async def _named(
+        self, turn: Turn, new: NewTurn[Any], handler: TurnHandler[Any]
+    ) -> Artifact | None:
+        """The artifact that is named with the turn, for kinds that have one."""
+        if handler.artifact is None:
+            return None
+        return await self._runtime.store.add_handle(
+            turn.owner,
+            handler.artifact,
+            turn.conversation_id,
+            turn.n,
+            now=self._runtime.now(),
+            facts=new.artifact_facts,
+        )
+
+    # -- joins --------------------------------------------------------------------
+
+    async def _joined(self, caller: Caller, handler: TurnHandler[Any]) -> Reply | None:
+        """The turn of an identical call that went away or was told "running", if any."""
+        if handler.sends == "background":
+            return await self._joined_background(caller, handler)
+        # A caller that goes away between the two would leave it claimed for ever.
+        with anyio.CancelScope(shield=True):
+            while (turn := await self._joinable(caller)) is not None:
+                if await self._runtime.store.claim_join(turn):
+                    if caller.made(turn):
+                        await self._executor.stop(turn)
+                    break
+                # Another repeat was faster; there may be one more that is owed.
+        return Reply(turn, joined=True) if turn is not None else None
+
+    async def _joined_background(self, caller: Caller, handler: TurnHandler[Any]) -> Reply | None:
+        turn = await self._joinable(caller)
+        if turn is None:
+            return None
+        named = await self._runtime.store.handles_of(turn)
+        artifact = next((each for each in named if each.kind == handler.artifact), None)
+        # What it named has gone on to another turn, such as from a plan to its run.
+        if artifact is None and handler.artifact is not None:
+            return None
+        return Reply(turn, joined=True, artifact=artifact)
+
+    async def _joinable(self, caller: Caller) -> Turn | None:
+        if not caller.fingerprint:
+            return None
+        return await self._runtime.store.joinable(
+            caller.owner, caller.session, caller.fingerprint, since=self._runtime.now() - MEMORY
+        )
+
+    # -- delivery -----------------------------------------------------------------
+
+    async def _answer(self, caller: Caller, reply: Reply, handler: TurnHandler[Any]) -> Reply:
         """Wait within the time budget, and remember whether the outcome is still owed."""
-        speaks = turn.kind in ("ask", "continue")
-        with self._sessions.speaking(caller, turn.conversation_id) if speaks else nullcontext():
+        turn, kind = reply.turn, handler.session_kind
+        active = self._runtime.sessions.active(caller, kind, turn.conversation_id) if kind else None
+        with active or nullcontext():
             try:
-                turn = await self._workshop.until_final(turn, self.left(caller), caller.progress)
-                await self._remember(turn, "delivered" if turn.is_final else "owed")
-                await self._spoken(caller, turn)
+                turn = await self._executor.until_final(turn, self.left(caller), caller.progress)
+                await self._mark(turn, "delivered" if turn.is_final else "owed")
+                await self._make_default(caller, turn, handler)
                 await anyio.lowlevel.checkpoint_if_cancelled()
             except BaseException:
-                await self._remember(turn, "owed")
-                await self._spoken(caller, turn)
+                await self._mark(turn, "owed")
+                await self._make_default(caller, turn, handler)
                 raise
-        return Reply(turn, joined)
+        return replace(reply, turn=turn)
+
+    async def _acknowledge(self, caller: Caller, reply: Reply, handler: TurnHandler[Any]) -> Reply:
+        """Wait only until Google's id is committed: the rest is collected later."""
+        turn, kind = reply.turn, handler.session_kind
+        name = reply.artifact.id if reply.artifact else turn.conversation_id
+        if reply.joined:
+            if kind:
+                await self._runtime.sessions.set_default(caller, kind, name)
+            if not turn.is_final:
+                await self._runtime.store.waits(turn, "owed", now=self._runtime.now())
+                return reply
+            turn = await self._executor.recovery.with_words(turn)
+            await self.collected(turn)
+            return replace(reply, turn=turn)
+        running = self._executor.running.of(turn)
+        try:
+            active = self._runtime.sessions.active(caller, kind, name) if kind else None
+            with active or nullcontext():
+                if running is not None:
+                    await running.until_named(self.left(caller), caller.progress)
+        finally:
+            with anyio.CancelScope(shield=True):
+                if kind:
+                    await self._runtime.sessions.set_default(caller, kind, name)
+                await self._runtime.store.waits(turn, "owed", now=self._runtime.now())
+        return replace(reply, turn=running.turn if running is not None else turn)
 
     async def collect(self, caller: Caller, turn: Turn, wait: float) -> Turn:
         """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
         is_collected = turn.delivery == "delivered"
         if not turn.is_final:
             wait = min(wait, self.left(caller))
-            turn = await self._workshop.until_final(turn, wait, caller.progress)
+            turn = await self._executor.until_final(turn, wait, caller.progress)
+        recovery = self._executor.recovery
         if turn.status in ("interrupted", "stalled") and turn.interaction_id:
-            turn = await self._workshop.look_again(turn, self.left(caller))
-        turn = await self._workshop.with_words(turn, self.left(caller))
+            turn = await recovery.look_again(turn, self.left(caller))
+        turn = await recovery.with_words(turn, self.left(caller))
         if turn.is_final and not is_collected:
             await self.collected(turn)
         return turn
@@ -180,50 +240,30 @@ class TurnSubmission:
     async def collected(self, turn: Turn) -> None:
         """A reader has the outcome now; if it goes away this very moment, it is owed again."""
         try:
-            await self._remember(turn, "delivered")
+            await self._mark(turn, "delivered")
             await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class():
-            await self._remember(turn, "owed")
+            await self._mark(turn, "owed")
             raise
 
-    async def _repeated(self, caller: Caller) -> Turn | None:
-        """The turn of an identical call that went away or was told "running", if any."""
-        turn: Turn | None = None
-        # A caller that goes away between the two would leave it claimed for ever.
-        with anyio.CancelScope(shield=True):
-            while turn is None:
-                owed = await self._joinable(caller)
-                if owed is None:
-                    break
-                # Where another repeat was faster, there may be one more that is owed.
-                turn = owed if await self._store.claim_join(owed) else None
-            if turn is not None and caller.made(turn):
-                await self._workshop.stop(turn)
-        return turn
-
-    async def _joinable(self, caller: Caller) -> Turn | None:
-        if not caller.fingerprint:
-            return None
-        return await self._store.joinable(
-            caller.owner, caller.session, caller.fingerprint, since=self._now() - MEMORY
-        )
-
-    async def _spoken(self, caller: Caller, turn: Turn) -> None:
+    async def _make_default(self, caller: Caller, turn: Turn, handler: TurnHandler[Any]) -> None:
         """This is the session's conversation now; the answer does not depend on that."""
         # A first turn that failed is nothing to go on with.
         is_dead = turn.status == "failed" and turn.n == 1
-        if turn.kind not in ("ask", "continue") or is_dead:
+        if handler.session_kind is None or is_dead:
             return
         with anyio.CancelScope(shield=True):
             try:
-                await self._sessions.answered(caller, turn.conversation_id)
+                await self._runtime.sessions.set_default(
+                    caller, handler.session_kind, turn.conversation_id
+                )
             except Exception:
-                log.exception("a session's conversation could not be written down")
+                log.exception("could not write down the conversation of a session")
 
-    async def _remember(self, turn: Turn, delivery: Literal["delivered", "owed"]) -> None:
+    async def _mark(self, turn: Turn, delivery: Literal["delivered", "owed"]) -> None:
         """Whether the outcome still has to be read; the answer does not depend on that."""
         with anyio.CancelScope(shield=True):
             try:
-                await self._store.waits(turn, delivery, now=self._now())
+                await self._runtime.store.waits(turn, delivery, now=self._runtime.now())
             except Exception:
-                log.exception("that turn %s is %s could not be written down", turn.id, delivery)
+                log.exception("could not set delivery=%s for turn %s", delivery, turn.id)

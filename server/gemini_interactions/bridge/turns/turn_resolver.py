@@ -1,4 +1,4 @@
-"""Places: which turn an id means, and where a continue goes."""
+"""Turn resolver: which turn an id means, and where a continue goes."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ class TurnResolver:
             )
         return await self.to_continue(caller, conversation_id, None)
 
-    def line(self, conversation_id: str) -> str:
+    def queue_of(self, conversation_id: str) -> str:
         """The conversation whose end is meant; "" where one turn is named, which nobody waits
         for, or no conversation."""
         id = read_id(conversation_id) if conversation_id else None
         return id.name if id is not None and id.kind == "conversation" else ""
 
-    async def before(self, owner: str, place: Id) -> Turn:
+    async def predecessor(self, owner: str, place: Id) -> Turn:
         """The turn a continue there would follow; one that is named must be finished."""
         turn = await self.find(owner, place)
         if place.turn is not None and not turn.is_final:

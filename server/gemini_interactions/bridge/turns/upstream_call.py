@@ -1,4 +1,4 @@
-"""The exchange: what is sent to Google for a turn, and what comes back.
+"""Upstream calls: what is sent to Google for a turn, and what comes back.
 
 A create is sent once: it is repeated only when it surely never reached the model. Looking
 is free, and what a stream did not say is asked for.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 import anyio
 
 from ...domain.errors import (
     ConnectionLost,
+    Garbled,
     Gone,
     NoKey,
     RateLimited,
@@ -29,9 +30,9 @@ from ...domain.errors import (
 )
 from ...domain.types import CONTENTS, CreateRequest, Interaction, Step, Turn
 from ...interactions.stream_accumulator import InteractionAccumulator
-from ..ports import Gemini, Store
+from ..runtime import Runtime
 from . import function_calls, outcomes
-from .retry_policy import Policy, RetryPolicy
+from .retry_policy import RetryPolicy
 from .running_turns import RunningTurn
 
 log = logging.getLogger(__name__)
@@ -47,28 +48,15 @@ GOOGLES_OWN_CALLS = 3
 
 
 class UpstreamCaller:
-    """Talks to Google for the workshop; `holder` names this process in the store."""
+    """Sends to Google, with retries, and looks there."""
 
-    def __init__(
-        self,
-        store: Store,
-        gemini: Gemini,
-        policy: Policy,
-        *,
-        holder: str,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._store = store
-        self._gemini = gemini
-        self._policy = policy
-        self._holder = holder
-        self._now = now
-        self._sleep = sleep
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._gemini = runtime.gemini
         self._places: dict[str, anyio.CapacityLimiter] = {}
 
     def admit(self, owner: str, queued: int) -> None:
-        """Refuse more work for an owner who has very much of it waiting already; `queued` of it
+        """Refuse more running for an owner who has very much of it waiting already; `queued` of it
         stands behind turns of its own and will want a place too."""
         places = self._places.get(owner)
         waiting = places.statistics().tasks_waiting if places else 0
@@ -76,99 +64,126 @@ class UpstreamCaller:
         if waiting >= MOST_WAITING:
             raise Refused(
                 f"{waiting} calls are waiting for Gemini already, and "
-                f"{self._policy.max_concurrent} run at a time; nothing was sent. Wait until some "
-                "of them have ended, then call again."
+                f"{self._runtime.config.max_concurrent} run at a time; nothing was sent. Wait "
+                "until some of them have ended, then call again."
             )
 
-    async def ask(self, work: RunningTurn, call: CreateRequest) -> Interaction:
+    async def send(self, running: RunningTurn, call: CreateRequest) -> Interaction:
+        """Send the request of a turn, in the way of its kind; the interaction as Google has it."""
+        match running.handler.sends:
+            case "stream":
+                return await self._stream(running, call)
+            case "unary":
+                interaction = await self._create(running, call)
+            case "background":
+                interaction = await self._create(running, call)
+                if not interaction.id:
+                    raise Garbled()
+            case unknown:
+                assert_never(unknown)
+        if interaction.id:
+            await self._named(running, interaction.id)
+        return interaction
+
+    async def _stream(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One foreground turn: a stream, and the answers Google's own functions wait for."""
-        async with self._place(work.turn.owner):
+        async with self._place(running.turn.owner):
             try:
                 with anyio.fail_after(call.timeout):
-                    return await self._asked(work, call)
+                    return await self._asked(running, call)
             except TimeoutError:
                 raise TimedOut() from None
 
-    async def _asked(self, work: RunningTurn, call: CreateRequest) -> Interaction:
-        whole = latest = await self._exchanged(work, call)
+    async def _asked(self, running: RunningTurn, call: CreateRequest) -> Interaction:
+        whole = latest = await self._exchanged(running, call)
         for _ in range(GOOGLES_OWN_CALLS):
             results = function_calls.for_google(latest)
             if not results:
                 break
-            work.draft = InteractionAccumulator()
+            running.draft = InteractionAccumulator()
             # A 404 on what came a moment ago is the store lagging, and no chain to tell again.
-            work.young_until, work.rebuild = self._now() + self._policy.store_lag, None
+            running.young_until = self._runtime.now() + self._runtime.config.store_lag_seconds
+            running.may_rebuild = False
             call = _going_on(call, latest, results)
-            latest = await self._exchanged(work, call)
+            latest = await self._exchanged(running, call)
             whole = outcomes.joined(whole, results, latest)
         return whole
 
-    async def _listen(self, work: RunningTurn, call: CreateRequest) -> None:
+    async def _listen(self, running: RunningTurn, call: CreateRequest) -> None:
         """Send the create and take in its stream until it ends, well or not."""
-        patience = RetryPolicy(self._policy, anyio.current_time())
+        patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
         while True:
             try:
                 async with self._gemini.stream(call) as events:
                     async for event in events:
-                        await self._hear(work, event)
+                        await self._hear(running, event)
                 return
             except ConnectionLost:
-                if work.draft.id:
+                if running.draft.id:
                     return  # Google has it: ask there
                 raise
             except UpstreamError as problem:
-                if work.draft.changes:
+                if running.draft.changes:
                     raise
-                call = await self._once_more(problem, work, call, patience)
+                call = await self._once_more(problem, running, call, patience)
 
     async def _once_more(
-        self, problem: UpstreamError, work: RunningTurn, call: CreateRequest, patience: RetryPolicy
+        self,
+        problem: UpstreamError,
+        running: RunningTurn,
+        call: CreateRequest,
+        patience: RetryPolicy,
     ) -> CreateRequest:
         """What to send after this problem, once it may be sent; raises where it must not."""
-        pause = patience.before_repeating(problem, work, self._now())
+        pause = patience.before_repeating(problem, running, self._runtime.now())
         if pause is not None:
-            await self._sleep(pause)
+            await self._runtime.sleep(pause)
             return call
-        if isinstance(problem, Gone) and work.rebuild and not problem.is_model:
-            rebuild, work.rebuild = work.rebuild, None
-            return await rebuild()
+        may_rebuild = running.may_rebuild and running.good and running.plan and running.plan.words
+        if isinstance(problem, Gone) and may_rebuild and not problem.is_model:
+            running.may_rebuild = False
+            return await running.handler.rebuild(running, call)
         raise problem
 
-    async def _hear(self, work: RunningTurn, event: Mapping[str, Any]) -> None:
-        work.draft.add(event)
-        if work.draft.id and work.draft.id != work.turn.interaction_id:
-            await self.named(work, work.draft.id)
-        work.changed()
+    async def _hear(self, running: RunningTurn, event: Mapping[str, Any]) -> None:
+        running.draft.add(event)
+        if running.draft.id and running.draft.id != running.turn.interaction_id:
+            await self._named(running, running.draft.id)
+        running.changed()
 
-    async def named(self, work: RunningTurn, interaction_id: str) -> None:
+    async def _named(self, running: RunningTurn, interaction_id: str) -> None:
         """Google's id, stored the moment it is known."""
-        if work.turn.interaction_id:
-            work.passed.append(work.turn.interaction_id)
-        work.turn = replace(work.turn, interaction_id=interaction_id)
+        if running.turn.interaction_id:
+            running.passed.append(running.turn.interaction_id)
+        running.turn = replace(running.turn, interaction_id=interaction_id)
         try:
-            held = await self._store.named(work.turn, interaction_id, holder=self._holder)
+            held = await self._runtime.store.named(
+                running.turn, interaction_id, holder=self._runtime.holder
+            )
             if not held:
-                log.warning("turn %s is no longer held by this process", work.turn.id)
+                log.warning("turn %s is no longer held by this process", running.turn.id)
                 # Who took it over calls it interrupted for want of this id, which it takes then.
-                await self._sleep(HANDED_OVER)
-                await self._store.named(work.turn, interaction_id, holder=self._holder)
+                await self._runtime.sleep(HANDED_OVER)
+                await self._runtime.store.named(
+                    running.turn, interaction_id, holder=self._runtime.holder
+                )
         except Exception:  # an answer that is paid for is not thrown away; its end brings the id
-            log.exception("Google's id of turn %s could not be written down", work.turn.id)
-        work.changed()
+            log.exception("could not write down Google's id of turn %s", running.turn.id)
+        running.changed()
 
-    async def _exchanged(self, work: RunningTurn, call: CreateRequest) -> Interaction:
+    async def _exchanged(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create, sent and listened to; Google is asked where its stream did not say all."""
-        await self._listen(work, call)
-        interaction = work.draft.interaction()
-        if work.draft.error is not None:
-            errors = (work.draft.error, *interaction.errors)
+        await self._listen(running, call)
+        interaction = running.draft.interaction()
+        if running.draft.error is not None:
+            errors = (running.draft.error, *interaction.errors)
             return replace(interaction, status="failed", errors=errors)
-        if work.draft.finished and outcomes.is_over(interaction):
+        if running.draft.finished and outcomes.is_over(interaction):
             return interaction
-        if not work.draft.id:
+        if not running.draft.id:
             raise ConnectionLost()
         try:
-            return await self.look(work.turn)
+            return await self.look(running.turn)
         except Gone:
             raise ConnectionLost() from None
 
@@ -179,43 +194,45 @@ class UpstreamCaller:
         believed only once the id is older than the lag.
         """
         pause = FIRST_LOOK
-        young_until = (turn.sent or turn.created) + self._policy.store_lag
+        young_until = (turn.sent or turn.created) + self._runtime.config.store_lag_seconds
         while True:
             try:
                 interaction = await self._gemini.get(turn.interaction_id)
                 if outcomes.is_over(interaction):
                     return interaction
             except (Gone, WrongKey):
-                if self._now() > young_until:
+                if self._runtime.now() > young_until:
                     raise
             except (Unreachable, Unavailable, RateLimited, TimedOut, ConnectionLost):
                 pass
-            await self._sleep(pause * random.uniform(0.8, 1.2))
+            await self._runtime.sleep(pause * random.uniform(0.8, 1.2))
             pause = min(pause * 1.6, LONGEST_LOOK)
 
-    async def cancel(self, work: RunningTurn) -> None:
+    async def cancel(self, running: RunningTurn) -> None:
         """A foreground stream was closed with its scope; a background run is told."""
-        if work.turn.extra.get("background") and work.turn.interaction_id:
+        if running.turn.extra.get("background") and running.turn.interaction_id:
             try:
                 with anyio.move_on_after(10):
-                    await self._gemini.cancel(work.turn.interaction_id)
+                    await self._gemini.cancel(running.turn.interaction_id)
             except (UpstreamError, NoKey):
-                log.warning("turn %s could not be cancelled at Google", work.turn.id)
+                log.warning("could not cancel turn %s at Google", running.turn.id)
 
-    async def create(self, work: RunningTurn, call: CreateRequest) -> Interaction:
+    async def _create(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create answered in one piece; repeated only when it surely never arrived."""
-        patience = RetryPolicy(self._policy, anyio.current_time())
-        async with self._place(work.turn.owner):
+        patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
+        async with self._place(running.turn.owner):
             while True:
                 try:
                     return await self._gemini.create(call)
                 except UpstreamError as problem:
-                    call = await self._once_more(problem, work, call, patience)
+                    call = await self._once_more(problem, running, call, patience)
 
     @asynccontextmanager
     async def _place(self, owner: str) -> AsyncIterator[None]:
         """One of the owner's places upstream; more wait."""
-        places = self._places.setdefault(owner, anyio.CapacityLimiter(self._policy.max_concurrent))
+        places = self._places.setdefault(
+            owner, anyio.CapacityLimiter(self._runtime.config.max_concurrent)
+        )
         async with places:
             yield
 

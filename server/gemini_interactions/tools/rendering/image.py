@@ -26,7 +26,7 @@ PREVIEW_BYTES = 60_000
 async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
     """An image turn as it stands."""
     room = use.room
-    pictures = await use.gallery.of(reply.turn)
+    pictures = await use.bridge.artifacts.of(reply.turn)
     told = result.told_of(reply, room)
     if not pictures:
         return await result.present(told, room, offset)
@@ -42,7 +42,7 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
             facts=facts,
             said=[*told.said, *_placed(pictures, room), *_saved(reply.turn, room)],
             next_step=told.next_step or _edit(reply.turn, first),
-            pictures=await previews(pictures, use.gallery),
+            pictures=await previews(pictures, use.bridge.artifacts),
         ),
         room,
         offset,

@@ -1,173 +1,100 @@
-"""Conversations: ask, continue, collect, look back."""
+"""Turns of a conversation: ask, continue, branch, adopt an interaction made elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 
-from ....domain.errors import BadArgument
-from ....domain.ids import read_id
-from ....domain.types import CreateRequest, Turn
-from ... import history
-from ...attachments import Attached, Attachments
-from ...builtin_tool_policy import BuiltinToolPolicy
-from ...history import Listing
-from ...ports import Store
-from ...requests import AskRequest, Caller, Reply
-from .. import function_calls, structured_output
-from ..executor import Making, TurnExecutor
-from ..history_chain import HistoryChain
-from ..request_builder import RequestBuilder
-from ..retry_policy import Policy
-from ..running_turns import RunningTurn
-from ..submission import TurnSubmission
-from ..turn_resolver import TurnResolver
+from ....domain import model_catalog
+from ....domain.errors import BadArgument, Garbled, NotKept
+from ....domain.types import CreateRequest, Interaction, Turn, TurnSettings
+from ....interactions import answer_text
+from ...attachments import Attached
+from ...requests import AskRequest
+from .. import function_calls, outcomes, structured_output
+from ..history_chain import not_sent_again, said
+from ..outcomes import Outcome
+from ..recovery import TurnRecovery
+from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+from ..validation import check_model, check_prompt
 
 
-class Conversations:
-    """What the ask toolset does; `now` is the wall clock, in epoch seconds."""
+class ConversationHandler(TurnHandler[AskRequest]):
+    kinds = ("ask", "continue")
+    sends = "stream"
+    session_kind = "conversation"
 
-    def __init__(
-        self,
-        store: Store,
-        workshop: TurnExecutor,
-        desk: TurnSubmission,
-        places: TurnResolver,
-        toolbox: BuiltinToolPolicy,
-        attachments: Attachments,
-        policy: Policy,
-        now: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._workshop = workshop
-        self._desk = desk
-        self._places = places
-        self._toolbox = toolbox
-        self._attachments = attachments
-        self._policy = policy
-        self._now = now
-        self._chains = HistoryChain(store)
-        self._planner = RequestBuilder(store, workshop, self._chains, toolbox, policy, now)
-
-    async def ask(self, caller: Caller, question: AskRequest) -> Reply:
-        """Start a conversation."""
-        return await self._desk.serve(caller, lambda: self._asked(caller, question))
-
-    async def _asked(self, caller: Caller, question: AskRequest) -> Turn:
-        question = await self._read(question)
-        attached = await self._attached(caller, question)
-        intent = self._intent(caller, question, attached)
-        return await self._desk.begin(
-            caller,
-            question.prompt,
-            lambda: self._store.begin(caller.owner, kind="ask", stored=question.store, **intent),
-            self._making(question, attached, question.store),
+    async def prepare(
+        self, new: NewTurn[AskRequest], recovery: TurnRecovery
+    ) -> NewTurn[AskRequest]:
+        question = await self._checked(new.request)
+        new = replace(new, request=question, extra=self._kept(new.caller.owner, question))
+        if new.kind == "ask":
+            return replace(new, stored=question.store)
+        resolver = self._runtime.resolver
+        place = await resolver.to_continue(
+            new.caller, question.conversation_id, question.turn_number
         )
-
-    async def follow(
-        self,
-        caller: Caller,
-        question: AskRequest,
-        conversation_id: str = "",
-        turn_number: int | None = None,
-    ) -> Reply:
-        """Continue a conversation, branch from an earlier turn, or adopt a raw interaction."""
-        line = self._places.line(conversation_id) if conversation_id else caller.session
-        return await self._desk.serve(
-            caller,
-            lambda: self._followed(caller, question, conversation_id, turn_number),
-            line if turn_number is None else "",
-        )
-
-    async def _followed(
-        self, caller: Caller, question: AskRequest, conversation_id: str, turn_number: int | None
-    ) -> Turn:
-        question = await self._read(question)
-        place = await self._places.to_continue(caller, conversation_id, turn_number)
         if place.kind == "interaction":
-            return await self._adopted(caller, question, place.name)
-        before = await self._places.before(caller.owner, place)
-        stored = await self._places.is_stored(before)
-        if not (stored or self._policy.transcripts):
+            return replace(new, after_interaction=place.name)
+        before = await resolver.predecessor(new.caller.owner, place)
+        stored = await resolver.is_stored(before)
+        if not (stored or self._runtime.config.transcripts):
             raise BadArgument(
                 "This conversation was started with store=false, and words are not kept here "
                 "(GEMINI_MCP_TRANSCRIPTS is off): it has one turn. Start again with gemini_ask."
             )
-        await self._check_results(before, question, stored)
+        await self._check_results(before, question, stored, recovery)
         await self._check_tools(before, question)
-        attached = await self._attached(caller, question)
-        intent = self._intent(caller, question, attached)
-        return await self._desk.begin(
-            caller,
-            question.prompt,
-            lambda: self._store.follow(
-                caller.owner, place.name, kind="continue", parent=place.turn, **intent
-            ),
-            self._making(question, attached, stored),
-        )
+        return replace(new, conversation_id=place.name, parent=place.turn, stored=stored)
 
-    async def _adopted(self, caller: Caller, question: AskRequest, interaction_id: str) -> Turn:
-        """Continue an interaction made elsewhere: a new conversation that starts from it."""
-        attached = await self._attached(caller, question)
-        intent = self._intent(caller, question, attached)
-        return await self._desk.begin(
-            caller,
-            question.prompt,
-            lambda: self._store.begin(
-                caller.owner, kind="continue", parent_interaction_id=interaction_id, **intent
-            ),
-            self._making(question, attached, True),
-        )
+    async def build_request(
+        self, turn: Turn, new: NewTurn[AskRequest], after: Predecessor
+    ) -> RequestPlan:
+        question, good = new.request, after.good
+        if question.function_results:
+            if good is None:
+                raise BadArgument("`function_results`: nothing here waits for any.")
+            turn = replace(turn, input=function_calls.steps(good, question.function_results))
+        elif good is not None and good.status == "requires_action":
+            raise function_calls.waits(good)
+        changes = turn.extra.get("changes", {})
+        settings = await self._runtime.history.settings(after.before, changes)
+        request, notes = self._request(turn, settings, question, new.attached)
+        notes = (*notes, *new.attached.notes)
+        words = said(turn, new.attached.contents)
+        if new.stored:
+            request = replace(request, previous_interaction_id=_continued(turn, good))
+        else:
+            story, missing = await self._story(good)
+            told = [*story, *words] if good is not None else request.input
+            request = replace(request, store=False, input=told)
+            notes = (*notes, *missing)
+        settings = replace(settings, model=request.model)
+        rebuilt_with = words if new.stored else ()
+        return RequestPlan(request, settings, notes, self._kept_input(turn), rebuilt_with)
 
-    async def result(self, caller: Caller, id: str, wait: float = 0) -> Reply:
-        """A turn as it stands, after waiting for at most `wait` seconds and the time budget."""
-        turn = await self._places.find(caller.owner, read_id(id))
-        return Reply(await self._desk.collect(caller, turn, wait))
+    async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
+        lost: tuple[str, ...] = ()
+        try:
+            await self._runtime.artifacts.keep(turn, interaction)
+        except NotKept as problem:
+            lost = (f"A picture of this answer is missing. {problem}",)
+        except Garbled:
+            lost = (outcomes.DAMAGED,)
+        outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
+        outcome = replace(outcome, notes=(*outcome.notes, *lost))
+        schema = turn.extra.get("response_schema")
+        return await structured_output.checked(outcome, schema) if schema else outcome
 
-    async def history(
-        self, caller: Caller, query: str, limit: int, offset: int, kind: str = "conversations"
-    ) -> Listing:
-        """The owner's conversations, researches or images, newest first."""
-        if kind == "conversations":
-            found = await self._store.conversations(
-                caller.owner, query=query, limit=limit, offset=offset
-            )
-            total = await self._store.count_conversations(caller.owner, query)
-            lines = [history.line(each) for each in found]
-            entries = [history.entry(each) for each in found]
-            return Listing(lines, offset, total, query, kind, entries)
-        named = "research" if kind == "research" else "image"
-        handles = await self._store.handles(
-            caller.owner, named, query=query, limit=limit, offset=offset
-        )
-        total = await self._store.count_handles(caller.owner, named, query)
-        lines = [history.handle_line(each) for each in handles]
-        entries = [history.handle_entry(each) for each in handles]
-        return Listing(lines, offset, total, query, kind, entries)
+    # -- what is asked ------------------------------------------------------------
 
-    async def ids(
-        self, owner: str, kind: Literal["conversation", "research", "image"], begun: str, most: int
-    ) -> list[str]:
-        """The owner's ids that begin so, newest first."""
-        return await self._store.ids(owner, kind, begun.strip().lower(), most)
-
-    async def transcript(self, caller: Caller, id: str) -> tuple[str, str]:
-        """A conversation's id and its Markdown."""
-        turn = await self._places.find(caller.owner, read_id(id))
-        turns = await self._store.turns(caller.owner, turn.conversation_id)
-        return turn.conversation_id, history.transcript(turns)
-
-    async def stop(self, turn: Turn) -> None:
-        """Somebody aborted the call that made this turn."""
-        await self._workshop.stop(turn)
-
-    # -- before anything is sent --------------------------------------------------
-
-    async def _read(self, question: AskRequest) -> AskRequest:
+    async def _checked(self, question: AskRequest) -> AskRequest:
         """The question, checked as far as it can be without knowing its place."""
+        config = self._runtime.config
         if question.function_results:
             if question.prompt.strip():
                 raise BadArgument(
@@ -175,63 +102,100 @@ class Conversations:
                     "and say the rest in the next turn."
                 )
             function_calls.check_shape(
-                question.function_results, may_name_files=not self._policy.authenticated
+                question.function_results, may_name_files=not config.is_multi_owner
             )
         elif not question.prompt.strip():
             raise BadArgument("`prompt` is empty. Say what Gemini should answer.")
-        self._desk.check_prompt(question.prompt)
-        self._desk.check_prompt(
-            question.changes.get("system_instruction", ""), "system_instruction"
-        )
-        self._desk.check_model(question.changes.get("model", ""))
+        check_prompt(config, question.prompt)
+        instruction = question.changes.get("system_instruction", "")
+        check_prompt(config, instruction, "system_instruction")
+        check_model(question.changes.get("model", ""))
         if question.response_schema:
             await anyio.to_thread.run_sync(structured_output.check_schema, question.response_schema)
         if "tools" in question.changes:
-            tools = self._toolbox.read(question.changes["tools"])
+            tools = self._runtime.tools.read(question.changes["tools"])
             question = replace(question, changes={**question.changes, "tools": tools})
         return question
 
-    async def _check_results(self, before: Turn, question: AskRequest, stored: bool) -> None:
+    async def _check_results(
+        self, before: Turn, question: AskRequest, stored: bool, recovery: TurnRecovery
+    ) -> None:
         """Refuse at once what could only fail later: results nobody waits for, and the reverse."""
         if not before.is_final:
             return
-        good = await self._chains.last_good(before, stored=stored)
+        good = await self._runtime.history.last_good(before, stored=stored)
         if good is None:
             if question.function_results:
                 raise BadArgument("`function_results`: nothing here waits for any.")
             return
+        if question.function_results or good.status == "requires_action":
+            good = await recovery.with_words(good)
         if question.function_results:
-            function_calls.steps(await self._workshop.with_words(good), question.function_results)
+            function_calls.steps(good, question.function_results)
         elif good.status == "requires_action":
-            raise function_calls.waits(await self._workshop.with_words(good))
+            raise function_calls.waits(good)
 
     async def _check_tools(self, before: Turn, question: AskRequest) -> None:
         """Refuse at once what cannot be sent again, such as to a server whose headers are gone."""
         if before.is_final:
-            settings = await self._chains.settings(before, question.changes)
-            self._toolbox.with_headers(before.owner, settings.tools)
+            settings = await self._runtime.history.settings(before, question.changes)
+            self._runtime.tools.with_headers(before.owner, settings.tools)
 
-    async def _attached(self, caller: Caller, question: AskRequest) -> Attached:
-        """The files of a question, read once it is sure to be sent."""
-        if question.files:
-            await self._desk.admit(caller.owner)
-        return await self._attachments.read(caller.owner, question.files, self._desk.left(caller))
+    # -- what is written down and sent --------------------------------------------
 
-    def _intent(self, caller: Caller, question: AskRequest, attached: Attached) -> dict[str, Any]:
+    def _kept(self, owner: str, question: AskRequest) -> Mapping[str, Any]:
         changes = dict(question.changes)
         if "tools" in changes:
-            changes["tools"] = self._toolbox.without_headers(caller.owner, changes["tools"])
-        extra: dict[str, Any] = {"changes": changes}
-        if question.response_schema:
-            extra["response_schema"] = dict(question.response_schema)
-        kept = [*attached.kept(), {"type": "text", "text": question.prompt}]
-        return self._desk.intent(
-            caller, question.prompt, extra, input=kept if attached.contents else None
+            changes["tools"] = self._runtime.tools.without_headers(owner, changes["tools"])
+        schema = question.response_schema
+        return {"changes": changes, **({"response_schema": dict(schema)} if schema else {})}
+
+    def _kept_input(self, turn: Turn) -> list[dict[str, Any]] | None:
+        """What is written down of what was said."""
+        if turn.input is None or not self._runtime.config.transcripts:
+            return None
+        return list(answer_text.strip_media(turn.input))
+
+    def _request(
+        self, turn: Turn, settings: TurnSettings, question: AskRequest, attached: Attached
+    ) -> tuple[CreateRequest, tuple[str, ...]]:
+        config, today = self._runtime.config, self._runtime.today
+        choice = model_catalog.choose(
+            settings.model, kind="text", default=config.model, today=today
         )
+        thinking, thinking_note = model_catalog.level(choice.model, settings.thinking)
+        schema = question.response_schema
+        request = CreateRequest(
+            input=_input(turn, attached),
+            model=choice.model,
+            system_instruction=settings.system_instruction,
+            thinking=thinking,
+            tools=self._runtime.tools.with_headers(turn.owner, settings.tools),
+            response_format=structured_output.response_format(schema) if schema else None,
+            timeout=config.upstream_timeout_seconds,
+        )
+        return request, tuple(note for note in (choice.note, thinking_note) if note)
 
-    def _making(self, question: AskRequest, attached: Attached, stored: bool) -> Making:
-        async def plan(work: RunningTurn) -> CreateRequest:
-            sent = await self._attachments.sent(work, attached)
-            return await self._planner.plan(work, question, sent, stored)
+    async def _story(self, good: Turn | None) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:
+        """Everything said before, where Google keeps nothing; and a note of what is missing."""
+        if good is None:
+            return (), ()
+        told = await self._runtime.history.story(good, self._runtime.now())
+        if told is None:
+            raise BadArgument(
+                "This conversation was started with store=false and its words were not kept, "
+                "so it cannot go on. Start again with gemini_ask."
+            )
+        story, lost = told
+        return story, not_sent_again(lost)
 
-        return self._workshop.streamed(plan)
+
+def _input(turn: Turn, attached: Attached) -> str | list[dict[str, Any]]:
+    if attached.contents:
+        return [*attached.contents, {"type": "text", "text": turn.prompt}]
+    return turn.input or turn.prompt
+
+
+def _continued(turn: Turn, good: Turn | None) -> str:
+    """The interaction it continues; of one made elsewhere only its id is known."""
+    return good.interaction_id if good else str(turn.extra.get("after", ""))

@@ -1,28 +1,19 @@
-"""Images: pictures made and edited in a conversation, delivered as files."""
+"""Image turns: pictures made and edited in a conversation, delivered as files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
 
 from ....domain import model_catalog
-from ....domain.errors import BadArgument, Garbled, Gone, Refused
-from ....domain.types import Artifact, CreateRequest, Turn, TurnSettings
-from ...artifact_repository import ArtifactRepository
-from ...attachments import Attachments
-from ...ports import Store
-from ...requests import Caller, ImageRequest, Reply
+from ....domain.errors import BadArgument, Garbled, Gone, NotKept, Refused, UpstreamError
+from ....domain.types import Artifact, CreateRequest, Interaction, Turn, TurnSettings
+from ...requests import ImageRequest
 from .. import function_calls, outcomes
-from ..executor import TurnExecutor
-from ..history_chain import HistoryChain, passed_over
 from ..outcomes import Outcome
-from ..retry_policy import Policy
+from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..submission import TurnSubmission
-from ..turn_resolver import TurnResolver
+from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
 
 SHOWN_AGAIN = (
     "Google had forgotten this conversation; its last picture was sent again from the copy kept "
@@ -30,167 +21,118 @@ SHOWN_AGAIN = (
 )
 
 
-class Images:
-    """What the images toolset does; `now` is the wall clock, in epoch seconds."""
+class ImageHandler(TurnHandler[ImageRequest]):
+    kinds = ("image",)
+    sends = "unary"
 
-    def __init__(
-        self,
-        store: Store,
-        workshop: TurnExecutor,
-        desk: TurnSubmission,
-        places: TurnResolver,
-        attachments: Attachments,
-        gallery: ArtifactRepository,
-        policy: Policy,
-        now: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._workshop = workshop
-        self._desk = desk
-        self._places = places
-        self._attachments = attachments
-        self._gallery = gallery
-        self._policy = policy
-        self._now = now
-        self._chains = HistoryChain(store)
-
-    async def generate(self, caller: Caller, order: ImageRequest) -> Reply:
-        """Draw a new picture, or edit the last one of a conversation."""
-        if not order.prompt.strip():
-            raise BadArgument("`prompt` is empty. Say what to draw.")
-        self._desk.check_prompt(order.prompt)
-        self._desk.check_model(order.model, "image, image-pro")
-        return await self._desk.serve(
-            caller, lambda: self._begun(caller, order), self._places.line(order.conversation_id)
-        )
-
-    async def _begun(self, caller: Caller, order: ImageRequest) -> Turn:
+    async def prepare(
+        self, new: NewTurn[ImageRequest], recovery: TurnRecovery
+    ) -> NewTurn[ImageRequest]:
+        order, runtime = new.request, self._runtime
         choice = model_catalog.choose(
-            order.model, kind="image", default=self._policy.image_model, today=self._today()
+            order.model, kind="image", default=runtime.config.image_model, today=runtime.today
         )
-        await self._desk.admit(caller.owner)
-        await self._gallery.check()
+        await runtime.artifacts.check()
         if order.save_to:
-            await self._attachments.check_target(order.save_to)
-        attached = await self._attachments.read(
-            caller.owner, order.references, self._desk.left(caller)
-        )
-        text = {"type": "text", "text": order.prompt}
-        intent = self._desk.intent(
-            caller,
-            order.prompt,
-            {"image": _wanted(order)},
+            await runtime.attachments.check_target(order.save_to)
+        new = replace(
+            new,
             settings=TurnSettings(model=choice.model),
-            input=[*attached.kept(), text] if attached.contents else None,
+            notes=(choice.note,) if choice.note else (),
+            extra={"image": _response_format(order)},
         )
-        notes = (*((choice.note,) if choice.note else ()), *attached.notes)
+        if not order.conversation_id:
+            return new
+        place = await runtime.resolver.of_ours(new.caller, order.conversation_id)
+        before = await runtime.resolver.predecessor(new.caller.owner, place)
+        if not await runtime.resolver.is_stored(before):
+            raise BadArgument(
+                "That conversation was started with store=false, so Google has no picture of it "
+                "to work on. Leave `conversation_id` out, or pass the picture in `images`."
+            )
+        return replace(new, conversation_id=place.name, parent=place.turn)
 
-        async def made(work: RunningTurn) -> Outcome | None:
-            contents = (await self._attachments.sent(work, attached)).contents
-            given = [*contents, text] if contents else order.prompt
-            outcome = await self._draw(work, given, notes)
-            return await self._delivered(work.turn, outcome, order.save_to)
-
-        return await self._desk.begin(
-            caller, order.prompt, await self._writing(caller, order, intent), made
+    async def build_request(
+        self, turn: Turn, new: NewTurn[ImageRequest], after: Predecessor
+    ) -> RequestPlan:
+        good = after.good
+        if good is not None and good.status == "requires_action":
+            raise function_calls.waits(good)
+        text = {"type": "text", "text": new.prompt}
+        content = [*new.attached.contents, text]
+        request = CreateRequest(
+            input=content if new.attached.contents else new.prompt,
+            model=turn.settings.model,
+            previous_interaction_id=good.interaction_id if good else "",
+            response_format=[{"type": "text"}, turn.extra["image"]],
+            timeout=self._runtime.config.upstream_timeout_seconds,
         )
+        notes = (*new.notes, *new.attached.notes)
+        words = [{"type": "user_input", "content": content}]
+        return RequestPlan(request, turn.settings, notes, words=words)
 
-    async def _delivered(self, turn: Turn, outcome: Outcome, target: str) -> Outcome:
+    async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
+        lost: tuple[str, ...] = ()
+        try:
+            await self._runtime.artifacts.keep(turn, interaction)
+        except NotKept as problem:
+            return outcomes.unkept(interaction, problem)
+        except Garbled:
+            lost = (outcomes.DAMAGED,)
+        outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
+        return replace(outcome, notes=(*outcome.notes, *lost))
+
+    async def deliver(self, turn: Turn, new: NewTurn[ImageRequest], outcome: Outcome) -> Outcome:
         """Copies where they were wanted, and the truth where there is no picture."""
-        pictures = await self._gallery.of(turn)
+        pictures = await self._runtime.artifacts.of(turn)
         if not pictures:
             return _without_picture(outcome)
+        target = new.request.save_to
         if not target:
             return outcome
         saved, notes = [], []
         for picture in pictures:
             try:
-                saved.append(await self._attachments.save(turn.owner, picture.id, target))
+                saved.append(await self._runtime.attachments.save(turn.owner, picture.id, target))
             except Refused as refusal:  # the picture itself is safe, and was paid for
                 notes.append(f"It could not be saved there: {refusal}")
         return replace(
             outcome, notes=(*outcome.notes, *notes), extra={**outcome.extra, "saved": saved}
         )
 
-    async def _writing(
-        self, caller: Caller, order: ImageRequest, intent: dict[str, Any]
-    ) -> Callable[[], Any]:
-        """How the turn is written down: in a new conversation, or behind those of one."""
-        if not order.conversation_id:
-            return lambda: self._store.begin(caller.owner, kind="image", **intent)
-        place = await self._places.of_ours(caller, order.conversation_id)
-        before = await self._places.before(caller.owner, place)
-        if not await self._places.is_stored(before):
-            raise BadArgument(
-                "That conversation was started with store=false, so Google has no picture of it "
-                "to work on. Leave `conversation_id` out, or pass the picture in `images`."
-            )
-        return lambda: self._store.follow(
-            caller.owner, place.name, kind="image", parent=place.turn, **intent
-        )
-
-    async def _draw(
-        self, work: RunningTurn, given: str | list[dict[str, Any]], notes: tuple[str, ...]
-    ) -> Outcome:
-        """Wait for the turn before where there is one, then create, in one piece."""
-        turn = work.turn
-        before = await self._workshop.predecessor(turn)
-        good = await self._chains.last_good(before) if before else None
-        if good is not None and good.status == "requires_action":
-            raise function_calls.waits(await self._workshop.with_words(good))
-        await self._workshop.sending(
-            work, turn.settings, good, (*passed_over(before, good), *notes)
-        )
-        call = CreateRequest(
-            input=given,
-            model=turn.settings.model,
-            previous_interaction_id=good.interaction_id if good else "",
-            response_format=[{"type": "text"}, turn.extra["image"]],
-            timeout=self._policy.upstream_timeout,
-        )
-        if good is not None:
-            work.rebuild = partial(self._rebuilt, work, call, good)
-        try:
-            interaction = await self._workshop.exchange.create(work, call)
-        except Gone as gone:
-            if gone.is_model or good is None:
-                raise
-            raise BadArgument(
-                "Google no longer has that conversation. Leave `conversation_id` out and pass "
-                'the picture itself in `images`: gemini_history with kind "images" lists them.'
-            ) from None
-        if interaction.id:
-            await self._workshop.exchange.named(work, interaction.id)
-        return await self._workshop.judged(work.turn, interaction)
-
-    async def _rebuilt(self, work: RunningTurn, call: CreateRequest, good: Turn) -> CreateRequest:
-        """The same call for a conversation that Google has forgotten: we still have its picture."""
-        text = {"type": "text", "text": call.input}
-        content = call.input if isinstance(call.input, list) else [text]
-        picture = await self._last_picture(good)
+    async def rebuild(self, running: RunningTurn, request: CreateRequest) -> CreateRequest:
+        """Google has forgotten the conversation: we still have its last picture."""
+        runtime, turn, good = self._runtime, running.turn, running.good
+        picture = await self._last_picture(good) if good else None
         if picture is None:
-            words = [{"type": "user_input", "content": content}]
-            is_kept = self._policy.transcripts
-            return await self._chains.rebuilt(work, call, good, words, self._now(), is_kept=is_kept)
-        patience = self._policy.upstream_timeout
-        kept = await self._attachments.read(work.turn.owner, [picture.id], patience)
-        sent = await self._attachments.sent(work, kept)
-        work.turn = replace(work.turn, notes=(*work.turn.notes, SHOWN_AGAIN))
-        return replace(call, previous_interaction_id="", input=[*sent.contents, *content])
+            return await super().rebuild(running, request)
+        longest = runtime.config.upstream_timeout_seconds
+        kept = await runtime.attachments.read(turn.owner, [picture.id], longest)
+        sent = await runtime.attachments.sent(running, kept)
+        running.turn = replace(turn, notes=(*turn.notes, SHOWN_AGAIN))
+        text = {"type": "text", "text": request.input}
+        content = request.input if isinstance(request.input, list) else [text]
+        return replace(request, previous_interaction_id="", input=[*sent.contents, *content])
+
+    def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
+        if not isinstance(problem, Gone) or problem.is_model or running.good is None:
+            return problem
+        return BadArgument(
+            "Google no longer has that conversation. Leave `conversation_id` out and pass "
+            'the picture itself in `images`: gemini_history with kind "images" lists them.'
+        )
 
     async def _last_picture(self, good: Turn) -> Artifact | None:
         """The last picture of a conversation up to this turn, if its file is still here."""
-        for turn in await self._store.lineage(good.owner, good.conversation_id, good.n):
-            if pictures := await self._gallery.of(turn):
-                file = await self._gallery.open(pictures[-1])
+        store, artifacts = self._runtime.store, self._runtime.artifacts
+        for turn in await store.lineage(good.owner, good.conversation_id, good.n):
+            if pictures := await artifacts.of(turn):
+                file = await artifacts.open(pictures[-1])
                 if file is None:
                     return None
                 file.close()
                 return pictures[-1]
         return None
-
-    def _today(self) -> date:
-        return datetime.fromtimestamp(self._now(), UTC).date()
 
 
 def _without_picture(outcome: Outcome) -> Outcome:
@@ -214,7 +156,7 @@ def _without_picture(outcome: Outcome) -> Outcome:
     )
 
 
-def _wanted(order: ImageRequest) -> dict[str, Any]:
+def _response_format(order: ImageRequest) -> dict[str, Any]:
     """The response format's image part."""
     image: dict[str, Any] = {"type": "image", "mime_type": "image/jpeg", "delivery": "inline"}
     if order.aspect_ratio:

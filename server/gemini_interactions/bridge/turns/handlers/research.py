@@ -1,34 +1,35 @@
-"""Launching: a research is written down, sent to Google once, and left to those who watch it."""
+"""Research turns: sent to Google once, and followed there by whoever holds the lease.
+
+Intent row, create, id committed, answer. From then on a run belongs to whichever process
+holds its lease; the poller looks at it until Google is done with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import anyio
-
 from ....domain import model_catalog
-from ....domain.errors import Garbled, TimedOut
-from ....domain.types import Artifact, CreateRequest, Tool, Turn, TurnSettings
-from ...attachments import Attached, Attachments
-from ...builtin_tool_policy import BuiltinToolPolicy
-from ...ports import Store
-from ...requests import Caller
-from ...research import report
+from ....domain.errors import BadArgument, Refused, TimedOut, UpstreamError
+from ....domain.types import Artifact, CreateRequest, Interaction, Tool, Turn, TurnSettings
+from ...attachments import Attached
+from ...requests import Caller, ResearchRequest
+from ...research import plans, report
+from ...research.interpreter import ResearchInterpreter
 from ...research.poller import ResearchPoller
+from ...runtime import Runtime
 from .. import function_calls
-from ..executor import TurnExecutor
-from ..history_chain import HistoryChain, passed_over
 from ..outcomes import Outcome
-from ..retry_policy import Policy
+from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..submission import TurnSubmission
+from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
 
 PATIENCE = 60.0
 """Seconds Google may take to confirm a run; it takes about one."""
 EXCERPT = 500
 """Characters of a question that are kept with its id, for lists."""
+NOT_FOR_RESEARCH = ("function", "google_maps", "computer_use")
 
 
 class Unconfirmed(TimedOut):
@@ -42,182 +43,175 @@ class Unconfirmed(TimedOut):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """What one turn of a research is to do.
+class ResearchHandler(TurnHandler[ResearchRequest]):
+    kinds = ("research",)
+    sends = "background"
+    session_kind = "research"
+    artifact = "research"
 
-    `question` is what the whole research is about, in short; `research_id` is set where a
-    turn goes on with one.
-    """
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._interpreter = ResearchInterpreter(runtime)
+        self.poller = ResearchPoller(runtime, self._interpreter)
 
-    prompt: str
-    question: str
-    depth: model_catalog.Depth
-    is_plan: bool = False
-    tools: Sequence[Tool] = ()
-    report_format: str = ""
-    attached: Attached = field(default_factory=Attached)
-    research_id: str = ""
+    async def prepare(
+        self, new: NewTurn[ResearchRequest], recovery: TurnRecovery
+    ) -> NewTurn[ResearchRequest]:
+        task, caller = new.request, new.caller
+        if task.research is not None:
+            return await self._going_on(new, task, task.research)
+        conversation_id, parent = await self._place(caller, task.conversation_id, recovery)
+        tools = self._runtime.tools.without_headers(caller.owner, task.tools)
+        topic = task.question[:EXCERPT]
+        words = {"question": topic} if self._runtime.config.transcripts else {}
+        new = replace(new, conversation_id=conversation_id, parent=parent, artifact_facts=words)
+        return self._with_details(new, replace(task, tools=tools), topic)
 
-    @classmethod
-    def after(cls, plan: Turn, research_id: str, prompt: str, *, is_plan: bool) -> Brief:
+    async def _going_on(
+        self, new: NewTurn[ResearchRequest], task: ResearchRequest, research: Artifact
+    ) -> NewTurn[ResearchRequest]:
         """The turn that follows a plan: its revision, or the run."""
-        told = plan.extra
-        return cls(
-            prompt,
-            report.question(plan)[:EXCERPT],
-            told["depth"],
-            is_plan,
-            told["tools"],
-            told.get("report_format", ""),
-            research_id=research_id,
+        store = self._runtime.store
+        newest = await store.turn(research.owner, research.conversation_id, research.n)
+        if newest is None:
+            raise self.overtaken(new)
+        plan = await plans.waiting_plan(store, research, newest)
+        if plan is None:
+            raise plans.no_plan(research, newest)
+        self._check_headers(new.caller.owner, plan)
+        facts = plan.extra
+        task = replace(
+            task,
+            depth=facts["depth"],
+            tools=facts["tools"],
+            report_format=facts.get("report_format", ""),
         )
+        new = replace(
+            new,
+            conversation_id=research.conversation_id,
+            parent=plan.n,
+            continues=research,
+            has_read=plan,  # to approve a plan is to have read it
+        )
+        return self._with_details(new, task, report.question(plan)[:EXCERPT])
 
-    def facts(self, *, with_words: bool) -> dict[str, Any]:
-        """What is written down of it besides the prompt."""
-        facts: dict[str, Any] = {
-            "background": True,
-            "plan": self.is_plan,
-            "depth": self.depth,
-            "tools": list(self.tools),
-        }
-        words = {"report_format": self.report_format} if with_words else {}
-        if self.research_id:
-            facts["research"] = self.research_id
-            words |= {"question": self.question} if with_words else {}
-        return facts | words
+    def _with_details(
+        self, new: NewTurn[ResearchRequest], task: ResearchRequest, topic: str
+    ) -> NewTurn[ResearchRequest]:
+        settings = TurnSettings(model=model_catalog.agent_of(task.depth))
+        with_words = self._runtime.config.transcripts
+        extra = _details(task, topic, with_words=with_words)
+        return replace(new, request=task, settings=settings, extra=extra)
 
-    @property
-    def content(self) -> str | list[dict[str, Any]]:
-        """What is sent. The format comes first: the agent takes no system instruction."""
-        is_revision = self.is_plan and self.research_id
-        wanted = "" if is_revision else self.report_format
-        text = f"Format of the report: {wanted}\n\n{self.prompt}" if wanted else self.prompt
-        attached = self.attached.contents
-        return [*attached, {"type": "text", "text": text}] if attached else text
-
-
-class ResearchStarter:
-    """Writes researches down and sends them; `now` is the wall clock, in epoch seconds."""
-
-    def __init__(
-        self,
-        store: Store,
-        workshop: TurnExecutor,
-        desk: TurnSubmission,
-        toolbox: BuiltinToolPolicy,
-        attachments: Attachments,
-        watching: ResearchPoller,
-        policy: Policy,
-        now: Callable[[], float],
-    ) -> None:
-        self._store = store
-        self._workshop = workshop
-        self._desk = desk
-        self._toolbox = toolbox
-        self._attachments = attachments
-        self._watching = watching
-        self._policy = policy
-        self._now = now
-        self._chains = HistoryChain(store)
-
-    async def begin(
-        self, caller: Caller, brief: Brief, conversation_id: str, parent: int | None
-    ) -> tuple[Turn, Artifact] | None:
-        """A new research, on its own or in a conversation; None where that is gone."""
-        begun: tuple[Turn, Artifact] | None = None
-        written = self._written(caller, brief)
-        words = {"question": brief.question} if self._policy.transcripts else {}
-        with anyio.CancelScope(shield=True):
-            if conversation_id:
-                turn = await self._store.follow(
-                    caller.owner, conversation_id, parent=parent, **written
-                )
-            else:
-                turn = await self._store.begin(caller.owner, **written)
-            if turn is not None:
-                place = (turn.conversation_id, turn.n)
-                handle = await self._store.add_handle(
-                    caller.owner, "research", *place, now=self._now(), facts=words
-                )
-                self._launch(turn, brief)
-                begun = turn, handle
-        return begun
-
-    async def go_on(
-        self, caller: Caller, brief: Brief, handle: Artifact, plan: Turn
-    ) -> Turn | None:
-        """The next turn of a research; None where another call has gone on with it before."""
-        written = self._written(caller, brief)
-        with anyio.CancelScope(shield=True):
-            turn = await self._store.follow(
-                caller.owner, handle.conversation_id, parent=plan.n, handle=handle, **written
-            )
-            if turn is not None:
-                self._launch(turn, brief)
-        return turn
-
-    def _written(self, caller: Caller, brief: Brief) -> dict[str, Any]:
-        text = {"type": "text", "text": brief.prompt}
-        attached = brief.attached
-        return {
-            "kind": "research",
-            **self._desk.intent(
-                caller,
-                brief.prompt,
-                brief.facts(with_words=self._policy.transcripts),
-                settings=TurnSettings(model=model_catalog.agent_of(brief.depth)),
-                input=[*attached.kept(), text] if attached.contents else None,
-            ),
-        }
-
-    def _launch(self, turn: Turn, brief: Brief) -> None:
-        briefs = [brief]  # given away when it is sent: it may hold the bytes of files
-
-        async def made(work: RunningTurn) -> Outcome | None:
-            await self._send(work, briefs.pop())
-            return await self._watching.watched(work)
-
-        self._workshop.undertake(turn, made)
-
-    async def _send(self, work: RunningTurn, brief: Brief) -> None:
-        """Wait for the turn before where there is one, then create the run, once."""
-        brief = replace(brief, attached=await self._attachments.sent(work, brief.attached))
-        turn = work.turn
-        before = await self._workshop.predecessor(turn)
-        good = await self._chains.last_good(before) if before else None
+    async def build_request(
+        self, turn: Turn, new: NewTurn[ResearchRequest], after: Predecessor
+    ) -> RequestPlan:
+        good, task = after.good, new.request
         if good is not None and good.status == "requires_action":
-            raise function_calls.waits(await self._workshop.with_words(good))
-        call = CreateRequest(
-            input=brief.content,
+            raise function_calls.waits(good)
+        given = _content(task, new.attached)
+        request = CreateRequest(
+            input=given,
             agent=turn.settings.model,
             agent_config={
                 "type": "deep-research",
                 "thinking_summaries": "auto",
-                **({"collaborative_planning": True} if brief.is_plan else {}),
+                **({"collaborative_planning": True} if task.plan_first else {}),
             },
             previous_interaction_id=good.interaction_id if good else "",
-            tools=self._toolbox.with_headers(turn.owner, brief.tools),
+            tools=self._runtime.tools.with_headers(turn.owner, task.tools),
             background=True,
             timeout=PATIENCE,
         )
-        if good is not None:
-            work.rebuild = lambda: self._rebuilt(work, call, good)
-        notes = (*passed_over(before, good), *brief.attached.notes)
-        await self._workshop.sending(work, turn.settings, good, notes)
-        try:
-            created = await self._workshop.exchange.create(work, call)
-        except TimedOut:
-            raise Unconfirmed() from None
-        work.rebuild = None
-        if not created.id:
-            raise Garbled()
-        await self._workshop.exchange.named(work, created.id)
-
-    async def _rebuilt(self, work: RunningTurn, call: CreateRequest, good: Turn) -> CreateRequest:
-        given = call.input
         content = [{"type": "text", "text": given}] if isinstance(given, str) else given
         words = [{"type": "user_input", "content": content}]
-        return await self._chains.rebuilt(
-            work, call, good, words, self._now(), is_kept=self._policy.transcripts
+        return RequestPlan(request, turn.settings, new.attached.notes, words=words)
+
+    async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
+        return await self._interpreter.interpret(turn, interaction)
+
+    async def follow(self, running: RunningTurn) -> Outcome | None:
+        return await self.poller.follow(running)
+
+    async def attend(self, running: RunningTurn) -> None:
+        await self.poller.attend(running)
+
+    def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
+        return Unconfirmed() if isinstance(problem, TimedOut) else problem
+
+    def overtaken(self, new: NewTurn[ResearchRequest]) -> Refused:
+        research = new.request.research
+        if research is None:
+            return super().overtaken(new)
+        return BadArgument(
+            f"Another call has approved or changed the plan of {research.id} just now. "
+            f"{plans.how_to_check(research)}"
         )
+
+    # -- before anything is sent --------------------------------------------------
+
+    def read_tools(self, tools: Sequence[Tool]) -> list[Tool]:
+        """The tools a research was given; refuses those Deep Research does not take."""
+        read = self._runtime.tools.read(list(tools))
+        for tool in read:
+            if tool["type"] in NOT_FOR_RESEARCH:
+                raise BadArgument(
+                    f"`tools`: Deep Research does not take {tool['type']}. It searches and reads "
+                    "the web and runs code by itself, and takes file_search and mcp_server."
+                )
+        return read
+
+    async def _place(
+        self, caller: Caller, conversation_id: str, recovery: TurnRecovery
+    ) -> tuple[str, int | None]:
+        """The conversation to research in ("": a new one) and the turn to follow, if one is
+        named; refuses where that cannot be."""
+        if not conversation_id:
+            return "", None
+        resolver = self._runtime.resolver
+        place = await resolver.of_ours(caller, conversation_id)
+        before = await resolver.predecessor(caller.owner, place)
+        if not await resolver.is_stored(before):
+            raise BadArgument(
+                "That conversation was started with store=false, and Deep Research needs "
+                "storing. Start the research without `conversation_id`."
+            )
+        if before.status == "requires_action":
+            raise function_calls.waits(await recovery.with_words(before))
+        return place.name, place.turn
+
+    def _check_headers(self, owner: str, plan: Turn) -> None:
+        tools = plan.extra.get("tools", ())
+        self._runtime.tools.check_hosts(tools)
+        try:
+            self._runtime.tools.with_headers(owner, tools)
+        except BadArgument:
+            raise BadArgument(
+                "The headers of this plan's MCP servers are kept in memory only, and are gone "
+                "since this server was restarted. Start the research again with "
+                "start_deep_research and `tools`."
+            ) from None
+
+
+def _details(task: ResearchRequest, topic: str, *, with_words: bool) -> dict[str, Any]:
+    """What is written down of a research besides its prompt; `topic` is what all of it is about,
+    in short."""
+    facts: dict[str, Any] = {
+        "background": True,
+        "plan": task.plan_first,
+        "depth": task.depth,
+        "tools": list(task.tools),
+    }
+    words = {"report_format": task.report_format} if with_words else {}
+    if task.research is not None:
+        facts["research"] = task.research.id
+        words |= {"question": topic} if with_words else {}
+    return facts | words
+
+
+def _content(task: ResearchRequest, attached: Attached) -> str | list[dict[str, Any]]:
+    """What is sent. The format comes first: the agent takes no system instruction."""
+    is_revision = task.plan_first and task.research is not None
+    wanted = "" if is_revision else task.report_format
+    text = f"Format of the report: {wanted}\n\n{task.question}" if wanted else task.question
+    return [*attached.contents, {"type": "text", "text": text}] if attached.contents else text

@@ -69,7 +69,7 @@ class ArtifactRoute:
         if owner is None:
             return _nothing()
         try:
-            gallery = (await self._app.bridge()).gallery
+            gallery = (await self._app.bridge()).artifacts
             picture = await gallery.find(owner, image_id)
         except Refused:
             return _nothing()

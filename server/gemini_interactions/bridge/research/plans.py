@@ -1,0 +1,48 @@
+"""Research plans: which plan waits for approval, and how a research stands."""
+
+from __future__ import annotations
+
+from ...domain.errors import BadArgument
+from ...domain.types import Artifact, Turn
+from ..ports import Store
+
+ENDED_BADLY = ("failed", "interrupted", "cancelled", "stalled")
+
+
+async def waiting_plan(store: Store, research: Artifact, newest: Turn) -> Turn | None:
+    """The plan that waits for approval: the newest turn, or the one it was to follow where it
+    ended badly."""
+    found: Turn | None = newest
+    while found is not None and found.status in ENDED_BADLY:
+        if found.parent is None or found.extra.get("research") != research.id:
+            return None
+        found = await store.turn(found.owner, found.conversation_id, found.parent)
+    return found if found is not None and found.status == "plan_ready" else None
+
+
+def no_plan(research: Artifact, newest: Turn) -> BadArgument:
+    """Why there is nothing to approve."""
+    is_coming = newest.extra.get("plan") and not newest.is_final
+    problem = (
+        f"The plan of {research.id} is not ready"
+        if is_coming
+        else f"{research.id} has no plan to approve"
+    )
+    return BadArgument(f"{problem}: it {state(newest)}. {how_to_check(research)}")
+
+
+def how_to_check(research: Artifact) -> str:
+    return f'Call check_research with research_id "{research.id}".'
+
+
+def state(turn: Turn) -> str:
+    """How a research stands, as the end of a sentence."""
+    told = {
+        "running": "is still running",
+        "plan_ready": "has a plan that waits for approval",
+        "completed": "is completed",
+        "incomplete": "ended incomplete",
+        "requires_action": "waits for function results",
+        "failed": "failed",
+    }
+    return told.get(turn.status, f"was {turn.status}")

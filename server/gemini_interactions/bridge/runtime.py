@@ -1,0 +1,54 @@
+"""The runtime: what everything in the bridge works with, put together once per server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from ..config.settings import Config
+from ..domain.types import Interaction
+from . import source_links
+from .artifact_repository import ArtifactRepository
+from .attachments import Attachments
+from .builtin_tool_policy import BuiltinToolPolicy
+from .file_store import FileStore
+from .ports import Gemini, Store
+from .source_links import Resolve
+from .turns.history_chain import HistoryChain
+from .turns.session_registry import SessionRegistry
+from .turns.turn_resolver import TurnResolver
+from .usage_budget import UsageBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """`holder` names this process in the store; `now` is the wall clock, in epoch seconds."""
+
+    config: Config
+    store: Store
+    gemini: Gemini
+    files: FileStore
+    artifacts: ArtifactRepository
+    attachments: Attachments
+    tools: BuiltinToolPolicy
+    budget: UsageBudget
+    sessions: SessionRegistry
+    resolver: TurnResolver
+    history: HistoryChain
+    holder: str
+    now: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    resolve_redirects: Resolve | None = None
+
+    @property
+    def lease_until(self) -> float:
+        return self.now() + self.config.lease_seconds
+
+    @property
+    def today(self) -> date:
+        return datetime.fromtimestamp(self.now(), UTC).date()
+
+    async def redirect_targets(self, interaction: Interaction) -> Mapping[str, str]:
+        """Where the redirects in its sources lead."""
+        return await source_links.targets(interaction.steps, self.resolve_redirects)

@@ -1,0 +1,58 @@
+"""Finalizing: write down how a turn ended, and book what it used."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ...domain.types import Turn, Usage
+from ..runtime import Runtime
+from . import outcomes
+from .outcomes import Outcome
+
+log = logging.getLogger(__name__)
+
+
+class TurnFinalizer:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def finalize(self, turn: Turn, outcome: Outcome) -> Turn:
+        """Write down how a turn ended, book what it used; the turn as it now stands."""
+        transcripts = self._runtime.config.transcripts
+        kept = outcome if transcripts else outcome.without_words()
+        took = await self._runtime.store.finish(
+            turn,
+            status=outcome.status,
+            now=self._runtime.now(),
+            steps=kept.steps,
+            usage=outcome.usage,
+            model=outcome.model,
+            text=kept.text,
+            notes=(*turn.notes, *outcome.notes),
+            error=kept.error,
+            interaction_id=outcome.interaction_id or None,
+            extra=kept.remarks,
+        )
+        if not took:
+            log.info("turn %s had been finished elsewhere", turn.id)
+        elif outcome.usage not in (None, turn.usage):  # what was found later had been paid before
+            await self._book(turn, outcome.model, outcome.usage)
+        turn = await self.reload(outcomes.told(turn, outcome, self._runtime.now()))
+        if not transcripts:
+            extra = {**turn.extra, **outcome.remarks}
+            turn = replace(
+                turn, steps=outcome.steps, text=outcome.text, error=outcome.error, extra=extra
+            )
+        return turn
+
+    async def reload(self, turn: Turn) -> Turn:
+        """The turn as the store has it now."""
+        found = await self._runtime.store.turn(turn.owner, turn.conversation_id, turn.n)
+        return found or turn
+
+    async def _book(self, turn: Turn, model: str, usage: Usage) -> None:
+        try:
+            await self._runtime.budget.book(turn.owner, model or turn.settings.model, usage)
+        except Exception:  # an answer is worth more than its line in the accounts
+            log.exception("could not book the usage of turn %s", turn.id)

@@ -1,0 +1,156 @@
+"""Turn handlers: what differs between the kinds of turns. One handler object per kind.
+
+Submission, executor and recovery hold the one algorithm of all turns: admit, persist the
+intent, execute, finalize, deliver. They call a handler where kinds differ.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from ...domain.errors import BadArgument, Refused, UpstreamError
+from ...domain.types import Artifact, CreateRequest, Interaction, Step, Turn, TurnSettings
+from ..attachments import Attached
+from ..requests import Caller
+from .outcomes import Outcome
+from .session_registry import LIST_THEM, SessionKind
+
+if TYPE_CHECKING:  # these hold handlers
+    from ..runtime import Runtime
+    from .recovery import TurnRecovery
+    from .running_turns import RunningTurn
+
+R = TypeVar("R")
+"""What a call asks for: an AskRequest, an ImageRequest, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn(Generic[R]):
+    """A turn that a call wants: what the caller says, and once prepared what the store keeps.
+
+    Calls with the same `queue` begin their turns in the order in which they came, however
+    long their files take to read; "" waits for nobody.
+    """
+
+    caller: Caller
+    kind: str
+    prompt: str
+    request: R
+    queue: str = ""
+    files: Sequence[str] = ()
+
+    # What `TurnHandler.prepare` decides.
+    conversation_id: str = ""
+    """Where it goes; "" starts a conversation."""
+    parent: int | None = None
+    """The turn it follows; None is the newest there."""
+    after_interaction: str = ""
+    """Google's id of an interaction made elsewhere, from which a new conversation starts."""
+    stored: bool = True
+    """Whether Google keeps it."""
+    settings: TurnSettings = field(default_factory=TurnSettings)
+    notes: tuple[str, ...] = ()
+    """What its outcome has to say of the choices made for it."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    artifact_facts: Mapping[str, Any] = field(default_factory=dict)
+    """What is kept with the artifact that is made with it; see `TurnHandler.artifact`."""
+    continues: Artifact | None = None
+    """The artifact that goes on from its turn before to this one."""
+    has_read: Turn | None = None
+    """An outcome that whoever makes this turn must have read, such as a plan."""
+    attached: Attached = field(default_factory=Attached)
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """What a turn was written behind, and the nearest one that Google can continue from."""
+
+    before: Turn | None = None
+    good: Turn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
+    """What is sent for a turn, and what the store keeps of that.
+
+    `words` are what the caller said, as steps: where Google has forgotten the conversation,
+    the request is built anew from its history and these. Without words it cannot be.
+    """
+
+    request: CreateRequest
+    settings: TurnSettings
+    notes: tuple[str, ...] = ()
+    input: list[dict[str, Any]] | None = None
+    words: Sequence[Step] = ()
+
+
+class TurnHandler(ABC, Generic[R]):
+    """One kind of turn. Which handlers there are says the table in `facade`."""
+
+    kinds: ClassVar[tuple[str, ...]]
+    """The kinds of turns it handles, as the store knows them."""
+    sends: ClassVar[Literal["stream", "unary", "background"]] = "stream"
+    """How its request is sent. A background turn goes on at Google: a call that makes one
+    returns once Google's id is committed, and is not ended by an abort."""
+    session_kind: ClassVar[SessionKind | None] = None
+    """What becomes the session's default by it, if anything."""
+    artifact: ClassVar[Literal["research", "image"] | None] = None
+    """An artifact that is named with the turn, before anything is sent."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    @abstractmethod
+    async def prepare(self, new: NewTurn[R], recovery: TurnRecovery) -> NewTurn[R]:
+        """Check what can be checked, and decide where the turn goes; may refuse. Files are read
+        afterwards, by the submission. `recovery` reads the words of earlier turns."""
+
+    @abstractmethod
+    async def build_request(self, turn: Turn, new: NewTurn[R], after: Predecessor) -> RequestPlan:
+        """What to send, once the turn before is over; may refuse."""
+
+    @abstractmethod
+    async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
+        """What became of an interaction that Google is done with."""
+
+    async def follow(self, running: RunningTurn) -> Outcome | None:
+        """Follow a background turn whose Google id is known to its end; None leaves it to
+        whoever looks next."""
+        raise NotImplementedError(f"{self.kinds} do not go on at Google")
+
+    async def attend(self, running: RunningTurn) -> None:
+        """What is done besides while somebody waits for it; cancelled when they leave."""
+
+    async def deliver(self, turn: Turn, new: NewTurn[R], outcome: Outcome) -> Outcome:
+        """What else the call wanted done with the outcome, such as a copy of a file."""
+        return outcome
+
+    async def rebuild(self, running: RunningTurn, request: CreateRequest) -> CreateRequest:
+        """The same request for a conversation that Google has forgotten; raises where our copy
+        cannot take its place."""
+        return await self._runtime.history.rebuilt(
+            running, request, self._runtime.now(), is_kept=self._runtime.config.transcripts
+        )
+
+    def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
+        """What it means for this kind that a request could not be sent."""
+        return problem
+
+    def overtaken(self, new: NewTurn[R]) -> Refused:
+        """Why a prepared turn could not be written down: what it follows has changed meanwhile."""
+        return BadArgument(f"That conversation is no longer here. {LIST_THEM}")
+
+
+class TurnHandlers:
+    """The handlers by the kind of a turn. Kinds that another version wrote down are read as
+    answers in a conversation."""
+
+    def __init__(self, *handlers: TurnHandler[Any]) -> None:
+        self._default = handlers[0]
+        self._by_kind = {kind: handler for handler in handlers for kind in handler.kinds}
+
+    def of(self, turn: Turn) -> TurnHandler[Any]:
+        return self._by_kind.get(turn.kind, self._default)
