@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gemini_interactions import __version__
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.settings import DEFAULT_TOOLSETS
 from gemini_interactions.domain.client_profiles import HOSTS, KEY, NAME, PACKAGE, SECONDS, Launch
 from gemini_interactions.tools.registry import tools
 
@@ -135,7 +135,7 @@ def _claude_desktop() -> dict[str, str]:
         },
         "tools": [
             {"name": tool.name, "description": tool.listed.description}
-            for tool in tools(TOOLSETS).values()
+            for tool in tools(DEFAULT_TOOLSETS).values()
         ],
         "user_config": {
             "api_key": {

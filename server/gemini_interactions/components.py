@@ -61,7 +61,9 @@ def build_components(
     resolve: Resolve | None,
 ) -> Components:
     """Every component, with what it needs of the others; turns run in `tasks`."""
-    files = FileStore(config.data_dir, config.images_dir, _reports_dir(config))
+    files = FileStore(
+        config.data_dir, config.images_dir, _made_dir(config, "research"), _made_dir(config, "media")
+    )
     artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
     sessions = SessionRegistry(store, config.max_wait_seconds, now)
     runtime = Runtime(
@@ -97,18 +99,22 @@ def build_components(
 
 
 def _attachment_loader(config: Config) -> AttachmentLoader:
-    """Opens what callers name, inside the allowed folders, and the images made here."""
-    made_here = [config.images_dir, _reports_dir(config)]
+    """Opens what callers name, inside the allowed folders, and the files made here."""
+    made_here = [
+        config.images_dir,
+        _made_dir(config, "research"),
+        _made_dir(config, "media"),
+    ]
     # Among several owners a path says nothing of whose image it is: there only ids do.
     private = [config.data_dir, *(made_here if config.is_multi_owner else ())]
     folders = Folders(config.allowed_dirs, working=_working_folder(), private=private)
     return AttachmentLoader(folders, Folders(made_here), [config.base_url])
 
 
-def _reports_dir(config: Config) -> Path:
-    """For reports and their charts: beside the images where replicas share those."""
+def _made_dir(config: Config, name: str) -> Path:
+    """For files made here that are no images: beside those where replicas share them."""
     are_apart = not config.images_dir.is_relative_to(config.data_dir)
-    return (config.images_dir if config.is_shared and are_apart else config.data_dir) / "research"
+    return (config.images_dir if config.is_shared and are_apart else config.data_dir) / name
 
 
 def _working_folder() -> Path | None:

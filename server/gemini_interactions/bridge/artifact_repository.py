@@ -1,16 +1,27 @@
-"""The gallery: pictures Gemini made, kept as files of their owner's, each with its `i_…` id."""
+"""Artifact repository: images, audio and videos Gemini made, kept as files of their owner's, each
+with an id of its own."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
-from ..domain.errors import Garbled, NotKept, UnknownId, UpstreamError
+from ..domain.artifact import ArtifactKind
+from ..domain.errors import (
+    ConnectionLost,
+    Garbled,
+    NotKept,
+    Unavailable,
+    UnknownId,
+    Unreachable,
+    UpstreamError,
+)
 from ..domain.ids import read_id
 from ..domain.types import Artifact, Interaction, Turn
 from ..interactions import answer_text
-from .file_store import FileStore
+from .file_store import FileStore, StoredFile
 from .ports import Gemini, Store
 
 log = logging.getLogger(__name__)
@@ -40,33 +51,40 @@ class ArtifactRepository:
         await self._shelf.check()
 
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Artifact]:
-        """The pictures of a finished turn as files; keeping them again makes no second copy.
+        """The files of a finished turn; keeping them again makes no second copy.
 
         Raises what went wrong with one (NotKept, Garbled) only once the others are kept.
         """
-        shown = enumerate(answer_text.read(interaction.steps).images, 1)
-        pictures = {n: each for n, each in shown if each.get("data") or each.get("uri")}
-        if not pictures:
-            return []
+        answer = answer_text.read(interaction.steps)
+        made = {
+            ArtifactKind.IMAGE: answer.images,
+            ArtifactKind.AUDIO: [each for each in answer.media if each["type"] == "audio"],
+            ArtifactKind.VIDEO: [each for each in answer.media if each["type"] == "video"],
+        }
         problem: NotKept | Garbled | None = None
-        # Named before they are kept: who takes this over after a crash keeps them as the same.
-        for handle in await self._store.name_images(turn, list(pictures), now=self._now()):
-            if handle.facts.get("path"):
+        for kind, contents in made.items():
+            shown = enumerate(contents, 1)
+            files = {n: each for n, each in shown if each.get("data") or each.get("uri")}
+            if not files:
                 continue
-            try:
-                await self._keep(turn, handle, pictures[handle.facts["number"]])
-            except (NotKept, Garbled) as error:
-                problem = problem or error
+            # Named before they are kept: who takes this over after a crash keeps them as the same.
+            for handle in await self._store.name_files(turn, kind, list(files), now=self._now()):
+                if handle.facts.get("path"):
+                    continue
+                try:
+                    await self._keep(turn, handle, files[handle.facts["number"]])
+                except (NotKept, Garbled) as error:
+                    problem = problem or error
         if problem is not None:
             raise problem
-        return await self.of(turn)
+        return await self.files_of(turn)
 
-    async def _keep(self, turn: Turn, handle: Artifact, picture: Mapping[str, Any]) -> None:
-        number = handle.facts["number"]
+    async def _keep(self, turn: Turn, handle: Artifact, content: Mapping[str, Any]) -> None:
         title = str(turn.extra.get("question") or turn.prompt) if self._named else ""
-        name = title if turn.kind == "image" else f"chart {number} {title}"
-        data = picture.get("data") or await self._fetched(str(picture["uri"]))
-        file = await self._shelf.keep_image(data, name, handle.id, is_chart=turn.kind == "research")
+        if handle.kind is ArtifactKind.IMAGE:
+            file = await self._keep_image(turn, handle, content, title)
+        else:
+            file = await self._keep_media(handle, content, title)
         facts = {
             **handle.facts,
             "path": file.path,
@@ -75,7 +93,42 @@ class ArtifactRepository:
             "width": file.width,
             "height": file.height,
         }
+        if handle.kind is not ArtifactKind.IMAGE:
+            facts["seconds"] = round(file.seconds, 3)
         await self._store.move_handle(handle, facts=facts)
+
+    async def _keep_image(
+        self, turn: Turn, handle: Artifact, picture: Mapping[str, Any], title: str
+    ) -> StoredFile:
+        name = title if turn.kind == "image" else f"chart {handle.facts['number']} {title}"
+        data = picture.get("data") or await self._fetched(str(picture["uri"]))
+        return await self._shelf.keep_image(data, name, handle.id, is_chart=turn.kind == "research")
+
+    async def _keep_media(
+        self, handle: Artifact, content: Mapping[str, Any], title: str
+    ) -> StoredFile:
+        """Audio or a video; a download costs nothing, so one that breaks is begun again."""
+        name = self._shelf.name_of(title, handle.id, handle.kind.value)
+        data, address = content.get("data"), str(content.get("uri") or "")
+        for is_last in (False, False, True):
+            try:
+                return await self._shelf.keep_media(
+                    data if isinstance(data, str) and data else partial(self._download, address),
+                    name,
+                    str(content.get("mime_type") or ""),
+                    rate=content.get("sample_rate") or content.get("rate"),
+                    channels=content.get("channels"),
+                )
+            except Garbled:
+                raise
+            except UpstreamError as problem:
+                if is_last or not isinstance(problem, ConnectionLost | Unreachable | Unavailable):
+                    log.warning("%s could not be fetched from Google", handle.id, exc_info=True)
+                    raise NotKept.unfetched(handle.kind.noun) from None
+        raise AssertionError("the last try returns or raises")
+
+    async def _download(self, address: str, write: Callable[[bytes], Awaitable[None]]) -> None:
+        await self._gemini.download_to(address, write)
 
     async def _fetched(self, address: str) -> bytes:
         try:
@@ -86,9 +139,14 @@ class ArtifactRepository:
 
     async def of(self, turn: Turn) -> list[Artifact]:
         """The pictures a turn made, in their order."""
+        files = await self.files_of(turn)
+        return [each for each in files if each.kind is ArtifactKind.IMAGE]
+
+    async def files_of(self, turn: Turn) -> list[Artifact]:
+        """Every file a turn made: each kind in its order."""
         handles = await self._store.handles_of(turn)
-        kept = [each for each in handles if each.kind == "image" and each.facts.get("path")]
-        return sorted(kept, key=lambda each: each.facts["number"])
+        kept = [each for each in handles if each.kind.is_file and each.facts.get("path")]
+        return sorted(kept, key=lambda each: (each.kind, each.facts["number"]))
 
     async def preview(self, picture: Artifact, largest: int = 60_000) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""
@@ -98,31 +156,51 @@ class ArtifactRepository:
         """The whole file, for reading; None where it is gone."""
         return await self._shelf.open(str(picture.facts["path"]))
 
-    async def find(self, owner: str, image_id: str) -> Artifact:
-        """One picture by its id; somebody else's reads like an unknown one."""
-        id = read_id(image_id)
-        handle = await self._store.handle(owner, id.name) if id.kind == "image" else None
+    async def find(
+        self, owner: str, file_id: str, kind: ArtifactKind = ArtifactKind.IMAGE
+    ) -> Artifact:
+        """One file by its id; somebody else's, or another kind's, reads like an unknown one."""
+        id = read_id(file_id)
+        handle = await self._store.handle(owner, id.name) if id.kind is kind else None
         if handle is None or not handle.facts.get("path"):
             raise UnknownId(
-                f"There is no image '{id.name}' here. "
-                'Call gemini_history with kind "images" to see those there are.'
+                f"There is no {kind.noun} '{id.name}' here. "
+                f'Call gemini_history with kind "{kind.listed}" to see those there are.'
             )
         return handle
 
 
-def described(pictures: Sequence[Artifact]) -> list[str]:
-    """Each picture in a line: id, size in pixels, type and bytes."""
+def described(files: Sequence[Artifact]) -> list[str]:
+    """Each file in a line: id, size in pixels, seconds it plays, type and bytes."""
     return [
         f"{each.id}: {_shape(each.facts)}, "
         f"{max(1, round(int(each.facts.get('bytes', 0)) / 1000)):,} KB"
-        for each in pictures
+        for each in files
     ]
 
 
 def _shape(facts: Mapping[str, Any]) -> str:
     kind, _, name = str(facts.get("mime_type", "")).partition("/")
+    if kind in ("audio", "video"):
+        return _played(facts, kind, name)
     if kind != "image":
         return "a file that is no image known here"
     if not facts.get("width"):
         return f"{name.upper()} whose pixels cannot be read (damaged, or far too many)"
     return f"{facts['width']}×{facts['height']} {name.upper()}"
+
+
+_FORMATS = {"mp3": "MP3", "wav": "WAV", "ogg": "Ogg", "mp4": "MP4", "webm": "WebM"}
+
+
+def _played(facts: Mapping[str, Any], kind: str, name: str) -> str:
+    """A sound or video: its pixels if any, its format, how long it plays."""
+    shape = f"{facts['width']}×{facts['height']} " if facts.get("width") else ""
+    return f"{shape}{_FORMATS.get(name, name.upper())} {kind}, {_length(facts.get('seconds'))}"
+
+
+def _length(seconds: object) -> str:
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        return "of unknown length"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s"

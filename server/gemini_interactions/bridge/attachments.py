@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import anyio
 
+from ..domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ..domain.errors import (
     BadArgument,
     ConnectionLost,
@@ -40,7 +41,7 @@ KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
 TRIES = 3
 """How often an upload is begun."""
-_IMAGE = re.compile(rf"i_[{CROCKFORD}]{{10}}")
+_MADE = re.compile(rf"[{''.join(kind.prefix for kind in FILE_KINDS)}]_[{CROCKFORD}]{{10}}")
 
 
 class LoadedAttachment(Protocol):
@@ -170,11 +171,13 @@ class Attachments:
                 piece.close()
         return replace(attached, contents=tuple(contents), waiting=())
 
-    async def save(self, owner: str, image_id: str, target: str) -> dict[str, str]:
-        """Copy an image to where the caller wants it; the path it got, and its name from the
-        allowed folder on."""
-        picture = await self._gallery.find(owner, image_id)
-        path = str(picture.facts["path"])
+    async def save(
+        self, owner: str, file_id: str, target: str, kind: ArtifactKind = ArtifactKind.IMAGE
+    ) -> dict[str, str]:
+        """Copy a file made here to where the caller wants it; the path it got, and its name from
+        the allowed folder on."""
+        made = await self._gallery.find(owner, file_id, kind)
+        path = str(made.facts["path"])
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
         path, name = await anyio.to_thread.run_sync(self._porter.save, path, target, name)
         return {"path": path, "name": name}
@@ -184,13 +187,14 @@ class Attachments:
         await anyio.to_thread.run_sync(self._porter.check_target, target)
 
     async def _made_here(self, owner: str, given: str) -> str:
-        """The path of an image that was made here, given by its id or by that path; else ""."""
-        if _is_image(given):
-            return str((await self._gallery.find(owner, given)).facts["path"])
-        for id in _IMAGE.findall(given)[-1:]:  # which stands in the names of our files
+        """The path of a file that was made here, given by its id or by that path; else ""."""
+        kind = _file_kind(given)
+        if kind is not None:
+            return str((await self._gallery.find(owner, given, kind)).facts["path"])
+        for id in _MADE.findall(given)[-1:]:  # which stands in the names of our files
             with suppress(UnknownId):
-                path = str((await self._gallery.find(owner, id)).facts["path"])
-                return path if path == given else ""
+                found = await self._gallery.find(owner, id, BY_PREFIX[id[0]])
+                return given if found.facts["path"] == given else ""
         return ""
 
     async def _known_there(
@@ -265,8 +269,10 @@ class Attachments:
         return piece.content(there.uri, there.mime_type)
 
 
-def _is_image(given: str) -> bool:
+def _file_kind(given: str) -> ArtifactKind | None:
+    """The kind of file this is an id of; None where it is none."""
     try:
-        return read_id(given).kind == "image"
+        kind = read_id(given).kind
     except BadArgument:
-        return False
+        return None
+    return kind if isinstance(kind, ArtifactKind) and kind.is_file else None

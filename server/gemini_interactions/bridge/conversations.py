@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from ..domain.artifact import BY_LIST, ArtifactKind
 from ..domain.ids import read_id
 from ..domain.types import Turn
 from . import history
@@ -61,7 +62,7 @@ class Conversations:
     async def history(
         self, caller: Caller, query: str, limit: int, offset: int, kind: str = "conversations"
     ) -> Listing:
-        """The owner's conversations, researches or images, newest first."""
+        """The owner's conversations, or artifacts of a kind, newest first."""
         if kind == "conversations":
             found = await self._store.conversations(
                 caller.owner, query=query, limit=limit, offset=offset
@@ -70,7 +71,7 @@ class Conversations:
             lines = [history.line(each) for each in found]
             entries = [history.entry(each) for each in found]
             return Listing(lines, offset, total, query, kind, entries)
-        named = "research" if kind == "research" else "image"
+        named = BY_LIST[kind]
         handles = await self._store.handles(
             caller.owner, named, query=query, limit=limit, offset=offset
         )
@@ -80,7 +81,7 @@ class Conversations:
         return Listing(lines, offset, total, query, kind, entries)
 
     async def ids(
-        self, owner: str, kind: Literal["conversation", "research", "image"], begun: str, most: int
+        self, owner: str, kind: Literal["conversation"] | ArtifactKind, begun: str, most: int
     ) -> list[str]:
         """The owner's ids that begin so, newest first."""
         return await self._store.ids(owner, kind, begun.strip().lower(), most)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import BinaryIO, Protocol
 
 
 class StoredFile(Protocol):
-    """A file on the shelf: its path, the type and size of its bytes, its pixels if any."""
+    """A file that is kept: its path, the type and size of its bytes, pixels and seconds if any."""
 
     @property
     def path(self) -> str: ...
@@ -19,6 +19,12 @@ class StoredFile(Protocol):
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+Fetch = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
+"""Hands the bytes of a file to what writes them, piece by piece."""
 
 
 class FileStore(Protocol):
@@ -35,12 +41,33 @@ class FileStore(Protocol):
         its bytes."""
         ...
 
+    async def check_media(self) -> None:
+        """Refuse if audio or a video could not be kept: before it is paid for."""
+        ...
+
+    async def keep_media(
+        self,
+        data: str | Fetch,
+        name: str,
+        mime_type: str,
+        *,
+        rate: object = None,
+        channels: object = None,
+    ) -> StoredFile:
+        """Audio or a video, base64 or fetched piece by piece, as a file of this name, with the
+        extension of its bytes; raw samples become a WAV file."""
+        ...
+
+    def name_of(self, words: str, id: str, otherwise: str) -> str:
+        """What a file is called after its words and id; `otherwise` where no word serves."""
+        ...
+
     async def preview(self, path: str, largest: int) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where there is none."""
         ...
 
     async def open(self, path: str) -> BinaryIO | None:
-        """An image made here, for reading; None where it is gone, or elsewhere."""
+        """A file made here, for reading; None where it is gone, or elsewhere."""
         ...
 
     async def forget(self, paths: Sequence[str]) -> None:

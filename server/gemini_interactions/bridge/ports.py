@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from io import BufferedIOBase
 from typing import Any, Literal, Protocol
 
+from ..domain.artifact import ArtifactKind
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -204,22 +205,22 @@ class Store(Protocol):
     async def ids(
         self,
         owner: str,
-        kind: Literal["conversation", "research", "image"],
+        kind: Literal["conversation"] | ArtifactKind,
         prefix: str,
         limit: int,
     ) -> list[str]: ...
     async def add_handle(
         self,
         owner: str,
-        kind: Literal["research", "image"],
+        kind: ArtifactKind,
         conversation_id: str,
         n: int,
         *,
         now: float,
         facts: Mapping[str, Any],
     ) -> Artifact: ...
-    async def name_images(
-        self, turn: Turn, numbers: Sequence[int], *, now: float
+    async def name_files(
+        self, turn: Turn, kind: ArtifactKind, numbers: Sequence[int], *, now: float
     ) -> list[Artifact]: ...
     async def handle(self, owner: str, id: str) -> Artifact | None: ...
     async def handles_of(self, turn: Turn) -> list[Artifact]: ...
@@ -275,6 +276,10 @@ class Gemini(Protocol):
     async def upload(self, file: BufferedIOBase, mime_type: str, name: str) -> UploadedFile: ...
     async def uploaded(self, name: str) -> UploadedFile: ...
     async def download(self, address: str) -> bytes: ...
+    async def download_to(
+        self, address: str, write: Callable[[bytes], Awaitable[None]]
+    ) -> None: ...
+    async def voices(self) -> Sequence[str]: ...
     def require_key(self) -> None: ...
     async def warm(self) -> None: ...
     async def aclose(self) -> None: ...

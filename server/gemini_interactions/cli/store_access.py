@@ -11,6 +11,7 @@ from pathlib import Path
 from ..bridge.ports import Store
 from ..components import open_store
 from ..config.settings import Config
+from ..domain.artifact import ArtifactKind
 from ..domain.errors import Refused, UnknownId
 from ..domain.ids import Id, read_id
 
@@ -44,7 +45,7 @@ async def conversation_of(store: Store, text: str) -> tuple[Id, str]:
     """What an id names, and the conversation it is in; refuses unknown ones."""
     id = read_id(text)
     name = id.name
-    if id.kind in ("research", "image"):
+    if isinstance(id.kind, ArtifactKind):
         handle = await store.handle(OWNER, name)
         name = handle.conversation_id if handle else ""
     elif id.kind == "interaction":

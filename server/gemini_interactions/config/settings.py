@@ -17,8 +17,10 @@ from typing import Any, Literal
 
 from ..domain.errors import Refused
 
-TOOLSETS = ("ask", "research", "images")
-LATER_TOOLSETS = ("media", "agents")
+TOOLSETS = ("ask", "research", "images", "media")
+"""Every set of tools there is; `all` chooses them."""
+DEFAULT_TOOLSETS = ("ask", "research", "images")
+LATER_TOOLSETS = ("agents",)
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
@@ -144,7 +146,9 @@ def _database(value: str) -> str:
 
 def _toolsets(value: str) -> tuple[str, ...]:
     wanted = _list(value.lower())
-    allowed = f"a comma-separated list of {', '.join(TOOLSETS)}"
+    allowed = f"a comma-separated list of {', '.join(TOOLSETS)}, or all"
+    if "all" in wanted:
+        wanted = (*TOOLSETS, *(name for name in wanted if name != "all"))
     for name in wanted:
         if name in LATER_TOOLSETS:
             raise ValueError(f"{allowed}; {name} is a later set that is not here yet")
@@ -225,7 +229,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "image_model", "model that makes images when a call names none", otherwise="that of `image`"
     ),
-    Setting("toolsets", "tool sets to offer", ",".join(TOOLSETS), _toolsets),
+    Setting(
+        "speech_model",
+        "model that speaks when a call names none",
+        otherwise="gemini-3.8-flash-tts",
+    ),
+    Setting("music_model", "model that makes music when a call names none", otherwise="lyria-3.5"),
+    Setting(
+        "video_model",
+        "model that makes videos when a call names none",
+        otherwise="gemini-omni-1.2-flash",
+    ),
+    Setting(
+        "toolsets",
+        f"tool sets to offer: {', '.join(TOOLSETS)}, or all",
+        ",".join(DEFAULT_TOOLSETS),
+        _toolsets,
+    ),
     Setting("data_dir", "folder for everything kept here", "", _folder, "your user data folder"),
     Setting(
         "database_url",
@@ -389,7 +409,10 @@ class Config:
     api_version: str = "v1"
     model: str = ""
     image_model: str = ""
-    toolsets: tuple[str, ...] = TOOLSETS
+    speech_model: str = ""
+    music_model: str = ""
+    video_model: str = ""
+    toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
     max_wait_seconds: float = 45.0
     max_output_chars: int = 0
     lease_seconds: float = 30.0

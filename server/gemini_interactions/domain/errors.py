@@ -6,7 +6,7 @@
     │   ├── UnknownId        nothing here has that name (or it is somebody else's)
     │   ├── StillRunning     the thing named is not finished yet
     │   ├── WaitingForResults  functions must be run first
-    │   ├── NotKept          an image was made, but not kept: Google still has it
+    │   ├── NotKept          a file was made, but not kept: Google still has it
     │   └── NoKey            there is no API key to call Google with
     └── UpstreamError        Google, or the way to Google, said no
         ├── Unreachable      the request surely never arrived: safe to send again
@@ -57,11 +57,11 @@ class WaitingForResults(Refused):
 
 
 class NotKept(Refused):
-    """An image was made and paid for, but could not be kept here; Google still has it."""
+    """A file was made and paid for, but could not be kept here; Google still has it."""
 
     @classmethod
-    def unfetched(cls) -> NotKept:
-        return cls("The image was made, but could not be fetched from Google just now.")
+    def unfetched(cls, noun: str = "image") -> NotKept:
+        return cls(f"The {noun} was made, but could not be fetched from Google just now.")
 
 
 class NoKey(Refused):

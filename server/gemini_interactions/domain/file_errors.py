@@ -143,12 +143,22 @@ class CannotSave(Refused):
 class CannotKeep(NotKept):
     """Our own folder for images cannot be written to."""
 
+    noun = "image"
+    setting = "GEMINI_MCP_IMAGES_DIR (--images-dir)"
+
     def __init__(self, error: OSError) -> None:
         super().__init__(
-            f"The image cannot be kept in this server's own folder: {_reason(error)}. Have that "
-            "mended, or GEMINI_MCP_IMAGES_DIR (--images-dir) set to a folder that can be written "
-            "to and the server restarted."
+            f"The {self.noun} cannot be kept in this server's own folder: {_reason(error)}. Have "
+            f"that mended, or {self.setting} set to a folder that can be written to and the "
+            "server restarted."
         )
+
+
+class CannotKeepMedia(CannotKeep):
+    """Our own folder for audio and videos cannot be written to."""
+
+    noun = "file"
+    setting = "GEMINI_MCP_DATA_DIR (--data-dir)"
 
 
 _REASONS = {

@@ -10,13 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from .artifact import BY_PREFIX, ArtifactKind
 from .errors import BadArgument
 from .types import CROCKFORD
 
-_OURS = re.compile(rf"([cri])_([{CROCKFORD}]{{10}})(?:/([1-9][0-9]{{0,8}}))?")
+_OURS = re.compile(rf"([c{''.join(BY_PREFIX)}])_([{CROCKFORD}]{{10}})(?:/([1-9][0-9]{{0,8}}))?")
 _GOOGLES = re.compile(r"v1_[A-Za-z0-9_-]{1,253}")
 
-Kind = Literal["conversation", "turn", "research", "image", "interaction"]
+Kind = Literal["conversation", "turn", "interaction"] | ArtifactKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def read_id(text: str) -> Id:
         if letter == "c":
             return Id("turn", name, int(turn)) if turn else Id("conversation", name)
         if turn is None:
-            return Id("research" if letter == "r" else "image", name)
+            return Id(BY_PREFIX[letter], name)
     shown = text if len(text) <= 40 else text[:39] + "…"
     raise BadArgument(
         f"'{shown}' is not an id of this server. Ids look like c_4k9x2m7q0z (a conversation) or "

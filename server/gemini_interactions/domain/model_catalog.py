@@ -16,8 +16,12 @@ from gemini_interactions.domain.types import Usage
 
 TEXT = "gemini-3.8-flash"
 IMAGE = "gemini-nano-banana-2.1"
+SPEECH = "gemini-3.8-flash-tts"
+MUSIC = "lyria-3.5"
+VIDEO = "gemini-omni-1.2-flash"
 
-Kind = Literal["text", "image", "agent"]
+Output = Literal["text", "image", "speech", "music", "video"]
+Kind = Output | Literal["agent"]
 Depth = Literal["fast", "max"]
 
 # Notes, 2026-11-22: the default for each task.
@@ -35,6 +39,21 @@ _WHEN_DRAWING: dict[str, str] = {
     "lite": "gemini-3.1-flash-lite-image",
 }
 
+_DEFAULTS: dict[Output, str] = {
+    "text": TEXT,
+    "image": IMAGE,
+    "speech": SPEECH,
+    "music": MUSIC,
+    "video": VIDEO,
+}
+# What the aliases for texts mean to whoever makes something else with them.
+_WHEN_MAKING: dict[Output, dict[str, str]] = {
+    "image": _WHEN_DRAWING,
+    "speech": {"fast": SPEECH, "pro": SPEECH, "lite": "gemini-3.8-flash-lite-tts"},
+    "music": dict.fromkeys(("fast", "pro", "lite"), MUSIC),
+    "video": dict.fromkeys(("fast", "pro", "lite"), VIDEO),
+}
+
 # Notes, 2026-11-22: Deep Research, documented 2026-09-18.
 AGENTS: dict[Depth, str] = {
     "fast": "deep-research-preview-04-2026",
@@ -49,7 +68,8 @@ class Price:
     """What a million tokens cost from a day on.
 
     `thought` is 0 where thoughts cost what output does. Cached input counts as input, since no
-    price of its own is known. `long` holds for input above 200,000 tokens.
+    price of its own is known. `long` holds for input above 200,000 tokens. `piece` and `second`
+    are the price of a file that was made, and of each second it plays.
     """
 
     since: date
@@ -57,6 +77,8 @@ class Price:
     output: float
     thought: float = 0.0
     long: tuple[float, float] | None = None
+    piece: float = 0.0
+    second: float = 0.0
 
     def of(self, usage: Usage) -> float:
         """What this usage costs."""
@@ -64,10 +86,15 @@ class Price:
         if self.long and usage.input > 200_000:
             fresh, output = self.long
         return (
-            (usage.input + usage.tool_use) * fresh
-            + usage.output * output
-            + usage.thought * (self.thought or output)
-        ) / 1_000_000
+            (
+                (usage.input + usage.tool_use) * fresh
+                + usage.output * output
+                + usage.thought * (self.thought or output)
+            )
+            / 1_000_000
+            + self.piece * usage.pieces
+            + self.second * usage.seconds
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +102,7 @@ class Model:
     """One row: a model or agent, the thinking levels it has, its prices, and its end if known.
 
     No `levels` means nobody wrote them down: any level is passed on. From the day `ends`, a
-    request for it goes to `successor`.
+    request for it goes to `successor`. A video has at most `longest` seconds.
     """
 
     id: str
@@ -85,6 +112,7 @@ class Model:
     prices: tuple[Price, ...] = ()
     ends: date | None = None
     successor: str = ""
+    longest: int = 0
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -107,8 +135,10 @@ def _cost(
     *,
     thought: float = 0.0,
     long: tuple[float, float] | None = None,
+    piece: float = 0.0,
+    second: float = 0.0,
 ) -> Price:
-    return Price(date.fromisoformat(since), input, output, thought, long)
+    return Price(date.fromisoformat(since), input, output, thought, long, piece, second)
 
 
 _TABLE: tuple[Model, ...] = (
@@ -223,6 +253,50 @@ _TABLE: tuple[Model, ...] = (
     Model("gemini-3.1-flash-lite-image", "Gemini 3.1 Flash-Lite Image", "image", _DRAWING),
     # No source for its price at hand.
     Model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "image"),
+    # Third party, November 2026: $6 a million audio tokens for Lite, which is a third less than
+    # Flash; text from $0.50. v1beta alone serves speech models (Google, release notes of SDKs).
+    Model(
+        SPEECH,
+        "Gemini 3.8 Flash TTS: the default for speech",
+        "speech",
+        prices=(_cost("2026-11-22", 0.75, 9),),
+    ),
+    Model(
+        "gemini-3.8-flash-lite-tts",
+        "Gemini 3.8 Flash-Lite TTS: cheap and quick",
+        "speech",
+        prices=(_cost("2026-11-22", 0.5, 6),),
+    ),
+    # SDK 3.4.0 literal; 3.8 Flash-Lite TTS is its direct replacement. No price found.
+    Model("gemini-3.1-flash-tts-preview", "Gemini 3.1 Flash TTS (preview)", "speech"),
+    # Notes 2026-11-22: $0.08 a song.
+    Model(
+        MUSIC,
+        "Lyria 3.5: the default for music",
+        "music",
+        prices=(_cost("2026-11-22", 0, 0, piece=0.08),),
+    ),
+    # SDK 3.4.0 literals, 2026-11-22; no prices found.
+    Model("lyria-3-pro-preview", "Lyria 3 Pro (preview)", "music"),
+    Model("lyria-3-clip-preview", "Lyria 3 Clip (preview)", "music"),
+    # Notes 2026-11-22: $0.10-0.15 a second for 1.1 Flash; the dearer end for both, and no source
+    # for 1.2 at hand. Up to 15 and 10 seconds.
+    Model(
+        VIDEO,
+        "Gemini Omni 1.2 Flash: the default for videos",
+        "video",
+        prices=(_cost("2026-11-22", 0, 0, second=0.15),),
+        longest=15,
+    ),
+    Model(
+        "gemini-omni-1.1-flash",
+        "Gemini Omni 1.1 Flash",
+        "video",
+        prices=(_cost("2026-11-22", 0, 0, second=0.15),),
+        longest=10,
+    ),
+    # SDK 3.4.0 literal, 2026-11-22; no price found.
+    Model("gemini-omni-flash-preview", "Gemini Omni Flash (preview)", "video", longest=10),
     # Notes 2026-11-22, documented 2026-09-18: $1-3 for 250k in and 60k out, $3-7 for 900k and
     # 80k, searches included. $4/$18 (3.1 Pro above 200k) gives the middle of both: 2.1 and 5.0.
     Model(AGENTS["fast"], "Deep Research", "agent", prices=(_cost("2026-09-18", 4, 18),)),
@@ -272,23 +346,21 @@ class Choice:
     note: str = ""
 
 
-def choose(
-    model: str, *, kind: Literal["text", "image"] = "text", default: str = "", today: date
-) -> Choice:
+def choose(model: str, *, kind: Output = "text", default: str = "", today: date) -> Choice:
     """The model that serves this wish today: an alias, a successor, or the id untouched.
 
     An empty wish means `default`, itself an id or an alias; an empty default ours for the kind.
     """
-    name = _bare(model) or _bare(default) or (IMAGE if kind == "image" else TEXT)
+    name = _bare(model) or _bare(default) or _DEFAULTS[kind]
     known = name.lower()
-    alias = (kind == "image" and _WHEN_DRAWING.get(known)) or ALIASES.get(known)
+    alias = _WHEN_MAKING.get(kind, {}).get(known) or ALIASES.get(known)
     if alias:
         return Choice(alias)
     successor = _successor(known, today)
     if not successor:
         return Choice(known if known in _ROWS else name)
-    if kind == "image" and _ROWS[successor].kind != "image":
-        successor = IMAGE
+    if kind != "text" and _ROWS[successor].kind != kind:
+        successor = _DEFAULTS[kind]
     what = "Agent" if _ROWS[successor].kind == "agent" else "Model"
     return Choice(successor, f"{what} {known} is retired; {successor} was used instead.")
 
@@ -331,6 +403,18 @@ def price(model: str, usage: Usage, today: date) -> float | None:
     row = _ROWS.get(_successor(name, today) or name)
     cost = row.price(today) if row else None
     return cost.of(usage) if cost else None
+
+
+def kind_of(model: str) -> Kind | None:
+    """What a model makes; None where nobody here has heard of it."""
+    row = _ROWS.get(_bare(model).lower())
+    return row.kind if row else None
+
+
+def longest(model: str) -> int:
+    """Seconds of the longest video a model makes; 0 is unknown."""
+    row = _ROWS.get(_bare(model).lower())
+    return row.longest if row else 0
 
 
 def known() -> tuple[Model, ...]:

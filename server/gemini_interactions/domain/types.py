@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gemini_interactions.domain.artifact import ArtifactKind
+
 Step = dict[str, Any]
 """One step as the API speaks it; media bytes (`data`) are never kept in it."""
 
@@ -40,14 +42,18 @@ CHAINABLE: frozenset[str] = frozenset({"completed", "incomplete", "requires_acti
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def new_name(prefix: Literal["c", "r", "i"]) -> str:
+def new_name(prefix: str) -> str:
     """A fresh handle: the prefix and ten random Crockford base32 characters, lower case."""
     return f"{prefix}_{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one interaction; thought tokens are billed as output and counted apart from it."""
+    """Tokens of one interaction; thought tokens are billed as output and counted apart from it.
+
+    `pieces` are files that were made and `seconds` how long they play, where those are what is
+    paid for.
+    """
 
     input: int = 0
     output: int = 0
@@ -55,6 +61,8 @@ class Usage:
     cached: int = 0
     tool_use: int = 0
     total: int = 0
+    pieces: int = 0
+    seconds: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -64,6 +72,8 @@ class Usage:
             self.cached + other.cached,
             self.tool_use + other.tool_use,
             self.total + other.total,
+            self.pieces + other.pieces,
+            self.seconds + other.seconds,
         )
 
     @property
@@ -191,11 +201,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A research (`r_…`) or an image (`i_…`): the name of a turn, and what belongs to it."""
+    """A research (`r_…`), image (`i_…`), audio (`a_…`) or video (`v_…`): the name of a turn, and
+    what belongs to it."""
 
     id: str
     owner: str
-    kind: Literal["research", "image"]
+    kind: ArtifactKind
     conversation_id: str
     n: int
     created: float

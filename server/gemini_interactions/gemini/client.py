@@ -33,6 +33,8 @@ Events = AsyncGenerator[Event, None]
 
 _SHORT = 60.0
 _DOWNLOAD = 300.0
+# However large a file is: this long without a byte of it is too long.
+_SILENT_DOWNLOAD = 120.0
 # What follows the end of an interaction, `[DONE]` and the end of the stream, comes at once;
 # waiting for it keeps the connection for reuse, and an answer that is there waits no longer.
 _LAST_WORD = 1.0
@@ -140,6 +142,29 @@ class Gemini:
         """A file that Gemini made and gives by its address there."""
         client = await self._connected(deadline := _in(_DOWNLOAD))
         return await _by(deadline, uploads.download(client, address))
+
+    async def download_to(self, address: str, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """The same in pieces, for what is too large for memory."""
+        client = await self._connected(_in(_SHORT))
+        with anyio.CancelScope(deadline=_in(_SILENT_DOWNLOAD)) as scope:
+
+            async def heard(piece: bytes) -> None:
+                await write(piece)
+                scope.deadline = _in(_SILENT_DOWNLOAD)
+
+            await uploads.download_to(client, address, heard)
+            return
+        raise TimedOut()
+
+    async def voices(self) -> list[str]:
+        """The ids of the voices this key may speak with, its own ones first."""
+        client = await self._connected(deadline := _in(_SHORT))
+
+        async def listed() -> list[str]:
+            page = await client.aio.voices.list(page_size=1000)
+            return [str(each.id) for each in page.voices or () if each.id]
+
+        return await _by(deadline, listed())
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -46,9 +46,10 @@ class Answer:
 
     `text` is all a model reads, source list included. `images` are the content objects
     (``{"type": "image", "mime_type", "data" or "uri"}``) that `[image 1]`, `[image 2]` stand
-    for. `function_calls` wait for a result. `thoughts` are summaries for progress, never part
-    of the text. `problem` is what Google said went wrong, or `no_output` when there is nothing
-    to show. It `is_empty` where nothing was said: what was done on the way is no answer.
+    for, and `media` the audio and videos. `function_calls` wait for a result. `thoughts` are
+    summaries for progress, never part of the text. `problem` is what Google said went wrong, or
+    `no_output` when there is nothing to show. It `is_empty` where nothing was said: what was done
+    on the way is no answer.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Answer:
     function_calls: tuple[FunctionCall, ...] = ()
     thoughts: str = ""
     images: tuple[dict[str, Any], ...] = ()
+    media: tuple[dict[str, Any], ...] = ()
     problem: Problem | None = None
     is_empty: bool = False
 
@@ -80,6 +82,7 @@ def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> 
         function_calls=calls,
         thoughts="\n\n".join(_thoughts(reply)),
         images=tuple(body.images),
+        media=tuple(body.media),
         problem=_problem(reply, is_empty=not text.strip() and not calls),
         is_empty=not text.strip(),
     )
@@ -189,6 +192,7 @@ class _Body:
         self._blocks: list[str] = []
         self._can_continue = False
         self.images: list[dict[str, Any]] = []
+        self.media: list[dict[str, Any]] = []
 
     def add(self, step: Json) -> None:
         match step.get("type"):
@@ -238,6 +242,8 @@ class _Body:
             self.images.append(dict(content))
             self._block(f"[image {len(self.images)}]")
         elif kind in MEDIA:
+            if kind in ("audio", "video"):
+                self.media.append(dict(content))
             self._block(f"[{kind}]")
         elif kind and kind != "text":
             self._block(f"[content of a kind this version does not know: {kind}]")

@@ -17,6 +17,7 @@ import mcp_types as types
 from ..app import App
 from ..bridge.history import document
 from ..bridge.requests import Caller
+from ..domain.artifact import ArtifactKind
 from ..domain.errors import UnknownId
 
 MARKDOWN = "text/markdown"
@@ -104,7 +105,7 @@ async def _conversation(reader: Reader, id: str) -> str:
 
 async def research_ids(reader: Reader, begun: str) -> list[str]:
     bridge = await reader.app.bridge()
-    return await bridge.conversations.ids(reader.owner, "research", begun, MOST)
+    return await bridge.conversations.ids(reader.owner, ArtifactKind.RESEARCH, begun, MOST)
 
 
 async def _report(reader: Reader, id: str) -> str:
@@ -113,7 +114,7 @@ async def _report(reader: Reader, id: str) -> str:
 
 async def image_ids(reader: Reader, begun: str) -> list[str]:
     bridge = await reader.app.bridge()
-    return await bridge.conversations.ids(reader.owner, "image", begun, MOST)
+    return await bridge.conversations.ids(reader.owner, ArtifactKind.IMAGE, begun, MOST)
 
 
 async def _preview(reader: Reader, id: str) -> bytes:

@@ -1,4 +1,5 @@
-"""Handles: researches (`r_…`) and images (`i_…`), each the name of a turn, with its own facts."""
+"""Artifacts: researches (`r_…`), images (`i_…`), audio (`a_…`) and videos (`v_…`), each the name of
+a turn, with its own facts."""
 
 # ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
 
@@ -7,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from ..domain.artifact import BY_NAME, ArtifactKind
 from ..domain.types import Artifact, Turn, new_name
 from . import row_mapping
 from .database import Row, Transaction, Value
@@ -29,7 +31,7 @@ class ArtifactSummary:
 def add(
     t: Transaction,
     owner: str,
-    kind: Literal["research", "image"],
+    kind: ArtifactKind,
     conversation_id: str,
     n: int,
     *,
@@ -37,11 +39,19 @@ def add(
     facts: Mapping[str, Any],
 ) -> Artifact:
     while True:
-        id = new_name("r" if kind == "research" else "i")
+        id = new_name(kind.prefix)
         if t.change(
             f"INSERT INTO handles ({_HANDLE}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (id) DO NOTHING",
-            (id, owner, kind, conversation_id, n, float(now), row_mapping.to_json(dict(facts))),
+            (
+                id,
+                owner,
+                kind.value,
+                conversation_id,
+                n,
+                float(now),
+                row_mapping.to_json(dict(facts)),
+            ),
         ):
             return Artifact(id, owner, kind, conversation_id, n, float(now), dict(facts))
 
@@ -64,21 +74,19 @@ def move(
     )
 
 
-def name_images(
-    t: Transaction, turn: Turn, numbers: Sequence[int], *, now: float
+def name_files(
+    t: Transaction, turn: Turn, kind: ArtifactKind, numbers: Sequence[int], *, now: float
 ) -> list[Artifact]:
-    """A handle for each of these images of a turn; whoever else names them waits here."""
+    """A handle for each of these files of a turn; whoever else names them waits here."""
     _wait_for_others(t, turn.owner, turn.conversation_id)
     known = {
         each.facts.get("number"): each
         for each in of_turn(t, turn.owner, turn.conversation_id, turn.n)
-        if each.kind == "image"
+        if each.kind is kind
     }
     return [
         known.get(number)
-        or add(
-            t, turn.owner, "image", turn.conversation_id, turn.n, now=now, facts={"number": number}
-        )
+        or add(t, turn.owner, kind, turn.conversation_id, turn.n, now=now, facts={"number": number})
         for number in numbers
     ]
 
@@ -173,7 +181,7 @@ def _handle(row: Row) -> Artifact:
     return Artifact(
         row["id"],
         row["owner"],
-        row["kind"],
+        BY_NAME[row["kind"]],
         row["conversation_id"],
         row["n"],
         row["created"],

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
+from ..domain.artifact import ArtifactKind
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -319,7 +320,7 @@ class Store:
     async def ids(
         self,
         owner: str,
-        kind: Literal["conversation", "research", "image"],
+        kind: Literal["conversation"] | ArtifactKind,
         prefix: str,
         limit: int,
     ) -> list[str]:
@@ -330,12 +331,12 @@ class Store:
 
     # Names and usage
 
-    # Researches and images
+    # Researches, and files that were made
 
     async def add_handle(
         self,
         owner: str,
-        kind: Literal["research", "image"],
+        kind: ArtifactKind,
         conversation_id: str,
         n: int,
         *,
@@ -344,17 +345,17 @@ class Store:
     ) -> Artifact:
         return await self._write(handles.add, owner, kind, conversation_id, n, now=now, facts=facts)
 
-    async def name_images(
-        self, turn: Turn, numbers: Sequence[int], *, now: float
+    async def name_files(
+        self, turn: Turn, kind: ArtifactKind, numbers: Sequence[int], *, now: float
     ) -> list[Artifact]:
-        """A handle for each of a turn's images, by number: the ones there are, and new ones."""
-        return await self._write(handles.name_images, turn, numbers, now=now)
+        """A handle for each of a turn's files, by number: the ones there are, and new ones."""
+        return await self._write(handles.name_files, turn, kind, numbers, now=now)
 
     async def handle(self, owner: str, id: str) -> Artifact | None:
         return await self._read(handles.handle, owner, id)
 
     async def handles_of(self, turn: Turn) -> list[Artifact]:
-        """What a turn is called besides its number: the images it made, its research."""
+        """What a turn is called besides its number: the files it made, its research."""
         return await self._read(handles.of_turn, turn.owner, turn.conversation_id, turn.n)
 
     async def move_handle(

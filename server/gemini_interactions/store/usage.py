@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ..domain.types import UploadedFile, Usage
 from . import row_mapping
 from .database import Row, Transaction, Value
+
+COUNTED = ("input", "output", "thought", "cached", "tool_use", "total")
+"""The columns of the table: tokens. What files cost is in its dollars alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Spent:
 def add_usage(
     t: Transaction, owner: str, day: str, model: str, usage: Usage, usd: float | None
 ) -> None:
-    counts = {"calls": 1, **asdict(usage)}
+    counts = {"calls": 1, **{name: getattr(usage, name) for name in COUNTED}}
     row: dict[str, Value] = {"owner": owner, "day": day, "model": model, **counts, "usd": usd}
     changes = [f"{name} = usage.{name} + excluded.{name}" for name in counts]
     if usd is not None:
@@ -47,7 +50,7 @@ def between(t: Transaction, owner: str, first_day: str, last_day: str) -> list[S
 
 
 def _spent(row: Row) -> Spent:
-    counts = {name: row[name] for name in Usage.__dataclass_fields__}
+    counts = {name: row[name] for name in COUNTED}
     return Spent(row["day"], row["model"], row["calls"], Usage(**counts), row["usd"])
 
 

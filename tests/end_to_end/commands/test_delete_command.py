@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from gemini_interactions.domain.artifact import ArtifactKind
 from tests.end_to_end.commands.conftest import Run
 from tests.support.app_harness import AppHarness, McpClient
 
@@ -111,7 +112,7 @@ async def test_files_outside_our_folders_stay(
         "local", said.conversation
     )
     await (await guest.app.bridge()).conversations._store.add_handle(
-        "local", "image", turn.conversation_id, 1, now=0, facts={"path": str(theirs)}
+        "local", ArtifactKind.IMAGE, turn.conversation_id, 1, now=0, facts={"path": str(theirs)}
     )
 
     await run("delete", said.conversation, "--yes")

@@ -121,7 +121,9 @@ ROUTES = {
     "/mcp": "sessions: test_web_sessions.py",
     "/healthz": "nobody's",
     "/readyz": "nobody's",
-    "/images/{image_id}/{ticket}": "signed: test_picture_links.py",
+    "/images/{file_id}/{ticket}": "signed: test_picture_links.py",
+    "/audio/{file_id}/{ticket}": "signed: test_picture_links.py",
+    "/video/{file_id}/{ticket}": "signed: test_picture_links.py",
 }
 
 

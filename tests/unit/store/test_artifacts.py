@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gemini_interactions.domain.artifact import ArtifactKind
 from gemini_interactions.domain.types import UploadedFile
 from gemini_interactions.store import Deleted, Store
 from tests.support.factories import OWNER, begun, followed
@@ -15,7 +16,12 @@ async def test_a_handle_names_a_turn_and_can_be_moved_to_the_next(store: Store) 
     turn = await begun(store)
     later = await followed(store, turn)
     made = await store.add_handle(
-        OWNER, "research", turn.conversation_id, turn.n, now=100, facts={"question": "why?"}
+        OWNER,
+        ArtifactKind.RESEARCH,
+        turn.conversation_id,
+        turn.n,
+        now=100,
+        facts={"question": "why?"},
     )
 
     assert made.id.startswith("r_")
@@ -31,7 +37,12 @@ async def test_a_handle_names_a_turn_and_can_be_moved_to_the_next(store: Store) 
 async def test_somebody_elses_handle_is_simply_not_there(store: Store) -> None:
     turn = await begun(store)
     made = await store.add_handle(
-        OWNER, "image", turn.conversation_id, 1, now=100, facts={"path": "/images/cat.jpg"}
+        OWNER,
+        ArtifactKind.IMAGE,
+        turn.conversation_id,
+        1,
+        now=100,
+        facts={"path": "/images/cat.jpg"},
     )
 
     assert await store.handle("thief", made.id) is None
@@ -44,7 +55,7 @@ async def test_images_are_listed_newest_first_and_found_by_their_prompt(store: S
     other = await begun(store, prompt="a blue house")
     for now, each in ((100, turn), (101, other)):
         await store.add_handle(
-            OWNER, "image", each.conversation_id, 1, now=now, facts={"path": "x.jpg"}
+            OWNER, ArtifactKind.IMAGE, each.conversation_id, 1, now=now, facts={"path": "x.jpg"}
         )
 
     listed = await store.handles(OWNER, "image", limit=9)
@@ -59,7 +70,12 @@ async def test_images_are_listed_newest_first_and_found_by_their_prompt(store: S
 async def test_a_deleted_conversation_names_the_files_it_had(store: Store) -> None:
     turn = await begun(store)
     await store.add_handle(
-        OWNER, "image", turn.conversation_id, 1, now=100, facts={"path": "/images/cat.jpg"}
+        OWNER,
+        ArtifactKind.IMAGE,
+        turn.conversation_id,
+        1,
+        now=100,
+        facts={"path": "/images/cat.jpg"},
     )
     await store.finish(turn, status="completed", now=101, extra={"path": "/research/report.md"})
 

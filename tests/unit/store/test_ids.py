@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gemini_interactions.domain.artifact import ArtifactKind
 from gemini_interactions.store import Store
 from tests.support.factories import begun
 
@@ -23,11 +24,11 @@ async def test_conversations_are_found_by_how_their_id_begins_last_touched_first
 async def test_researches_and_images_are_found_each_by_their_own(store: Store) -> None:
     turn = await begun(store, now=1)
     place = (turn.conversation_id, turn.n)
-    first = await store.add_handle("local", "image", *place, now=1, facts={})
-    second = await store.add_handle("local", "image", *place, now=2, facts={})
-    research = await store.add_handle("local", "research", *place, now=3, facts={})
-    await store.add_handle("somebody else", "image", *place, now=4, facts={})
+    first = await store.add_handle("local", ArtifactKind.IMAGE, *place, now=1, facts={})
+    second = await store.add_handle("local", ArtifactKind.IMAGE, *place, now=2, facts={})
+    research = await store.add_handle("local", ArtifactKind.RESEARCH, *place, now=3, facts={})
+    await store.add_handle("somebody else", ArtifactKind.IMAGE, *place, now=4, facts={})
 
-    assert await store.ids("local", "image", "i_", 10) == [second.id, first.id]
-    assert await store.ids("local", "research", "", 10) == [research.id]
-    assert await store.ids("local", "image", research.id, 10) == []
+    assert await store.ids("local", ArtifactKind.IMAGE, "i_", 10) == [second.id, first.id]
+    assert await store.ids("local", ArtifactKind.RESEARCH, "", 10) == [research.id]
+    assert await store.ids("local", ArtifactKind.IMAGE, research.id, 10) == []

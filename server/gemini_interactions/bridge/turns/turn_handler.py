@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from ...domain.artifact import ArtifactKind
 from ...domain.errors import BadArgument, Refused, UpstreamError
 from ...domain.types import Artifact, CreateRequest, Interaction, Step, Turn, TurnSettings
 from ..attachments import Attached
@@ -97,7 +98,7 @@ class TurnHandler(ABC, Generic[R]):
     returns once Google's id is committed, and is not ended by an abort."""
     session_kind: ClassVar[SessionKind | None] = None
     """What becomes the session's default by it, if anything."""
-    artifact: ClassVar[Literal["research", "image"] | None] = None
+    artifact: ClassVar[ArtifactKind | None] = None
     """An artifact that is named with the turn, before anything is sent."""
 
     def __init__(self, runtime: Runtime) -> None:

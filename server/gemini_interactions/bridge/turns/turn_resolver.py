@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...domain.artifact import ArtifactKind
 from ...domain.errors import BadArgument, Refused, StillRunning, UnknownId
 from ...domain.ids import Id, read_id
 from ...domain.types import Turn
@@ -58,7 +59,7 @@ class TurnResolver:
                     "Leave `turn` out, or pass the conversation's id (c_…)."
                 )
             return Id("turn", id.name, number)
-        if id.kind in ("research", "image"):
+        if isinstance(id.kind, ArtifactKind):
             turn = await self.find(caller.owner, id)
             return Id("turn", turn.conversation_id, turn.n)
         if id.kind != "interaction":
@@ -113,11 +114,10 @@ class TurnResolver:
 
 def unknown(id: Id) -> UnknownId:
     """The same words for what is not here and for what is somebody else's."""
-    noun = "conversation" if id.kind == "turn" else id.kind
-    if id.kind in ("research", "image"):
-        kind = "research" if id.kind == "research" else "images"
+    if isinstance(id.kind, ArtifactKind):
         return UnknownId(
-            f"There is no {noun} '{id.name}' here. "
-            f'Call gemini_history with kind "{kind}" to see those there are.'
+            f"There is no {id.kind.noun} '{id.name}' here. "
+            f'Call gemini_history with kind "{id.kind.listed}" to see those there are.'
         )
+    noun = "conversation" if id.kind == "turn" else id.kind
     return UnknownId(f"There is no {noun} '{id.name}' here. {LIST_THEM}")

@@ -23,6 +23,7 @@ MOST_OF_ONE_NAME = 1000
 SPELLINGS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff"}
 EXTENSIONS = frozenset(
     {".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".heic", ".heif", ".avif"}
+    | {".mp3", ".wav", ".ogg", ".opus", ".flac", ".aac", ".m4a", ".mp4", ".mov", ".webm"}
 )
 
 
@@ -77,7 +78,7 @@ class NewFile:
 
 
 def _split(wish: str) -> tuple[str, str]:
-    """A name without its extension, where that is one of an image, and the extension."""
+    """A name without its extension, where that is one of a file of ours, and the extension."""
     stem, extension = os.path.splitext(wish)
     return (stem, extension) if _usual(extension) in EXTENSIONS else (wish, "")
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import anyio.to_thread
 
 from ...domain.errors import Refused
+from ...domain.file_errors import CannotKeepMedia
 from ..path_sandbox.allowed_dirs import Folders
-from . import images, previews
+from . import images, media_files, previews
+from .atomic_write import NewFile
 from .images import Saved
+from .wav import raw_audio
+
+Fetch = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
+"""Hands the bytes of a file to what writes them, piece by piece."""
 
 
 class FileStore:
-    """Files in the folders of images and of reports with their charts; work is in threads."""
+    """Files in the folders of images, of reports with their charts, and of audio and videos; work
+    is in threads."""
 
-    def __init__(self, data_dir: Path, images_dir: Path, reports_dir: Path) -> None:
+    def __init__(
+        self, data_dir: Path, images_dir: Path, reports_dir: Path, media_dir: Path
+    ) -> None:
         self._data_dir = data_dir
         self._images_dir = images_dir
         self._reports_dir = reports_dir
+        self._media_dir = media_dir
 
     async def check(self) -> None:
         """Refuse if an image could not be kept: before it is paid for."""
@@ -32,6 +42,59 @@ class FileStore:
                 pass  # without being kept, nothing remains of it
 
         await anyio.to_thread.run_sync(check)
+
+    async def check_media(self) -> None:
+        """Refuse if audio or a video could not be kept: before it is paid for."""
+
+        def check() -> None:
+            with images.new_file(self._media_dir, "check", CannotKeepMedia):
+                pass
+
+        await anyio.to_thread.run_sync(check)
+
+    async def keep_media(
+        self,
+        data: str | Fetch,
+        name: str,
+        mime_type: str,
+        *,
+        rate: object = None,
+        channels: object = None,
+    ) -> Saved:
+        """Audio or a video, base64 or fetched piece by piece, as a file of this name, with the
+        extension of its bytes; raw samples become a WAV file.
+
+        `rate` and `channels` are what their content says of raw samples, beside the type.
+        """
+        raw = raw_audio(mime_type, rate, channels)
+        new = await anyio.to_thread.run_sync(self._new_media, name)
+
+        async def write(piece: bytes) -> None:
+            await anyio.to_thread.run_sync(_write, new, piece)
+
+        try:
+            with _refusing(new):
+                await anyio.to_thread.run_sync(media_files.prepare, new, raw)
+                if isinstance(data, str):
+                    decode = images.decode_base64_to_file
+                    await anyio.to_thread.run_sync(decode, data, new.file)
+            if not isinstance(data, str):
+                await data(write)
+            return await anyio.to_thread.run_sync(media_files.finish, new, raw)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(new.__exit__)
+
+    def name_of(self, words: str, id: str, otherwise: str) -> str:
+        """What a file is called after its words and id; `otherwise` where no word serves."""
+        return images.name_of(words, id, otherwise)
+
+    def _new_media(self, name: str) -> NewFile:
+        with suppress(OSError):
+            # Left by a process that ended before it said so: the id is the end of the name.
+            for left in self._media_dir.glob(f"*-{name.rpartition('-')[2]}.*"):
+                left.unlink(missing_ok=True)
+        return images.new_file(self._media_dir, name, CannotKeepMedia)
 
     async def keep_image(self, data: str | bytes, name: str, id: str, *, is_chart: bool) -> Saved:
         """An image, base64 or bytes, as a file named after `name` and `id`, with the extension of
@@ -60,10 +123,10 @@ class FileStore:
         return await anyio.to_thread.run_sync(preview)
 
     async def open(self, path: str) -> BinaryIO | None:
-        """An image made here, for reading; None where it is gone, or elsewhere."""
+        """A file made here, for reading; None where it is gone, or elsewhere."""
 
         def opened() -> BinaryIO | None:
-            ours = Folders([self._images_dir, self._reports_dir])
+            ours = Folders([self._images_dir, self._reports_dir, self._media_dir])
             try:
                 return ours.open_inside(path).file
             except (OSError, Refused):
@@ -75,7 +138,8 @@ class FileStore:
         """Delete files made here; those that are gone, or elsewhere, are left alone."""
 
         def forget() -> None:
-            ours = [self._images_dir.resolve(), self._reports_dir.resolve()]
+            folders = (self._images_dir, self._reports_dir, self._media_dir)
+            ours = [folder.resolve() for folder in folders]
             for path in map(Path, paths):
                 if path.parent.resolve() in ours:
                     with suppress(OSError):
@@ -107,6 +171,20 @@ class FileStore:
 
         await anyio.to_thread.run_sync(write)
         return str(path)
+
+
+def _write(new: NewFile, piece: bytes) -> None:
+    with _refusing(new):
+        new.file.write(piece)
+
+
+@contextmanager
+def _refusing(new: NewFile) -> Iterator[None]:
+    """An error of the system in writing a file is one of its refusals."""
+    try:
+        yield
+    except OSError as error:
+        raise new.refused(error) from None
 
 
 def _private(path: str, flags: int) -> int:

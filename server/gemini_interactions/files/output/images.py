@@ -34,13 +34,14 @@ _LETTERS = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An image on disk: where it is, what its bytes are, and its pixels where they are known."""
+    """A file on disk: where it is, what its bytes are, and its pixels and seconds where known."""
 
     path: str
     mime_type: str
     bytes: int
     width: int = 0
     height: int = 0
+    seconds: float = 0.0
 
 
 def save(data: str | bytes, new: NewFile) -> Saved:
@@ -61,17 +62,22 @@ def save(data: str | bytes, new: NewFile) -> Saved:
 
 
 def new_image(folder: Path, prompt: str, image_id: str) -> NewFile:
+    """A new file for an image, in our own folder."""
+    return new_file(folder, name_of(prompt, image_id), CannotKeep)
+
+
+def new_file(folder: Path, name: str, refused: type[CannotKeep]) -> NewFile:
     """A new file of our own, readable by this user only; the folder is made if need be."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = reach(os.path.realpath(folder))
         try:
-            return NewFile(held, name_of(prompt, image_id), mode=0o600, refused=CannotKeep)
+            return NewFile(held, name, mode=0o600, refused=refused)
         except BaseException:
             with held:
                 raise
     except OSError as error:
-        raise CannotKeep(error) from None
+        raise refused(error) from None
 
 
 def name_of(prompt: str, id: str, otherwise: str = "image") -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....domain import model_catalog
+from ....domain.artifact import ArtifactKind
 from ....domain.errors import BadArgument, Refused, TimedOut, UpstreamError
 from ....domain.types import Artifact, CreateRequest, Interaction, Tool, Turn, TurnSettings
 from ...attachments import Attached
@@ -47,7 +48,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
     kinds = ("research",)
     sends = "background"
     session_kind = "research"
-    artifact = "research"
+    artifact = ArtifactKind.RESEARCH
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)

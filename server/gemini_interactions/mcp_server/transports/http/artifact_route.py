@@ -1,4 +1,4 @@
-"""Pictures over HTTP: whoever has a signed link to one may fetch it, until the link runs out."""
+"""Files made here over HTTP: whoever has a signed link to one may fetch it, until that runs out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from starlette.routing import Route
 
 from ....app import App
 from ....components import SIGNING_KEY, links
+from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ....domain.errors import Refused
+from ....domain.ids import read_id
 
 log = logging.getLogger(__name__)
 
 PIECE = 256 * 1024
+_SHOWN = ("image/", "audio/", "video/")
 
 SAFETY = {
     # For the browser that asked alone: what lies between us and it keeps no copy.
@@ -47,7 +50,9 @@ class ArtifactRoute:
     def __init__(self, app: App, base: str) -> None:
         self._app = app
         self._base = base
-        self.route = Route("/images/{image_id}/{ticket}", self._serve)
+        self.routes = [
+            Route(f"/{kind.listed}/{{file_id}}/{{ticket}}", self._serve) for kind in FILE_KINDS
+        ]
 
     @cached_property
     def _links(self) -> Links:
@@ -58,33 +63,38 @@ class ArtifactRoute:
         if self._app.config.is_shared or os.environ.get(SIGNING_KEY):
             _ = self._links
 
-    def link(self, owner: str, image_id: str) -> str:
-        ticket = self._links.ticket(owner, image_id, self._app.now())
-        return f"{self._base}/images/{image_id}/{ticket}"
+    def link(self, owner: str, file_id: str) -> str:
+        ticket = self._links.ticket(owner, file_id, self._app.now())
+        return f"{self._base}/{BY_PREFIX[file_id[0]].listed}/{file_id}/{ticket}"
 
     async def _serve(self, request: Request) -> Response:
-        image_id = request.path_params["image_id"]
+        file_id = request.path_params["file_id"]
         ticket = request.path_params["ticket"]
-        owner = self._links.owner(image_id, ticket, self._app.now())
+        owner = self._links.owner(file_id, ticket, self._app.now())
         if owner is None:
             return _nothing()
         try:
             gallery = (await self._app.bridge()).artifacts
-            picture = await gallery.find(owner, image_id)
+            kind = read_id(file_id).kind
+            if not isinstance(kind, ArtifactKind):
+                return _nothing()
+            made = await gallery.find(owner, file_id, kind)
         except Refused:
             return _nothing()
-        file = await gallery.open(picture)
+        file = await gallery.open(made)
         if file is None:
             return _nothing()
-        name = os.path.basename(str(picture.facts["path"]))
-        mime_type = str(picture.facts.get("mime_type", ""))
+        name = os.path.basename(str(made.facts["path"]))
+        mime_type = str(made.facts.get("mime_type", ""))
+        # Pictures are looked at; what plays may hold anything, and is a download.
+        how = "inline" if kind is ArtifactKind.IMAGE else "attachment"
         return StreamingResponse(
             _pieces(file),
-            media_type=mime_type if mime_type.startswith("image/") else "application/octet-stream",
+            media_type=mime_type if mime_type.startswith(_SHOWN) else "application/octet-stream",
             headers={
                 **SAFETY,
                 "content-length": str(os.fstat(file.fileno()).st_size),
-                "content-disposition": f"inline; filename*=UTF-8''{quote(name, safe='')}",
+                "content-disposition": f"{how}; filename*=UTF-8''{quote(name, safe='')}",
             },
         )
 

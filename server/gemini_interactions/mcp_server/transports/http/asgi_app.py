@@ -140,7 +140,7 @@ class Gateway:
         open = [
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
-            pictures.route,
+            *pictures.routes,
         ]
         self._mcp = build(app)
         inner = self._mcp.streamable_http_app(
