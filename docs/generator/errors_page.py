@@ -82,6 +82,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         str(api_key.BadKeyFile("can be read by other users of this machine"))
     ],
     file_errors.CannotKeep: lambda: [str(file_errors.CannotKeep(FULL))],
+    file_errors.CannotKeepMedia: lambda: [str(file_errors.CannotKeepMedia(FULL))],
 }
 
 EXCHANGES: dict[type[Exception], str] = {

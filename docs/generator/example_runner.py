@@ -38,7 +38,7 @@ PATIENCE = 120  # seconds after which something hangs that should not
 SETTINGS = {"GEMINI_MCP_RESOLVE_REDIRECTS": "off", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.05"}
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"\b([cri])_[0-9a-hjkmnp-tv-z]{10}\b|\bv1_[\w-]{8,}")
+_ID = re.compile(r"\b([criav])_[0-9a-hjkmnp-tv-z]{10}\b|\bv1_[\w-]{8,}")
 
 
 class Names:
@@ -59,7 +59,7 @@ class Names:
         for real, shown in self._shown.items():
             text = text.replace(shown, real)
         return re.sub(
-            r"\b([cri]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
+            r"\b([criav]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
         )
 
     def keep(self, text: str) -> None:

@@ -29,7 +29,14 @@ The same goes for 1.x, 2.0 and the previews of models that have been released si
 A thinking level that a model does not have becomes the nearest it has, and the answer says that too.
 """
 
-_KINDS = {"text": "## Text", "image": "## Images", "agent": "## Agents"}
+_KINDS = {
+    "text": "## Text",
+    "image": "## Images",
+    "speech": "## Speech",
+    "music": "## Music",
+    "video": "## Video",
+    "agent": "## Agents",
+}
 
 
 def page() -> str:
@@ -67,4 +74,4 @@ def _row(model: Model) -> list[str]:
 def _price(price: Price, is_later: bool) -> str:
     since = f", from {price.since:%Y-%m-%d} " if is_later else ""
     long = f" (above 200k: {price.long[0]:g} / {price.long[1]:g})" if price.long else ""
-    return f"{since}{price.input:g} / {price.output:g}{long}".removeprefix(", ")
+    return f"{since}{price}{long}".removeprefix(", ")

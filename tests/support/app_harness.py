@@ -221,7 +221,7 @@ class AppHarness:
 
 def masked(text: str) -> str:
     """Ids replaced by their kind, so that texts can be compared."""
-    text = re.sub(r"\b([cri])_[0-9a-z]{10}\b", r"\1_…", text)
+    text = re.sub(r"\b([criav])_[0-9a-z]{10}\b", r"\1_…", text)
     return re.sub(r"\bv1_[\w-]+", "v1_…", text)
 
 

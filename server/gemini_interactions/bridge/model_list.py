@@ -113,7 +113,7 @@ def _mark(row: model_catalog.Model, offered: dict[str, Offered]) -> str:
 
 def _row(row: model_catalog.Model, today: date, mark: str) -> str:
     cost = row.price(today)
-    price = f"{cost.input:g} / {cost.output:g}" if cost else ""
+    price = str(cost) if cost else ""
     what = f"{row.title}; until {row.ends}, then {row.successor}" if row.ends else row.title
     cells = (row.id, what, ", ".join(row.aliases), ", ".join(row.levels), price, mark)
     return f"| {' | '.join(cells)} |"

@@ -80,6 +80,14 @@ class Price:
     piece: float = 0.0
     second: float = 0.0
 
+    def __str__(self) -> str:
+        """What goes in and what comes out, or what a file or a second of it costs."""
+        if self.piece:
+            return f"{self.piece:g} a piece"
+        if self.second:
+            return f"{self.second:g} a second"
+        return f"{self.input:g} / {self.output:g}"
+
     def of(self, usage: Usage) -> float:
         """What this usage costs."""
         fresh, output = self.input, self.output

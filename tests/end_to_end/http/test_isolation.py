@@ -181,7 +181,7 @@ def anonymous(text: str, names: Mapping[str, str]) -> str:
     for placeholder, name in names.items():
         for shown in (name, f"{name[:39]}…"):
             text = text.replace(shown, f"<{placeholder}>")
-    return re.sub(r"\b[cri]_[0-9a-z]{10}", "<own>", text)
+    return re.sub(r"\b[criav]_[0-9a-z]{10}", "<own>", text)
 
 
 # ------------------------------------------------------------------------ the table is whole

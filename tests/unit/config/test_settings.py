@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.config.data_dir import ensure_private_dir
-from gemini_interactions.config.settings import OFFERED, SETTINGS, BadSetting, Config
+from gemini_interactions.config.settings import OFFERED, SETTINGS, TOOLSETS, BadSetting, Config
 
 
 def read(environ: dict[str, str] | None = None, /, **flags: str | None) -> Config:
@@ -116,19 +116,26 @@ def test_a_base_url_loses_its_last_slash() -> None:
         ("images,ask", ("ask", "images")),
         (" Research ", ("research",)),
         ("ask ask", ("ask",)),
+        ("media,ask", ("ask", "media")),
+        ("all", TOOLSETS),
+        ("images,ALL", TOOLSETS),
     ],
 )
 def test_toolsets_are_a_list_in_any_order(said: str, meant: tuple[str, ...]) -> None:
     assert read(toolsets=said).toolsets == meant
 
 
-@pytest.mark.parametrize("name", ["media", "agents"])
+def test_sets_that_cost_more_are_there_for_those_who_ask_for_them() -> None:
+    assert read().toolsets == ("ask", "research", "images")
+
+
+@pytest.mark.parametrize("name", ["agents"])
 def test_later_toolsets_are_refused_as_later(name: str) -> None:
     assert f"{name} is a later set that is not here yet" in refusal(toolsets=f"ask,{name}")
 
 
 def test_unknown_toolsets_are_refused_with_the_known_ones() -> None:
-    assert "ask, research, images" in refusal(toolsets="ask,video")
+    assert "ask, research, images, media, or all" in refusal(toolsets="ask,video")
 
 
 def test_the_database_lies_in_the_data_folder_unless_said_otherwise(tmp_path: Path) -> None:
