@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio.abc
@@ -61,9 +62,8 @@ def build_components(
     resolve: Resolve | None,
 ) -> Components:
     """Every component, with what it needs of the others; turns run in `tasks`."""
-    files = FileStore(
-        config.data_dir, config.images_dir, _made_dir(config, "research"), _made_dir(config, "media")
-    )
+    made = partial(_made_dir, config)
+    files = FileStore(config.data_dir, config.images_dir, made("research"), made("media"))
     artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
     sessions = SessionRegistry(store, config.max_wait_seconds, now)
     runtime = Runtime(
