@@ -14,7 +14,7 @@ from pathlib import Path
 import gemini_interactions
 from docs.generator.tables import joined
 from gemini_interactions.config import api_key, settings
-from gemini_interactions.domain import errors, file_errors
+from gemini_interactions.domain import errors, file_errors, google_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
 
@@ -37,13 +37,17 @@ UPSTREAM = """\
 
 | HTTP status | class |
 |---|---|
-| 400 with a bad key, 401, 403 | `WrongKey` |
+| 400 with a bad key, 401, 403 without a reason | `WrongKey` |
+| 403 with Google's reason | `NotPermitted` |
+| a web page, a redirect, 407, 413 from something in between | `Intercepted`, `Blocked` |
 | 404 | `Gone` |
 | 408, 504, or no answer in time | `TimedOut` |
 | 429 | `RateLimited` |
 | any other 4xx | `Rejected` |
 | any other 5xx | `Unavailable` |
 | no connection | `Unreachable` |
+| a proxy or certificate variable that cannot be used | `BadNetworkSetting` |
+| a certificate nobody here trusts | `UntrustedCertificate` |
 | a connection that broke | `ConnectionLost` |
 | anything that is not the API's language | `Garbled` |
 """
@@ -59,8 +63,28 @@ FULL = OSError(errno.ENOSPC, "")
 # What each class says, where it says one thing; the others show it in an exchange.
 SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
     errors.NoKey: lambda: [str(errors.NoKey())],
+    errors.NoCredentials: lambda: [
+        str(errors.NoCredentials.for_account()),
+        str(errors.NoCredentials.for_project()),
+    ],
+    errors.BadNetworkSetting: lambda: [
+        errors.BadNetworkSetting("SSL_CERT_FILE names a file that is not there").message
+    ],
+    errors.Intercepted: lambda: [
+        errors.Intercepted("Guest Wi-Fi", status=200).message,
+        errors.Intercepted(status=302, to="login.example.com").message,
+        errors.Intercepted("nginx", status=404).message,
+        errors.Intercepted(status=407).message,
+        errors.Intercepted("413 Too Large", status=413).message,
+    ],
+    errors.Blocked: lambda: [errors.Blocked("Web filter", status=403).message],
+    errors.NotPermitted: lambda: list(google_reasons.REASONS.values()),
     errors.RateLimited: lambda: [
         errors.RateLimited(retry_after=20).message,
+        errors.RateLimited(quota=errors.Quota.MINUTE, retry_after=20).message,
+        errors.RateLimited(quota=errors.Quota.DAY).message,
+        errors.RateLimited(quota=errors.Quota.CREDIT).message,
+        errors.RateLimited(quota=errors.Quota.SPENDING_CAP).message,
         errors.RateLimited("limit: 0, model: gemini-nano-banana-2.1").message,
     ],
     errors.NotKept: lambda: [str(errors.NotKept.unfetched())],

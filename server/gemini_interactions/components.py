@@ -28,7 +28,7 @@ from .bridge.turns.history_chain import HistoryChain
 from .bridge.turns.session_registry import SessionRegistry
 from .bridge.turns.turn_resolver import TurnResolver
 from .bridge.usage_budget import Limits, UsageBudget
-from .config.api_key import find_key
+from .config.api_key import find_key, where_keys_are
 from .config.data_dir import close_to_others, ensure_private_dir
 from .config.settings import BadSetting, Config, given
 from .files.attachment_loader import AttachmentLoader
@@ -153,6 +153,7 @@ def gemini(config: Config) -> Gemini:
         key=lambda: find_key(os.environ, config.data_dir),
         base_url=config.base_url,
         api_version=config.api_version,
+        looked=where_keys_are(config.data_dir),
     )
 
 

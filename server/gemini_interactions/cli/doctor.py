@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,19 +16,23 @@ import anyio
 
 from .. import __version__
 from ..components import SIGNING_KEY, gemini, links
-from ..config.api_key import FILE, VARIABLES, find_key
+from ..config.api_key import FILE, VARIABLES, find_key, given_key
 from ..config.settings import SETTINGS, BadSetting, Config, given
 from ..domain import model_catalog
 from ..domain.errors import (
+    BadNetworkSetting,
     ConnectionLost,
+    Intercepted,
     NoKey,
     RateLimited,
     Refused,
     TimedOut,
     Unavailable,
     Unreachable,
+    UntrustedCertificate,
     UpstreamError,
 )
+from ..gemini import network_settings
 from ..gemini.sdk_loader import is_enterprise
 from . import store_access
 
@@ -37,7 +40,6 @@ PATIENCE = 20.0
 """Seconds to wait for Google."""
 
 _PREFIX = "GEMINI_MCP_"
-_UNFILLED = re.compile(r"\s*\$\{[^}]*\}\s*")
 
 State = Literal["ok", "note", "skip", "FAIL"]
 
@@ -89,9 +91,13 @@ def _findings(
         yield from _folder("images", config.images_dir)
     yield anyio.run(_database, config)
     yield from _gateway(config, environ)
+    network = list(_network(config, environ))
+    yield from network
     key = _key(config, environ)
     yield key
-    if is_offline:
+    if any(each.state == "FAIL" for each in network):
+        yield Finding("skip", "google", "not asked: the way there is not set up")
+    elif is_offline:
         yield Finding("skip", "google", "not asked: --offline")
     elif key.state == "FAIL":
         yield Finding("skip", "google", "not asked: that needs a key")
@@ -102,19 +108,25 @@ def _findings(
 def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:
     known = {each.variable: each for each in SETTINGS}
     set_here = sorted(name for name in environ if name in known or name.startswith(_PREFIX))
-    told = [name for name in set_here if name in known and given(environ[name])]
+    read = {name: given_key if name in VARIABLES else given for name in set_here}
+    told = [name for name in set_here if name in known and read[name](environ[name])]
     yield Finding("ok", "settings", f"from the environment: {', '.join(told) or 'none'}")
     for name in set_here:
         if name not in known:
             yield Finding("note", "settings", f"{name} is no setting of this version.")
         elif not known[name].available:
             yield Finding("note", "settings", f"{name} is not used by this version yet.")
-        elif _UNFILLED.fullmatch(environ[name]):
+        elif environ[name].strip() and not read[name](environ[name]):
             yield Finding(
                 "note",
                 "settings",
-                f"{name} is a literal ${{…}} that your host did not fill in: it counts as not set.",
+                f"{name} is {_placeholder(environ[name])} that your host did not fill in: it "
+                "counts as not set.",
             )
+
+
+def _placeholder(value: str) -> str:
+    return "a literal ${…}" if value.strip(" \"'").startswith("${") else "a placeholder"
 
 
 def _folder(what: str, folder: Path) -> Iterator[Finding]:
@@ -214,6 +226,18 @@ def _links(config: Config, environ: Mapping[str, str]) -> Finding:
     return Finding("ok", "links", "signed with a key of the data folder")
 
 
+def _network(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Proxies and certificates, as far as the environment tells of them."""
+    broken = list(
+        network_settings.troubles(environ, is_secure=not config.base_url.startswith("http://"))
+    )
+    for trouble in broken:
+        yield Finding("FAIL", "network", f"{trouble}.")
+    proxies = network_settings.proxy_variables(environ)
+    if proxies and not broken:
+        yield Finding("ok", "network", f"through the proxy of {', '.join(proxies)}")
+
+
 def _key(config: Config, environ: Mapping[str, str]) -> Finding:
     """Where the key is and whether it looks like one; never the key."""
     try:
@@ -223,7 +247,7 @@ def _key(config: Config, environ: Mapping[str, str]) -> Finding:
         return Finding("FAIL", "key", str(refusal))
     except UpstreamError as problem:
         return Finding("FAIL", "key", problem.message)
-    variable = next((each for each in VARIABLES if given(environ.get(each))), "")
+    variable = next((each for each in VARIABLES if given_key(environ.get(each))), "")
     where = variable or f"the key file ({config.data_dir / FILE})"
     if is_enterprise():
         also = f"; a key is in {where}" if key else ""
@@ -244,16 +268,21 @@ async def _google(config: Config) -> list[Finding]:
             Finding(
                 "FAIL",
                 "network",
-                f"{where} cannot be reached. Check the connection, a proxy (HTTPS_PROXY) and "
-                "GOOGLE_GEMINI_BASE_URL.",
+                f"{where} cannot be reached. Check the connection, a proxy (HTTPS_PROXY, "
+                "ALL_PROXY) and GOOGLE_GEMINI_BASE_URL.",
             )
         ]
     except (RateLimited, Unavailable) as problem:
         return [reached, Finding("note", "google", problem.message)]
+    except (Intercepted, UntrustedCertificate, BadNetworkSetting) as problem:
+        return [Finding("FAIL", "network", problem.message)]
     except UpstreamError as problem:
         return [reached, Finding("FAIL", "google", problem.message)]
-    except NoKey:
-        return [Finding("FAIL", "google", "There are no credentials to ask with.")]
+    except NoKey as problem:
+        return [Finding("FAIL", "google", str(problem))]
+    except Exception as problem:  # a bug of ours or the SDK's, which the log has
+        kind = type(problem).__name__
+        return [Finding("FAIL", "google", f"{where} could not be asked ({kind}).")]
     finally:
         await google.aclose()
     return [reached, *_offered(config, offered)]

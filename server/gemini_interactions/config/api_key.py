@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..domain.errors import Refused
@@ -24,6 +25,10 @@ VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 FILE = "key"
 
 _SHAPE = re.compile(r"[!#-&(-<>-_a-{}~]{6,512}")  # printable ASCII without blank, quotes, "=", "`"
+
+_EXAMPLE = re.compile(
+    r"(your|insert|paste|enter|put|replace)[-_ ](\w+[-_ ])*key([-_ ]\w+)*$|x{6,64}$|\.{3,}$", re.I
+)
 
 _seen: dict[Path, tuple[tuple[int, ...], str]] = {}  # what each file held when last it changed
 
@@ -48,17 +53,32 @@ class BadKeyFile(Refused):
         )
 
 
+def where_keys_are(data_dir: Path) -> str:
+    """Where `find_key` looks, for people; the home folder is not named."""
+    file = data_dir / FILE
+    with suppress(ValueError, RuntimeError):
+        file = Path("~") / file.relative_to(Path.home())
+    return f"{', '.join(VARIABLES)} and the key file {file.as_posix()}"
+
+
+def given_key(value: str | None) -> str:
+    """A key as somebody gave it: without the quotes that some hosts and files keep around it, and
+    "" for an example's words."""
+    key = given((value or "").strip().strip("\"'“”‘’`"))
+    return "" if _EXAMPLE.match(key) else key
+
+
 def find_key(environ: Mapping[str, str], data_dir: Path) -> str:
     """The key to call Google with, or "" where there is none. Cheap enough for every call."""
     for variable in VARIABLES:
-        if key := given(environ.get(variable)):
+        if key := given_key(environ.get(variable)):
             return key
     return _key_in(data_dir / FILE)
 
 
 def save_key(data_dir: Path, key: str) -> Path:
     """Keep this key for all later calls, in a file that only this user can read."""
-    key = given(key)
+    key = given_key(key)
     if not _SHAPE.fullmatch(key):
         raise BadKey
     file = ensure_private_dir(data_dir) / FILE
@@ -104,7 +124,7 @@ def _read(file: Path) -> str:
         mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
         if os.name != "nt" and mode & 0o077:
             raise BadKeyFile("can be read by other users of this machine")
-        key = given(opened.read(4096))
+        key = given_key(opened.read(4096))
     if key and not _SHAPE.fullmatch(key):
         raise BadKeyFile("does not hold a key")
     return key

@@ -1,9 +1,9 @@
 """Every setting there is: one table, from which the flags, the checks and the reference come.
 
 Each is an environment variable and the flag of the same name (`GEMINI_MCP_DATA_DIR` and
-`--data-dir`); a flag beats the environment. Empty, or a literal ``${…}`` that some host did
-not fill in, counts as not set. Keys are the exception: they have no flag (command lines can
-be read by everybody on the machine) and no place in `Config`; `keys` finds them.
+`--data-dir`); a flag beats the environment. Empty, or a placeholder such as ``${…}`` that some
+host did not fill in, counts as not set. Keys are the exception: they have no flag (command lines
+can be read by everybody on the machine) and no place in `Config`; `api_key` finds them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ DEFAULT_TOOLSETS = ("ask", "research", "images")
 LATER_TOOLSETS = ("agents",)
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+# What hosts hand on when they did not fill it in: ${NAME}, $NAME, %NAME%, {{name}}, <name>.
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^}]*\}\}|<[^<>]*>")
+
+
+# A base address that names the version of the API, and perhaps what comes behind it.
+_VERSIONED = re.compile(
+    r"(?P<address>https?://.+?)/(?P<version>v\d+(?:alpha|beta)?\d*)(?:/(?:interactions|models|openai))?"
+)
 
 
 class BadSetting(Refused):
@@ -31,7 +38,7 @@ class BadSetting(Refused):
 
 
 def given(value: str | None) -> str:
-    """The value somebody really gave, or "" for none, blank or an unfilled ``${…}``."""
+    """The value somebody really gave, or "" for none, blank or an unfilled placeholder."""
     value = (value or "").strip()
     return "" if _PLACEHOLDER.fullmatch(value) else value
 
@@ -117,6 +124,9 @@ def _version(value: str) -> str:
 
 
 def _url(value: str) -> str:
+    value = value.strip("\"'")
+    scheme, mark, rest = value.partition("://")
+    value = f"{scheme.lower()}{mark}{rest.strip()}"
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("an http:// or https:// address without user, query or fragment")
     return value.rstrip("/")
@@ -477,12 +487,29 @@ class Config:
         """Settings from flags (by `Setting.name`) and environment; `BadSetting` for a bad one."""
         values: dict[str, Any] = {}
         for setting in OFFERED:
-            value = given((flags or {}).get(setting.name)) or given(environ.get(setting.variable))
+            value = _given(setting, environ, flags)
             if value or setting.default:
                 values[setting.name] = setting.read(value or setting.default)
+        if versioned := _VERSIONED.fullmatch(values.get("base_url", "")):
+            # google-genai adds the version to the address, and people paste it with one.
+            values["base_url"] = versioned["address"]
+            if not _is_given("api_version", environ, flags):
+                values["api_version"] = versioned["version"]
         if "data_dir" not in values:
             values["data_dir"] = default_data_dir()
         return cls(**values)
+
+
+def _given(
+    setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None] | None
+) -> str:
+    return given((flags or {}).get(setting.name)) or given(environ.get(setting.variable))
+
+
+def _is_given(
+    name: str, environ: Mapping[str, str], flags: Mapping[str, str | None] | None
+) -> bool:
+    return any(_given(each, environ, flags) for each in OFFERED if each.name == name)
 
 
 def default_data_dir() -> Path:

@@ -20,7 +20,15 @@ import anyio
 import anyio.lowlevel
 
 from gemini_interactions import telemetry
-from gemini_interactions.domain.errors import ConnectionLost, Garbled, NoKey, TimedOut, WrongKey
+from gemini_interactions.domain.errors import (
+    ConnectionLost,
+    Garbled,
+    NoKey,
+    Refused,
+    TimedOut,
+    UpstreamError,
+    WrongKey,
+)
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import error_mapping, sdk_loader, serialization, sse_parser, uploads
@@ -44,16 +52,26 @@ _ENDS = ("interaction.completed", "error")
 # have arrived are handed out without waiting for anything.
 _AT_A_TIME = 16
 _CLOSING = 2.0
+_PAGE_HEAD = 16_384
 
 
 class Gemini:
     """Google's side. Every failure is an `UpstreamError`, or `NoKey`.
 
-    `key` is asked at every call, so that a key set later works without a restart.
+    `key` is asked at every call, so that a key set later works without a restart; `looked` says
+    where it is looked for.
     """
 
-    def __init__(self, key: Callable[[], str], base_url: str = "", api_version: str = "v1") -> None:
+    def __init__(
+        self,
+        key: Callable[[], str],
+        base_url: str = "",
+        api_version: str = "v1",
+        *,
+        looked: str = "",
+    ) -> None:
         self._key = key
+        self._looked = looked
         self._base_url = base_url
         self._api_version = api_version
         self._lock = threading.Lock()
@@ -238,7 +256,7 @@ class Gemini:
         answer = await _by(deadline, sent.__aenter__())
         try:
             if not 200 <= answer.status_code < 300:
-                raise error_mapping.answered(answer.status_code, None, {})
+                raise error_mapping.answered(answer.status_code, None, dict(answer.headers))
             yield answer
         finally:
             # Also when cancelled: Google stops working for us when the connection closes.
@@ -250,17 +268,20 @@ class Gemini:
         with anyio.CancelScope(deadline=deadline):
             try:
                 return await sdk_loader.finished(client)
-            except Exception:
-                # Vertex AI without a project or credentials: the SDK minds when it is built.
-                if sdk_loader.is_enterprise():
-                    raise NoKey() from None
+            except (UpstreamError, Refused):
                 raise
+            except Exception as error:
+                # Vertex AI without a project or credentials, a proxy or certificate that cannot
+                # be used: the SDK minds when it is built.
+                raise error_mapping.unbuilt(
+                    error, is_enterprise=sdk_loader.is_enterprise()
+                ) from None
         raise TimedOut()
 
     def _usable_key(self) -> str:
         key = self._key().strip()
         if not key and not sdk_loader.is_enterprise():
-            raise NoKey()
+            raise NoKey(self._looked)
         if not key.isascii() or len(key.split()) > 1 or not key.isprintable():
             raise WrongKey()
         return key
@@ -284,7 +305,7 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
     kind = answer.headers.get("content-type", "")
     if "event-stream" not in kind:
         if "json" not in kind:
-            raise Garbled(status=answer.status_code)
+            raise await _by(deadline, _foreign(answer))
         for event in serialization.events(await _by(deadline, _json(answer))):
             yield event
         return
@@ -310,6 +331,17 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
         with anyio.move_on_after(_FAREWELL), suppress(Exception):
             async for _ in chunks:
                 pass
+
+
+async def _foreign(answer: Any) -> UpstreamError:
+    """What an answer is that is neither JSON nor events; a page's title stands at its beginning."""
+    head = b""
+    async for chunk in answer.iter_bytes():
+        head += chunk
+        if len(head) > _PAGE_HEAD:
+            break
+    text = head.decode("utf-8", "replace")
+    return error_mapping.page(answer.status_code, text) or Garbled(status=answer.status_code)
 
 
 async def _json(answer: Any) -> Any:

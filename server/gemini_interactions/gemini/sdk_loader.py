@@ -21,6 +21,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from gemini_interactions.gemini import network_settings
+
 T = TypeVar("T")
 
 # Seconds. A connection that is not there after this long will not come; a body that cannot
@@ -64,6 +66,7 @@ def client(key: str, base_url: str, api_version: str) -> Any:
     """A client of google-genai that sends nothing twice by itself."""
     with _one_at_a_time:
         _warm()
+    network_settings.check(os.environ, is_secure=not base_url.startswith("http://"))
     if is_enterprise():
         # Project, location and credentials are google-genai's business, and so is which of
         # them beats a key; ours only helps where it has nothing else.
@@ -84,6 +87,8 @@ def _client(key: str | None, base_url: str, api_version: str, **options: Any) ->
     if base_url.startswith("http://"):
         # The emulator: without TLS the certificates, 40 ms of loading, are never looked at.
         arguments["verify"] = arguments["ssl"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    elif trusted := network_settings.extra_authorities(os.environ):
+        arguments["verify"] = arguments["ssl"] = trusted
     made = genai.Client(
         api_key=key,
         http_options=types.HttpOptions(

@@ -9,6 +9,7 @@ from typing import Any
 
 from gemini_interactions.domain.errors import BadArgument, Garbled
 from gemini_interactions.domain.types import CreateRequest, Interaction
+from gemini_interactions.gemini import error_mapping
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -110,6 +111,8 @@ def continuation(arguments: Mapping[str, Any], event: Mapping[str, Any]) -> dict
 
 def events(answer: object) -> list[dict[str, Any]]:
     """The events that an answer in one piece amounts to."""
+    if isinstance(answer, dict) and (problem := error_mapping.inside(answer)):
+        raise problem
     if not isinstance(answer, dict) or not answer.keys() & {"id", "status", "steps"}:
         raise Garbled()
     named = {key: value for key, value in answer.items() if key not in ("steps", "usage", "errors")}

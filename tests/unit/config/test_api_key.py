@@ -111,7 +111,7 @@ def test_a_key_file_that_holds_something_else_is_not_used(held: str, tmp_path: P
         "kéy-kéy-kéy",
         "short",
         "GEMINI_API_KEY=abcdefgh",
-        '"abcdefgh"',
+        "YOUR_API_KEY",
         "x" * 513,
         "nul\0nul",
     ],

@@ -17,6 +17,7 @@ from gemini_interactions.domain.errors import (
     ConnectionLost,
     Garbled,
     Gone,
+    Intercepted,
     RateLimited,
     Rejected,
     TimedOut,
@@ -495,9 +496,10 @@ async def test_a_redirect_does_not_carry_the_key_away(wire: RawHttpServer, wired
     async with RawHttpServer() as elsewhere:
         wire.answers_with(b"", "307 Temporary Redirect", more=f"location: {elsewhere.url}/x\r\n")
 
-        with pytest.raises(Garbled):
+        with pytest.raises(Intercepted) as refused:
             await wired.create(HELLO)
 
+        assert "leads elsewhere: 307 to 127.0.0.1" in refused.value.message
         assert elsewhere.asked == []
 
 

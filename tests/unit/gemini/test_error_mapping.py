@@ -19,6 +19,7 @@ from gemini_interactions.domain.errors import (
     TimedOut,
     Unavailable,
     Unreachable,
+    UntrustedCertificate,
     UpstreamError,
     WrongKey,
 )
@@ -213,3 +214,17 @@ def test_our_own_errors_pass_and_foreign_ones_leave_no_trace() -> None:
         raise ValueError("a prompt")
 
     assert caught.value.__suppress_context__
+
+
+def test_a_certificate_nobody_trusts_is_told_from_a_network_that_is_down() -> None:
+    why = "certificate verify failed: self-signed certificate in certificate chain (_ssl.c:992)"
+    refused = httpx2.ConnectError(f"[SSL: CERTIFICATE_VERIFY_FAILED] {why}")
+    wrapped = APIConnectionError("prompt")
+    wrapped.__cause__ = refused
+
+    error = upstream(wrapped)
+
+    assert isinstance(error, UntrustedCertificate)
+    assert "self-signed certificate in certificate chain" in error.message
+    assert "SSL_CERT_FILE" in error.message
+    assert "nothing was sent" in error.message

@@ -29,7 +29,7 @@ class RetryPolicy:
             case Unreachable() if self._refusals < TRIES_TO_CONNECT:
                 self._refusals += 1
                 return float(0.25 * 2**self._refusals)
-            case RateLimited(retry_after=float() | int() as wish) if not problem.needs_paid_key:
+            case RateLimited(retry_after=float() | int() as wish) if problem.may_pass:
                 pause = max(float(wish), 0.0)
                 self._limits += 1
                 spent = anyio.current_time() - self._start
