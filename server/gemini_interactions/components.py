@@ -153,7 +153,8 @@ def gemini(config: Config) -> Gemini:
         key=lambda: find_key(os.environ, config.data_dir),
         base_url=config.base_url,
         api_version=config.api_version,
-        looked=where_keys_are(config.data_dir),
+        # Among several owners the machine's paths are nobody's business.
+        looked="" if config.tokens_file else where_keys_are(config.data_dir),
     )
 
 

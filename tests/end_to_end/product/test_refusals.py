@@ -150,7 +150,7 @@ async def test_a_call_without_a_key_says_how_to_get_and_set_one(house: AppHarnes
     adopted = await guest.follow("Hello.", conversation_id=house.brain.unknown_id())
 
     for said in (asked, adopted):
-        assert said.text == NO_KEY
+        assert said.text.startswith(NO_KEY)
         assert said.is_error
         assert said.facts == {}
     assert (await guest.history()).text.startswith("There is no conversation here.")
@@ -164,7 +164,7 @@ async def test_a_key_its_host_did_not_fill_in_is_no_key(house: AppHarness, unset
 
     said = await guest.ask("Hello.")
 
-    assert said.text == NO_KEY
+    assert said.text.startswith(NO_KEY)
 
 
 async def test_what_needs_no_key_works_without_one(house: AppHarness, guest: McpClient) -> None:
