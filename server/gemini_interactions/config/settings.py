@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..domain.errors import Refused
+from .raw_values import given as given
+from .raw_values import with_version_apart
 
 TOOLSETS = ("ask", "research", "images", "media")
 """Every set of tools there is; `all` chooses them."""
@@ -23,24 +25,9 @@ DEFAULT_TOOLSETS = ("ask", "research", "images")
 LATER_TOOLSETS = ("agents",)
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
-# What hosts hand on when they did not fill it in: ${NAME}, $NAME, %NAME%, {{name}}, <name>.
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^}]*\}\}|<[^<>]*>")
-
-
-# A base address that names the version of the API, and perhaps what comes behind it.
-_VERSIONED = re.compile(
-    r"(?P<address>https?://.+?)/(?P<version>v\d+(?:alpha|beta)?\d*)(?:/(?:interactions|models|openai))?"
-)
-
 
 class BadSetting(Refused):
     """A setting is not what it may be; the message names it and says what is allowed."""
-
-
-def given(value: str | None) -> str:
-    """The value somebody really gave, or "" for none, blank or an unfilled placeholder."""
-    value = (value or "").strip()
-    return "" if _PLACEHOLDER.fullmatch(value) else value
 
 
 # What a value may be. A parser raises ValueError with the end of the sentence "X must be …";
@@ -486,30 +473,16 @@ class Config:
     ) -> Config:
         """Settings from flags (by `Setting.name`) and environment; `BadSetting` for a bad one."""
         values: dict[str, Any] = {}
+        is_version_given = False
         for setting in OFFERED:
-            value = _given(setting, environ, flags)
+            value = given((flags or {}).get(setting.name)) or given(environ.get(setting.variable))
+            is_version_given |= bool(value) and setting.name == "api_version"
             if value or setting.default:
                 values[setting.name] = setting.read(value or setting.default)
-        if versioned := _VERSIONED.fullmatch(values.get("base_url", "")):
-            # google-genai adds the version to the address, and people paste it with one.
-            values["base_url"] = versioned["address"]
-            if not _is_given("api_version", environ, flags):
-                values["api_version"] = versioned["version"]
+        values = with_version_apart(values, is_version_given=is_version_given)
         if "data_dir" not in values:
             values["data_dir"] = default_data_dir()
         return cls(**values)
-
-
-def _given(
-    setting: Setting, environ: Mapping[str, str], flags: Mapping[str, str | None] | None
-) -> str:
-    return given((flags or {}).get(setting.name)) or given(environ.get(setting.variable))
-
-
-def _is_given(
-    name: str, environ: Mapping[str, str], flags: Mapping[str, str | None] | None
-) -> bool:
-    return any(_given(each, environ, flags) for each in OFFERED if each.name == name)
 
 
 def default_data_dir() -> Path:
