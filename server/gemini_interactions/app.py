@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .bridge.source_links import Resolve
     from .bridge.upstream_health import UpstreamHealth
     from .components import Components
+    from .domain.access import AccessRecords
     from .gemini.grounding_redirects import RedirectResolver
     from .maintenance import Maintenance
 
@@ -65,8 +66,9 @@ class App:
         self._awake = anyio.Event()
         self._opened = anyio.Event()
         self._trouble: Refused | None = None
-        self.link: Callable[[str, str], str] | None = None
-        """Where clients elsewhere can fetch an image, by its owner and id."""
+        self.link: Callable[..., str] | None = None
+        """Where clients elsewhere can fetch an image, by its owner and id, and by what the owner
+        came in with (`credential`)."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
         self._components: Components | None = None
@@ -106,6 +108,13 @@ class App:
         if self._components is None:
             raise self._trouble or Refused("This server's store is not open.")
         return self._components.bridge
+
+    async def access(self) -> AccessRecords:
+        """What was signed in, once the store is open."""
+        await self.bridge()
+        if self._rooms is None:
+            raise Refused("This server's store is not open.")
+        return self._rooms.store.access
 
     async def conversations(self) -> Conversations:
         return (await self.bridge()).conversations

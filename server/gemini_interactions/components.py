@@ -33,7 +33,8 @@ from .config.data_dir import close_to_others, ensure_private_dir
 from .config.settings import BadSetting, Config, given
 from .files.attachment_loader import AttachmentLoader
 from .files.output.file_store import FileStore
-from .files.output.signed_urls import SHORTEST_KEY, Links, signing_key
+from .files.output.signed_urls import SHORTEST_KEY, Links
+from .files.output.signed_urls import signing_key as kept_signing_key
 from .files.path_sandbox.allowed_dirs import Folders
 from .maintenance import Maintenance
 
@@ -129,12 +130,18 @@ def _limits(config: Config) -> Limits:
 
 
 def links(config: Config) -> Links:
-    """What signs links: with the operator's key, else with one kept in the data folder."""
+    """What signs links to artifacts."""
+    return Links(signing_key(config))
+
+
+def signing_key(config: Config) -> bytes:
+    """What links and requests are signed with: the operator's key, else one kept in the data
+    folder."""
     key = given(os.environ.get(SIGNING_KEY)).encode("utf-8", "surrogateescape")
     if key and len(key) < SHORTEST_KEY:
         raise BadSetting(f"GEMINI_MCP_SIGNING_KEY must have at least {SHORTEST_KEY} characters.")
     try:
-        return Links(key or signing_key(ensure_private_dir(config.data_dir)))
+        return key or kept_signing_key(ensure_private_dir(config.data_dir))
     except OSError:
         raise BadSetting(
             "The data folder cannot keep a key for links. Choose one that this user can write to "

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from io import BufferedIOBase
 from typing import Any, Literal, Protocol
 
+from ..domain.access import AccessRecords
 from ..domain.artifact import ArtifactKind
 from ..domain.types import (
     Artifact,
@@ -91,6 +92,9 @@ class Spent(Protocol):
 
 class Store(Protocol):
     """Remembers conversations, turns and sessions; times are epoch seconds, handed in."""
+
+    @property
+    def access(self) -> AccessRecords: ...
 
     async def begin(
         self,

@@ -8,21 +8,39 @@ can be read by everybody on the machine) and no place in `Config`; `api_key` fin
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ..domain.errors import Refused
+from . import setting_values
 from .raw_values import given as given
 from .raw_values import with_version_apart
+from .setting_values import TOOLSETS as TOOLSETS
 
-TOOLSETS = ("ask", "research", "images", "media")
-"""Every set of tools there is; `all` chooses them."""
+_address = setting_values.parse_address
+_database = setting_values.parse_database
+_file = setting_values.parse_file
+_folder = setting_values.parse_folder
+_folders = setting_values.parse_folders
+_hosts = setting_values.parse_hosts
+_https = setting_values.parse_https
+_list = setting_values.parse_list
+_networks = setting_values.parse_networks
+_number = setting_values.parse_number
+_one_of = setting_values.parse_one_of
+_origins = setting_values.parse_origins
+_scopes = setting_values.parse_scopes
+_switch = setting_values.parse_switch
+_text = setting_values.parse_text
+_toolsets = setting_values.parse_toolsets
+_url = setting_values.parse_url
+_version = setting_values.parse_version
+_whole = setting_values.parse_whole
+_word = setting_values.parse_word
+
 DEFAULT_TOOLSETS = ("ask", "research", "images")
-LATER_TOOLSETS = ("agents",)
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
 
@@ -30,128 +48,10 @@ class BadSetting(Refused):
     """A setting is not what it may be; the message names it and says what is allowed."""
 
 
-# What a value may be. A parser raises ValueError with the end of the sentence "X must be …";
-# the value itself is never repeated, since it may be a secret in the wrong place.
-
-
-def _number(least: float, most: float = 1e9, unit: str = "") -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not least <= number <= most:  # also refuses nan
-            raise ValueError(f"a number{unit} from {least:g} to {most:,.0f}")
-        return number
-
-    return parse
-
-
-def _whole(least: int, most: int = 10**12) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and least <= int(value[:20]) <= most):
-            raise ValueError(f"a whole number from {least:,} to {most:,}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return value.lower()
-
-    return parse
-
-
-def _switch(value: str) -> bool:
-    switches = {"on": True, "1": True, "true": True, "yes": True}
-    switches |= {"off": False, "0": False, "false": False, "no": False}
-    if value.lower() not in switches:
-        raise ValueError("on or off")
-    return switches[value.lower()]
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", value) if part))
-
-
-def _folders(value: str) -> tuple[Path, ...]:
-    return tuple(_folder(part) for part in value.split(os.pathsep) if part.strip())
-
-
-def _folder(value: str) -> Path:
-    return _path(value, "the path of a folder")
-
-
-def _file(value: str) -> Path:
-    return _path(value, "the path of a file")
-
-
-def _path(value: str, allowed: str) -> Path:
-    if "${" in value or "\0" in value:
-        raise ValueError(allowed)
-    try:
-        return Path(value).expanduser().absolute()
-    except RuntimeError as nobody:  # "~somebody" who does not exist
-        raise ValueError(allowed) from nobody
-
-
-def _word(value: str) -> str:
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ValueError("a name without spaces")
-    return value
-
-
-def _version(value: str) -> str:
-    if not re.fullmatch(r"v\d+\w*", value):
-        raise ValueError("a version of the API such as v1 or v1beta")
-    return value
-
-
-def _url(value: str) -> str:
-    value = value.strip("\"'")
-    scheme, mark, rest = value.partition("://")
-    value = f"{scheme.lower()}{mark}{rest.strip()}"
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        raise ValueError("an http:// or https:// address without user, query or fragment")
-    return value.rstrip("/")
-
-
-def _hosts(value: str) -> tuple[str, ...]:
-    hosts = _list(value.lower())
-    if not all(
-        re.fullmatch(r"\*|([\w.-]+|\[[0-9a-f:.]+\])(:(\d{1,5}|\*))?", each) for each in hosts
-    ):
-        raise ValueError("a comma-separated list of host names, each with or without a port")
-    return hosts
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = _list(value.lower())
-    if not all(re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@*]+", each) for each in origins):
-        raise ValueError("a comma-separated list of origins such as https://app.example.com")
-    return origins
-
-
-def _database(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
-        raise ValueError("sqlite:///PATH or postgresql://USER@HOST/NAME")
-    return value
-
-
-def _toolsets(value: str) -> tuple[str, ...]:
-    wanted = _list(value.lower())
-    allowed = f"a comma-separated list of {', '.join(TOOLSETS)}, or all"
-    if "all" in wanted:
-        wanted = (*TOOLSETS, *(name for name in wanted if name != "all"))
-    for name in wanted:
-        if name in LATER_TOOLSETS:
-            raise ValueError(f"{allowed}; {name} is a later set that is not here yet")
-        if name not in TOOLSETS:
-            raise ValueError(allowed)
-    return tuple(name for name in TOOLSETS if name in wanted)
+def given(value: str | None) -> str:
+    """The value somebody really gave, or "" for none, blank or an unfilled ``${…}``."""
+    value = (value or "").strip()
+    return "" if _PLACEHOLDER.fullmatch(value) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +227,10 @@ SETTINGS: tuple[Setting, ...] = (
         _number(0.05, 86_400, " of seconds"),
     ),
     Setting(
-        "max_concurrent", "calls to Gemini at once per owner; more wait", "8", _whole(1, 10_000)
+        "max_concurrent",
+        "calls to Gemini at once per owner; more wait",
+        "8",
+        _whole(1, 10_000),
     ),
     Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
     Setting(
@@ -336,6 +239,70 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_file,
         scope="http",
         otherwise="none; needed unless bound to loopback",
+    ),
+    Setting(
+        "oauth_issuer",
+        "identity provider whose access tokens (JWTs) are accepted",
+        parse=_https,
+        scope="http",
+        otherwise="none",
+    ),
+    Setting(
+        "oauth_audience",
+        "what `aud` of its tokens must be",
+        parse=_text,
+        scope="http",
+        otherwise="the public URL and /mcp",
+    ),
+    Setting(
+        "oauth_scopes",
+        "scopes a token must have",
+        parse=_scopes,
+        scope="http",
+        otherwise="none",
+    ),
+    Setting(
+        "oauth_owner_claim",
+        "claim that says who somebody is; `email` only where it is verified",
+        "sub",
+        scope="http",
+    ),
+    Setting(
+        "oauth_builtin",
+        "let people with a gateway token sign apps in on a page of this server",
+        "off",
+        _switch,
+        scope="http",
+    ),
+    Setting(
+        "trusted_proxies",
+        "proxies whose X-Forwarded-For is believed: addresses or networks",
+        parse=_networks,
+        scope="http",
+        otherwise="none",
+    ),
+    Setting(
+        "metrics",
+        "HOST:PORT to serve metrics for Prometheus on, at /metrics",
+        parse=_address,
+        scope="http",
+        otherwise="off",
+    ),
+    Setting(
+        "metrics_open",
+        "let it be an address that others can reach",
+        "off",
+        _switch,
+        scope="http",
+        available=False,
+    ),
+    Setting(
+        "audit_log",
+        "file for one JSON line a call: who, what, cost and outcome, never words",
+        parse=_file,
+        scope="http",
+        otherwise="none",
+        available=False,
     ),
     Setting(
         "public_url",
@@ -363,7 +330,7 @@ SETTINGS: tuple[Setting, ...] = (
         "calls a minute and owner; 0 is off",
         parse=_whole(0, 1_000_000),
         scope="http",
-        otherwise="60 with tokens, off without",
+        otherwise="60 with authentication, off without",
     ),
     Setting(
         "max_body_bytes",
@@ -430,6 +397,15 @@ class Config:
     daily_usd_limit: float = 0.0
     log_level: str = "warning"
     tokens_file: Path | None = None
+    oauth_issuer: str = ""
+    oauth_audience: str = ""
+    oauth_scopes: tuple[str, ...] = ()
+    oauth_owner_claim: str = "sub"
+    oauth_builtin: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    metrics: str = ""
+    metrics_open: bool = False
+    audit_log: Path | None = None
     public_url: str = ""
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -445,8 +421,8 @@ class Config:
 
     @property
     def is_multi_owner(self) -> bool:
-        """Whether callers are several owners, told apart by their tokens."""
-        return self.tokens_file is not None
+        """Whether every call has to show whose it is."""
+        return self.tokens_file is not None or bool(self.oauth_issuer) or self.oauth_builtin
 
     @property
     def is_shared(self) -> bool:

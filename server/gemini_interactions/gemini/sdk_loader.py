@@ -76,10 +76,14 @@ def client(key: str, base_url: str, api_version: str) -> Any:
 
 
 def _client(key: str | None, base_url: str, api_version: str, **options: Any) -> Any:
+    import httpx2
     from google import genai
     from google.genai import types
 
     arguments: dict[str, Any] = {
+        # Owners have limits of their own. With 100 connections for all of them, somebody's long
+        # calls would keep others' calls waiting, and everybody's looks and cancels.
+        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=20),
         "timeout": (_CONNECT, None, _WRITE, None),
         # The key's header would follow a redirect to any host; the API has none.
         "follow_redirects": False,

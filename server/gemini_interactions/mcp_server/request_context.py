@@ -35,6 +35,13 @@ def owner(context: Context) -> str:
     return str(context.request.user.username)
 
 
+def credential(context: Context) -> str:
+    """What they came in with, as the tokens file knows it; "" where nothing can be removed."""
+    if context.request is None:
+        return ""
+    return str((context.request.user.access_token.claims or {}).get("credential", ""))
+
+
 def session(context: Context, app: App) -> str:
     """What a host lets us know a thread by (a hint, never an authority); "" where there is none."""
     thread = (context.meta or {}).get("threadId")
@@ -55,7 +62,9 @@ def room(context: Context, app: App) -> ClientLimits:
     name = client.client_info.name if client else None
     budget = text_pages.budget(name, app.config.max_output_chars)
     keep_whole = app.keep_whole if context.request is None else None
-    link = partial(app.link, owner(context)) if context.request is not None and app.link else None
+    link = None
+    if context.request is not None and app.link:
+        link = partial(app.link, owner(context), credential=credential(context))
     wait = max(1, min(40, int(app.config.max_wait_seconds)))
     return ClientLimits(budget, keep_whole, app.config.structured, link, wait)
 

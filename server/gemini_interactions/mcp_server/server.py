@@ -16,9 +16,11 @@ from mcp.shared.exceptions import MCPError
 
 from .. import __version__
 from ..app import App
+from ..domain.errors import Refused
 
 if TYPE_CHECKING:
     from .tool_dispatcher import ToolDispatcher
+    from .transports.http.rate_limit import RateLimiter
 
 Context = ServerRequestContext[App, Any]
 
@@ -119,10 +121,25 @@ class _Door:
     ) -> types.CompleteResult:
         return await self.inside.catalogue.complete(context, params)
 
+    @cached_property
+    def _sessions(self) -> RateLimiter:
+        from .transports.http.rate_limit import RateLimiter  # only HTTP has a rate
+
+        return RateLimiter(self._app.config.calls_a_minute, self._app.now)
+
+    def _admit_session(self, ctx: Context) -> None:
+        """Sessions are as many a minute and owner as calls are: each is kept for half an hour."""
+        try:
+            self._sessions.admit(str(ctx.request.user.username))
+        except Refused as refused:
+            raise MCPError(types.INVALID_REQUEST, str(refused)) from None
+
     async def watch(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         """Sees every message: refuses cursors, applies aborts, wakes the app once it is known."""
         if ctx.method in _LISTS and (ctx.params or {}).get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "Invalid cursor: lists here are one page.")
+        if ctx.method == "initialize" and ctx.request is not None:
+            self._admit_session(ctx)
         if ctx.method == "notifications/cancelled":
             await self.inside.cancelled(ctx)
         answered = await call_next(ctx)

@@ -125,6 +125,47 @@ MIGRATIONS: list[str] = [
         PRIMARY KEY (owner, hash)
     );
     """,
+    """
+    CREATE TABLE oauth_clients (
+        id TEXT PRIMARY KEY,
+        metadata TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        until DOUBLE PRECISION
+    );
+    CREATE INDEX oauth_clients_by_age ON oauth_clients (until);
+
+    CREATE TABLE oauth_grants (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        credential TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        client_name TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        used DOUBLE PRECISION NOT NULL
+    );
+    CREATE INDEX oauth_grants_by_owner ON oauth_grants (owner, created);
+
+    CREATE TABLE oauth_tokens (
+        hash TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        grant_id TEXT NOT NULL,
+        expires DOUBLE PRECISION NOT NULL,
+        exchanged INTEGER NOT NULL,
+        data TEXT NOT NULL
+    );
+    CREATE INDEX oauth_tokens_by_grant ON oauth_tokens (grant_id);
+    CREATE INDEX oauth_tokens_by_age ON oauth_tokens (expires);
+
+    CREATE TABLE oauth_attempts (
+        kind TEXT NOT NULL,
+        who TEXT NOT NULL,
+        hour BIGINT NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (kind, who, hour)
+    );
+    """,
 ]
 
 

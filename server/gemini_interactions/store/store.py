@@ -22,6 +22,7 @@ from ..domain.types import (
 from . import artifacts as handles
 from . import conversations, sessions, turns
 from . import usage as ledger
+from .access import AccessRepository
 from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database, Transaction, open_database, run
@@ -43,6 +44,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._places = CapacityLimiter(database.workers)
+        self.access = AccessRepository(self._read, self._write)
 
     @classmethod
     async def open(cls, url: str) -> Store:

@@ -19,7 +19,7 @@ from anyio.abc import SocketStream
 
 from gemini_emulator.fault_injection import Gate
 from gemini_interactions.config.settings import Config
-from gemini_interactions.mcp_server.transports.http import asgi_app
+from gemini_interactions.mcp_server.transports.http import asgi_app, connection_limits
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness, RunningGateway, Wire
@@ -216,7 +216,7 @@ async def drip(stream: SocketStream) -> None:
 async def test_a_connection_that_never_says_what_it_wants_is_closed(
     site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asgi_app, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.1)
     await site.open()
 
     silent = await site.socket()
@@ -233,7 +233,7 @@ async def test_a_connection_that_never_says_what_it_wants_is_closed(
 async def test_a_call_may_take_longer_than_a_head_may(
     site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asgi_app, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 1.0)
     await site.open()
     wire = await site.wire(legacy=False)
     gate = house.brain.hold_next()
@@ -259,7 +259,7 @@ async def test_a_client_that_does_not_read_is_let_go(
     house.brain.answer_next("x" * (16 * 2**20))  # more than two machines keep between them
     long = await wire.call("gemini_ask", prompt="long")
 
-    monkeypatch.setattr(asgi_app, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(connection_limits, "READ_SECONDS", 0.1)
     with anyio.fail_after(BOUND):
         async with wire.post("gemini_result", {"id": long.id}) as answer:
             while place.gateway._server.server_state.connections:

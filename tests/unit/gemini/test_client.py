@@ -148,6 +148,29 @@ async def test_a_run_can_be_cancelled_and_forgotten(gemini: Gemini, brain: Emula
         await gemini.get(begun.id)
 
 
+async def test_a_hundred_long_calls_keep_no_other_call_look_or_cancel_waiting(
+    gemini: Gemini, brain: EmulatorControl
+) -> None:
+    brain.hold_background()
+    begun = await gemini.create(CreateRequest(input="Long", model=FLASH, background=True))
+    gates = [brain.hold_next("create", "before_completed") for _ in range(101)]
+
+    async with anyio.create_task_group() as tasks:
+        for _ in gates:
+            tasks.start_soon(asked, gemini)
+        with anyio.fail_after(60):
+            for gate in gates:
+                await gate.reached()
+            short = await asked(gemini)
+            looked = await gemini.get(begun.id)
+            cancelled = await gemini.cancel(begun.id)
+        for gate in gates:
+            gate.release()
+
+    assert short.interaction().status == "completed"
+    assert (looked.status, cancelled.status) == ("in_progress", "cancelled")
+
+
 async def test_models_are_listed_by_their_bare_ids(gemini: Gemini) -> None:
     models = await gemini.models()
 

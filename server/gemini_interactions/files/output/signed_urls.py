@@ -25,7 +25,7 @@ SHORTEST_KEY = 16
 
 FILE = "gemini-signing-key"
 
-_TICKET = re.compile(r"([A-Za-z0-9_-]{1,400})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+_TICKET = re.compile(r"([A-Za-z0-9_-]{1,2000})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
 
 
 class Links:

@@ -25,7 +25,7 @@ LAST_WORDS = 0.2
 def serve_stdio(config: Config) -> int:
     """Serve one client over stdin and stdout until stdin ends or a signal says stop."""
     # Nobody shows a token here, even where the environment is that of a gateway.
-    anyio.run(_stdio, App(replace(config, tokens_file=None)))
+    anyio.run(_stdio, App(replace(config, tokens_file=None, oauth_issuer="", oauth_builtin=False)))
     return 0  # pragma: no cover  (never reached)
 
 

@@ -19,6 +19,7 @@ from ....components import SIGNING_KEY, links
 from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ....domain.errors import Refused
 from ....domain.ids import read_id
+from .auth.authenticator import Authenticator
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,13 @@ class Links(Protocol):
 
 
 class ArtifactRoute:
-    """Gives out links below `base`, and answers them. A link that is wrong, over or another
-    image's reads exactly like one to nothing."""
+    """Gives out links below `base`, and answers them. A link that is wrong, over, another
+    image's or of a token that was removed reads exactly like one to nothing."""
 
-    def __init__(self, app: App, base: str) -> None:
+    def __init__(self, app: App, base: str, authenticator: Authenticator | None = None) -> None:
         self._app = app
         self._base = base
+        self._authenticator = authenticator
         self.routes = [
             Route(f"/{kind.listed}/{{file_id}}/{{ticket}}", self._serve) for kind in FILE_KINDS
         ]
@@ -63,14 +65,24 @@ class ArtifactRoute:
         if self._app.config.is_shared or os.environ.get(SIGNING_KEY):
             _ = self._links
 
-    def link(self, owner: str, file_id: str) -> str:
-        ticket = self._links.ticket(owner, file_id, self._app.now())
+    def link(self, owner: str, file_id: str, credential: str = "") -> str:
+        """`credential` is what the owner came in with: the link ends with it."""
+        holder = f"{owner}\0{credential}" if credential else owner
+        ticket = self._links.ticket(holder, file_id, self._app.now())
         return f"{self._base}/{BY_PREFIX[file_id[0]].listed}/{file_id}/{ticket}"
+
+    def _owner(self, image_id: str, ticket: str) -> str | None:
+        """Whose image a ticket opens, while what it was given out for holds."""
+        holder = self._links.owner(image_id, ticket, self._app.now())
+        owner, _, credential = (holder or "").partition("\0")
+        if self._authenticator is not None and credential:
+            return owner if self._authenticator.holder(credential) == owner else None
+        return owner or None
 
     async def _serve(self, request: Request) -> Response:
         file_id = request.path_params["file_id"]
         ticket = request.path_params["ticket"]
-        owner = self._links.owner(file_id, ticket, self._app.now())
+        owner = self._owner(file_id, ticket)
         if owner is None:
             return _nothing()
         try:

@@ -8,11 +8,9 @@ import re
 import signal
 import socket
 import sys
-from asyncio import TimerHandle, Transport
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import anyio
 import uvicorn
@@ -23,14 +21,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ....app import App
 from ....config.settings import BadSetting, Config
 from ....domain.errors import Refused
 from ...server import build
 from .artifact_route import ArtifactRoute
+from .auth.authentication import Authentication, authentication
 from .auth.token_file import Tokens
+from .client_address import ClientAddresses
+from .connection_limits import ConnectionLimits, protocol, raise_file_limit
 from .transport_security import AllowedHosts, TransportSecurity
 
 PATH = "/mcp"
@@ -39,13 +39,8 @@ GRACE = 5.0
 """Seconds that running calls have to finish in once we are told to stop."""
 LAST_WORDS = 3.0
 """Seconds that are then left for the answers of those that have not."""
-HEAD_SECONDS = 10.0
-"""How long the head of a request may take to arrive."""
-READ_SECONDS = 60.0
-"""How long a client may leave unread what was sent to it."""
-IDLE_SECONDS = 65
-"""How long a connection is kept for a next request: longer than proxies usually keep theirs."""
-CONNECTIONS = 1000
+REMOVED_SECONDS = 1.0
+"""How often the tokens file is looked at for the sake of requests in progress."""
 
 _TALKATIVE = ("mcp", "sse_starlette", "uvicorn.access")
 """Loggers that tell at some level what a message holds, or whose session it is."""
@@ -90,6 +85,7 @@ def serve_http(config: Config, address: str) -> int:
     """Serve until a signal says stop. Whoever else could reach the address needs a token."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    raise_file_limit()
     where = Address.read(address)
     tokens = tokens_for(config, where)
     gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
@@ -100,13 +96,14 @@ def serve_http(config: Config, address: str) -> int:
 
 
 def tokens_for(config: Config, address: Address) -> Tokens | None:
-    """Whose tokens are asked for; none are on loopback unless they were set."""
+    """The file of tokens, if one is set; on loopback nobody has to show who they are."""
     if config.tokens_file is not None:
         return Tokens(config.tokens_file)
-    if not address.is_loopback:
+    if not (address.is_loopback or config.is_multi_owner):
         raise BadSetting(
             "An address that others can reach needs tokens: name a file of them in "
-            "GEMINI_MCP_TOKENS_FILE (--tokens-file), or serve on 127.0.0.1."
+            "GEMINI_MCP_TOKENS_FILE (--tokens-file) or an identity provider in "
+            "GEMINI_MCP_OAUTH_ISSUER (--oauth-issuer), or serve on 127.0.0.1."
         )
     return None
 
@@ -134,14 +131,17 @@ class Gateway:
         self._listener = listener
         self._told = anyio.Event()
         self._told_again = anyio.Event()
-        pictures = ArtifactRoute(app, app.config.public_url or self.url)
+        base = app.config.public_url or self.url
+        addresses = ClientAddresses(app.config.trusted_proxies)
+        auth: Authentication | None = None
+        if app.config.is_multi_owner:
+            auth = authentication(app, base, tokens, addresses)
+        authenticator = auth.authenticator if auth else None
+        pictures = ArtifactRoute(app, base, authenticator)
         pictures.check()
         app.link = pictures.link
-        open = [
-            Route("/healthz", self._health),
-            Route("/readyz", self._readiness),
-            *pictures.routes,
-        ]
+        health = [Route("/healthz", self._health), Route("/readyz", self._readiness)]
+        open = [*pictures.routes, *(auth.routes if auth else ())]
         self._mcp = build(app)
         inner = self._mcp.streamable_http_app(
             streamable_http_path=PATH,
@@ -149,11 +149,14 @@ class Gateway:
             max_request_body_size=app.config.max_body_bytes,
             # The gate looks after hosts and origins, on every route.
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-            custom_starlette_routes=[*open],
+            custom_starlette_routes=[*health, *open],
         )
         self.routes = tuple(inner.routes)
         hosts = AllowedHosts(app.config, name, number)
-        self._gate = TransportSecurity(inner, app.config, hosts, tokens, open=open)
+        self._gate = TransportSecurity(
+            *(inner, app.config, hosts, authenticator, addresses), health=health, open=open
+        )
+        self._connections = ConnectionLimits(addresses)
         self._streams = _Streams(_with_pages(self._gate, app.config))
         self._entrance = _without_slash(self._streams)
 
@@ -161,15 +164,13 @@ class Gateway:
         """Serve until `stop` is called; running work is then written down as it stands."""
         config = uvicorn.Config(
             self._entrance,
-            http=_Patient,
+            http=protocol(self._connections),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=int(GRACE + LAST_WORDS),
         )
         self._server = _Server(config)
@@ -177,6 +178,7 @@ class Gateway:
         with self._listener:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._wind_down)
+                tasks.start_soon(self._end_removed)
                 # Not left to uvicorn, which would serve on without us if the app broke down.
                 async with self._mcp.session_manager.run():
                     task_status.started()
@@ -198,6 +200,15 @@ class Gateway:
         self._gate.close()
         with anyio.CancelScope(shield=True):
             await self.app.settle()
+
+    async def _end_removed(self) -> None:
+        while True:
+            await anyio.sleep(REMOVED_SECONDS)
+            self.end_removed()
+
+    def end_removed(self) -> None:
+        """End the requests whose token was removed; done every second."""
+        self._gate.end_removed()
 
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("alive\n")
@@ -284,40 +295,3 @@ def _with_pages(app: ASGIApp, config: Config) -> ASGIApp:
         allow_headers=["*"],
         expose_headers=["mcp-session-id", "www-authenticate"],
     )
-
-
-class _Patient(H11Protocol):
-    """uvicorn's protocol, with an end to its patience for clients that do not speak or read."""
-
-    _for_head: TimerHandle | None = None
-    _for_reader: TimerHandle | None = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's
-        super().connection_made(transport)
-        self._for_head = self.loop.call_later(HEAD_SECONDS, transport.abort)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._call_off("_for_head")
-        elif self._for_head is None:
-            self._for_head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._for_reader = self.loop.call_later(READ_SECONDS, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._call_off("_for_reader")
-
-    def connection_lost(self, trouble: Exception | None) -> None:
-        super().connection_lost(trouble)
-        self._call_off("_for_head")
-        self._call_off("_for_reader")
-
-    def _call_off(self, name: Literal["_for_head", "_for_reader"]) -> None:
-        timer: TimerHandle | None = getattr(self, name)
-        if timer is not None:
-            timer.cancel()
-            setattr(self, name, None)

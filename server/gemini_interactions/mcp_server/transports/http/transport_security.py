@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import anyio
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match
@@ -24,10 +23,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ....config.settings import Config
 from ...request_context import LOCAL
 from ..line_reader import sound
-from .auth.token_file import Tokens
+from .auth.authenticator import Authenticator, credential_of, user
+from .client_address import ClientAddresses
+from .connection_limits import let_in
+from .open_requests import OpenRequests
 
 BODY_SECONDS = 60.0
 """How long a request's body may take to arrive."""
+STRANGER_SECONDS = 10.0
+"""The same without a token."""
+STRANGER_BYTES = 64 * 1024
+"""Largest body taken without a token."""
 
 LINGER_SECONDS = 30.0
 """How long we read on from a client that was refused and still sends: 100 MB take a while."""
@@ -36,21 +42,28 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class TransportSecurity:
-    """Stands before `app`; `open` routes need no token and answer under any name."""
+    """Stands before `app`. `health` routes always answer, under any name; `open` ones need no
+    token, but are few at a time from one address."""
 
     def __init__(
         self,
         app: ASGIApp,
         config: Config,
         hosts: AllowedHosts,
-        tokens: Tokens | None,
+        authenticator: Authenticator | None,
+        addresses: ClientAddresses,
+        *,
+        health: Sequence[BaseRoute],
         open: Sequence[BaseRoute],
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._origins = config.allowed_origins
-        self._tokens = tokens
+        self._authenticator = authenticator
+        self._addresses = addresses
+        self._health = health
         self._open = open
+        self._requests = OpenRequests()
         self._largest = config.max_body_bytes
         self._has_sessions = config.has_sessions
         self._waits: set[anyio.CancelScope] = set()
@@ -62,21 +75,51 @@ class TransportSecurity:
         for wait in list(self._waits):
             wait.cancel()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        body: bytes | Response = self._refusal(scope, headers) or await self._body(headers, receive)
-        if isinstance(body, bytes):
-            await self._app(scope, _again(_sound(body), receive), send)
-        else:
-            await self._turn_away(body, receive, send)
+    def end_removed(self) -> None:
+        """End the requests whose token was removed since they came in."""
+        if self._authenticator is not None:
+            self._requests.end(self._authenticator.holds)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """Why this request does not come in; where it does, its owner is written on it."""
-        if any(route.matches(scope)[0] is not Match.NONE for route in self._open):
-            return None
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _matches(self._health, scope):
+            await self._app(scope, receive, send)
+        elif _matches(self._open, scope):
+            await self._stranger(scope, receive, send)
+        else:
+            await self._request(scope, receive, send)
+
+    async def _stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that needs no token: its body is small, and there soon."""
+        with self._requests.stranger(self._addresses.of(scope)) as may_go_on:
+            body: bytes | Response = _refusal(
+                HTTPStatus.TOO_MANY_REQUESTS, "Too many requests from your address at once."
+            )
+            if may_go_on:
+                largest = min(self._largest, STRANGER_BYTES)
+                body = await self._body(scope, receive, largest, STRANGER_SECONDS)
+            if isinstance(body, bytes):
+                await self._app(scope, _again(body, receive), send)
+            else:
+                await self._turn_away(body, receive, send, STRANGER_SECONDS)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = await self._user(scope)
+        if isinstance(found, Response):
+            await self._turn_away(found, receive, send, STRANGER_SECONDS)
+            return
+        let_in(scope)
+        # The SDK binds a legacy session to this user.
+        scope["user"] = found
+        body = self._refusal(scope) or await self._body(scope, receive, self._largest, BODY_SECONDS)
+        if isinstance(body, bytes):
+            again = _again(_sound(body), receive)
+            await self._requests.run(credential_of(found), self._app, scope, again, send)
+        else:
+            await self._turn_away(body, receive, send, LINGER_SECONDS)
+
+    async def _user(self, scope: Scope) -> AuthenticatedUser | Response:
+        """Whose request it is, or why it does not come in."""
+        headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._hosts.include(host):
             return _refusal(
@@ -90,18 +133,18 @@ class TransportSecurity:
                 "Pages of that origin may not call this server; "
                 "its operator can add it to GEMINI_MCP_ALLOWED_ORIGINS.",
             )
-        owner = LOCAL
-        if self._tokens is not None:
-            token = _bearer(headers)
-            known = self._tokens.owner(token) if token else None
-            if known is None:
-                return _unauthorized(bool(token))
-            owner = known
+        if self._authenticator is None:
+            return user(LOCAL)
+        return await self._authenticator.user(headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """Why a request of somebody known is not taken."""
         if not self._has_sessions and scope["method"] in ("GET", "DELETE"):
             # The SDK would hold open a stream on which nothing can ever come.
             return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "There are no sessions here.", "POST")
-        # The SDK binds a legacy session to this user; the token itself goes no further.
-        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[]))
+        if self._requests.is_full:
+            busy = "Too many requests at once; try again in a moment."
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, busy)
         return None
 
     def _accepts(self, origin: str, host: str) -> bool:
@@ -113,32 +156,36 @@ class TransportSecurity:
             return False
         return name == host or self._hosts.name(name)
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes | Response:
+    async def _body(
+        self, scope: Scope, receive: Receive, largest: int, seconds: float
+    ) -> bytes | Response:
         """The whole body, or why it is not taken."""
         too_large = _refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"The body is larger than {self._largest:,} bytes (GEMINI_MCP_MAX_BODY_BYTES).",
+            f"The body is larger than {largest:,} bytes (GEMINI_MCP_MAX_BODY_BYTES).",
         )
-        if int(headers.get("content-length", 0)) > self._largest:
+        if int(Headers(scope=scope).get("content-length", 0)) > largest:
             return too_large
         body = bytearray()
-        with self._waiting(BODY_SECONDS):
+        with self._waiting(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     break
                 body += message.get("body", b"")
-                if len(body) > self._largest:
+                if len(body) > largest:
                     return too_large
                 if not message.get("more_body", False):
                     return bytes(body)
         if self._is_closed:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "This server is ending; try again.")
         return _refusal(
-            HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {BODY_SECONDS:.0f} s."
+            HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:.0f} s."
         )
 
-    async def _turn_away(self, answer: Response, receive: Receive, send: Send) -> None:
+    async def _turn_away(
+        self, answer: Response, receive: Receive, send: Send, seconds: float
+    ) -> None:
         """Says no at once, then reads on for a moment without keeping anything.
 
         A connection closed with words unread is reset, and many clients then lose our answer.
@@ -146,7 +193,7 @@ class TransportSecurity:
         start = {"type": "http.response.start", "status": answer.status_code}
         await send({**start, "headers": answer.raw_headers})
         await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-        with self._waiting(LINGER_SECONDS):
+        with self._waiting(seconds):
             while (await receive()).get("more_body", False):
                 pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -211,23 +258,8 @@ def _bare(host: str) -> str:
     return f"[{host}]" if ":" in host else host.lower()
 
 
-def _bearer(headers: Headers) -> bytes:
-    """The token of the one Authorization header, or nothing."""
-    given = headers.getlist("authorization")
-    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return token.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
-
-
-def _unauthorized(had_token: bool) -> Response:
-    if had_token:
-        answer = _refusal(HTTPStatus.UNAUTHORIZED, "That token is not known here.")
-        answer.headers["www-authenticate"] = 'Bearer realm="gemini", error="invalid_token"'
-    else:
-        answer = _refusal(
-            HTTPStatus.UNAUTHORIZED, "A token is needed: Authorization: Bearer TOKEN."
-        )
-        answer.headers["www-authenticate"] = 'Bearer realm="gemini"'
-    return answer
+def _matches(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is not Match.NONE for route in routes)
 
 
 def _refusal(status: HTTPStatus, why: str, allow: str = "") -> Response:

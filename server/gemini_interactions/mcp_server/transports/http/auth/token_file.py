@@ -49,15 +49,36 @@ class Tokens:
         """Everybody who has a token."""
         return frozenset(self._owners.values())
 
-    def owner(self, token: bytes) -> str | None:
-        """Whose token this is, compared in constant time with every one there is."""
+    def principal(self, token: bytes) -> tuple[str, str] | None:
+        """Whose token this is, and a credential that names it without giving it away.
+
+        Compared in constant time with every one there is.
+        """
         self._look_again()
         digest = hashlib.sha256(token).hexdigest()
         found = None
         for known, owner in self._owners.items():
             if hmac.compare_digest(known, digest):
-                found = owner
+                found = owner, _credential(digest)
         return found
+
+    def owner(self, token: bytes) -> str | None:
+        found = self.principal(token)
+        return found[0] if found else None
+
+    def holder(self, credential: str) -> str | None:
+        """Whose token a credential names; None once that token was removed."""
+        self._look_again()
+        return self._holders.get(credential)
+
+    @property
+    def _owners(self) -> Owners:
+        return self._owners_read
+
+    @_owners.setter
+    def _owners(self, owners: Owners) -> None:
+        self._owners_read = owners
+        self._holders = {_credential(digest): owner for digest, owner in owners.items()}
 
     def _look_again(self) -> None:
         stamp: Stamp
@@ -104,6 +125,11 @@ class Tokens:
                 if owners.setdefault(digest, owner) != owner:
                     raise BadSetting(f"{_SETTING}: line {number} gives one token to two owners.")
         return owners
+
+
+def _credential(digest: str) -> str:
+    """Kept in the database and in links: it is not what the file holds, nor leads back to it."""
+    return hashlib.sha256(f"gateway token\0{digest}".encode()).hexdigest()[:32]
 
 
 def _entry(line: str, number: int) -> tuple[str, str]:

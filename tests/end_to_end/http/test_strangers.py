@@ -1,0 +1,206 @@
+"""Strangers: whoever shows no token takes no place of those who have one."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from anyio.abc import SocketStream
+from starlette.types import Scope
+
+from gemini_interactions.mcp_server.transports.http import connection_limits, open_requests
+from gemini_interactions.mcp_server.transports.http.client_address import ClientAddresses
+from tests.support.app_harness import AppHarness
+from tests.support.gateway_harness import GatewayHarness
+
+TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
+BOUND = 60
+
+
+async def is_closed(stream: SocketStream) -> bool:
+    with anyio.move_on_after(0.05):
+        try:
+            await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            return True
+    return False
+
+
+async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
+    place = await site.open(tokens=TOKENS)
+    ann = await site.visit(token="anns-token")
+    await ann.ask("before")
+
+    idle = [await site.socket() for _ in range(200)]
+    async with site.raw() as raw:
+        health = await raw.get("/healthz")
+    bob = await site.visit(token="bobs-token")
+    said = [await ann.ask("after"), await bob.ask("mine")]
+
+    open_now = len(place.gateway._server.server_state.connections)
+    assert health.status_code == 200
+    assert [each.status for each in said] == ["completed", "completed"]
+    assert open_now < 2 * connection_limits.STRANGERS_PER_ADDRESS
+    assert await is_closed(idle[0])
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
+    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
+    await site.open(tokens=TOKENS)
+    async with site.raw(authorization="Bearer anns-token") as raw:
+        first = await raw.get("/mcp", headers={"mcp-session-id": "none"})
+
+        idle = [await site.socket() for _ in range(20)]
+        pool = raw._transport._pool.connections  # type: ignore[attr-defined]  # httpx2's
+        second = await raw.get("/mcp", headers={"mcp-session-id": "none"})
+
+        assert first.status_code == second.status_code == 404
+        assert len(pool) == 1
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
+    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_requests, "MOST_OF_STRANGERS", 2)
+    await site.open(tokens=TOKENS)
+    head = b"POST /images/i_0/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
+    slow = [await site.socket() for _ in range(2)]
+    for stream in slow:
+        await stream.send(head)
+
+    async with site.raw() as raw:
+        with anyio.fail_after(BOUND):
+            while (refused := await raw.get("/images/i_0/t")).status_code != 429:
+                await anyio.sleep(0.01)
+        health = await raw.get("/healthz")
+
+    assert "Too many requests from your address" in refused.text
+    assert health.status_code == 200
+    for stream in slow:
+        await stream.aclose()
+
+
+async def test_when_every_place_is_taken_health_checks_are_still_answered(
+    site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_requests, "MOST", 1)
+    await site.open(tokens=TOKENS)
+    wire = await site.wire(legacy=False, token="anns-token")
+    gate = house.brain.hold_next()
+
+    async with wire.post("gemini_ask", {"prompt": "slow"}) as answer:
+        await gate.reached()
+        async with site.raw(authorization="Bearer bobs-token") as raw:
+            refused = await raw.get("/mcp", headers={"mcp-session-id": "x"})
+            health = await raw.get("/healthz")
+        gate.release()
+        said = wire.read(await answer.aread())
+
+    assert (refused.status_code, health.status_code) == (503, 200)
+    assert said.status == "completed"
+
+
+async def test_sessions_are_as_many_a_minute_as_calls(site: GatewayHarness) -> None:
+    await site.open(tokens=TOKENS, rate_limit=2)
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "raw", "version": "1"},
+        },
+    }
+
+    async with site.raw(authorization="Bearer anns-token") as ann:
+        answers = [(await ann.post("/mcp", json=hello)).text for _ in range(3)]
+    async with site.raw(authorization="Bearer bobs-token") as bob:
+        bobs = (await bob.post("/mcp", json=hello)).text
+
+    assert ["serverInfo" in each for each in answers] == [True, True, False]
+    assert "more than the 2 calls a minute" in answers[2]
+    assert "serverInfo" in bobs
+
+
+# --------------------------------------------------------------------------- removed tokens
+
+
+async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
+    site: GatewayHarness, house: AppHarness
+) -> None:
+    place = await site.open(tokens=TOKENS)
+    anns = await site.wire(legacy=True, token="anns-token")
+    bobs = await site.wire(legacy=True, token="bobs-token")
+    gate = house.brain.hold_next()
+
+    async with (
+        anns.http.stream("GET", "/mcp", headers=anns.headers) as anns_stream,
+        bobs.http.stream("GET", "/mcp", headers=bobs.headers) as bobs_stream,
+        anns.post("gemini_ask", {"prompt": "slow"}) as call,
+    ):
+        await gate.reached()
+        site.write_tokens({"bobs-token": "bob"})
+        place.gateway.end_removed()
+        with anyio.fail_after(BOUND):
+            await anns_stream.aread()
+            body = await call.aread()
+        with anyio.move_on_after(0.05) as bobs_wait:
+            await bobs_stream.aread()
+    gate.release()
+
+    assert b"result" not in body
+    assert bobs_wait.cancelled_caught
+    assert (await anns.http.post("/mcp", json={})).status_code == 401
+
+
+async def test_a_token_that_is_removed_ends_its_links(site: GatewayHarness) -> None:
+    await site.open(tokens={**TOKENS, "anns-other": "ann"})
+    links = []
+    for token in ("anns-token", "anns-other"):
+        guest = await site.visit(token=token)
+        made = await guest.call("gemini_generate_image", prompt="a red square")
+        links += [word for word in made.text.split() if "/images/" in word]
+
+    async with site.raw() as raw:
+        before = [(await raw.get(each)).status_code for each in links]
+        site.write_tokens({"anns-other": "ann", "bobs-token": "bob"})
+        after = [(await raw.get(each)).status_code for each in links]
+
+    assert (before, after) == ([200, 200], [404, 200])
+
+
+# --------------------------------------------------------------------------------- addresses
+
+
+def scope(peer: str, *forwarded: str) -> Scope:
+    headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
+    return {"type": "http", "client": (peer, 1234), "headers": headers}
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.9", [], "203.0.113.9"),
+        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.1.1.1", "198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["10.0.0.3"], "10.0.0.3"),
+        ("10.0.0.1", ["nonsense"], "unknown"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("::ffff:10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("2001:db8:1:2:3:4:5:6", [], "2001:db8:1:2::/64"),
+    ],
+)
+def test_an_address_is_the_peers_unless_a_trusted_proxy_says_whose(
+    peer: str, forwarded: list[str], address: str
+) -> None:
+    addresses = ClientAddresses(["10.0.0.0/8"])
+
+    assert addresses.of(scope(peer, *forwarded)) == address
