@@ -112,9 +112,9 @@ class App:
     async def access(self) -> AccessRecords:
         """What was signed in, once the store is open."""
         await self.bridge()
-        if self._rooms is None:
+        if self._components is None:
             raise Refused("This server's store is not open.")
-        return self._rooms.store.access
+        return self._components.store.access
 
     async def conversations(self) -> Conversations:
         return (await self.bridge()).conversations

@@ -294,7 +294,6 @@ SETTINGS: tuple[Setting, ...] = (
         "off",
         _switch,
         scope="http",
-        available=False,
     ),
     Setting(
         "audit_log",
@@ -302,7 +301,6 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_file,
         scope="http",
         otherwise="none",
-        available=False,
     ),
     Setting(
         "public_url",

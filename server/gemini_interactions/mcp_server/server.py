@@ -127,10 +127,10 @@ class _Door:
 
         return RateLimiter(self._app.config.calls_a_minute, self._app.now)
 
-    def _admit_session(self, ctx: Context) -> None:
+    def _admit_session(self, owner: str) -> None:
         """Sessions are as many a minute and owner as calls are: each is kept for half an hour."""
         try:
-            self._sessions.admit(str(ctx.request.user.username))
+            self._sessions.admit(owner)
         except Refused as refused:
             raise MCPError(types.INVALID_REQUEST, str(refused)) from None
 
@@ -139,7 +139,7 @@ class _Door:
         if ctx.method in _LISTS and (ctx.params or {}).get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "Invalid cursor: lists here are one page.")
         if ctx.method == "initialize" and ctx.request is not None:
-            self._admit_session(ctx)
+            self._admit_session(str(ctx.request.user.username))
         if ctx.method == "notifications/cancelled":
             await self.inside.cancelled(ctx)
         answered = await call_next(ctx)
