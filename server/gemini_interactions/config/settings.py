@@ -48,12 +48,6 @@ class BadSetting(Refused):
     """A setting is not what it may be; the message names it and says what is allowed."""
 
 
-def given(value: str | None) -> str:
-    """The value somebody really gave, or "" for none, blank or an unfilled ``${…}``."""
-    value = (value or "").strip()
-    return "" if _PLACEHOLDER.fullmatch(value) else value
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One line of the table.
