@@ -146,6 +146,7 @@ class RequestHandler:
         if self.request.bytes > MOST_INLINE:
             message = f"Request payload size exceeds the limit: {MOST_INLINE} bytes."
             raise ApiError(400, message, shape="google")
+        self._check_version()
         interaction = self.interaction = self.service.create(self.body, self.key)
         if interaction.stored:
             self.brain.note(self.request, interaction_id=interaction.id)
@@ -175,6 +176,15 @@ class RequestHandler:
         steps = response_faults.spoiled_steps(interaction.planned, self.fault)
         if steps is not None:
             self.service.replan(interaction, Answer(steps=steps))
+
+    def _check_version(self) -> None:
+        """Version v1 lacks the ids that float, such as gemini-flash-latest."""
+        model = self.body.get("model") if isinstance(self.body, dict) else None
+        if not isinstance(model, str) or routes.version(self.exchange.path) != "v1":
+            return
+        if model.endswith("-latest"):
+            message = f"{model} is not found for API version v1, or is not supported there."
+            raise ApiError(404, message, "model_not_found")
 
     async def _get(self) -> None:
         if self.request.query.get("fields", "*") != "*":
@@ -238,7 +248,8 @@ class RequestHandler:
         if self.noun == "agents" and self.exchange.method == "GET" and not self.rest:
             await self.show({"agents": [{"id": name} for name in self.service.agents]})
             return
-        raise ApiError(404, shape="google")
+        is_known = routes.version(self.exchange.path)
+        raise ApiError(404, shape="google" if is_known else "html")
 
     async def _show_interaction(
         self, interaction: Interaction, *, include_input: bool = False

@@ -1,11 +1,17 @@
-"""Routes: what a method and a path ask for, under any prefix and either API version."""
+"""Routes: what a method and a path ask for, in either version of the API.
+
+A path with anything before the version, or with another version, is none: Google's front answers
+it with a web page, so a base address that already ends in a version can be seen to fail.
+"""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-_ROUTE = re.compile(r"(?P<before>.*)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?")
+_ROUTE = re.compile(
+    r"(?P<before>(?:/upload)?)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?"
+)
 
 BROKEN = "(not JSON)"
 
@@ -21,6 +27,12 @@ def wants_stream(kind: str, body: Any, query: Mapping[str, str]) -> bool:
     if kind == "create":
         return isinstance(body, dict) and body.get("stream") is True
     return kind == "get" and query.get("stream") == "true"
+
+
+def version(path: str) -> str:
+    """The version of the API that a path names; "" where it is no path of the API."""
+    match = _ROUTE.fullmatch(path)
+    return match["version"] if match else ""
 
 
 def route(method: str, path: str, query: Mapping[str, str]) -> tuple[str, str, str]:

@@ -184,3 +184,67 @@ async def test_what_does_not_fit_is_not_kept_where_transcripts_are_off(house: Ap
     assert "'zebrafinch' is not of type 'integer'" in said.tail
     kept = [file for file in house.folder.rglob("*") if file.is_file()]
     assert not any(b"zebrafinch" in file.read_bytes() for file in kept)
+
+
+NULLABLE = {
+    "type": "object",
+    "properties": {
+        "year": {"type": "integer", "nullable": True},
+        "size": {"type": "string", "enum": ["s", "m"], "nullable": True},
+    },
+    "required": ["year", "size"],
+}
+
+
+async def test_a_null_fits_where_the_schema_says_nullable(
+    house: AppHarness, guest: McpClient
+) -> None:
+    house.brain.answer_next('{"year": null, "size": null}')
+
+    said = await guest.ask("When?", response_schema=NULLABLE)
+
+    assert not said.is_error
+    assert said.piece == '{"year": null, "size": null}'
+    assert house.last["response_format"]["schema"] == NULLABLE
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"name": "answer", "strict": True, "schema": SCHEMA},
+        {"type": "json_schema", "name": "answer", "schema": SCHEMA},
+        {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}},
+    ],
+)
+async def test_openais_wrapper_is_taken_off(
+    house: AppHarness, guest: McpClient, wrapped: dict[str, Any]
+) -> None:
+    house.brain.answer_next('{"what": "no year"}')
+
+    said = await guest.ask("When?", response_schema=wrapped)
+
+    assert house.last["response_format"]["schema"] == SCHEMA
+    assert "'year' is a required property" in said.text
+
+
+@pytest.mark.parametrize("schema", [{"name": "string"}, {"year": "number", "what": "string"}])
+async def test_what_would_constrain_nothing_is_refused(
+    house: AppHarness, guest: McpClient, schema: dict[str, Any]
+) -> None:
+    said = await guest.ask("When?", response_schema=schema)
+
+    assert said.is_error
+    assert "no keyword of JSON Schema" in said.text
+    assert '"properties"' in said.text
+    assert house.bodies == []
+
+
+async def test_an_answer_cut_while_thinking_says_what_to_change(
+    house: AppHarness, guest: McpClient
+) -> None:
+    house.brain.answer_next({"text": "", "steps": [], "status": "incomplete"})
+
+    said = await guest.ask("When?")
+
+    assert said.status == "incomplete"
+    assert "lower `thinking`" in said.text

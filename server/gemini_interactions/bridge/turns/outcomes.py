@@ -165,6 +165,8 @@ def _judge(
             return "cancelled", None, ()
         case "incomplete" | "budget_exceeded":
             limit = "token budget" if interaction.status == "budget_exceeded" else "output limit"
+            if answer.is_empty:
+                return "incomplete", None, (_unspoken(interaction.status),)
             return "incomplete", None, (f"The answer stops early: Gemini reached its {limit}.",)
         case _ if function_calls.theirs(answer.function_calls):
             return "requires_action", None, ()
@@ -174,6 +176,19 @@ def _judge(
             return "requires_action", None, ()
         case _:
             return "failed", _said("Gemini finished without an answer", problem), ()
+
+
+def _unspoken(status: str) -> str:
+    """An answer cut before its first word: what has to change before it is asked again."""
+    if status == "budget_exceeded":
+        return (
+            "Nothing was said yet when Gemini reached its token budget: raise `max_total_tokens`, "
+            "or ask for less."
+        )
+    return (
+        "Nothing was said yet: Gemini reached its output limit while it was still thinking. Ask "
+        "again with a lower `thinking`, which leaves more room for the answer, or ask for less."
+    )
 
 
 def _remarked(problem: Problem | None) -> tuple[str, ...]:

@@ -18,10 +18,32 @@ from .outcomes import Outcome
 PATIENCE = 20.0
 """Seconds for an answer to be checked against patterns."""
 
+_WRAPPER = frozenset({"name", "strict", "schema", "description", "type"})
+_KEYWORDS = frozenset(
+    {
+        *("type", "properties", "items", "prefixItems", "enum", "const", "required", "$ref"),
+        *("anyOf", "oneOf", "allOf", "not", "if", "additionalProperties", "patternProperties"),
+        *("minProperties", "maxProperties", "propertyNames", "dependentRequired", "format"),
+        *("dependentSchemas", "minItems", "maxItems", "uniqueItems", "contains", "pattern"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "$dynamicRef", "unevaluatedProperties", "nullable"),
+    }
+)
 _CHECK = (
     "import json, sys; from gemini_interactions.bridge.turns.structured_output import trouble_of; "
     "print(json.dumps(trouble_of(*json.load(sys.stdin))))"
 )
+
+
+def unwrapped(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema itself, where a caller wrapped it as OpenAI's `response_format` has it."""
+    inner: Any = (
+        schema.get("json_schema", schema) if schema.get("type") == "json_schema" else schema
+    )
+    if not isinstance(inner, Mapping):
+        return schema
+    is_wrapper = isinstance(inner.get("schema"), Mapping) and inner.keys() <= _WRAPPER
+    return inner["schema"] if is_wrapper else schema
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -29,6 +51,14 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     jsonschema."""
     import jsonschema
 
+    if not _KEYWORDS & schema.keys():
+        # Such as {"name": "string"}: to a validator it is a schema that anything fits.
+        named = ", ".join(f"`{str(key)[:40]}`" for key in list(schema)[:3])
+        raise BadArgument(
+            f"`response_schema` has no keyword of JSON Schema ({named}), so it would constrain "
+            'nothing. Write {"type": "object", "properties": {"name": {"type": "string"}}, '
+            '"required": ["name"]}.'
+        )
     try:
         _validator(schema).check_schema(schema)
         ref = _dangling(schema)
@@ -146,12 +176,34 @@ def _misfit(value: Any, schema: Mapping[str, Any]) -> str:
     from referencing import Registry
 
     # An empty registry: a `$ref` to somewhere else is an error, never a download.
-    validator = _validator(schema)(schema, registry=Registry())
+    validator = _validator(schema)(_with_nulls(schema), registry=Registry())
     try:
         wrong = jsonschema.exceptions.best_match(validator.iter_errors(value))
     except Exception:  # an unresolvable reference, whatever class the library gives it
         return "the schema refers to something that is not in it"
     return f"{wrong.message[:200]} (at {wrong.json_path})" if wrong else ""
+
+
+def _with_nulls(schema: Any) -> Any:
+    """The schema with OpenAPI's `nullable`, which Gemini obeys, in words of JSON Schema."""
+    if isinstance(schema, list):
+        return [_with_nulls(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    # What stands under these is data or names, and no schema.
+    plain = {key: schema[key] for key in ("enum", "const", "default", "examples") if key in schema}
+    whole = {key: _with_nulls(value) for key, value in schema.items()} | plain
+    if schema.get("nullable") is not True:
+        return whole
+    # In place, so that references into the schema lead where they did.
+    if isinstance(kinds := whole.get("type"), str | list):
+        whole["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+    if isinstance(whole.get("enum"), list):
+        whole["enum"] = [*whole["enum"], None]
+    for several in ("anyOf", "oneOf"):
+        if isinstance(whole.get(several), list):
+            whole[several] = [*whole[several], {"type": "null"}]
+    return whole
 
 
 def _unfit(outcome: Outcome, trouble: str) -> Outcome:

@@ -111,7 +111,9 @@ class ConversationHandler(TurnHandler[AskRequest]):
         check_prompt(config, instruction, "system_instruction")
         check_model(question.changes.get("model", ""))
         if question.response_schema:
-            await anyio.to_thread.run_sync(structured_output.check_schema, question.response_schema)
+            schema = structured_output.unwrapped(question.response_schema)
+            await anyio.to_thread.run_sync(structured_output.check_schema, schema)
+            question = replace(question, response_schema=schema)
         if "tools" in question.changes:
             tools = self._runtime.tools.read(question.changes["tools"])
             question = replace(question, changes={**question.changes, "tools": tools})
