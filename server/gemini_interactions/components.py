@@ -149,6 +149,14 @@ def signing_key(config: Config) -> bytes:
         ) from None
 
 
+def _other_version(config: Config) -> str:
+    """The version of the API to try where the usual one lacks a model; "" where one was chosen."""
+    from .gemini.sdk_loader import is_enterprise
+
+    is_usual = config.api_version == "v1" and not config.is_api_version_set
+    return "v1beta" if is_usual and not is_enterprise() else ""
+
+
 def gemini(config: Config) -> Gemini:
     from .gemini.client import Gemini as Client
 
@@ -162,6 +170,8 @@ def gemini(config: Config) -> Gemini:
         api_version=config.api_version,
         # Among several owners the machine's paths are nobody's business.
         looked="" if config.tokens_file else where_keys_are(config.data_dir),
+        other_version=_other_version(config),
+        max_continuations=config.max_continuations,
     )
 
 

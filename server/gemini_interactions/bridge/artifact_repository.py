@@ -64,7 +64,10 @@ class ArtifactRepository:
         problem: NotKept | Garbled | None = None
         for kind, contents in made.items():
             shown = enumerate(contents, 1)
-            files = {n: each for n, each in shown if each.get("data") or each.get("uri")}
+            given = {n: each for n, each in shown if each.get("data") or each.get("uri")}
+            files = {n: each for n, each in given.items() if _is_readable(each)}
+            if len(files) < len(given):
+                problem = problem or Garbled()
             if not files:
                 continue
             # Named before they are kept: who takes this over after a crash keeps them as the same.
@@ -101,7 +104,7 @@ class ArtifactRepository:
         self, turn: Turn, handle: Artifact, picture: Mapping[str, Any], title: str
     ) -> StoredFile:
         name = title if turn.kind == "image" else f"chart {handle.facts['number']} {title}"
-        data = picture.get("data") or await self._fetched(str(picture["uri"]))
+        data = picture.get("data") or await self._fetched(picture["uri"])
         return await self._shelf.keep_image(data, name, handle.id, is_chart=turn.kind == "research")
 
     async def _keep_media(
@@ -168,6 +171,11 @@ class ArtifactRepository:
                 f'Call gemini_history with kind "{kind.listed}" to see those there are.'
             )
         return handle
+
+
+def _is_readable(content: Mapping[str, Any]) -> bool:
+    """Whether its bytes, or else its address, are texts as they should be."""
+    return isinstance(content.get("data") or content.get("uri"), str)
 
 
 def described(files: Sequence[Artifact]) -> list[str]:

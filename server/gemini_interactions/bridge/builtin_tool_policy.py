@@ -7,6 +7,7 @@ would let a model that was talked into it send data to a stranger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -25,6 +26,7 @@ class BuiltinToolPolicy:
         self._remote_hosts = frozenset(host.lower() for host in remote_hosts)
         self._may_name_stores = may_name_stores
         self._headers: dict[tuple[str, str], dict[str, str]] = {}
+        self._addresses: dict[tuple[str, str], str] = {}
 
     def read(self, given: Sequence[str | Mapping[str, Any]]) -> list[Tool]:
         """The tool objects meant; [] for `["none"]`. Raises BadArgument."""
@@ -46,9 +48,14 @@ class BuiltinToolPolicy:
         """The tools as they may be written down; their headers stay here."""
         kept = []
         for tool in tools:
-            if tool.get("type") == "mcp_server" and tool.get("headers"):
-                self._headers[owner, tool["url"]] = tool["headers"]
-                tool = {**tool, "headers": sorted(tool["headers"])}
+            if tool.get("type") == "mcp_server":
+                bare, query = _without_query(tool["url"])
+                if tool.get("headers"):
+                    self._headers[owner, bare] = tool["headers"]
+                    tool = {**tool, "headers": sorted(tool["headers"])}
+                if query:
+                    self._addresses[owner, bare] = tool["url"]
+                tool = {**tool, "url": bare}
             kept.append(tool)
         return kept
 
@@ -73,6 +80,16 @@ class BuiltinToolPolicy:
                         "Pass `tools` with them."
                     )
                 tool = {**tool, "headers": headers}
+            if tool.get("type") == "mcp_server" and _HIDDEN in tool["url"]:
+                address = self._addresses.get((owner, tool["url"]))
+                if address is None:
+                    name = tool.get("name") or tool["url"].partition("?")[0]
+                    raise BadArgument(
+                        f"The MCP server '{name}' needs its address "
+                        "again: what follows the ? in it may be a secret and is kept in memory "
+                        "only. Pass `tools` with it."
+                    )
+                tool = {**tool, "url": address}
             whole.append(tool)
         return tuple(whole)
 
@@ -91,7 +108,7 @@ class BuiltinToolPolicy:
             raise BadArgument(
                 '`tools`: a tool object needs its `type`, such as "function" or "file_search".'
             )
-        if kind == "function" and not tool.get("name"):
+        if kind == "function" and not (isinstance(tool.get("name"), str) and tool["name"]):
             raise BadArgument("`tools`: a function needs a `name`.")
         if _is_remote(kind):
             tool["type"] = "mcp_server"
@@ -126,6 +143,17 @@ class BuiltinToolPolicy:
                 f"`tools`: the MCP server at {host} is not allowed here. Whoever runs "
                 "this server can allow its host in GEMINI_MCP_REMOTE_TOOLS."
             )
+
+
+_HIDDEN = "?…"
+
+
+def _without_query(url: str) -> tuple[str, str]:
+    """An address as it may be written down, and what was left out of it."""
+    bare, mark, query = url.partition("?")
+    bare = bare.partition("#")[0]
+    # A mark of its own each time: the same server may be named with another secret elsewhere.
+    return (f"{bare}{_HIDDEN}{token_hex(4)}", query) if mark and query else (bare, "")
 
 
 def _is_remote(kind: str) -> bool:

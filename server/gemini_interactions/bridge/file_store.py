@@ -74,6 +74,10 @@ class FileStore(Protocol):
         """Delete files made here; those that are gone, or elsewhere, are left alone."""
         ...
 
+    async def remove_drafts(self) -> None:
+        """Remove what processes that were killed had begun to write."""
+        ...
+
     async def forget_texts_before(self, before: float) -> None:
         """Delete the long answers that were written to files before then."""
         ...

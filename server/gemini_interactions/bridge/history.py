@@ -90,7 +90,7 @@ def _told(turn: Turn) -> str:
     if turn.chained is not None and turn.chained != turn.n - 1 and turn.n > 1:
         facts.append(f"continues turn {turn.chained}")
     calls = [
-        f"{call.name} (call_id {call.call_id}): {_json(call.arguments)}"
+        f"{function_calls.named(call)}: {_json(call.arguments)}"
         for call in function_calls.pending(turn)
     ]
     parts = [

@@ -24,9 +24,13 @@ class Retention:
         self._days = days
         self._now = now
         self._next = 0.0
+        self._has_begun = False
 
     async def tidy(self) -> None:
-        """Delete what is too old, at most once an hour."""
+        """Delete what is too old, at most once an hour; at the start what a kill left half made."""
+        if not self._has_begun:
+            self._has_begun = True
+            await self._shelf.remove_drafts()
         if not self._days or self._now() < self._next:
             return
         self._next = self._now() + EVERY

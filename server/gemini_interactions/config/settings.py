@@ -226,6 +226,12 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
         _whole(1, 10_000),
     ),
+    Setting(
+        "max_continuations",
+        "how often an answer that stops at Google's limit for one request is continued by itself",
+        "64",
+        _whole(0, 10_000),
+    ),
     Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
     Setting(
         "tokens_file",
@@ -363,6 +369,8 @@ class Config:
     database_url: str = field(default="", repr=False)  # may hold a password
     base_url: str = ""
     api_version: str = "v1"
+    is_api_version_set: bool = False
+    """Whether somebody chose the version: then no other one is tried."""
     model: str = ""
     image_model: str = ""
     speech_model: str = ""
@@ -376,6 +384,7 @@ class Config:
     max_prompt_bytes: int = 4 * 2**20
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
+    max_continuations: int = 64
     images_dir: Path = Path()
     allowed_dirs: tuple[Path, ...] | None = None
     research_poll_seconds: float = 10.0
@@ -448,6 +457,7 @@ class Config:
             if value or setting.default:
                 values[setting.name] = setting.read(value or setting.default)
         values = with_version_apart(values, is_version_given=is_version_given)
+        values["is_api_version_set"] = is_version_given
         if "data_dir" not in values:
             values["data_dir"] = default_data_dir()
         return cls(**values)

@@ -21,7 +21,8 @@
         ├── Unavailable      5xx: Google is in trouble; the work may or may not be billed
         ├── ConnectionLost   the connection broke after sending
         ├── TimedOut         no answer in the time allowed
-        └── Garbled          the answer was not what the API speaks
+        ├── Garbled          the answer was not what the API speaks
+        └── ForeignSchema    the answer came in another shape of the API
 
 The message of each is what a model reads: the problem, then the way out. No SDK text, no
 path, no key; Google's own sentence appears only scrubbed and cut (`quoted`).
@@ -31,9 +32,14 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
-_SECRETS = re.compile(r"AIza[\w-]+|AQ\.[\w-]+|(?i:bearer)\s+\S+|(?i:key)=[\w.-]+|https?://\S+")
+_SECRETS = re.compile(
+    r"AIza[\w-]+|AQ\.[\w-]+|ya29\.[\w.-]+"
+    r"|\b(?i:bearer|basic|authorization|token|api[-_ ]?key|secret|password)"
+    r"(?:\s*[:=]\s*(?:(?i:bearer|basic)\s+)?|\s+(?=\S*[\d_.~+/=-]\S{6}))[^\s,;'\"]+"
+    r"|(?i:key)=[\w.-]+|(?i:bearer)\s+\S+|eyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?|https?://\S+"
+)
 
 
 def quoted(message: str) -> str:
@@ -68,6 +74,10 @@ class NotKept(Refused):
     @classmethod
     def unfetched(cls, noun: str = "image") -> NotKept:
         return cls(f"The {noun} was made, but could not be fetched from Google just now.")
+
+    @classmethod
+    def by_fault(cls) -> NotKept:
+        return cls("The image was made, but this server failed while keeping it.")
 
 
 class NoKey(Refused):
@@ -435,4 +445,23 @@ class Garbled(UpstreamError):
         return (
             "Gemini's answer could not be read. The call was not repeated, since that could be "
             "billed twice: try again."
+        )
+
+
+class ForeignSchema(UpstreamError):
+    """The endpoint speaks another version of the API's schema; `partial` is what was understood,
+    an `Interaction`."""
+
+    def __init__(self, shape: str, partial: Any = None) -> None:
+        super().__init__(shape)
+        self.shape = shape
+        self.partial = partial
+
+    @property
+    def message(self) -> str:
+        return (
+            f"The endpoint answered in a shape of the Interactions API that is not read here "
+            f"({self.shape}). Nothing broke: Gemini may well have answered, and sending it again "
+            "would be paid again. GOOGLE_GEMINI_BASE_URL and GEMINI_MCP_API_VERSION choose the "
+            "endpoint; use one that speaks of `steps`, as Google does since June 2026."
         )

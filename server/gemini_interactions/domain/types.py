@@ -20,6 +20,9 @@ Step = dict[str, Any]
 CONTENTS: frozenset[str] = frozenset({"text", "image", "audio", "video", "document"})
 """Types of the content objects that stand in steps."""
 
+CONTINUATION_LIMIT = "continuation_limit"
+"""Code of the problem of an answer that was not asked on for (`…_MAX_CONTINUATIONS`)."""
+
 Tool = dict[str, Any]
 """One Interactions tool object, such as ``{"type": "google_search"}``."""
 
@@ -106,6 +109,9 @@ class Interaction:
     agent: str = ""
     errors: tuple[Problem, ...] = ()
     environment_id: str = ""
+    service_tier: str = ""
+    api_version: str = ""
+    """The version of the API it was made with, where that is not the usual one."""
     updated: str = field(default="", compare=False)
     """When Google last changed it (ISO 8601): for one that is over, its end."""
 
@@ -118,6 +124,7 @@ class TurnSettings:
     system_instruction: str = ""
     thinking: str = ""
     tools: tuple[Tool, ...] = ()
+    service_tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +144,10 @@ class CreateRequest:
     thinking: str = ""
     tools: tuple[Tool, ...] = ()
     response_format: list[dict[str, Any]] | dict[str, Any] | None = None
+    service_tier: str = ""
     store: bool = True
     background: bool = False
+    api_version: str = ""
     timeout: float = 600.0
 
 
@@ -197,6 +206,16 @@ class Turn:
     @property
     def is_final(self) -> bool:
         return self.status != "running"
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API its interaction was made with, where not the usual one."""
+        return str(self.extra.get("api_version") or "")
+
+    @property
+    def service_tier(self) -> str:
+        """The tier Google says it was served in."""
+        return str(self.extra.get("service_tier") or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from typing import Any
 
+DEEPEST = 120
+"""Levels of nesting that are kept: all that reads, copies and stores JSON recurses."""
+TOO_DEEP = "(nested too deeply to be kept)"
 
-def replace_lone_surrogates(value: Any) -> Any:
-    """`value`, as JSON was read, with lone halves replaced by U+FFFD."""
+
+def replace_lone_surrogates(value: Any, depth: int = DEEPEST) -> Any:
+    """`value`, as JSON was read, with lone halves replaced by U+FFFD; what is nested deeper than
+    anybody means it is replaced by a remark."""
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
             return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return value
+    if isinstance(value, list | dict) and not depth:
+        return TOO_DEEP
     if isinstance(value, list):
-        return [replace_lone_surrogates(item) for item in value]
+        return [replace_lone_surrogates(item, depth - 1) for item in value]
     if isinstance(value, dict):
         return {
-            replace_lone_surrogates(name): replace_lone_surrogates(item)
+            replace_lone_surrogates(name): replace_lone_surrogates(item, depth - 1)
             for name, item in value.items()
         }
     return value

@@ -43,6 +43,9 @@ _PRIVATE_KEY = (
     r"(?:[\s\"'+]|\\[nr])+(?:[A-Za-z-]+: .{0,200}\n\s*){0,9}[A-Za-z0-9+/=]{40}"
 )
 _PUTTY_KEY = r"PuTTY-User-Key-File-\d"
+# What age, and JSON Web Keys, call one.
+_OTHER_KEYS = r"AGE-SECRET-KEY-1[A-Z0-9]{20}|\"d\"\s*:\s*\"[\w-]{40}[\w-]*\""
+_KEY_TYPE = r"\"kty\"\s*:|AGE-SECRET-KEY-1"
 _GOOGLE_KEY = r'"(?:private_key|refresh_token)"\s*:\s*"[^"]{20}'
 _GOOGLE_TYPE = r'"type"\s*:\s*"(?:service_account|authorized_user)"|"client_secret"\s*:'
 _PIECE = 2**20
@@ -137,6 +140,8 @@ def _has_key(pieces: Iterator[bytes], encoding: str) -> bool:
         is_first = not text
         text = text[-_LONGEST_KEY:] + with_plain_ends(decoder.decode(piece))
         if re.search(_PRIVATE_KEY, text) or (is_first and re.match(_PUTTY_KEY, text)):
+            return True
+        if re.search(_OTHER_KEYS, text) and re.search(_KEY_TYPE, text):
             return True
         is_googles = is_googles or bool(re.search(_GOOGLE_TYPE, text))
         has_googles = has_googles or bool(re.search(_GOOGLE_KEY, text))

@@ -22,7 +22,9 @@ import anyio.lowlevel
 from gemini_interactions import telemetry
 from gemini_interactions.domain.errors import (
     ConnectionLost,
+    ForeignSchema,
     Garbled,
+    Gone,
     NoKey,
     Refused,
     TimedOut,
@@ -32,7 +34,8 @@ from gemini_interactions.domain.errors import (
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import error_mapping, sdk_loader, serialization, sse_parser, uploads
-from gemini_interactions.gemini.serialization import Model, interaction_id
+from gemini_interactions.gemini.sent_secrets import SentSecrets
+from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 
 T = TypeVar("T")
@@ -69,11 +72,19 @@ class Gemini:
         api_version: str = "v1",
         *,
         looked: str = "",
+        other_version: str = "",
+        max_continuations: int = 64,
     ) -> None:
         self._key = key
         self._looked = looked
         self._base_url = base_url
         self._api_version = api_version
+        # Some models are served by this version only; tried once where the first has no such
+        # model. Which one a model needs, and an interaction was made with, is remembered.
+        self._other_version = other_version
+        self._versions: dict[str, str] = {}
+        self._max_continuations = max_continuations
+        self._sent_secrets = SentSecrets()
         self._lock = threading.Lock()
         self._client_key: str | None = None
         self._client: Future[Any] | None = None
@@ -106,20 +117,31 @@ class Gemini:
         """Create an interaction and wait for the answer in one piece."""
         return await _drafted(self._created(call, stream=False))
 
-    async def get(self, id: str, timeout: float = _SHORT) -> Interaction:
-        return await _drafted(self._asked("get", id, timeout))
+    async def get(self, id: str, timeout: float = _SHORT, *, api_version: str = "") -> Interaction:
+        """Look at an interaction; `api_version` is the one it was made with, if it is known."""
+        return await _drafted(
+            self._asked("get", id, timeout, inf, **self._version(id, api_version))
+        )
 
-    async def cancel(self, id: str) -> Interaction:
-        return await _drafted(self._asked("cancel", id, _SHORT))
+    async def cancel(self, id: str, *, api_version: str = "") -> Interaction:
+        return await _drafted(
+            self._asked("cancel", id, _SHORT, inf, **self._version(id, api_version))
+        )
 
-    async def delete(self, id: str) -> None:
+    async def delete(self, id: str, *, api_version: str = "") -> None:
+        version = self._version(id, api_version)
         with self._telling("delete", id):
-            async with self._answer(_in(_SHORT), "delete", interaction_id(id)):
+            async with self._answer(_in(_SHORT), "delete", interaction_id(id), **version):
                 pass
 
     @asynccontextmanager
     async def follow(
-        self, id: str, last_event_id: str = "", silence: float = 120.0
+        self,
+        id: str,
+        last_event_id: str = "",
+        silence: float = 120.0,
+        *,
+        api_version: str = "",
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """Follow a stored interaction, from the start or from after an event.
 
@@ -127,6 +149,7 @@ class Gemini:
         at all for `silence` seconds is (`TimedOut`), for replays are known to hang.
         """
         resume = {"last_event_id": last_event_id} if last_event_id else {}
+        resume |= self._version(id, api_version)
         events = self._asked("get", id, inf, silence, stream=True, **resume)
         async with aclosing(events):
             yield events
@@ -198,32 +221,70 @@ class Gemini:
     async def _created(self, call: CreateRequest, *, stream: bool) -> Events:
         deadline = _in(call.timeout)
         part = serialization.create(call)
+        self._sent_secrets.remember(call)
         if stream:
             part["stream"] = True
+        version = self._versions.get(call.model) or call.api_version
+        hops = 0
         while part:
-            # A background run is never continued from here, and the SDK insists on that.
-            hops = {} if call.background else {"automatic_continuation": False}
-            last: Event = {}
+            hop = Hop()
             try:
-                with telemetry.creating(
-                    call, self._base_url, is_enterprise=sdk_loader.is_enterprise()
-                ) as asked:
-                    async with (
-                        self._answer(deadline, "create", **part, **hops) as answer,
-                        aclosing(_events(answer, deadline)) as events,
-                    ):
-                        async for event in events:
-                            asked.hear(event)
-                            if event.get("event_type") in _ENDS:
-                                last = event
-                            yield event
+                async for event in self._hop(call, part, version, deadline):
+                    hop.hear(event)
+                    self._note_version(event, version)
+                    yield event
+            except Gone as gone:
+                # No model was reached, so nothing is sent twice.
+                if not (gone.is_model and self._other_version) or version or hops or hop.heard:
+                    raise
+                version = self._other_version
+                continue
             except ConnectionLost:
                 # What breaks after the end breaks nothing.
-                if not last:
+                if not hop.last:
                     raise
-            if not last:
+            if call.model and version:
+                self._versions[call.model] = version
+            if hop.is_foreign:
+                raise ForeignSchema(hop.shape)
+            if not hop.last:
                 raise ConnectionLost()
-            part = serialization.continuation(part, last)
+            part = serialization.continuation(part, hop.last)
+            hops += 1
+            if hop.wants_more and (not part or not hop.moved or hops > self._max_continuations):
+                yield serialization.ended_early(hops - 1)
+                return
+
+    async def _hop(
+        self, call: CreateRequest, part: dict[str, Any], version: str, deadline: float
+    ) -> Events:
+        """One request of a create, and the events it is answered with."""
+        # A background run is never continued from here, and the SDK insists on that.
+        hops: dict[str, Any] = {} if call.background else {"automatic_continuation": False}
+        if version:
+            hops["api_version"] = version
+        with telemetry.creating(
+            call, self._base_url, is_enterprise=sdk_loader.is_enterprise()
+        ) as asked:
+            async with (
+                self._answer(deadline, "create", **part, **hops) as answer,
+                aclosing(_events(answer, deadline)) as events,
+            ):
+                async for event in events:
+                    asked.hear(event)
+                    yield self._sent_secrets.scrubbed(event)
+
+    def _version(self, id: str, known: str) -> dict[str, Any]:
+        version = known or self._versions.get(id, "")
+        return {"api_version": version} if version else {}
+
+    def _note_version(self, event: Event, version: str) -> None:
+        """Say with an interaction which version it was made with, where that is not the usual."""
+        interaction = event.get("interaction")
+        if version and isinstance(interaction, dict):
+            interaction["api_version"] = version
+            if isinstance(id := interaction.get("id"), str) and id:
+                self._versions[id] = version
 
     async def _asked(
         self, what: str, id: str, within: float, silence: float = inf, **arguments: Any
@@ -237,7 +298,7 @@ class Gemini:
             ):
                 async for event in events:
                     asked.hear(event)
-                    yield event
+                    yield self._sent_secrets.scrubbed(event)
 
     def _telling(self, what: str, id: str) -> AbstractContextManager[telemetry.Asked]:
         return telemetry.asking(
@@ -251,9 +312,11 @@ class Gemini:
         """Send one request; what it yields is the SDK's response, its body not read yet."""
         client = await self._connected(deadline)
         request = getattr(client.aio.interactions.with_streaming_response, what)
-        with error_mapping.told():
-            sent = request(*arguments, **named)
-        answer = await _by(deadline, sent.__aenter__())
+        try:
+            answer = await _by(deadline, _sent(request, arguments, named))
+        except UpstreamError as problem:
+            problem.said = self._sent_secrets.scrub(problem.said)
+            raise
         try:
             if not 200 <= answer.status_code < 300:
                 raise error_mapping.answered(answer.status_code, None, dict(answer.headers))
@@ -352,11 +415,37 @@ async def _json(answer: Any) -> Any:
         raise Garbled(status=200) from None
 
 
+async def _sent(request: Any, arguments: Any, named: dict[str, Any]) -> Any:
+    """The SDK's response to a request, which it builds here.
+
+    It refuses to send steps whose shape its own models do not know, such as what a tool gave
+    back or a newer model said: those are sent past its models, as they came.
+    """
+    try:
+        return await request(*arguments, **named).__aenter__()
+    except (TypeError, ValueError) as error:
+        raw = serialization.past_models(named) if _minds_the_shape(error) else None
+        if raw is None:
+            raise
+    return await request(*arguments, **raw).__aenter__()
+
+
+def _minds_the_shape(error: Exception) -> bool:
+    """Whether the SDK's models refused what was to be sent: only then was surely nothing sent."""
+    return type(error).__name__ == "ValidationError" or "unhashable type" in str(error)
+
+
 async def _drafted(events: Events) -> Interaction:
     draft = InteractionAccumulator()
     async with aclosing(events):
-        async for event in events:
-            draft.add(event)
+        try:
+            async for event in events:
+                draft.add(event)
+        except ForeignSchema as problem:
+            problem.partial = draft.interaction()
+            raise
+    if draft.foreign_shape:
+        raise ForeignSchema(draft.foreign_shape, draft.interaction())
     return draft.interaction()
 
 

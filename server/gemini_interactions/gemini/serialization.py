@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from gemini_interactions.domain.errors import BadArgument, Garbled
-from gemini_interactions.domain.types import CreateRequest, Interaction
+from gemini_interactions.domain.types import (
+    CONTENTS,
+    CONTINUATION_LIMIT,
+    CreateRequest,
+    Interaction,
+)
 from gemini_interactions.gemini import error_mapping
-from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
+from gemini_interactions.interactions import token_usage
+from gemini_interactions.interactions.json_values import as_mapping, as_text, type_of
+from gemini_interactions.interactions.stream_accumulator import (
+    InteractionAccumulator,
+    foreign_shape,
+    interaction_of,
+)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MEDIA = frozenset({"image", "audio", "video"})
@@ -80,6 +91,8 @@ def create(call: CreateRequest) -> dict[str, Any]:
         arguments["tools"] = list(call.tools)
     if call.response_format:
         arguments["response_format"] = call.response_format
+    if call.service_tier:
+        arguments["service_tier"] = call.service_tier
     if not call.store:
         arguments["store"] = False
     if call.background:
@@ -107,6 +120,56 @@ def continuation(arguments: Mapping[str, Any], event: Mapping[str, Any]) -> dict
         following["previous_interaction_id"] = part["id"]
         following.pop("input", None)
     return following
+
+
+class Hop:
+    """What one request of a create came to, as far as going on depends on it."""
+
+    def __init__(self) -> None:
+        self.last: Mapping[str, Any] = {}
+        self.heard = False
+        self.has_steps = self.moved = False
+        self.shape = ""
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        self.heard = True
+        kind = as_text(event.get("event_type"))
+        body = interaction_of(event)
+        self.shape = self.shape or foreign_shape(event)
+        if kind in ("interaction.completed", "error"):
+            self.last = {**event, "interaction": body}
+        used = token_usage.read(body.get("usage"))
+        said = kind.startswith("step.") or bool(body.get("steps"))
+        self.has_steps = self.has_steps or said
+        self.moved = self.moved or said or bool(used and (used.output or used.thought))
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether nothing but another shape of the API came."""
+        return bool(self.shape) and not self.has_steps
+
+    @property
+    def wants_more(self) -> bool:
+        return as_mapping(self.last.get("interaction")).get("status") == "requires_continuation"
+
+
+def ended_early(times: int) -> dict[str, Any]:
+    """The event that ends an answer which Google wanted to be asked on for, and was not."""
+    message = f"Gemini wanted to go on; it was continued {times} times"
+    error = {"code": CONTINUATION_LIMIT, "message": message}
+    interaction = {"status": "incomplete", "errors": [error]}
+    return {"event_type": "interaction.completed", "interaction": interaction}
+
+
+def past_models(named: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same arguments with an input that the SDK's models do not look at; None where it is
+    not the input that they could mind."""
+    given = named.get("input")
+    if not isinstance(given, list):
+        return None
+    if all(type_of(each) in CONTENTS for each in given):
+        given = [{"type": "user_input", "content": given}]
+    return {**named, "input": "", "extra_body": {"input": given}}
 
 
 def events(answer: object) -> list[dict[str, Any]]:

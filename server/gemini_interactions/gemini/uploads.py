@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from io import BufferedIOBase
 from typing import Any
 
 import anyio
 
-from gemini_interactions.domain.errors import Gone, Rejected
+from gemini_interactions.domain.errors import Garbled, Gone, Rejected
 from gemini_interactions.domain.types import UploadedFile
 from gemini_interactions.gemini import error_mapping
 
+_ADDRESS = re.compile(
+    r"(?:https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*/)?(files/[a-z0-9][a-z0-9-]{0,62})"
+    r"(?::download)?(?:\?alt=media)?"
+)
 FIRST_LOOK = 0.5
 LONGEST_LOOK = 5.0
 
@@ -43,9 +48,18 @@ async def until_ready(
 
 
 async def download(client: Any, address: str) -> bytes:
-    """The bytes of a file at Google; the SDK takes its name from the address, and nothing else."""
+    """The bytes of a file at Google, by its address there."""
+    name = _file_name(address)
     with error_mapping.told():
-        return bytes(await client.aio.files.download(file=address))
+        return bytes(await client.aio.files.download(file=name))
+
+
+def _file_name(address: str) -> str:
+    """The name in an address; the SDK would put into a URL whatever it takes for one."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise Garbled("The address of a file is none of Google's.")
+    return found[1]
 
 
 class _Pieces:
@@ -62,7 +76,7 @@ class _Pieces:
 async def download_to(client: Any, address: str, write: Callable[[bytes], Awaitable[None]]) -> None:
     """The same, handed over in pieces of a megabyte as they come."""
     with error_mapping.told():
-        await client.aio.files.download(file=address, destination=_Pieces(write))
+        await client.aio.files.download(file=_file_name(address), destination=_Pieces(write))
 
 
 async def look(client: Any, name: str) -> UploadedFile:

@@ -8,36 +8,27 @@ order; then what was done for it, a line each; then the numbered sources.
 from __future__ import annotations
 
 import json
-import re
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from dataclasses import dataclass, replace
+from typing import Any
 
-from gemini_interactions.domain.types import CONTENTS, FunctionCall, Problem, Step
-from gemini_interactions.interactions.text_pages import (
-    characters_at,
-    fenced,
-    places_for,
-    put_in,
-    stacked,
+from gemini_interactions.domain.types import FunctionCall, Problem, Step
+from gemini_interactions.interactions.citation_marks import REDIRECT, Source, Sources
+from gemini_interactions.interactions.json_values import (
+    MEDIA,
+    Json,
+    as_text,
+    contents_in,
+    is_media,
+    objects_in,
+    one_line,
+    strings_in,
+    type_of,
 )
+from gemini_interactions.interactions.text_pages import fenced, stacked
 
-Json = Mapping[str, Any]
-
-MEDIA = CONTENTS - {"text"}
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A line of the source list. `url` is empty where a redirect could not be resolved."""
-
-    number: int
-    title: str
-    url: str = ""
-
-    def __str__(self) -> str:
-        shown = " — ".join(part for part in (self.title, self.url) if part)
-        return f"{self.number}. {shown or 'a source without a name'}"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class Answer:
     for, and `media` the audio and videos. `function_calls` wait for a result. `thoughts` are
     summaries for progress, never part of the text. `problem` is what Google said went wrong, or
     `no_output` when there is nothing to show. It `is_empty` where nothing was said: what was done
-    on the way is no answer.
+    on the way is no answer. `unread` names the steps that this version failed to read.
     """
 
     text: str
@@ -60,6 +51,7 @@ class Answer:
     media: tuple[dict[str, Any], ...] = ()
     problem: Problem | None = None
     is_empty: bool = False
+    unread: tuple[str, ...] = ()
 
 
 def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> Answer:
@@ -68,7 +60,38 @@ def read(steps: Iterable[Json], *, targets: Mapping[str, str] | None = None) -> 
     `targets` says where Google's redirects lead: URL → target, or "" where that failed.
     """
     reply = _reply(steps)
-    sources = _Sources(targets or {})
+    try:
+        return _read(reply, targets or {})
+    except Exception:  # a fault of ours must not cost the rest of an answer that is paid for
+        log.exception("a step of an answer could not be read")
+    good, unread = _readable(reply)
+    if not good and not unread:  # each alone can be read, and together they cannot
+        return Answer(_plain_text(reply), unread=("the whole",), is_empty=not _plain_text(reply))
+    return replace(_read(good, targets or {}), unread=unread)
+
+
+def _readable(reply: Sequence[Json]) -> tuple[list[Json], tuple[str, ...]]:
+    """The steps that can be read, and those that cannot, by place and type."""
+    good: list[Json] = []
+    unread: list[str] = []
+    for place, step in enumerate(reply, 1):
+        try:
+            _read([step], {})
+        except Exception:
+            unread.append(f"step {place} ({one_line(step.get('type'), 60) or 'no type'})")
+        else:
+            good.append(step)
+    return (good, tuple(unread)) if unread else ([], ())
+
+
+def _plain_text(reply: Sequence[Json]) -> str:
+    """The bare words of an answer."""
+    said = [contents_in(step.get("content")) for step in reply if type_of(step) == "model_output"]
+    return "".join(as_text(content.get("text")) for each in said for content in each)
+
+
+def _read(reply: Sequence[Json], targets: Mapping[str, str]) -> Answer:
+    sources = Sources(targets)
     body = _Body(sources)
     for step in reply:
         body.add(step)
@@ -92,13 +115,15 @@ def redirects(steps: Iterable[Json]) -> tuple[str, ...]:
     """Google's redirect URLs in these steps' answer, each once, in order."""
     urls: list[str] = []
     for step in _reply(steps):
-        for content in _contents(step.get("content")):
-            urls += (_str(note.get("url")) for note in _objects(content.get("annotations")))
-            urls += _REDIRECT.findall(_str(content.get("text")))
-        for result in _objects(step.get("result")):
-            urls += (_str(page.get("url")) for page in (result, *_objects(result.get("places"))))
-        urls += _strings(_arguments(step).get("urls"))
-    return tuple(dict.fromkeys(url.strip() for url in urls if _REDIRECT.match(url.strip())))
+        for content in contents_in(step.get("content")):
+            urls += (as_text(note.get("url")) for note in objects_in(content.get("annotations")))
+            urls += REDIRECT.findall(as_text(content.get("text")))
+        for result in objects_in(step.get("result")):
+            urls += (
+                as_text(page.get("url")) for page in (result, *objects_in(result.get("places")))
+            )
+        urls += strings_in(_arguments(step).get("urls"))
+    return tuple(dict.fromkeys(url.strip() for url in urls if REDIRECT.match(url.strip())))
 
 
 def strip_media(steps: Iterable[Json]) -> tuple[Step, ...]:
@@ -106,14 +131,18 @@ def strip_media(steps: Iterable[Json]) -> tuple[Step, ...]:
 
     Everything else stays as it came, signatures included: Google wants them back.
     """
-    return tuple(
-        {key: _without_data(key, value, step.get("type")) for key, value in step.items()}
-        for step in steps
-        if isinstance(step, Mapping)
-    )
+    return tuple(_kept(step) for step in steps if isinstance(step, Mapping))
 
 
-def _without_data(key: str, value: Any, step: Any = None) -> Any:
+def _kept(step: Json) -> Step:
+    try:
+        return {key: _without_data(key, value, type_of(step)) for key, value in step.items()}
+    except Exception:  # better too much is kept than nothing
+        log.exception("the media of a step could not be left out")
+        return dict(step)
+
+
+def _without_data(key: str, value: Any, step: str = "") -> Any:
     # What somebody called a function with is theirs, and so is the object that came of it.
     is_theirs = step == "function_result" and key == "result" and isinstance(value, Mapping)
     if key == "arguments" or is_theirs:
@@ -122,8 +151,7 @@ def _without_data(key: str, value: Any, step: Any = None) -> Any:
         return [_without_data("", item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    is_media = value.get("type") in MEDIA or "mime_type" in value
-    if is_media and isinstance(value.get("data"), str):
+    if (is_media(value) or "mime_type" in value) and isinstance(value.get("data"), str):
         kept = {name: item for name, item in value.items() if name != "data"}
         # Base64 says three bytes with four letters.
         return kept | {"bytes": len(value["data"].rstrip("=")) * 3 // 4}
@@ -140,30 +168,6 @@ def _reply(steps: Iterable[Json]) -> list[Json]:
     return given[asked[-1] + 1 :] if asked else given
 
 
-def _objects(value: object) -> list[Json]:
-    if isinstance(value, Mapping):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [item for item in value if isinstance(item, Mapping)]
-    return []
-
-
-def _contents(value: object) -> list[Json]:
-    """Content objects; a bare string, or one without a type, is text."""
-    if isinstance(value, str):
-        return [{"type": "text", "text": value}]
-    return _objects(value)
-
-
-def _str(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _strings(value: object) -> list[str]:
-    values = value if isinstance(value, list | tuple) else [value]
-    return [item for item in values if isinstance(item, str) and item.strip()]
-
-
 def _arguments(step: Json) -> dict[str, Any]:
     """A call's arguments: they may be missing, null, or JSON still in a string."""
     value = step.get("arguments")
@@ -175,19 +179,13 @@ def _arguments(step: Json) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _line(value: object, most: int = 200) -> str:
-    """Somebody's words as one line of bounded length."""
-    line = " ".join(_str(value).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
 # ------------------------------------------------------------- what was said, and code that ran
 
 
 class _Body:
     """The answer itself, block by block, in the order of the steps."""
 
-    def __init__(self, sources: _Sources) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._blocks: list[str] = []
         self._can_continue = False
@@ -197,11 +195,11 @@ class _Body:
     def add(self, step: Json) -> None:
         match step.get("type"):
             case "model_output":
-                self._output(_contents(step.get("content")))
+                self._output(contents_in(step.get("content")))
             case "code_execution_call":
                 arguments = _arguments(step)
-                if code := _str(arguments.get("code")):
-                    self._block(fenced(code, _str(arguments.get("language"))))
+                if code := as_text(arguments.get("code")):
+                    self._block(fenced(code, as_text(arguments.get("language"))))
             case "code_execution_result":
                 self._ran(step)
 
@@ -237,7 +235,7 @@ class _Body:
         self._can_continue = False
 
     def _shown(self, content: Json) -> None:
-        kind = _line(content.get("type"), 60)
+        kind = one_line(content.get("type"), 60)
         if kind == "image":
             self.images.append(dict(content))
             self._block(f"[image {len(self.images)}]")
@@ -249,120 +247,18 @@ class _Body:
             self._block(f"[content of a kind this version does not know: {kind}]")
 
     def _ran(self, step: Json) -> None:
-        contents = _contents(step.get("result"))
-        output = "".join(_str(content.get("text")) for content in contents)
+        contents = contents_in(step.get("result"))
+        output = "".join(as_text(content.get("text")) for content in contents)
         title = "Output (an error):" if step.get("is_error") else "Output:"
         self._block(f"{title}\n{fenced(output, 'text')}" if output.strip() else f"{title} none")
         for content in contents:
-            if content.get("type") in MEDIA:
+            if is_media(content):
                 self._shown(content)
-
-
-# ---------------------------------------------------------------------------- sources and marks
-
-_REDIRECT_HOST = r"https?://vertexaisearch\.cloud\.google\.com/grounding-api-redirect"
-_REDIRECT = re.compile(rf"(?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?")
-_REDIRECT_LINK = re.compile(
-    rf"(?<!!)\[([^\[\]\n]*)\]\(<?((?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?)>?\)"
-)
-
-
-class _Sources:
-    """The sources of an answer, numbered by their first mark in the text."""
-
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        self._targets = targets
-        self._found: dict[tuple[str, str], Source] = {}
-
-    def listed(self) -> tuple[Source, ...]:
-        return tuple(self._found.values())
-
-    def marked(self, texts: Sequence[Json]) -> str:
-        """These pieces as one text, with a mark such as `[1]` behind everything cited."""
-        text = "".join(_str(content.get("text")) for content in texts)
-        cited: list[tuple[int, Json]] = []
-        start = 0
-        for content in texts:
-            piece = _str(content.get("text"))
-            size = len(piece.encode("utf-8", "surrogatepass"))
-            notes = [note for note in _objects(content.get("annotations")) if _is_citation(note)]
-            ends = characters_at(piece, [_byte_end(note, size) for note in notes])
-            cited += [(start + end, note) for end, note in zip(ends, notes, strict=True)]
-            start += len(piece)
-        if not cited:
-            return text
-        # Both sorts keep the order in which citations of one place came.
-        cited.sort(key=lambda item: item[0])
-        places = places_for(text, [end for end, _ in cited])
-        numbers: dict[int, set[int]] = {}
-        for place, (_, note) in sorted(zip(places, cited, strict=True), key=lambda item: item[0]):
-            numbers.setdefault(place, set()).add(self._number(note))
-        marks = {at: "".join(f"[{n}]" for n in sorted(here)) for at, here in numbers.items()}
-        return put_in(text, marks) if text.strip() else text
-
-    def unredirected(self, text: str) -> str:
-        """The text with redirects replaced by their targets, or by the words that linked them."""
-        if "grounding-api-redirect" not in text:
-            return text
-        text = _REDIRECT_LINK.sub(
-            lambda found: f"[{found[1]}]({url})" if (url := self.url(found[2])) else found[1], text
-        )
-        return _REDIRECT.sub(lambda found: self.url(found[0]) or _UNRESOLVED, text)
-
-    def url(self, url: str) -> str:
-        """This URL as it may be shown: a redirect's target, or "" where that is not known."""
-        shown = re.sub(r"\s+", "%20", url.strip())
-        if _REDIRECT.match(shown):
-            shown = re.sub(r"\s+", "%20", self._targets.get(url.strip(), "").strip())
-        return "" if _REDIRECT.match(shown) else shown
-
-    def _number(self, note: Json) -> int:
-        title, url = self._name(note)
-        # One line, one number: two pages that would be listed with the same words are one source.
-        key = ("", url) if url else (title, "")
-        if key not in self._found:
-            self._found[key] = Source(len(self._found) + 1, title, url)
-        return self._found[key].number
-
-    def _name(self, note: Json) -> tuple[str, str]:
-        """Title and URL of what is cited."""
-        if note.get("type") == "file_citation":
-            return _file_title(note), ""
-        url = self.url(_str(note.get("url")))
-        title = _line(note.get("title") or note.get("name"))
-        return ("" if title == url else title), url
-
-
-def _is_citation(note: Json) -> bool:
-    return note.get("type") in ("url_citation", "file_citation", "place_citation")
-
-
-def _file_title(note: Json) -> str:
-    document = _str(note.get("document_uri")).rstrip("/").rsplit("/", 1)[-1]
-    name = _line(note.get("file_name") or document or note.get("source")) or "a file"
-    page = note.get("page_number")
-    return f"{name}, page {page}" if isinstance(page, int) and page > 0 else name
-
-
-def _byte_end(note: Json, size: int) -> int:
-    """Where a citation ends, in bytes; one that makes no sense ends where the text does."""
-    start, end = note.get("start_index"), note.get("end_index")
-    # JSON leaves out a zero: a missing start is the beginning, a missing end is no span at all.
-    if not _is_count(end) or not 0 < end <= size:
-        return size
-    if start is not None and (not _is_count(start) or not 0 <= start < end):
-        return size
-    return end
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 # ------------------------------------------------------------------------------ what was done
 
 _MOST_DEEDS = 20
-_UNRESOLVED = "(a link that could not be resolved)"
 
 # Steps told by their queries, all of a kind in one line.
 _QUERIES = {
@@ -384,13 +280,13 @@ _SILENT = frozenset(
 )
 
 
-def _deeds(reply: Sequence[Json], sources: _Sources) -> list[str]:
+def _deeds(reply: Sequence[Json], sources: Sources) -> list[str]:
     """One line for each thing done on the way: searches, pages read, tools called."""
     done: dict[str, dict[str, None]] = {}
-    results = {_str(step.get("call_id")): step for step in reply if step.get("call_id")}
+    results = {as_text(step.get("call_id")): step for step in reply if step.get("call_id")}
     pages = list(_pages_read(reply, sources))
     for step in reply:
-        kind = _str(step.get("type"))
+        kind = as_text(step.get("type"))
         if kind in _QUERIES:
             told = [(_QUERIES[kind], query) for query in _queries(step)]
         elif kind in ("url_context_call", "url_context_result"):
@@ -398,11 +294,13 @@ def _deeds(reply: Sequence[Json], sources: _Sources) -> list[str]:
         elif kind == "google_maps_result":
             told = [("Places", line) for line in _places_found(step, sources)]
         elif kind in ("mcp_server_tool_call", "function_call"):
-            told = [("Called", line) for line in _called(step, results.get(_str(step.get("id"))))]
+            told = [
+                ("Called", line) for line in _called(step, results.get(as_text(step.get("id"))))
+            ]
         elif kind in _PLAIN:
             told = [(kind, _PLAIN[kind])]
         elif kind not in _SILENT:
-            name = _line(kind, 60) or "no name"
+            name = one_line(kind, 60) or "no name"
             told = [("Unknown", f"[step of a kind this version does not know: {name}]")]
         else:
             continue
@@ -423,29 +321,29 @@ def _told(group: str, lines: list[str]) -> Iterator[str]:
 
 
 def _queries(step: Json) -> list[str]:
-    queries = _strings(_arguments(step).get("queries"))
-    return [json.dumps(_line(query), ensure_ascii=False) for query in queries]
+    queries = strings_in(_arguments(step).get("queries"))
+    return [json.dumps(one_line(query), ensure_ascii=False) for query in queries]
 
 
-def _pages_read(reply: Sequence[Json], sources: _Sources) -> Iterator[str]:
+def _pages_read(reply: Sequence[Json], sources: Sources) -> Iterator[str]:
     """Every page asked for or read in the whole answer, with what came of it."""
     outcomes: dict[str, str] = {}
     for step in reply:
         if step.get("type") == "url_context_call":
-            for url in _strings(_arguments(step).get("urls")):
+            for url in strings_in(_arguments(step).get("urls")):
                 outcomes.setdefault(url, "no result")
         if step.get("type") == "url_context_result":
-            for page in _objects(step.get("result")):
-                outcomes[_str(page.get("url"))] = _line(page.get("status"), 40)
+            for page in objects_in(step.get("result")):
+                outcomes[as_text(page.get("url"))] = one_line(page.get("status"), 40)
     for url, outcome in outcomes.items():
         word = "ok" if outcome == "success" else outcome or "no result"
-        yield f"Read: {sources.url(url) or _UNRESOLVED} ({word})"
+        yield f"Read: {sources.shown(url)} ({word})"
 
 
-def _places_found(step: Json, sources: _Sources) -> Iterator[str]:
-    for result in _objects(step.get("result")):
-        for place in _objects(result.get("places")):
-            parts = (_line(place.get("name")), sources.url(_str(place.get("url"))))
+def _places_found(step: Json, sources: Sources) -> Iterator[str]:
+    for result in objects_in(step.get("result")):
+        for place in objects_in(result.get("places")):
+            parts = (one_line(place.get("name")), sources.url(as_text(place.get("url"))))
             if shown := " — ".join(part for part in parts if part):
                 yield f"Place: {shown}"
 
@@ -454,11 +352,11 @@ def _called(call: Json, result: Json | None) -> Iterator[str]:
     """A tool called on the way; a function without a result still waits for the caller."""
     if result is None and call.get("type") == "function_call":
         return
-    names = (_line(call.get("server_name"), 60), _line(call.get("name"), 60))
+    names = (one_line(call.get("server_name"), 60), one_line(call.get("name"), 60))
     arguments = _arguments(call)
-    given = _line(json.dumps(arguments, ensure_ascii=False)) if arguments else ""
-    contents = _contents(result.get("result")) if result else []
-    said = _line(" ".join(_str(content.get("text")) for content in contents))
+    given = one_line(json.dumps(arguments, ensure_ascii=False)) if arguments else ""
+    contents = contents_in(result.get("result")) if result else []
+    said = one_line(" ".join(as_text(content.get("text")) for content in contents))
     failed = " (an error)" if result and result.get("is_error") else ""
     outcome = f" → {said}" if said else ""
     yield f"Called {': '.join(filter(None, names))}({given}){failed}{outcome}"
@@ -477,8 +375,8 @@ def _pending(reply: Sequence[Json]) -> tuple[FunctionCall, ...]:
     for step in reply:
         if step.get("type") == "function_call":
             count += 1
-            call_id = _str(step.get("id")) or f"call_{count}"
-            pending[call_id] = FunctionCall(call_id, _str(step.get("name")), _arguments(step))
+            call_id = as_text(step.get("id")) or f"call_{count}"
+            pending[call_id] = FunctionCall(call_id, as_text(step.get("name")), _arguments(step))
         elif step.get("type") == "function_result":
             _answer(pending, step)
     return tuple(pending.values())
@@ -486,10 +384,10 @@ def _pending(reply: Sequence[Json]) -> tuple[FunctionCall, ...]:
 
 def _answer(pending: dict[str, FunctionCall], result: Json) -> None:
     """Take the call this result belongs to off the list; without an id, the first of its name."""
-    if call_id := _str(result.get("call_id")):
+    if call_id := as_text(result.get("call_id")):
         pending.pop(call_id, None)
         return
-    name = _str(result.get("name"))
+    name = as_text(result.get("name"))
     nameless = [key for key, call in pending.items() if name in ("", call.name)]
     pending.pop(next((key for key in nameless if key.startswith("call_")), ""), None)
 
@@ -499,8 +397,8 @@ def _thoughts(reply: Sequence[Json]) -> Iterator[str]:
     for step in reply:
         if step.get("type") == "thought":
             # Google leaves out the type here at times: what has a text is text.
-            for content in _contents(step.get("summary")):
-                if text := _str(content.get("text")).strip():
+            for content in contents_in(step.get("summary")):
+                if text := as_text(content.get("text")).strip():
                     yield text
 
 
@@ -508,5 +406,5 @@ def _problem(reply: Sequence[Json], is_empty: bool) -> Problem | None:
     for step in reply:
         error = step.get("error") if step.get("type") == "model_output" else None
         if isinstance(error, Mapping) and (error.get("code") or error.get("message")):
-            return Problem(str(error.get("code") or "unknown"), _str(error.get("message")))
+            return Problem(str(error.get("code") or "unknown"), as_text(error.get("message")))
     return Problem("no_output") if is_empty else None

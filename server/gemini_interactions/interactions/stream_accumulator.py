@@ -13,12 +13,18 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gemini_interactions.domain.types import CONTENTS, Interaction, Problem, Step, Usage
+from gemini_interactions.domain.types import Interaction, Problem, Step, Usage
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
+from gemini_interactions.interactions import token_usage
+from gemini_interactions.interactions.json_values import (
+    MEDIA,
+    Json,
+    as_mapping,
+    as_text,
+    contents_in,
+    one_line,
+)
 
-Json = Mapping[str, Any]
-
-_MEDIA = CONTENTS - {"text"}
 _TAIL = 80
 _REDIRECTS = "vertexaisearch.cloud.google.com"
 
@@ -37,7 +43,10 @@ class InteractionAccumulator:
         self.finished = False
         self.error: Problem | None = None
         self.changes = 0
+        self._shape = ""
         self._model = ""
+        self._service_tier = ""
+        self._api_version = ""
         self._agent = ""
         self._environment_id = ""
         self._updated = ""
@@ -47,6 +56,7 @@ class InteractionAccumulator:
         self._steps: dict[int, _Step] = {}
         self._given: list[Step] = []
         self._usage: Usage | None = None
+        self._has_unreadable_usage = False
         self._hop_is_over = False
         self._doing = ""
         self._tail: str | None = None
@@ -67,11 +77,12 @@ class InteractionAccumulator:
         """Take in one event; `changes` grows if it said anything."""
         if not isinstance(event, Mapping):
             return
+        self._shape = self._shape or foreign_shape(event)
         match event.get("event_type"):
-            case "interaction.created":
-                self._begin(_mapping(event.get("interaction")))
-            case "interaction.completed":
-                self._complete(_mapping(event.get("interaction")))
+            case "interaction.created" | "interaction.start":
+                self._begin(interaction_of(event))
+            case "interaction.completed" | "interaction.complete":
+                self._complete(interaction_of(event))
             case "interaction.status_update":
                 self._update(event)
             case "step.start":
@@ -81,7 +92,7 @@ class InteractionAccumulator:
             case "step.stop":
                 self._stop(event)
             case "error" if not self.finished:
-                self.error = _problem(_mapping(event.get("error")))
+                self.error = _problem(as_mapping(event.get("error")))
                 self.finished = True
             case _:
                 return
@@ -93,27 +104,39 @@ class InteractionAccumulator:
             id=self.id,
             status=self.status,
             steps=tuple(self._all_steps()),
-            usage=_sum(self._earlier_usage, self._usage),
+            usage=_sum(self._earlier_usage, self._usage) or self._estimated(),
             model=self._model,
             agent=self._agent,
             errors=self._errors,
             environment_id=self._environment_id,
+            service_tier=self._service_tier,
+            api_version=self._api_version,
             updated=self._updated,
         )
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API it is made with, where that is not the usual one."""
+        return self._api_version
+
+    @property
+    def foreign_shape(self) -> str:
+        """The old shape of the API that came, where nothing of today's came with it."""
+        return "" if self._steps or self._given or self._earlier else self._shape
 
     @property
     def doing(self) -> str:
         """One short line on what Gemini is doing, or nothing yet."""
         if self._tail is None:
             return self._doing
-        line = _line(self._tail)
+        line = one_line(self._tail, 10**6)
         return f"Writing: …{line[-_TAIL:].lstrip()}" if len(line) > _TAIL else f"Writing: {line}"
 
     @property
     def text_so_far(self) -> str:
         """The text of the answer, without thoughts and tool steps."""
         return "".join(
-            _string(content.get("text"))
+            as_text(content.get("text"))
             for step in self._all_steps()
             if step.get("type") == "model_output" and isinstance(step.get("content"), list)
             for content in step["content"]
@@ -124,7 +147,7 @@ class InteractionAccumulator:
         # The same id again is a replay from the start, or said twice: a step that starts once
         # more replaces itself. A new id is the next hop. Without ids (store=false) there are no
         # replays.
-        new_id = _string(interaction.get("id"))
+        new_id = as_text(interaction.get("id"))
         if not (new_id and new_id == self.id):
             self._earlier = self._all_steps()
             self._earlier_usage = _sum(self._earlier_usage, self._usage)
@@ -136,7 +159,7 @@ class InteractionAccumulator:
     def _complete(self, interaction: Json) -> None:
         self._describe(interaction)
         # Without a status nobody can say how it ended, so neither do we.
-        self.status = _string(interaction.get("status"))
+        self.status = as_text(interaction.get("status"))
         steps = interaction.get("steps")
         if isinstance(steps, list):
             self._given = [dict(step) for step in steps if isinstance(step, Mapping)]
@@ -144,34 +167,46 @@ class InteractionAccumulator:
         self.finished = self.status != "requires_continuation"
 
     def _update(self, event: Json) -> None:
-        self.id = _string(event.get("interaction_id")) or self.id
-        self.status = _string(event.get("status")) or self.status
-        self._usage = usage(event.get("usage")) or self._usage
+        self.id = as_text(event.get("interaction_id")) or self.id
+        self.status = as_text(event.get("status")) or self.status
+        self._count(event.get("usage"))
 
     def _describe(self, interaction: Json) -> None:
-        self.id = _string(interaction.get("id")) or self.id
-        self.status = _string(interaction.get("status")) or self.status
-        self._model = _string(interaction.get("model")) or self._model
-        self._agent = _string(interaction.get("agent")) or self._agent
-        self._environment_id = _string(interaction.get("environment_id")) or self._environment_id
-        self._updated = _string(interaction.get("updated")) or self._updated
+        self.id = as_text(interaction.get("id")) or self.id
+        self.status = as_text(interaction.get("status")) or self.status
+        self._model = as_text(interaction.get("model")) or self._model
+        self._agent = as_text(interaction.get("agent")) or self._agent
+        self._environment_id = as_text(interaction.get("environment_id")) or self._environment_id
+        self._service_tier = as_text(interaction.get("service_tier")) or self._service_tier
+        self._api_version = as_text(interaction.get("api_version")) or self._api_version
+        self._updated = as_text(interaction.get("updated")) or self._updated
         self._errors = problems(interaction.get("errors")) or self._errors
-        self._usage = usage(interaction.get("usage")) or self._usage
+        self._count(interaction.get("usage"))
+
+    def _count(self, reported: object) -> None:
+        found = token_usage.read(reported)
+        self._usage = found or self._usage
+        self._has_unreadable_usage = self._has_unreadable_usage or bool(reported and not found)
+
+    def _estimated(self) -> Usage | None:
+        """Something is booked where Google's figures are no figures: a limit holds all the same."""
+        is_over = self._hop_is_over and self._has_unreadable_usage
+        return token_usage.estimated(self._all_steps()) if is_over else None
 
     def _start(self, event: Json) -> None:
-        step = _Step(_mapping(event.get("step")))
+        step = _Step(as_mapping(event.get("step")))
         self._steps[self._index(event, ahead=1)] = step
         self._tell(step.step)
 
     def _extend(self, event: Json) -> None:
-        delta = _mapping(event.get("delta"))
+        delta = as_mapping(event.get("delta"))
         index = self._index(event)
         step = self._steps.get(index)
         if step is None:
             # A stream taken up again in the middle of a step does not repeat its start.
             step = self._steps[index] = _Step({"type": _step_type(delta)})
         step.add(delta)
-        self._usage = usage(_mapping(event.get("metadata")).get("total_usage")) or self._usage
+        self._count(as_mapping(event.get("metadata")).get("total_usage"))
         self._tell(delta)
 
     def _stop(self, event: Json) -> None:
@@ -179,12 +214,12 @@ class InteractionAccumulator:
         if step is not None:
             step.over = True
         # Agents report what was used up to here; the final figure replaces it.
-        self._usage = usage(event.get("usage")) or self._usage
+        self._count(event.get("usage"))
 
     def _index(self, event: Json, ahead: int = 0) -> int:
         """The step an event is about; where it does not say, the last one, or one ahead of it."""
         index = event.get("index")
-        if isinstance(index, int):
+        if isinstance(index, int) and not isinstance(index, bool):
             return index
         return max(self._steps, default=-ahead) + ahead
 
@@ -195,7 +230,7 @@ class InteractionAccumulator:
         return [*self._earlier, *_copy(current)]
 
     def _tell(self, said: Json) -> None:
-        if text := _string(said.get("text")) if said.get("type") == "text" else "":
+        if text := as_text(said.get("text")) if said.get("type") == "text" else "":
             # Some slack, since blanks are squeezed out of what is shown.
             self._tail = ((self._tail or "") + text)[-2 * _TAIL :]
         elif line := _activity(said):
@@ -213,21 +248,21 @@ class _Step:
         self._arguments: list[str] = []
 
     def add(self, delta: Json) -> None:
-        kind = _string(delta.get("type"))
+        kind = as_text(delta.get("type"))
         match kind:
             case "text":
-                self._write(_string(delta.get("text")))
+                self._write(as_text(delta.get("text")))
                 self._annotate(delta.get("annotations"))
             case "text_annotation_delta":
                 self._annotate(delta.get("annotations"))
             case "thought_summary":
-                self._summarise(_mapping(delta.get("content")))
+                self._summarise(as_mapping(delta.get("content")))
             case "thought_signature":
-                if signature := _string(delta.get("signature")):
+                if signature := as_text(delta.get("signature")):
                     self.step["signature"] = signature
             case "arguments_delta":
                 self._argue(delta.get("arguments"))
-            case _ if kind in _MEDIA:
+            case _ if kind in MEDIA:
                 self._settle()
                 self._contents().append(_copy(dict(delta)))
             case _ if kind.endswith(("_call", "_result")):
@@ -242,7 +277,7 @@ class _Step:
 
     def _write(self, text: str) -> None:
         contents = self._contents()
-        is_text = bool(contents) and _mapping(contents[-1]).get("type") == "text"
+        is_text = bool(contents) and as_mapping(contents[-1]).get("type") == "text"
         # Nothing but its annotations tells that one text is over and the next one begins.
         if not is_text or self._text_is_over:
             self._settle()
@@ -258,7 +293,7 @@ class _Step:
             self._write("")
             texts = self._contents()[-1:]
         self._settle()
-        reach = max((_count(_mapping(note).get("end_index")) for note in annotations), default=0)
+        reach = max((_index(as_mapping(note).get("end_index")) for note in annotations), default=0)
         text = texts[-1]
         if len(texts) > 1 and self._contents()[-2] is texts[-2] and reach > _size(text):
             text = self._joined(texts[-2], text, reach)
@@ -271,7 +306,7 @@ class _Step:
         """The last two texts as one, where that is what annotations count their bytes in."""
         if reach > _size(before) + _size(text):
             return text
-        before["text"] = _string(before.get("text")) + _string(text.get("text"))
+        before["text"] = as_text(before.get("text")) + as_text(text.get("text"))
         cited = [each.get("annotations") for each in (before, text)]
         before["annotations"] = [
             note for notes in cited if isinstance(notes, list) for note in notes
@@ -304,29 +339,29 @@ class _Step:
     def _contents(self) -> list[Any]:
         contents = self.step.get("content")
         if not isinstance(contents, list):
-            contents = self.step["content"] = []
+            contents = self.step["content"] = list(contents_in(contents))
         return contents
 
     def _settle(self) -> None:
         # Text is joined only here: joining at every delta costs the square of its length.
         if self._text:
             last = self.step["content"][-1]
-            last["text"] = _string(last.get("text")) + "".join(self._text)
+            last["text"] = as_text(last.get("text")) + "".join(self._text)
             self._text = []
 
 
-def usage(reported: object) -> Usage | None:
-    """What the API counted, or None where it said nothing."""
-    if not isinstance(reported, Mapping) or not reported:
-        return None
-    return Usage(
-        input=_count(reported.get("total_input_tokens")),
-        output=_count(reported.get("total_output_tokens")),
-        thought=_count(reported.get("total_thought_tokens")),
-        cached=_count(reported.get("total_cached_tokens")),
-        tool_use=_count(reported.get("total_tool_use_tokens")),
-        total=_count(reported.get("total_tokens")),
-    )
+def interaction_of(event: Json) -> Json:
+    """The interaction in an event; some endpoints put its fields into the event itself."""
+    inside = event.get("interaction")
+    return inside if isinstance(inside, Mapping) else event
+
+
+def foreign_shape(event: Json) -> str:
+    """What in an event is of the API's schema before June 2026; "" for today's."""
+    name = as_text(event.get("event_type"))
+    if name.startswith("content.") or name in ("interaction.start", "interaction.complete"):
+        return f"`{one_line(name, 40)}` events"
+    return "`outputs` instead of `steps`" if "outputs" in interaction_of(event) else ""
 
 
 def problems(reported: object) -> tuple[Problem, ...]:
@@ -338,28 +373,20 @@ def problems(reported: object) -> tuple[Problem, ...]:
 
 def _problem(error: Json) -> Problem:
     code = error.get("code")
-    return Problem(str(code) if isinstance(code, str | int) else "", _string(error.get("message")))
+    return Problem(str(code) if isinstance(code, str | int) else "", as_text(error.get("message")))
+
+
+def _index(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**40 else 0
 
 
 def _sum(earlier: Usage | None, later: Usage | None) -> Usage | None:
     return earlier + later if earlier and later else earlier or later
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _size(text: Json) -> int:
     """Bytes of a text, which is what annotations count."""
-    return len(_string(text.get("text")).encode("utf-8", "surrogatepass"))
-
-
-def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return len(as_text(text.get("text")).encode("utf-8", "surrogatepass"))
 
 
 def _copy(value: Any) -> Any:
@@ -381,7 +408,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 def _step_type(delta: Json) -> str:
     """The type of the step such a delta belongs to."""
-    kind = _string(delta.get("type"))
+    kind = as_text(delta.get("type"))
     if kind.startswith("thought_"):
         return "thought"
     if kind == "arguments_delta":
@@ -391,22 +418,22 @@ def _step_type(delta: Json) -> str:
 
 def _activity(said: Json) -> str:
     """What a step or a delta tells about what Gemini is doing; empty when it tells nothing."""
-    arguments = _mapping(said.get("arguments"))
+    arguments = as_mapping(said.get("arguments"))
     match said.get("type"):
         case "thought_summary":
-            return _headline(_string(_mapping(said.get("content")).get("text")))
+            return _headline(as_text(as_mapping(said.get("content")).get("text")))
         case "google_search_call" | "google_maps_call" | "file_search_call" | "retrieval_call":
             queries = _strings(arguments.get("queries")) or _strings([arguments.get("query")])
-            return _line("Searching: " + ", ".join(queries), 120) if queries else "Searching"
+            return one_line("Searching: " + ", ".join(queries), 120) if queries else "Searching"
         case "url_context_call":
             hosts = list(dict.fromkeys(_host(url) for url in _strings(arguments.get("urls"))))
             hosts = [host for host in hosts if host != _REDIRECTS]  # which says nothing
-            return _line("Reading " + ", ".join(hosts), 120) if hosts else "Reading pages"
+            return one_line("Reading " + ", ".join(hosts), 120) if hosts else "Reading pages"
         case "code_execution_call":
             return "Running code"
         case "function_call" | "mcp_server_tool_call":
-            name = _string(said.get("name"))
-            return _line(f"Calling {name}", 120) if name else ""
+            name = as_text(said.get("name"))
+            return one_line(f"Calling {name}", 120) if name else ""
         case "image":
             return "Drawing"
     return ""
@@ -415,8 +442,8 @@ def _activity(said: Json) -> str:
 def _headline(thought: str) -> str:
     """The title of a thought (Google sets it in bold), else its first sentence."""
     if title := re.match(r"\s*\*{2,3}(.+?)\*{2,3}", thought, re.DOTALL):
-        return _line(title[1], 120)
-    return _line(re.split(r"(?<=[.!?])\s", _line(thought), maxsplit=1)[0], 120)
+        return one_line(title[1], 120)
+    return one_line(re.split(r"(?<=[.!?])\s", one_line(thought, 10**6), maxsplit=1)[0], 120)
 
 
 def _host(url: str) -> str:
@@ -428,8 +455,3 @@ def _host(url: str) -> str:
 
 def _strings(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
-
-
-def _line(text: str, limit: int = 0) -> str:
-    line = " ".join(text.split())
-    return line[: limit - 1] + "…" if limit and len(line) > limit else line

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from .. import __version__
 from ..domain.errors import UpstreamError
 from ..domain.types import CreateRequest, Usage
-from ..interactions.stream_accumulator import usage
+from ..interactions import token_usage
+from ..interactions.json_values import as_text
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter
@@ -46,13 +47,13 @@ class Asked:
             return
         if event.get("event_type") == "interaction.completed":
             self.is_answered = True
-            self.model = str(answer.get("model") or "")
-            self.used = usage(answer.get("usage"))
+            self.model = as_text(answer.get("model"))
+            self.used = token_usage.read(answer.get("usage"))
         if not self._is_recording:
             return
-        told = {
-            "gen_ai.response.id": answer.get("id"),
-            "gen_ai.response.model": answer.get("model"),
+        told: dict[str, Any] = {
+            "gen_ai.response.id": as_text(answer.get("id")),
+            "gen_ai.response.model": as_text(answer.get("model")),
         }
         if event.get("event_type") == "interaction.completed":
             told["gen_ai.response.finish_reasons"] = [str(answer.get("status"))]

@@ -60,7 +60,7 @@ async def test_a_call_in_an_answer_that_says_it_is_completed_waits_all_the_same(
     refused = await guest.follow("Never mind.")
 
     assert waits.status == "requires_action"
-    assert "waits for the results of weather (call_id a)" in refused.text
+    assert 'waits for the results of "weather" (call_id "a")' in refused.text
 
 
 async def test_googles_own_call_beside_the_callers_is_answered_with_theirs(

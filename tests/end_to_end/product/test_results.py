@@ -198,7 +198,7 @@ async def test_a_refusal_fits_what_its_client_takes(house: AppHarness) -> None:
     said = await guest.follow("And?")
 
     assert said.is_error
-    assert said.text.startswith(f"{waiting.id} waits for the results of fff")
+    assert said.text.startswith(f'{waiting.id} waits for the results of "fff')
     assert fits(said, 11_000)
 
 

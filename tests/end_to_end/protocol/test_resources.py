@@ -112,7 +112,7 @@ async def test_a_transcript_shows_functions_failures_and_branches(
 
     text = await read(guest, f"gemini://conversations/{said.conversation}")
 
-    assert '**Gemini waits for:** - add (call_id a): {"n": 1}' in waiting
+    assert '**Gemini waits for:** - "add" (call_id "a"): {"n": 1}' in waiting
     assert '**Function results:** - add: {"sum": 2}' in text
     assert "**Error:** Gemini rejected" in text
     assert "continues turn 2)" in text

@@ -297,7 +297,7 @@ async def test_a_run_that_stops_for_functions_names_them_and_takes_their_results
     assert (said.status, said.is_error) == ("requires_action", False)
     assert state(said) == (
         "Gemini waits for these functions:\n"
-        'storks (call_id zggxzq8r): {"in": "CH"}\n'
+        '"storks" (call_id "zggxzq8r", a function that was not declared): {"in": "CH"}\n'
         "Run these and call gemini_continue with function_results. "
         'Its conversation_id is "r_…".'
     )

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.domain.file_errors import CannotSave, NotAllowed, Protected
-from gemini_interactions.files.output.atomic_write import MOST_OF_ONE_NAME
+from gemini_interactions.files.output.atomic_write import (
+    MOST_OF_ONE_NAME,
+    draft_name,
+    hold,
+    remove_drafts,
+)
 from gemini_interactions.files.path_sandbox import dir_fd
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from tests.unit.files.conftest import Ground
@@ -221,3 +226,17 @@ def test_without_hard_links_nothing_is_replaced_either(
     assert made(folders, "cat.jpg", data=b"x" * 300_000) == "cat-2.jpg"
     assert (inside / "cat.jpg").read_bytes() == b"mine"
     assert not list(inside.glob(".*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is open")
+def test_drafts_of_processes_that_are_gone_are_removed_and_others_stay(tmp_path: Path) -> None:
+    gone, written = tmp_path / draft_name(), tmp_path / draft_name()
+    gone.write_bytes(b"half")
+    (tmp_path / "report.part").write_bytes(b"half")
+    (tmp_path / "picture.jpg").write_bytes(b"whole")
+
+    with open(written, "wb") as file:
+        hold(file.fileno())
+        remove_drafts(tmp_path)
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([written.name, "picture.jpg"])

@@ -185,3 +185,27 @@ def test_no_words_whatever_break_the_rules(one: str, two: str) -> None:
 def test_the_rule_is_named_that_keeps_a_file_from_being_read() -> None:
     assert credential(["/", "work", "prod.env"]) == "*.env"
     assert credential(Path("/home/me/.docker/config.json").parts) == ".docker/config.json"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x.pem.bak", "id_rsa~", ".env.old", ".env~", "prod.env.bak", "x.pem.1", "x.key.old"),
+        *("x.pem (1)", "x (1).pem", "x.key.2024-01-02", "#x.pem#", ".#x.pem", ".x.pem.swp"),
+        *("credentials.json~", "credentials (2).json", "Copy of x.pem", "x - Copy.pem"),
+        *("secrets.yml.orig", "terraform.tfstate.17.backup", "kubeconfig.bak", "x.PEM.BAK"),
+    ],
+)
+def test_a_copy_of_a_file_of_credentials_is_one(name: str) -> None:
+    assert credential(("home", "ada", name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("main.py.bak", "notes.txt~", "test_1.py", "key.py", "environment.md", "README.old"),
+        *("copy of report.pdf", "a.1", "id_rsa.pub", "id_rsa.pub.bak", "old keys.md"),
+    ],
+)
+def test_a_copy_of_another_file_is_none(name: str) -> None:
+    assert not credential(("home", "ada", name))

@@ -211,7 +211,8 @@ async def test_steps_are_sent_again_as_they_came(wire: RawHttpServer, wired: Gem
 
 
 async def test_a_long_answer_is_fetched_part_by_part(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.streams(CREATED, completed("requires_continuation", continuation_token="t1"))
+    part = [{"type": "model_output", "content": [{"type": "text", "text": "Some of it. "}]}]
+    wire.streams(CREATED, completed("requires_continuation", continuation_token="t1", steps=part))
     wire.streams(CREATED, completed(id="v1_b"))
 
     draft = await asked(
@@ -487,7 +488,6 @@ async def test_nobody_there_means_nothing_was_sent(ask: Callable[[Gemini], Any])
 @pytest.mark.parametrize(
     "call",
     [
-        CreateRequest(input=[{"type": "text", "text": "x"}, {"type": "user_input"}], model=FLASH),
         CreateRequest(input="x", model=FLASH, tools=({"nonsense": 1},)),
         CreateRequest(input="x", agent="deep-research", agent_config={"type": 1}),
     ],

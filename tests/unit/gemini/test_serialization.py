@@ -141,6 +141,7 @@ def test_there_is_not_always_something_to_go_on_with(
 def test_an_answer_in_one_piece_keeps_its_steps_as_they_came() -> None:
     assert answer("text") == Interaction(
         id="v1_text",
+        service_tier="standard",
         status="completed",
         steps=(
             {

@@ -62,9 +62,10 @@ def test_a_recorded_stream_amounts_to_the_expected_interaction(name: str) -> Non
             doing.append(draft.doing)
 
     # Through JSON, since tuples are lists there.
-    assert (
-        json.loads(json.dumps(dataclasses.asdict(draft.interaction()))) == expected["interaction"]
-    )
+    told = json.loads(json.dumps(dataclasses.asdict(draft.interaction())))
+    assert told.pop("service_tier") in ("standard", "")
+    assert told.pop("api_version") == ""
+    assert told == expected["interaction"]
     assert draft.finished == expected["finished"]
     assert (draft.error and dataclasses.asdict(draft.error)) == expected["error"]
     assert draft.text_so_far == expected["text"]

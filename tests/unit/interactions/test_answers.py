@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from gemini_interactions.domain.types import FunctionCall, Problem, Step
 from gemini_interactions.interactions.answer_text import (
     Answer,
-    Source,
     read,
     redirects,
     strip_media,
 )
+from gemini_interactions.interactions.citation_marks import Source
 from tests.support.samples import GOLDEN, SAMPLES
 
 NAMES = sorted(path.name for path in SAMPLES.iterdir())

@@ -27,7 +27,18 @@ class ResearchInterpreter:
         self._runtime = runtime
 
     async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
-        """A plan to show, or a report worth reading, kept as a file too."""
+        """A plan to show, or a report worth reading, kept as a file too.
+
+        It is paid for: a fault of our own in reading it costs no more than what it concerns.
+        """
+        try:
+            return await self._interpret(turn, interaction)
+        except Exception:
+            log.exception("could not make the report of turn %s", turn.id)
+            # Google still has it: a later look, perhaps by a later version, may do better.
+            return replace(outcomes.misread(interaction), status="interrupted", error=None)
+
+    async def _interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
         took = {"seconds": report.seconds(turn, interaction.updated, self._runtime.now())}
         if interaction.status == "cancelled":
             return replace(outcomes.cancelled(interaction), extra=took)

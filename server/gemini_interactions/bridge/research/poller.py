@@ -14,6 +14,7 @@ from contextlib import suppress
 import anyio
 
 from ...domain.errors import (
+    ForeignSchema,
     Gone,
     NoKey,
     RateLimited,
@@ -86,9 +87,13 @@ class ResearchPoller:
             await self._until_due(running, pause)
             is_late = self._runtime.now() > began + self._runtime.config.research_deadline_seconds
             try:
-                found = await self._gemini.get(turn.interaction_id)
+                found = await self._gemini.get(turn.interaction_id, api_version=turn.api_version)
             except NoKey:
                 return None  # Google still has it: whoever has a key looks next
+            except ForeignSchema as problem:
+                if outcomes.is_over(problem.partial):
+                    return outcomes.failed(problem, problem.partial)
+                pause = _grown(max(pause, first), 1.5)
             except UpstreamError as problem:
                 if over is not None:
                     return await self._interpreter.interpret(turn, over)
@@ -140,7 +145,9 @@ class ResearchPoller:
     async def _listen(self, running: RunningTurn) -> None:
         doings = ResearchProgress()
         try:
-            async with self._gemini.follow(running.turn.interaction_id) as events:
+            async with self._gemini.follow(
+                running.turn.interaction_id, api_version=running.turn.api_version
+            ) as events:
                 async for event in events:
                     doings.add(event)
                     if doings.is_over:
@@ -176,7 +183,9 @@ class ResearchPoller:
                 try:
                     found = await self._cancel(turn)
                 except Rejected:  # as Google says when there is nothing left to stop
-                    found = await self._gemini.get(turn.interaction_id)
+                    found = await self._gemini.get(
+                        turn.interaction_id, api_version=turn.api_version
+                    )
                     if not outcomes.is_over(found):
                         raise
                 except Gone:
@@ -194,7 +203,7 @@ class ResearchPoller:
         pause = 0.5
         while True:
             try:
-                return await self._gemini.cancel(turn.interaction_id)
+                return await self._gemini.cancel(turn.interaction_id, api_version=turn.api_version)
             except (Gone, WrongKey):  # Google's store may not have it yet
                 if self._runtime.now() > young_until:
                     raise

@@ -16,7 +16,7 @@ import anyio
 import anyio.abc
 
 from ... import telemetry
-from ...domain.errors import Refused, UpstreamError
+from ...domain.errors import ForeignSchema, Refused, UpstreamError
 from ...domain.types import CHAINABLE, CreateRequest, Interaction, Turn
 from ..runtime import Runtime
 from . import outcomes
@@ -169,7 +169,7 @@ class TurnExecutor:
             # It may hold the bytes of files, and the run takes an hour.
             running.new = running.plan = new = None
             return await handler.follow(running)
-        outcome = await handler.interpret(running.turn, interaction)
+        outcome = await handler.read(running.turn, interaction)
         return await handler.deliver(running.turn, new, outcome)
 
     async def _send(self, running: RunningTurn, new: NewTurn[Any]) -> Interaction:
@@ -253,11 +253,13 @@ class TurnExecutor:
             log.warning("turn %s is another process's now, or over", running.turn.id)
         except Refused as refusal:
             ended = outcomes.refused(type(refusal).__name__, str(refusal))
+        except ForeignSchema as problem:
+            ended = outcomes.failed(problem, problem.partial or running.draft.interaction())
         except UpstreamError as problem:
             ended = outcomes.failed(problem, running.draft.interaction())
         except Exception:
             log.exception("turn %s failed inside this server", running.turn.id)
-            ended = outcomes.refused("Internal", "This server failed while making the turn.")
+            ended = outcomes.failed_inside(running.draft.interaction())
             if running.turn.extra.get("background") and running.turn.interaction_id:
                 ended = outcomes.interrupted()  # Google still has it: a later look may do better
         with anyio.CancelScope(shield=True):

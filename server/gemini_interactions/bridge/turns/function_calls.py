@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...domain.errors import BadArgument, WaitingForResults
-from ...domain.types import FunctionCall, Interaction, Step, Turn
+from ...domain.types import CONTENTS, FunctionCall, Interaction, Step, Turn
 from ...interactions import answer_text
+from ...interactions.json_values import as_text, objects_in, printable, type_of
 
 _NOTHING: Mapping[str, Any] = {"result": ""}
 
@@ -144,12 +146,38 @@ def _contents(result: Any) -> Any:
 
 
 def _is_contents(result: Any) -> bool:
-    return (
-        isinstance(result, list)
-        and bool(result)
-        and all(isinstance(each, dict) and "type" in each for each in result)
-    )
+    return isinstance(result, list) and bool(result) and all(map(_is_content, result))
+
+
+def _is_content(value: Any) -> bool:
+    """Whether Google would read this as content; what only has a `type`, as JSON-LD and schemas
+    do, is data."""
+    kind = type_of(value)
+    if kind == "text":
+        return isinstance(value.get("text"), str)
+    known = [value.get(name) for name in ("data", "uri", "mime_type")] if kind in CONTENTS else []
+    return any(known) and all(each is None or isinstance(each, str) for each in known)
 
 
 def _listed(turn: Turn) -> str:
-    return ", ".join(f"{call.name} (call_id {call.call_id})" for call in pending(turn))
+    return ", ".join(named(call) for call in pending(turn))
+
+
+def named(call: FunctionCall, declared: Collection[str] | None = None) -> str:
+    """A call by its name and id, quoted on one line: both are words of the model's. `declared`
+    are the names of the functions it was told of; another one is marked."""
+    unknown = declared is not None and call.name not in declared and not _is_googles(call)
+    mark = ", a function that was not declared" if unknown else ""
+    return f"{quoted(call.name, 100)} (call_id {quoted(call.call_id, 100)}{mark})"
+
+
+def declared(turn: Turn) -> frozenset[str]:
+    """The functions a turn told the model of."""
+    tools = [*turn.settings.tools, *objects_in(turn.extra.get("tools"))]
+    return frozenset(as_text(tool.get("name")) for tool in tools if type_of(tool) == "function")
+
+
+def quoted(text: str, most: int) -> str:
+    """Text as a JSON string on one line, without anything that moves a cursor or hides."""
+    line = json.dumps(printable(text[:most]), ensure_ascii=False)
+    return line.replace("\u2028", " ").replace("\u2029", " ").replace("\x85", " ")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...domain.errors import BadArgument, Gone
 from ...domain.types import CHAINABLE, CONTENTS, CreateRequest, Step, Turn, TurnSettings
+from ...interactions.json_values import as_text, one_line, type_of
 from ..ports import Store
 from .running_turns import RunningTurn
 
@@ -112,7 +113,7 @@ class HistoryChain:
 
 def said(turn: Turn, attached: Sequence[dict[str, Any]] = ()) -> list[Step]:
     """What the caller said in a turn, as steps; `attached` has the bytes that are not kept."""
-    if turn.input and any(item.get("type") == "function_result" for item in turn.input):
+    if turn.input and any(type_of(item) == "function_result" for item in turn.input):
         return list(turn.input)
     text = {"type": "text", "text": turn.prompt}
     content = [*attached, text] if attached else turn.input or [text]
@@ -174,7 +175,7 @@ def _sendable(step: Step, lost: list[str], uploads_live: bool) -> Step | None:
             gone = [each for each in contents if _is_gone(each, uploads_live)]
             told[key] = [_without_name(each) for each in contents if each not in gone]
             # Drafts among the thoughts are nobody's business.
-            lost += [str(each.get("name") or each["type"]) for each in gone if key != "summary"]
+            lost += [_name(each) for each in gone if key != "summary"]
     if told.get("content") == []:
         return None
     if told.get("result") == [] and step["result"]:
@@ -182,15 +183,19 @@ def _sendable(step: Step, lost: list[str], uploads_live: bool) -> Step | None:
     return told
 
 
+def _name(content: Any) -> str:
+    return one_line(content.get("name"), 100) or type_of(content)
+
+
 def _is_gone(content: Any, uploads_live: bool) -> bool:
-    if not isinstance(content, Mapping) or content.get("type") not in CONTENTS:
+    if type_of(content) not in CONTENTS:
         return False
-    uri = content.get("uri") or ""
+    uri = as_text(content.get("uri"))
     return ("bytes" in content and not uri) or ("/files/" in uri and not uploads_live)
 
 
 def _without_name(content: Any) -> Any:
     """A content object without the name we gave it."""
-    if not isinstance(content, Mapping) or content.get("type") not in CONTENTS:
+    if type_of(content) not in CONTENTS:
         return content
     return {key: value for key, value in content.items() if key != "name"}

@@ -7,15 +7,32 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...domain.errors import NotKept, UpstreamError, quoted
-from ...domain.types import Interaction, Problem, Status, Step, Turn, Usage
+from ...domain.types import (
+    CONTINUATION_LIMIT,
+    Interaction,
+    Problem,
+    Status,
+    Step,
+    Turn,
+    Usage,
+)
 from ...interactions import answer_text
 from . import function_calls
 
 _ENDED = frozenset(
     {"completed", "requires_action", "incomplete", "budget_exceeded", "failed", "cancelled"}
+    # It waits for a request that nobody sends any more: what goes on does so while it streams.
+    | {"requires_continuation"}
 )
 
 DAMAGED = "A picture came damaged, and could not be kept."
+
+GO_ON = 'Call gemini_continue with prompt "Go on." for the rest.'
+STOPPED_EARLY = f"The answer stops early: Gemini wanted to go on, and was not asked to. {GO_ON}"
+UNREADABLE_CALL = (
+    "Gemini waits for a function to be run, but its call could not be read: nothing says which. "
+    "Its raw steps are kept. Ask again in a new turn from an earlier one (`turn`)."
+)
 
 _BLOCKED = frozenset(
     {
@@ -52,11 +69,18 @@ class Outcome:
     interaction_id: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    """What of the answer this version failed to read; its raw steps are kept for a later one."""
 
     @property
     def remarks(self) -> dict[str, Any]:
         """What it adds to the turn's `extra`."""
-        return {**self.extra, **({"targets": dict(self.targets)} if self.targets else {})}
+        remarks = dict(self.extra)
+        if self.targets:
+            remarks["targets"] = dict(self.targets)
+        if self.unread:
+            remarks["unread"] = list(self.unread)
+        return remarks
 
     def without_words(self) -> Outcome:
         """What is kept of it where transcripts are off."""
@@ -84,8 +108,34 @@ def of(interaction: Interaction, targets: Mapping[str, str] | None = None) -> Ou
         notes=notes,
         error=error,
         interaction_id=interaction.id,
+        extra=_told_by_google(interaction),
         targets=targets or {},
+        unread=answer.unread,
     )
+
+
+def _told_by_google(interaction: Interaction) -> dict[str, Any]:
+    told = {"service_tier": interaction.service_tier, "api_version": interaction.api_version}
+    return {name: value for name, value in told.items() if value}
+
+
+def unread_note(unread: Sequence[str]) -> str:
+    """What to say of an answer that could not be read in full."""
+    return (
+        f"This version of the server could not read all of this answer: {', '.join(unread)}. "
+        "What it could is above; everything Google sent is kept, and a newer version reads it "
+        "again."
+    )
+
+
+def read_again(turn: Turn) -> Turn:
+    """The turn as this version reads the steps of which an earlier one could not read all."""
+    if not turn.extra.get("unread") or not turn.steps:
+        return turn
+    targets = turn.extra.get("targets")
+    answer = answer_text.read(turn.steps, targets=targets if isinstance(targets, dict) else None)
+    text = turn.text if answer.unread and turn.text else answer.text
+    return replace(turn, text=text, extra={**turn.extra, "unread": list(answer.unread)})
 
 
 def joined(earlier: Interaction, said: Sequence[Step], later: Interaction) -> Interaction:
@@ -132,10 +182,14 @@ def interrupted(partial: Interaction | None = None) -> Outcome:
 
 def unkept(interaction: Interaction, problem: NotKept) -> Outcome:
     """An image that Google made and still has: a later look may find room for it here."""
-    if not interaction.id:
-        raise problem
     error = {"kind": type(problem).__name__, "message": str(problem)}
-    return _partial("interrupted", interaction, error)
+    return _partial("interrupted" if interaction.id else "failed", interaction, error)
+
+
+def failed_inside(partial: Interaction) -> Outcome:
+    """A fault of our own while a turn was made; what had arrived is kept."""
+    error = {"kind": "Internal", "message": "This server failed while making the turn."}
+    return _partial("failed", partial, error)
 
 
 def _partial(status: Status, partial: Interaction | None, error: dict[str, str] | None) -> Outcome:
@@ -145,11 +199,27 @@ def _partial(status: Status, partial: Interaction | None, error: dict[str, str] 
         status=status,
         steps=answer_text.strip_media(partial.steps),
         usage=partial.usage,
-        model=partial.model,
-        text=answer_text.read(partial.steps).text,
+        model=partial.model or partial.agent,
+        text=(answer := answer_text.read(partial.steps)).text,
         error=error,
         interaction_id=partial.id,
+        extra=_told_by_google(partial),
+        unread=answer.unread,
     )
+
+
+def misread(interaction: Interaction) -> Outcome:
+    """An answer that is paid for and over, after a fault of our own in making a result of it:
+    the plainest reading there is, and a later version may do better."""
+    status: Status = "failed" if interaction.status == "failed" else "completed"
+    if interaction.status in ("incomplete", "budget_exceeded", "requires_continuation"):
+        status = "incomplete"
+    outcome = _partial(status, interaction, None)
+    unread = outcome.unread or ("how it was to be presented",)
+    if interaction.status == "cancelled" or outcome.text:
+        return replace(outcome, unread=unread)
+    error = {"kind": "Unread", "message": unread_note(unread).replace(" above", " kept")}
+    return replace(outcome, status="failed", unread=unread, error=error)
 
 
 def _judge(
@@ -161,6 +231,11 @@ def _judge(
     match interaction.status:
         case "failed":
             return "failed", _said("Gemini could not finish this", problem), ()
+        case "requires_continuation":
+            return "incomplete", None, (STOPPED_EARLY,)
+        case "incomplete" if problem and problem.code == CONTINUATION_LIMIT:
+            note = f"The answer stops early: {problem.message}, which is the most that is done by "
+            return "incomplete", None, (f"{note}itself (GEMINI_MCP_MAX_CONTINUATIONS). {GO_ON}",)
         case "cancelled":
             return "cancelled", None, ()
         case "incomplete" | "budget_exceeded":
@@ -174,6 +249,8 @@ def _judge(
             return "completed", None, _remarked(problem)
         case _ if answer.function_calls:
             return "requires_action", None, ()
+        case "requires_action":
+            return "failed", {"kind": "Unreadable", "message": UNREADABLE_CALL}, ()
         case _:
             return "failed", _said("Gemini finished without an answer", problem), ()
 

@@ -63,7 +63,7 @@ class TurnRecovery:
             return outcomes.interrupted()
         except (NoKey, WrongKey):
             return None  # Google still has it: look again when there is a key
-        return await handler.interpret(turn, found)
+        return await handler.read(turn, found)
 
     async def look_again(self, turn: Turn, seconds: float | None = None) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
@@ -71,10 +71,12 @@ class TurnRecovery:
         seconds = longest if seconds is None else max(seconds, 0.0)
         try:
             with anyio.fail_after(seconds):
-                interaction = await self._runtime.gemini.get(turn.interaction_id)
+                interaction = await self._runtime.gemini.get(
+                    turn.interaction_id, api_version=turn.api_version
+                )
                 if not outcomes.is_over(interaction):
                     return turn
-                outcome = await self._handlers.of(turn).interpret(turn, interaction)
+                outcome = await self._handlers.of(turn).read(turn, interaction)
             # Whoever asked may go away meanwhile: what was found is also kept, and booked.
             with anyio.CancelScope(shield=True):
                 turn = await self._finalizer.finalize(turn, outcome)

@@ -6,6 +6,7 @@ intent, execute, finalize, deliver. They call a handler where kinds differ.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ...domain.errors import BadArgument, Refused, UpstreamError
 from ...domain.types import Artifact, CreateRequest, Interaction, Step, Turn, TurnSettings
 from ..attachments import Attached
 from ..requests import Caller
+from . import outcomes
 from .outcomes import Outcome
 from .session_registry import LIST_THEM, SessionKind
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:  # these hold handlers
     from ..runtime import Runtime
     from .recovery import TurnRecovery
     from .running_turns import RunningTurn
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 """What a call asks for: an AskRequest, an ImageRequest, …"""
@@ -116,6 +120,17 @@ class TurnHandler(ABC, Generic[R]):
     @abstractmethod
     async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
         """What became of an interaction that Google is done with."""
+
+    async def read(self, turn: Turn, interaction: Interaction) -> Outcome:
+        """`interpret`; what it reads is paid for, so a fault of our own costs only the part that
+        it concerns."""
+        try:
+            return await self.interpret(turn, interaction)
+        except (UpstreamError, Refused):
+            raise
+        except Exception:
+            log.exception("could not interpret the answer of turn %s", turn.id)
+            return outcomes.misread(interaction)
 
     async def follow(self, running: RunningTurn) -> Outcome | None:
         """Follow a background turn whose Google id is known to its end; None leaves it to

@@ -29,6 +29,7 @@ from ...domain.errors import (
     WrongKey,
 )
 from ...domain.types import CONTENTS, CreateRequest, Interaction, Step, Turn
+from ...interactions.json_values import type_of
 from ...interactions.stream_accumulator import InteractionAccumulator
 from ..runtime import Runtime
 from . import function_calls, outcomes
@@ -82,7 +83,7 @@ class UpstreamCaller:
             case unknown:
                 assert_never(unknown)
         if interaction.id:
-            await self._named(running, interaction.id)
+            await self._named(running, interaction.id, interaction.api_version)
         return interaction
 
     async def _stream(self, running: RunningTurn, call: CreateRequest) -> Interaction:
@@ -148,11 +149,14 @@ class UpstreamCaller:
     async def _hear(self, running: RunningTurn, event: Mapping[str, Any]) -> None:
         running.draft.add(event)
         if running.draft.id and running.draft.id != running.turn.interaction_id:
-            await self._named(running, running.draft.id)
+            await self._named(running, running.draft.id, running.draft.api_version)
         running.changed()
 
-    async def _named(self, running: RunningTurn, interaction_id: str) -> None:
-        """Google's id, stored the moment it is known."""
+    async def _named(
+        self, running: RunningTurn, interaction_id: str, api_version: str = ""
+    ) -> None:
+        """Google's id, stored the moment it is known, and the version of the API that knows it
+        where that is not the usual one."""
         if running.turn.interaction_id:
             running.passed.append(running.turn.interaction_id)
         running.turn = replace(running.turn, interaction_id=interaction_id)
@@ -167,6 +171,10 @@ class UpstreamCaller:
                 await self._runtime.store.named(
                     running.turn, interaction_id, holder=self._runtime.holder
                 )
+            if api_version:
+                version = {"api_version": api_version}
+                running.turn = replace(running.turn, extra={**running.turn.extra, **version})
+                await self._runtime.store.remark(running.turn, version, holder=self._runtime.holder)
         except Exception:  # an answer that is paid for is not thrown away; its end brings the id
             log.exception("could not write down Google's id of turn %s", running.turn.id)
         running.changed()
@@ -183,9 +191,12 @@ class UpstreamCaller:
         if not running.draft.id:
             raise ConnectionLost()
         try:
-            return await self.look(running.turn)
+            found = await self.look(running.turn)
         except Gone:
             raise ConnectionLost() from None
+        # Google's record of an answer that came in parts is that of the last part.
+        is_part = found.status == "requires_continuation"
+        return replace(running.draft.interaction(), status=found.status) if is_part else found
 
     async def look(self, turn: Turn) -> Interaction:
         """Ask Google for the interaction until it is over; the caller bounds the time.
@@ -197,7 +208,9 @@ class UpstreamCaller:
         young_until = (turn.sent or turn.created) + self._runtime.config.store_lag_seconds
         while True:
             try:
-                interaction = await self._gemini.get(turn.interaction_id)
+                interaction = await self._gemini.get(
+                    turn.interaction_id, api_version=turn.api_version
+                )
                 if outcomes.is_over(interaction):
                     return interaction
             except (Gone, WrongKey):
@@ -213,7 +226,9 @@ class UpstreamCaller:
         if running.turn.extra.get("background") and running.turn.interaction_id:
             try:
                 with anyio.move_on_after(10):
-                    await self._gemini.cancel(running.turn.interaction_id)
+                    await self._gemini.cancel(
+                        running.turn.interaction_id, api_version=running.turn.api_version
+                    )
             except (UpstreamError, NoKey):
                 log.warning("could not cancel turn %s at Google", running.turn.id)
 
@@ -242,6 +257,6 @@ def _going_on(call: CreateRequest, latest: Interaction, results: list[Step]) -> 
     if call.store:
         return replace(call, input=results, previous_interaction_id=latest.id)
     asked = call.input if isinstance(call.input, list) else [{"type": "text", "text": call.input}]
-    if all(each.get("type") in CONTENTS for each in asked):
+    if all(type_of(each) in CONTENTS for each in asked):
         asked = [{"type": "user_input", "content": asked}]
     return replace(call, input=[*asked, *latest.steps, *results])

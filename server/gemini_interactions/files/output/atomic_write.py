@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,14 @@ from gemini_interactions.domain.errors import Refused
 
 from ..path_sandbox.dir_fd import Folder
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # which is what its users ask
+
 MOST_OF_ONE_NAME = 1000
+ABANDONED = 3600.0
+"""Seconds after which a draft counts as nobody's where locks cannot tell."""
 
 # What people call the extensions that our own files get.
 SPELLINGS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff"}
@@ -40,9 +48,10 @@ class NewFile:
         self._folder = folder
         self.refused = refused
         self._stem, self._extension = _split(wish)
-        self._draft = f".gemini-{secrets.token_hex(6)}.part"
+        self._draft = draft_name()
         self._is_kept = False
         self.file = open(folder.new_file(self._draft, mode), "w+b")  # noqa: SIM115  closed in __exit__
+        hold(self.file.fileno())
 
     def keep(self, extension: str) -> Path:
         """Give the file its name and say what that is; `extension` is what the bytes are."""
@@ -75,6 +84,45 @@ class NewFile:
             if not self._is_kept:
                 with contextlib.suppress(OSError):
                     self._folder.remove(self._draft)
+
+
+def draft_name() -> str:
+    """What a file is called until it is whole."""
+    return f".gemini-{secrets.token_hex(6)}.part"
+
+
+def hold(descriptor: int) -> None:
+    """Show other processes that somebody is writing this draft; a kill ends that."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts of processes that were killed; those that are being written stay."""
+    with contextlib.suppress(OSError):
+        for draft in [*folder.glob(".gemini-*.part"), *folder.glob("*.part")]:
+            if _is_abandoned(draft):
+                draft.unlink(missing_ok=True)
+
+
+def _is_abandoned(draft: Path) -> bool:
+    try:
+        descriptor = os.open(draft, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # a link, or somebody else's
+        return False
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: time must tell
+        return time.time() - os.fstat(descriptor).st_mtime > ABANDONED
+    else:
+        # Windows does not let go of a file that somebody has open.
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def _split(wish: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from ...domain.errors import Refused
 from ...domain.file_errors import CannotKeepMedia
 from ..path_sandbox.allowed_dirs import Folders
 from . import images, media_files, previews
-from .atomic_write import NewFile
+from .atomic_write import NewFile, draft_name, hold, remove_drafts
 from .images import Saved
 from .wav import raw_audio
 
@@ -147,6 +147,15 @@ class FileStore:
 
         await anyio.to_thread.run_sync(forget)
 
+    async def remove_drafts(self) -> None:
+        """Remove what processes that were killed had begun to write."""
+
+        def remove() -> None:
+            for folder in (self._images_dir, self._reports_dir, self._media_dir):
+                remove_drafts(folder)
+
+        await anyio.to_thread.run_sync(remove)
+
     async def forget_texts_before(self, before: float) -> None:
         """Delete the long answers that were written to files before then."""
 
@@ -164,8 +173,9 @@ class FileStore:
 
         def write() -> None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = path.with_suffix(".part")  # half a report is never there under its name
+            draft = path.with_name(draft_name())  # half a report is never there under its name
             with open(draft, "w", encoding="utf-8", errors="replace", opener=_private) as file:
+                hold(file.fileno())
                 file.write(markdown)
             draft.replace(path)
 

@@ -69,6 +69,11 @@ def _any_of(rules: Sequence[str]) -> str:
 # Compiled at the first use, which takes 3 ms that starting up has no time for.
 _A_FILE = _any_of(FILES)
 _A_FOLDER = f"(?:^|/)(?:{_any_of(FOLDERS)})(?=/|$)"
+_COPY = (
+    r"(?:~|#|\.~\d+~|[._ -]?\(\d+\)|[._ -]+(?:bak|backup|old|orig|original|save|saved|sav|copy|tmp"
+    r"|temp|swp|swo|swx|new|prev|previous|rpmsave|rpmnew|rpmorig|dpkg-old|dpkg-dist|dpkg-new|ucf-old"
+    r"|disabled|\d{1,4}|\d{4}-?\d\d-?\d\d(?:[t_-]?\d{4,6})?)(?:[ _-]?\d{1,3})?)$"
+)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.I)
 
 
@@ -126,11 +131,40 @@ def credential(parts: Sequence[str], *, is_folder: bool = False) -> str:
     if not parts:
         return ""
     plain = [_plain(part) for part in parts]
-    found = None if plain[-1].endswith(".pub") else re.fullmatch(_A_FILE, plain[-1])
-    if found:
-        return FILES[(found.lastindex or 1) - 1]
-    found = re.search(_A_FOLDER, "/".join(plain))
+    names = _originals(plain[-1])
+    for name in names if not any(each.endswith(".pub") for each in names) else ():
+        if found := re.fullmatch(_A_FILE, name):
+            return FILES[(found.lastindex or 1) - 1]
+    if plain[-1]:
+        plain[-1] = _originals(plain[-1])[-1]  # a copy of a file in a folder that tells it apart
+    found = re.search(_A_FOLDER, "/".join(plain)) or re.search(
+        _A_FOLDER, "/".join([*plain[:-1], _plain(parts[-1])])
+    )
     return FOLDERS[(found.lastindex or 1) - 1] if found else ""
+
+
+def _originals(name: str) -> list[str]:
+    """A file's name, and those of which it may be a copy: editors, package managers and careful
+    people put something before, behind or inside the name."""
+    found = [name]
+    for _ in range(6):
+        shorter = re.sub(_COPY, "", name)
+        if shorter.startswith((".#", "#")):
+            shorter = shorter.lstrip(".#")
+        elif name.endswith((".swp", ".swo", ".swx")):
+            shorter = shorter.removeprefix(".")
+        else:
+            shorter = re.sub(r"^(?:copy of |backup of |old |_|~\$?)", "", shorter)
+        if not shorter or shorter == name:
+            break
+        found.append(name := shorter)
+    # A number or word before the extension: `key (1).pem`, `key copy.pem`, `key.old.pem`.
+    stem, dot, extension = name.rpartition(".")
+    if dot and stem:
+        inner = re.sub(_COPY, "", stem)
+        if inner and inner != stem:
+            found.append(f"{inner}.{extension}")
+    return found
 
 
 def _plain(name: str) -> str:

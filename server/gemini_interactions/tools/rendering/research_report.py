@@ -8,7 +8,7 @@ import mcp_types as types
 
 from ...bridge.requests import ResearchStatus
 from ...bridge.research import report
-from ...bridge.turns import function_calls
+from ...bridge.turns import function_calls, outcomes
 from ...domain.errors import NEEDS_PAID_KEY
 from ...domain.types import FunctionCall, Turn
 from . import result
@@ -23,13 +23,13 @@ async def told(
     stands: ResearchStatus, room: ClientLimits, offset: int = 0, reader: str = CHECK
 ) -> types.CallToolResult:
     """The report or plan where there is one; else how the run stands and what to do next."""
-    turn = stands.turn
+    turn = outcomes.read_again(stands.turn)
     id = stands.handle.id
     calls = function_calls.pending(turn)
     said, next_step = _state(stands, calls)
     if stands.note and turn.text:
         next_step = f'Read it with {CHECK} "{id}".'
-    notes = [*turn.notes, *_charts(stands, room)]
+    notes = [*turn.notes, *result.unread(turn), *_charts(stands, room)]
     if stands.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     path = turn.extra.get("path") if room.keep_whole is not None else None

@@ -17,9 +17,11 @@ import mcp_types as types
 from ...bridge import usage_budget
 from ...bridge.history import Listing
 from ...bridge.requests import Reply
-from ...bridge.turns import function_calls
+from ...bridge.turns import function_calls, outcomes
 from ...domain.types import FunctionCall, Turn, Usage
 from ...interactions import answer_text, text_pages
+from ...interactions.citation_marks import Source
+from ...interactions.json_values import one_line
 
 META = "gemini-interactions-mcp/result"
 META_BYTES = 2048
@@ -95,8 +97,8 @@ async def answer(reply: Reply, room: ClientLimits, offset: int = 0) -> types.Cal
 
 def told_of(reply: Reply, room: ClientLimits) -> ResultParts:
     """What there is to tell of a turn."""
-    turn = reply.turn
-    notes = list(turn.notes)
+    turn = outcomes.read_again(reply.turn)
+    notes = [*turn.notes, *unread(turn)]
     if turn.extra.get("response_schema"):
         notes += _cited(turn)  # the text is JSON, and nothing but JSON
     if reply.joined:
@@ -118,6 +120,12 @@ def told_of(reply: Reply, room: ClientLimits) -> ResultParts:
     )
 
 
+def unread(turn: Turn) -> list[str]:
+    """What to say where a part of the answer could not be read."""
+    steps = turn.extra.get("unread")
+    return [outcomes.unread_note(steps)] if steps and turn.error is None else []
+
+
 def in_pieces(
     text: str, said: list[str], calls: Sequence[FunctionCall], room: ClientLimits
 ) -> tuple[str, list[str]]:
@@ -136,7 +144,7 @@ def _cited(turn: Turn) -> list[str]:
     return [f"Sources: {listed}{more}"] if sources else []
 
 
-def _sources(turn: Turn) -> Sequence[answer_text.Source]:
+def _sources(turn: Turn) -> Sequence[Source]:
     return answer_text.read(turn.steps, targets=turn.extra.get("targets")).sources
 
 
@@ -308,9 +316,10 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
                 f"{wait}.",
             )
         case "requires_action":
+            known = function_calls.declared(turn)
             listed = [
-                f"{call.name} (call_id {call.call_id}): "
-                f"{json.dumps(call.arguments, ensure_ascii=False)}"
+                f"{function_calls.named(call, known)}: "
+                f"{one_line(json.dumps(call.arguments, ensure_ascii=False), 10**9)}"
                 for call in calls
             ]
             return (
@@ -345,8 +354,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
 
 def short(text: str, size: int = 200) -> str:
     """Somebody's words as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= size else line[: size - 1] + "…"
+    return one_line(text, size)
 
 
 def excerpt(text: str, size: int = 200) -> str:

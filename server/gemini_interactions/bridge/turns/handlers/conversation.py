@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ from ..outcomes import Outcome
 from ..recovery import TurnRecovery
 from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
 from ..validation import check_model, check_prompt
+
+log = logging.getLogger(__name__)
 
 
 class ConversationHandler(TurnHandler[AskRequest]):
@@ -85,6 +88,9 @@ class ConversationHandler(TurnHandler[AskRequest]):
             lost = (f"A picture of this answer is missing. {problem}",)
         except Garbled:
             lost = (outcomes.DAMAGED,)
+        except Exception:
+            log.exception("could not keep a picture of turn %s", turn.id)
+            lost = (f"A picture of this answer is missing. {NotKept.by_fault()}",)
         outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
         outcome = replace(outcome, notes=(*outcome.notes, *lost))
         schema = turn.extra.get("response_schema")

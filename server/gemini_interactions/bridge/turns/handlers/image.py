@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..outcomes import Outcome
 from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
 from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+
+log = logging.getLogger(__name__)
 
 SHOWN_AGAIN = (
     "Google had forgotten this conversation; its last picture was sent again from the copy kept "
@@ -79,6 +82,9 @@ class ImageHandler(TurnHandler[ImageRequest]):
             return outcomes.unkept(interaction, problem)
         except Garbled:
             lost = (outcomes.DAMAGED,)
+        except Exception:
+            log.exception("could not keep a picture of turn %s", turn.id)
+            return outcomes.unkept(interaction, NotKept.by_fault())
         outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
         return replace(outcome, notes=(*outcome.notes, *lost))
 
