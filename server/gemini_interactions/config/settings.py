@@ -226,12 +226,7 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
         _whole(1, 10_000),
     ),
-    Setting(
-        "max_continuations",
-        "how often an answer that stops at Google's limit for one request is continued by itself",
-        "64",
-        _whole(0, 10_000),
-    ),
+    Setting("max_continuations", "how often a long answer is continued", "64", _whole(0, 10_000)),
     Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
     Setting(
         "tokens_file",

@@ -452,7 +452,7 @@ class ForeignSchema(UpstreamError):
     """The endpoint speaks another version of the API's schema; `partial` is what was understood,
     an `Interaction`."""
 
-    def __init__(self, shape: str, partial: Any = None) -> None:
+    def __init__(self, shape: str = "its old schema", partial: Any = None) -> None:
         super().__init__(shape)
         self.shape = shape
         self.partial = partial

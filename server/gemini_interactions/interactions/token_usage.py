@@ -42,8 +42,9 @@ def read(reported: object) -> Usage | None:
     # A total is never less than its parts, nor are there more cached tokens than were sent.
     parts = sum(known.get(part, 0) for part in ("input", "output", "thought", "tool_use"))
     known["total"] = max(known.get("total", 0), parts)
-    if "cached" in known:
-        known["cached"] = min(known["cached"], known.get("input", 0) + known.get("tool_use", 0))
+    sent = known.get("input", 0) + known.get("tool_use", 0)
+    if "cached" in known and sent:
+        known["cached"] = min(known["cached"], sent)
     is_doubtful = None in counts.values()
     return None if is_doubtful and not known["total"] else Usage(**known)
 

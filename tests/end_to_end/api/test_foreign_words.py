@@ -123,7 +123,7 @@ async def test_titles_hold_no_control_characters(house: AppHarness, guest: McpCl
 
     said = await guest.ask("Is it?")
 
-    assert "1. A page red back — https://a.example/" in said.text
+    assert "1. A page red backwards — https://a.example/" in said.text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -141,8 +143,8 @@ async def test_a_look_that_shows_no_steps_unsays_nothing_the_stream_told(
     gemini = lab.guest.app.gemini
     look = gemini.get
 
-    async def bare(id: str) -> Interaction:
-        return replace(await look(id), steps=())
+    async def bare(id: str, **more: Any) -> Interaction:
+        return replace(await look(id, **more), steps=())
 
     monkeypatch.setattr(gemini, "get", bare)
     lab.house.brain.hold_background()
