@@ -27,7 +27,7 @@ from ....config.settings import BadSetting, Config
 from ....domain.errors import Refused
 from ...server import build
 from .artifact_route import ArtifactRoute
-from .auth.authentication import Authentication, authentication
+from .auth.authentication import Authentication, authentication, check
 from .auth.token_file import Tokens
 from .client_address import ClientAddresses
 from .connection_limits import ConnectionLimits, protocol, raise_file_limit
@@ -97,6 +97,7 @@ def serve_http(config: Config, address: str) -> int:
 
 def tokens_for(config: Config, address: Address) -> Tokens | None:
     """The file of tokens, if one is set; on loopback nobody has to show who they are."""
+    check(config)
     if config.tokens_file is not None:
         return Tokens(config.tokens_file)
     if not (address.is_loopback or config.is_multi_owner):

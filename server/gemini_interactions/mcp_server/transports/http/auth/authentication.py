@@ -44,7 +44,6 @@ def authentication(
 ) -> Authentication:
     """`base` is the public address of this server."""
     config, resource = app.config, f"{base}/mcp"
-    check(config)
     verifier: TokenVerifier
     if config.oauth_issuer:
         from .issuer_keys import IssuerKeys, fetch_json
