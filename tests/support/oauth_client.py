@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+import secrets
+from dataclasses import dataclass
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider
@@ -91,3 +95,72 @@ async def answered(
     (signed,) = re.findall(r'name="request" value="([^"]*)"', page.text)
     form = {"request": unescape(signed), "token": token, "answer": answer}
     return await browser.post(str(page.url), data=form)
+
+
+@dataclass
+class RawOAuthClient:
+    """A client by hand."""
+
+    http: httpx2.AsyncClient
+    resource: str
+    id: str = ""
+    verifier: str = ""
+
+    async def register(self, **more: Any) -> httpx2.Response:
+        answer = await self.http.post(
+            "/register", json={"redirect_uris": [REDIRECT], "client_name": "By hand", **more}
+        )
+        if answer.status_code == 201:
+            self.id = answer.json()["client_id"]
+        return answer
+
+    def request(self, **changes: str) -> str:
+        self.verifier = secrets.token_urlsafe(48)
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": self.id,
+            "redirect_uri": REDIRECT,
+            "state": "as it was",
+            "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            "code_challenge_method": "S256",
+            "resource": self.resource,
+            **changes,
+        }
+        return "/authorize?" + urlencode({name: each for name, each in asked.items() if each})
+
+    async def page(self, **changes: str) -> httpx2.Response:
+        return await self.http.get(self.request(**changes))
+
+    async def code(self, token: str = "anns-token", **changes: str) -> str:
+        back = await answered(self.http, await self.page(**changes), token=token)
+        return told(back)["code"]
+
+    async def exchange(self, given_code: str, **changes: str) -> httpx2.Response:
+        form = {
+            "grant_type": "authorization_code",
+            "code": given_code,
+            "client_id": self.id,
+            "redirect_uri": REDIRECT,
+            "code_verifier": self.verifier,
+            **changes,
+        }
+        return await self.http.post("/token", data=form)
+
+    async def refresh(self, token: str, **changes: str) -> httpx2.Response:
+        form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": self.id}
+        return await self.http.post("/token", data={**form, **changes})
+
+    async def signed_in(self, token: str = "anns-token") -> dict[str, Any]:
+        given: dict[str, Any] = (await self.exchange(await self.code(token))).json()
+        return given
+
+    async def status(self, token: str) -> int:
+        headers = {"authorization": f"Bearer {token}", "mcp-session-id": "none"}
+        return (await self.http.get("/mcp", headers=headers)).status_code
+
+
+def told(back: httpx2.Response) -> dict[str, str]:
+    """What a redirect says."""
+    query = urlsplit(back.headers["location"]).query
+    return {name: values[0] for name, values in parse_qs(query).items()}

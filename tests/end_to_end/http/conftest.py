@@ -9,6 +9,9 @@ import pytest
 from tests.end_to_end.product.conftest import clock, emulator, house  # noqa: F401  fixtures of this folder too
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
+from tests.support.oauth_client import RawOAuthClient
+
+TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
 @pytest.fixture
@@ -18,3 +21,13 @@ async def site(house: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F81
     yield site
     house.brain.let_go()
     await site.close()
+
+
+@pytest.fixture
+async def app(site: GatewayHarness, request: pytest.FixtureRequest) -> RawOAuthClient:
+    await site.open(tokens=TOKENS, oauth_builtin=True, **getattr(request, "param", {}))
+    http = site.raw()
+    site._raw.append(http)
+    app = RawOAuthClient(http, site.url)
+    await app.register()
+    return app
