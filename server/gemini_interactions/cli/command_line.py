@@ -149,6 +149,13 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     install.add_argument(
         "--print", action="store_true", dest="only", help="change nothing, only print how"
     )
+    install.add_argument(
+        "--toolsets",
+        dest="install_toolsets",
+        default="",
+        metavar="VALUE",
+        help="tool sets that host is to be offered, such as ask,images or all",
+    )
     install.set_defaults(run=_install)
 
     demo = _command(commands, "demo", "see it work against an offline Gemini: no key, no network")
@@ -270,7 +277,10 @@ def _doctor(options: argparse.Namespace) -> int:
 def _install(options: argparse.Namespace) -> int:
     from .install import run
 
-    return run(options.host, options.only)
+    if options.install_toolsets:
+        # Refused here rather than by a server that its host starts later.
+        next(each for each in OFFERED if each.name == "toolsets").read(options.install_toolsets)
+    return run(options.host, options.only, options.install_toolsets)
 
 
 def _demo(options: argparse.Namespace) -> int:

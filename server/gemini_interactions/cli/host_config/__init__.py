@@ -1,0 +1,1 @@
+"""Hosts' own configuration files: what `install` reads, changes and keeps."""
