@@ -61,7 +61,8 @@ bench: $(READY)  ## Measure start-up and the rest against their budgets
 node-tools:  ## Install what tests of the protocol run in Node, into .tools (needs npm)
 	@npm install --prefix .tools --no-save --no-audit --no-fund --loglevel=error --fetch-retries=1 \
 	node@24 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0 \
-	@anthropic-ai/mcpb@2.1.2 @anthropic-ai/claude-code@2.1.330 @google/gemini-cli@0.61.0
+	@anthropic-ai/mcpb@2.1.2 @modelcontextprotocol/ext-apps@2.0.4 \
+	axe-core@4.14.1 esbuild@0.28.2 @anthropic-ai/claude-code@2.1.330 @google/gemini-cli@0.61.0
 
 constraints:  ## Resolve anew and write constraints.txt
 	@$(FIND_PYTHON); here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup, TaskStatus
 from mcp.client import Client
+from mcp.client.extension import ClientExtension
 from mcp_types import CallToolResult, Implementation
 
 from gemini_emulator import EmulatorControl, Request
@@ -168,6 +169,7 @@ class AppHarness:
         *,
         name: str = "claude-code",
         legacy: bool = False,
+        extensions: Sequence[ClientExtension] = (),
         **changes: Any,
     ) -> McpClient:
         """A client with a server process of its own, on the data folder all of them share.
@@ -184,6 +186,7 @@ class AppHarness:
             build(app),
             mode="legacy" if legacy else "auto",
             client_info=Implementation(name=name, version="1"),
+            extensions=extensions,
         )
         guest: McpClient = await self.tasks.start(self._host, client, app)
         return guest

@@ -22,7 +22,7 @@ from ..domain.ids import read_id
 from ..domain.types import Artifact, Interaction, Turn
 from ..interactions import answer_text
 from .file_store import FileStore, StoredFile
-from .ports import Gemini, Store
+from .ports import ArtifactSummary, Gemini, Store
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,22 @@ class ArtifactRepository:
         """The whole file, for reading; None where it is gone."""
         return await self._shelf.open(str(picture.facts["path"]))
 
+    async def versions(
+        self, owner: str, id: str, most: int
+    ) -> tuple[Artifact, Sequence[ArtifactSummary]]:
+        """The picture an id means, and those of its conversation, newest first. A conversation or
+        turn means its newest picture."""
+        named = read_id(id)
+        if named.kind is ArtifactKind.IMAGE:
+            picture = await self.find(owner, id)
+            made = await self._store.pictures(owner, picture.conversation_id, most)
+            return picture, [each for each in made if each.handle.facts.get("path")]
+        made = await self._store.pictures(owner, named.name, most)
+        kept = [each for each in made if each.handle.facts.get("path")]
+        if not kept:
+            raise UnknownId(f"There is no picture in '{named.name}' here.")
+        return kept[0].handle, kept
+
     async def find(
         self, owner: str, file_id: str, kind: ArtifactKind = ArtifactKind.IMAGE
     ) -> Artifact:
@@ -181,13 +197,13 @@ def _is_readable(content: Mapping[str, Any]) -> bool:
 def described(files: Sequence[Artifact]) -> list[str]:
     """Each file in a line: id, size in pixels, seconds it plays, type and bytes."""
     return [
-        f"{each.id}: {_shape(each.facts)}, "
+        f"{each.id}: {shape(each.facts)}, "
         f"{max(1, round(int(each.facts.get('bytes', 0)) / 1000)):,} KB"
         for each in files
     ]
 
 
-def _shape(facts: Mapping[str, Any]) -> str:
+def shape(facts: Mapping[str, Any]) -> str:
     kind, _, name = str(facts.get("mime_type", "")).partition("/")
     if kind in ("audio", "video"):
         return _played(facts, kind, name)

@@ -92,6 +92,11 @@ class Conversations:
         turns = await self._store.turns(caller.owner, turn.conversation_id)
         return turn.conversation_id, history.transcript(turns)
 
+    async def turns(self, caller: Caller, id: str) -> list[Turn]:
+        """Every turn of a conversation, in order."""
+        turn = await self._resolver.find(caller.owner, read_id(id))
+        return await self._store.turns(caller.owner, turn.conversation_id)
+
     async def stop(self, turn: Turn) -> None:
         """Somebody aborted the call that made this turn."""
         await self._executor.stop(turn)

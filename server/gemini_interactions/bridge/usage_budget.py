@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ..domain import model_catalog
 from ..domain.errors import Refused
@@ -75,6 +76,19 @@ class UsageBudget:
             for each in sorted(spent, key=lambda each: (each.day, each.model), reverse=True)
         ]
         return "\n".join([*lines, "", self._left(spent, today)]).rstrip()
+
+    async def today(self, owner: str) -> dict[str, Any]:
+        """What the day has cost so far and what its limits are, as numbers."""
+        day = self._today().isoformat()
+        spent = await self._store.usage(owner, day)
+        return {
+            "day": day,
+            "tokens": sum(each.usage.total for each in spent),
+            "usd": sum(each.usd or 0.0 for each in spent),
+            "token_limit": self._limits.tokens,
+            "usd_limit": self._limits.usd,
+            "resets": self._reset(),
+        }
 
     def _left(self, spent: Sequence[Spent], today: date) -> str:
         tokens = sum(each.usage.total for each in spent if each.day == today.isoformat())

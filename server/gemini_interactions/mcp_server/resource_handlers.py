@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from ..app import App
 from ..domain.errors import BadArgument, Refused, UnknownId, UpstreamError
 from . import request_context
+from .apps import extension
 from .prompts import PROMPTS
 from .request_context import Context
 from .resources import KINDS, MOST, Complete, Reader, ResourceKind
@@ -29,11 +30,14 @@ class ResourceHandlers:
         self._kinds = [
             each for each in KINDS if not each.toolset or each.toolset in app.config.toolsets
         ]
+        self._views = extension.views(app.config.toolsets)
 
     async def list_resources(
-        self, _context: Context, _params: types.PaginatedRequestParams | None
+        self, context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         listed = [kind.listed for kind in self._kinds if not kind.is_template]
+        if extension.is_declared(context):
+            listed += [view.listed for view in self._views]
         return types.ListResourcesResult(resources=listed)
 
     async def list_templates(
@@ -45,6 +49,9 @@ class ResourceHandlers:
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
+        view = extension.view_at(params.uri)
+        if view is not None and view in self._views:
+            return types.ReadResourceResult(contents=[extension.contents(view)])
         for kind in self._kinds:
             id = kind.id_in(params.uri)
             if id is not None:

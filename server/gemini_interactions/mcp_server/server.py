@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 from .. import __version__
 from ..app import App
 from ..domain.errors import Refused
+from .apps import extension
 
 if TYPE_CHECKING:
     from .tool_dispatcher import ToolDispatcher
@@ -143,6 +144,8 @@ class _Door:
         if ctx.method == "notifications/cancelled":
             await self.inside.cancelled(ctx)
         answered = await call_next(ctx)
+        if ctx.method in ("initialize", "server/discover") and extension.is_declared(ctx):
+            answered = extension.with_capability(answered)
         if ctx.method == "tools/list":
             self._app.wake()
         return answered

@@ -21,6 +21,7 @@ from ..tools.registry import Tool, ToolContext, tools
 from ..tools.rendering import result
 from ..tools.rendering.result import ClientLimits
 from . import request_context
+from .apps import extension
 from .cancellation import InFlightCall, InFlightCalls, fingerprint
 from .progress_notifications import ProgressReporter, keeping_company
 from .request_context import Context
@@ -50,22 +51,32 @@ class ToolDispatcher:
         return ResourceHandlers(self._app, self._tools)
 
     async def list_tools(
-        self, _context: Context, _params: types.PaginatedRequestParams | None
+        self, context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        listed = [tool.listed for tool in self._tools.values()]
+        tools = self._tools_for(context).values()
+        listed = [tool.listed for tool in tools]
         if self._app.config.structured:
             from ..tools.rendering.output_schema import schema  # only programs ask for it
 
             shape = {"output_schema": schema()}
             listed = [each.model_copy(update=shape) for each in listed]
+        if extension.is_declared(context):
+            listed = extension.with_views(listed)
         return types.ListToolsResult(tools=listed)
+
+    def _tools_for(self, context: Context) -> Mapping[str, Tool]:
+        """The tools this client may see and call; those for views only where it shows views."""
+        if extension.is_declared(context):
+            return self._tools
+        return {name: tool for name, tool in self._tools.items() if not tool.is_for_views}
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        tool = self._tools.get(params.name)
+        tools = self._tools_for(context)
+        tool = tools.get(params.name)
         if tool is None:
-            known = ", ".join(self._tools)
+            known = ", ".join(tools)
             raise MCPError(
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )

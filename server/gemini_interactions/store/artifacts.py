@@ -117,6 +117,21 @@ def of_turn(t: Transaction, owner: str, conversation_id: str, n: int) -> list[Ar
     return [_handle(row) for row in found]
 
 
+def pictures(t: Transaction, owner: str, conversation_id: str, limit: int) -> list[ArtifactSummary]:
+    """The images of a conversation, newest first."""
+    found = t.execute(
+        "SELECT h.id, h.owner, h.kind, h.conversation_id, h.n, h.created, h.facts, "
+        "SUBSTR(turns.prompt, 1, 500) AS prompt, turns.status, turns.model FROM handles h "
+        "JOIN turns ON turns.conversation_id = h.conversation_id AND turns.n = h.n "
+        "WHERE h.conversation_id = %s AND h.owner = %s AND h.kind = 'image' "
+        "ORDER BY h.n DESC, h.created DESC, h.id DESC LIMIT %s",
+        (conversation_id, owner, limit),
+    )
+    return [
+        ArtifactSummary(_handle(row), row["prompt"], row["status"], row["model"]) for row in found
+    ]
+
+
 def listed(
     t: Transaction, owner: str, kind: str, query: str, limit: int, offset: int
 ) -> list[ArtifactSummary]:

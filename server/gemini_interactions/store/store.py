@@ -360,6 +360,9 @@ class Store:
         """What a turn is called besides its number: the files it made, its research."""
         return await self._read(handles.of_turn, turn.owner, turn.conversation_id, turn.n)
 
+    async def pictures(self, owner: str, conversation_id: str, limit: int) -> list[ArtifactSummary]:
+        return await self._read(handles.pictures, owner, conversation_id, limit)
+
     async def move_handle(
         self, handle: Artifact, *, n: int | None = None, facts: Mapping[str, Any] | None = None
     ) -> bool:

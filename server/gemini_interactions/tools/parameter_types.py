@@ -41,6 +41,9 @@ WaitSeconds = Annotated[int, Field(description="Wait for a running one (capped).
 Offset = Annotated[int, Field(description="Read on from a next_offset.", ge=0)]
 
 
+ViewedId = Annotated[str, Field(description="The conversation, turn or artifact to show.")]
+
+
 class FunctionResult(TypedDict):
     __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own way
         extra="forbid", coerce_numbers_to_str=True

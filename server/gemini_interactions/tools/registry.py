@@ -40,6 +40,7 @@ class Tool:
     run: Run
     read_only: bool
     destructive: bool
+    is_for_views: bool = False
     meta: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -71,13 +72,17 @@ def tool(
     toolset: str,
     read_only: bool,
     destructive: bool = False,
+    is_for_views: bool = False,
     meta: dict[str, Any] | None = None,
 ) -> Callable[[Run], Run]:
-    """Registers a function as a tool of `toolset` ("" is always there)."""
+    """Registers a function as a tool of `toolset` ("" is always there).
+
+    One that `is_for_views` is seen and called by views of MCP Apps alone.
+    """
 
     def register(run: Run) -> Run:
         _ALL[run.__name__] = Tool(
-            run.__name__, title, toolset, run, read_only, destructive, meta or {}
+            run.__name__, title, toolset, run, read_only, destructive, is_for_views, meta or {}
         )
         return run
 
@@ -86,7 +91,7 @@ def tool(
 
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name."""
-    from . import conversations, images, research  # noqa: F401  they register their tools on import
+    from . import conversations, images, research, views  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
     return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}

@@ -76,6 +76,11 @@ class Researches:
         await self._runtime.sessions.set_default(caller, "research", handle.id)
         return await self._progress(turn, handle)
 
+    async def status(self, caller: Caller, research_id: str) -> ResearchStatus:
+        """How a research stands as far as is known here: Google is not asked, nothing is read."""
+        handle, turn = await self._newest(caller.owner, research_id)
+        return await self._progress(turn, handle)
+
     async def cancel(self, caller: Caller, research_id: str) -> ResearchStatus:
         """Stop a run here and at Google, and say what was kept."""
         handle, turn = await self._newest(caller.owner, research_id)

@@ -1,0 +1,1 @@
+"""MCP Apps: views that hosts show beside a result, for clients that declare the extension."""

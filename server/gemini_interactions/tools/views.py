@@ -1,0 +1,107 @@
+"""Tools for views alone: what a view of MCP Apps shows, as JSON. Models never see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types as types
+
+from ..bridge.artifact_repository import shape
+from ..bridge.research import report
+from ..bridge.usage_budget import price
+from ..domain.types import Artifact, Turn
+from .parameter_types import ViewedId
+from .registry import ToolContext, tool
+
+MOST_TURNS = 200
+MOST_VERSIONS = 50
+
+
+@tool("Research for a view", toolset="research", read_only=True, is_for_views=True)
+async def gemini_view_research(use: ToolContext, research_id: ViewedId) -> types.CallToolResult:
+    """How a research stands, for its view."""
+    status = await use.bridge.researches.status(use.caller, research_id)
+    turn = status.turn
+    is_plan = turn.status == "plan_ready"
+    return _json(
+        {
+            "id": status.handle.id,
+            "conversation_id": turn.conversation_id,
+            "turn": turn.n,
+            "question": report.question(turn),
+            "status": turn.status,
+            "elapsed": status.elapsed,
+            "doing": status.doing,
+            "plan": turn.text if is_plan else "",
+            "can_approve": is_plan or status.has_plan,
+            "has_report": turn.status in ("completed", "incomplete") and bool(turn.text),
+            "charts": [each.id for each in status.charts],
+            "note": (turn.error or {}).get("message", "") or " ".join(turn.notes),
+        }
+    )
+
+
+@tool("Pictures for a view", toolset="images", read_only=True, is_for_views=True)
+async def gemini_view_images(use: ToolContext, id: ViewedId) -> types.CallToolResult:
+    """The pictures of a conversation, for their view."""
+    current, versions = await use.bridge.artifacts.versions(use.caller.owner, id, MOST_VERSIONS)
+    before = next((each.handle.id for each in versions if each.handle.n < current.n), "")
+    return _json(
+        {
+            "current": current.id,
+            "before": before,
+            "versions": [
+                {
+                    "id": each.handle.id,
+                    "prompt": each.prompt,
+                    "shape": shape(each.handle.facts),
+                    "where": _where(use, each.handle),
+                }
+                for each in reversed(versions)
+            ],
+        }
+    )
+
+
+@tool("Usage for a view", toolset="", read_only=True, is_for_views=True)
+async def gemini_view_usage(
+    use: ToolContext, conversation_id: ViewedId = ""
+) -> types.CallToolResult:
+    """Tokens and estimated cost of a conversation and of the day, for their view."""
+    conversation = None
+    if conversation_id:
+        turns = await use.bridge.conversations.turns(use.caller, conversation_id)
+        lines = [_usage(each) for each in turns]
+        conversation = {
+            "id": turns[0].conversation_id,
+            "tokens": sum(each["tokens"] for each in lines),
+            "usd": sum(each["usd"] or 0.0 for each in lines),
+            "turns": lines[-MOST_TURNS:],
+        }
+    return _json(
+        {"conversation": conversation, "today": await use.bridge.budget.today(use.caller.owner)}
+    )
+
+
+def _usage(turn: Turn) -> dict[str, Any]:
+    return {
+        "turn": turn.n,
+        "kind": turn.kind,
+        "status": turn.status,
+        "model": turn.model or turn.settings.model,
+        "tokens": turn.usage.total if turn.usage else 0,
+        "usd": price(turn.model or turn.settings.model, turn.usage, turn.created),
+    }
+
+
+def _where(use: ToolContext, picture: Artifact) -> str:
+    if use.room.keep_whole is not None:
+        return str(picture.facts["path"])
+    return use.room.link(picture.id) if use.room.link is not None else ""
+
+
+def _json(value: Mapping[str, Any]) -> types.CallToolResult:
+    text = json.dumps(value, ensure_ascii=False)
+    return types.CallToolResult(content=[types.TextContent(text=text)])
