@@ -49,7 +49,7 @@ def host_script() -> str:
     if not bundler.exists() or not (PACKAGES / "@modelcontextprotocol" / "ext-apps").exists():
         pytest.skip("needs AppBridge and esbuild (make node-tools)")
     source = ROOT / "tests" / "support" / "view_host.js"
-    command = [bundler, source, "--bundle", "--format=iife", "--log-level=error"]
+    command = [str(bundler), str(source), "--bundle", "--format=iife", "--log-level=error"]
     return subprocess.run(
         command,
         capture_output=True,
