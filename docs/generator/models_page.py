@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from docs.generator.tables import joined, table
 from gemini_interactions.domain import model_catalog
 from gemini_interactions.domain.model_catalog import Model, Price
@@ -14,7 +16,8 @@ HEAD = """\
 A call names a model by an alias, by its id, or not at all; ids that are not in this table are passed on as they are.
 `gemini://models` is this table merged with what your key may use.
 
-Prices are US dollars for a million tokens, and estimates: Google's bill is what counts.
+Prices are US dollars for a million tokens in the standard tier, and estimates: Google's bill is what counts.
+With `service_tier` flex a call costs half of them, with priority 1.8 times as much.
 """
 
 ALIASES = """\
@@ -46,13 +49,14 @@ def page() -> str:
         model_catalog.IMAGE: "the default for images",
     }
     aliases = [
-        [f"`{alias}`", f"`{model}`", defaults.get(model, "")]
-        for alias, model in model_catalog.ALIASES.items()
+        [f"`{alias}`", f"`{model}`", _from(since) or defaults.get(model, "")]
+        for alias, rows in model_catalog.ALIASES.items()
+        for since, model in rows
     ]
     parts = [HEAD, ALIASES, table(["alias", "model", ""], aliases)]
     for kind, heading in _KINDS.items():
         rows = [_row(model) for model in model_catalog.known() if model.kind == kind]
-        parts += [heading, table(["id", "what it is", "thinking", "in / out"], rows)]
+        parts += [heading, table(["id", "what it is", "thinking", "in / out", "source"], rows)]
     ending = [
         [f"`{model.id}`", f"{model.ends:%Y-%m-%d}", f"`{model.successor}`"]
         for model in model_catalog.known()
@@ -61,17 +65,24 @@ def page() -> str:
     return joined([*parts, RETIRED, table(["model", "until", "then"], ending)])
 
 
+def _from(since: date) -> str:
+    return f"from {since:%Y-%m-%d}" if since > date.min else ""
+
+
 def _row(model: Model) -> list[str]:
     prices = [_price(price, i > 0) for i, price in enumerate(model.prices)]
     return [
         f"`{model.id}`",
-        model.title,
+        "; ".join(each for each in (model.title, model.note) if each),
         ", ".join(model.levels),
         ", ".join(prices) or "not published",
+        model.source or next((price.source for price in model.prices), "SDK 3.4.0"),
     ]
 
 
 def _price(price: Price, is_later: bool) -> str:
     since = f", from {price.since:%Y-%m-%d} " if is_later else ""
     long = f" (above 200k: {price.long[0]:g} / {price.long[1]:g})" if price.long else ""
-    return f"{since}{price}{long}".removeprefix(", ")
+    more = f" (cached in: {price.cached:g})" if price.cached else ""
+    more += f" (text out: {price.text:g})" if price.text else ""
+    return f"{since}{price}{long}{more}".removeprefix(", ")

@@ -41,6 +41,7 @@ _MODELS = [
     EmulatedModel("gemini-4-argon", "Gemini 4 Argon", _LOW_UP, sampling=False),
     EmulatedModel("gemini-4-carbon", "Gemini 4 Carbon", _LOW_UP, sampling=False),
     EmulatedModel("gemini-4-hydrogen", "Gemini 4 Hydrogen", (*_LOW_UP, "xhigh"), sampling=False),
+    EmulatedModel("gemini-4-neon", "Gemini 4 Neon", (*_LOW_UP, "xhigh"), sampling=False),
     EmulatedModel("gemini-3.7-flash", "Gemini 3.7 Flash"),
     EmulatedModel("gemini-3.6-flash", "Gemini 3.6 Flash"),
     EmulatedModel("gemini-3.5-flash", "Gemini 3.5 Flash", mixes_tools=True),

@@ -58,6 +58,18 @@ def with_media(usage: Json, modality: str, made: int) -> Json:
     }
 
 
+LEAST_CACHED = 1024  # tokens of context from which on the service keeps it
+
+
+def _cached(given: int, before: list[Json]) -> int:
+    """What of the context the service still had: all that was said before this turn, if it is
+    long enough."""
+    asked = [place for place, step in enumerate(before) if step.get("type") == "user_input"]
+    earlier = before[: asked[-1]] if asked else []
+    kept = sum(map(tokens, _texts(earlier)))
+    return min(kept, given) if kept >= LEAST_CACHED else 0
+
+
 def count(body: Json, before: list[Json], answer: list[Json]) -> Json:
     """The usage of one interaction: its context, what it thought, and what it said."""
     said = [s for s in answer if s.get("type") in ("model_output", "function_call")]
@@ -76,7 +88,7 @@ def count(body: Json, before: list[Json], answer: list[Json]) -> Json:
         "total_tokens": text_in + image_in + text_out + image_out + thought + used,
         "total_input_tokens": text_in + image_in,
         "input_tokens_by_modality": by_modality,
-        "total_cached_tokens": 0,
+        "total_cached_tokens": _cached(text_in, before),
         "total_output_tokens": text_out + image_out,
         "total_tool_use_tokens": used,
         "total_thought_tokens": thought,

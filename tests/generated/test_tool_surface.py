@@ -21,7 +21,7 @@ from gemini_interactions import __version__
 from tests.support.app_harness import AppHarness, McpClient
 
 RECORDED = Path(__file__).parent / "tools.json"
-MOST_BYTES = 8_500
+MOST_BYTES = 9000
 
 NAMES = [
     "gemini_ask",

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import anyio
 
-from ..domain import model_catalog
+from ..domain import model_catalog, model_table
 from ..domain.errors import Refused, UpstreamError
 from .history import when
 from .ports import Gemini, Offered
@@ -54,8 +54,11 @@ class ModelList:
             f"Default {model}, for images {image_model}. "
             "Any id passes through; retired ones are replaced by their successor.",
             trouble or f"Live list of {when(self._as_of)}: ✓ is offered to this server's key.",
+            "Prices are estimates in the standard tier; `service_tier` flex costs half of them, "
+            "priority 1.8 times as much.",
+            *_changes(today),
             "",
-            "| model | what | alias | thinking | $ in / out (1M tokens) | live |",
+            "| model | what | alias | thinking | $ in / cached in / out (1M tokens) | live |",
             "|---|---|---|---|---|---|",
             *(_row(row, today, _mark(row, offered)) for row in rows),
         ]
@@ -71,7 +74,7 @@ class ModelList:
         rows = [
             row for row in model_catalog.known() if row.kind == kind and not _is_over(row, today)
         ]
-        aliases = [alias for row in rows for alias in row.aliases]
+        aliases = [alias for row in rows for alias in row.aliases(today)]
         return [*aliases, *(row.id for row in rows)]
 
     def _today(self) -> date:
@@ -113,10 +116,31 @@ def _mark(row: model_catalog.Model, offered: dict[str, Offered]) -> str:
 
 def _row(row: model_catalog.Model, today: date, mark: str) -> str:
     cost = row.price(today)
-    price = str(cost) if cost else ""
-    what = f"{row.title}; until {row.ends}, then {row.successor}" if row.ends else row.title
-    cells = (row.id, what, ", ".join(row.aliases), ", ".join(row.levels), price, mark)
+    price = _shown(cost) if cost else ""
+    following = next((each for each in row.prices if each.since > today), None)
+    if following and cost:
+        price += f" (from {following.since}: {_shown(following)})"
+    end = f"until {row.ends}, then {row.successor}" if row.ends else ""
+    what = "; ".join(each for each in (row.title, row.note, end) if each)
+    cells = (row.id, what, ", ".join(row.aliases(today)), ", ".join(row.levels), price, mark)
     return f"| {' | '.join(cells)} |"
+
+
+def _shown(cost: model_catalog.Price) -> str:
+    text = f" ({cost.text:g} for text)" if cost.text else ""
+    if not cost.cached:
+        return f"{cost}{text}"
+    return f"{cost.input:g} / {cost.cached:g} / {cost.output:g}"
+
+
+def _changes(today: date) -> list[str]:
+    """What the aliases will stand for, from which day on."""
+    return [
+        f"From {since} on `{alias}` stands for {model}."
+        for alias, rows in model_table.ALIASES.items()
+        for since, model in rows
+        if since > today
+    ]
 
 
 def _other(offered: Offered) -> str:

@@ -39,7 +39,8 @@ class Caller:
 class AskRequest:
     """What to ask, and which settings to change for this turn and those after it.
 
-    `changes` holds only what was given: `model`, `system_instruction`, `thinking`, `tools`.
+    `changes` holds only what was given: `model`, `system_instruction`, `thinking`, `tools`,
+    `service_tier`.
     `response_schema` holds for one turn; `function_results` stand in for a prompt; `store`
     only counts where a conversation starts.
     """
@@ -69,6 +70,7 @@ class ResearchRequest:
     conversation_id: str = ""
     files: Sequence[str] = ()
     research: Artifact | None = None
+    service_tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

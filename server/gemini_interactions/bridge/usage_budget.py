@@ -31,9 +31,9 @@ class UsageBudget:
         self._limits = limits
         self._now = now
 
-    async def book(self, owner: str, model: str, usage: Usage) -> None:
+    async def book(self, owner: str, model: str, usage: Usage, tier: str = "") -> None:
         day = self._today()
-        usd = model_catalog.price(model, usage, day)
+        usd = model_catalog.price(model, usage, day, tier)
         await self._store.add_usage(owner, day.isoformat(), model or "unknown", usage, usd)
 
     async def check(self, owner: str) -> None:
@@ -108,16 +108,16 @@ class UsageBudget:
         return f"It resets at 00:00 UTC, in {seconds // 3600} h {seconds % 3600 // 60} min."
 
 
-def estimate(model: str, usage: Usage | None, at: float) -> str:
+def estimate(model: str, usage: Usage | None, at: float, tier: str = "") -> str:
     """The estimated price of one interaction as people read it; "" where none is known."""
-    return dollars(price(model, usage, at))
+    return dollars(price(model, usage, at, tier))
 
 
-def price(model: str, usage: Usage | None, at: float) -> float | None:
+def price(model: str, usage: Usage | None, at: float, tier: str = "") -> float | None:
     """The estimate itself, in US dollars; None where none is known."""
     if usage is None:
         return None
-    return model_catalog.price(model, usage, datetime.fromtimestamp(at, UTC).date())
+    return model_catalog.price(model, usage, datetime.fromtimestamp(at, UTC).date(), tier)
 
 
 def dollars(usd: float | None) -> str:

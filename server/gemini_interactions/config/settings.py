@@ -41,6 +41,7 @@ _whole = setting_values.parse_whole
 _word = setting_values.parse_word
 
 DEFAULT_TOOLSETS = ("ask", "research", "images")
+TIERS = ("standard", "flex", "priority")
 LOG_LEVELS = ("error", "warning", "info", "debug")
 
 
@@ -226,6 +227,7 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
         _whole(1, 10_000),
     ),
+    Setting("service_tier", "tier of calls that name none", "standard", _one_of(*TIERS)),
     Setting("max_continuations", "how often a long answer is continued", "64", _whole(0, 10_000)),
     Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
     Setting(
@@ -379,6 +381,7 @@ class Config:
     max_prompt_bytes: int = 4 * 2**20
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
+    service_tier: str = "standard"
     max_continuations: int = 64
     images_dir: Path = Path()
     allowed_dirs: tuple[Path, ...] | None = None

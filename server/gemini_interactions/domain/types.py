@@ -66,6 +66,8 @@ class Usage:
     total: int = 0
     pieces: int = 0
     seconds: float = 0.0
+    image: int = 0
+    """How many of the output tokens are pictures."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -77,6 +79,7 @@ class Usage:
             self.total + other.total,
             self.pieces + other.pieces,
             self.seconds + other.seconds,
+            self.image + other.image,
         )
 
     @property
@@ -213,9 +216,10 @@ class Turn:
         return str(self.extra.get("api_version") or "")
 
     @property
-    def service_tier(self) -> str:
-        """The tier Google says it was served in."""
-        return str(self.extra.get("service_tier") or "")
+    def tier(self) -> str:
+        """The tier Google says it was served in; until it is over, the one asked for."""
+        told = str(self.extra.get("service_tier") or "")
+        return told or ("" if self.is_final else self.settings.service_tier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gemini_interactions.domain.types import Step, Usage
+from gemini_interactions.interactions.json_values import as_text, objects_in
 
 MOST = 100_000_000
 """Tokens of one interaction; a long agent run uses some ten million."""
@@ -45,6 +46,7 @@ def read(reported: object) -> Usage | None:
     sent = known.get("input", 0) + known.get("tool_use", 0)
     if "cached" in known and sent:
         known["cached"] = min(known["cached"], sent)
+    known["image"] = min(_pictures(reported), known.get("output", 0))
     is_doubtful = None in counts.values()
     return None if is_doubtful and not known["total"] else Usage(**known)
 
@@ -59,6 +61,15 @@ def estimated(steps: Iterable[Step]) -> Usage:
             continue
     tokens = min(math.ceil(size / 4), MOST)
     return Usage(output=tokens, total=tokens)
+
+
+def _pictures(reported: Mapping[str, Any]) -> int:
+    """The output tokens that are pictures, which have a price of their own."""
+    return sum(
+        _count("output_tokens_by_modality", each.get("tokens")) or 0
+        for each in objects_in(reported.get("output_tokens_by_modality"))
+        if as_text(each.get("modality")).lower() == "image"
+    )
 
 
 def _count(name: str, value: Any) -> int | None:

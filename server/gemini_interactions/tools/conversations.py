@@ -18,6 +18,7 @@ from .parameter_types import (
     Prompt,
     ResponseSchema,
     ResultId,
+    ServiceTier,
     SystemInstruction,
     Thinking,
     Tools,
@@ -41,6 +42,7 @@ async def gemini_ask(
     model: Model = "",
     tools: Tools = [],  # noqa: B006
     thinking: Thinking = None,
+    service_tier: ServiceTier = None,
     system_instruction: SystemInstruction = "",
     response_schema: ResponseSchema = {},  # noqa: B006
     store: Annotated[bool, Field(description="false: Google keeps nothing of it.")] = True,
@@ -49,7 +51,7 @@ async def gemini_ask(
     run in a sandbox. The last line of the answer names the conversation for gemini_continue."""
     question = AskRequest(
         prompt,
-        _changes(model, tools, thinking, system_instruction),
+        _changes(model, tools, thinking, service_tier, system_instruction),
         response_schema=response_schema or None,
         store=store,
         files=files,
@@ -70,6 +72,7 @@ async def gemini_continue(
     model: Model = "",
     tools: Tools = [],  # noqa: B006
     thinking: Thinking = None,
+    service_tier: ServiceTier = None,
     system_instruction: SystemInstruction = "",
     response_schema: ResponseSchema = {},  # noqa: B006
 ) -> types.CallToolResult:
@@ -77,7 +80,7 @@ async def gemini_continue(
     hold until changed."""
     question = AskRequest(
         prompt,
-        _changes(model, tools, thinking, system_instruction),
+        _changes(model, tools, thinking, service_tier, system_instruction),
         response_schema=response_schema or None,
         function_results=[dict(each) for each in function_results],
         files=files,
@@ -127,6 +130,7 @@ def _changes(
     model: str,
     tools: Sequence[str | dict[str, Any]],
     thinking: str | None,
+    service_tier: str | None,
     system_instruction: str,
 ) -> dict[str, Any]:
     """The settings that were given; a system instruction of "none" gives an empty one."""
@@ -135,6 +139,8 @@ def _changes(
         given["model"] = model
     if thinking:
         given["thinking"] = thinking
+    if service_tier:
+        given["service_tier"] = service_tier
     if system_instruction:
         cleared = system_instruction.strip().lower() == "none"
         given["system_instruction"] = "" if cleared else system_instruction

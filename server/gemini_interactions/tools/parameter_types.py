@@ -29,8 +29,13 @@ Files = Annotated[
     list[str],
     Field(description="Paths, folders, globs, https or YouTube URLs, i_…, files/…."),
 ]
+ServiceTier = Annotated[
+    Literal["standard", "flex", "priority"] | None,
+    Field(description="flex: half the price, minutes of waiting. priority: dearer, faster."),
+]
 Thinking = Annotated[
-    Literal["low", "medium", "high"] | None, Field(description="How hard to think.")
+    Literal["minimal", "low", "medium", "high", "xhigh"] | None,
+    Field(description="How hard to think."),
 ]
 SystemInstruction = Annotated[str, Field(description='Role or rules, remembered; "none" clears.')]
 ResponseSchema = Annotated[

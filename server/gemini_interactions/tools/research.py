@@ -8,7 +8,7 @@ import mcp_types as types
 from pydantic import Field
 
 from ..bridge.requests import ResearchRequest
-from .parameter_types import Files, Offset, WaitSeconds
+from .parameter_types import Files, Offset, ServiceTier, WaitSeconds
 from .registry import ToolContext, tool
 from .rendering import research_report as result
 
@@ -33,6 +33,7 @@ async def start_deep_research(
         list[dict[str, Any]], Field(description="file_search or mcp_server tool objects.")
     ] = [],  # noqa: B006
     report_format: Annotated[str, Field(description="Layout wanted.")] = "",
+    service_tier: ServiceTier = None,
     conversation_id: Annotated[
         str, Field(description="Go on from this conversation (c_…, i_…). Default: a new one.")
     ] = "",
@@ -40,7 +41,14 @@ async def start_deep_research(
     """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
     cited report. Returns at once; check_research brings the report."""
     task = ResearchRequest(
-        question, depth, plan_first, tools, report_format, conversation_id, files
+        question,
+        depth,
+        plan_first,
+        tools,
+        report_format,
+        conversation_id,
+        files,
+        service_tier=service_tier or "",
     )
     return await result.told(await use.bridge.researches.start(use.caller, task), use.room)
 

@@ -194,7 +194,12 @@ async def test_models_are_the_table_marked_by_the_live_list(visitor: McpClient) 
 
     lines = text.splitlines()
     flash = next(line for line in lines if line.startswith("| gemini-3.8-flash "))
-    assert flash.split(" | ")[2:] == ["fast", "low, medium, high", "0.75 / 3.75", "✓ |"]
+    assert flash.split(" | ")[2:] == [
+        "fast",
+        "low, medium, high",
+        "0.75 / 0.075 / 3.75 (from 2027-01-01: 1.5 / 0.075 / 7.5)",
+        "✓ |",
+    ]
     assert "Live list of 2026-11-22 12:00 UTC" in text
     assert any(line.startswith("- gemini-robotics-er-2-preview (") for line in lines)
 

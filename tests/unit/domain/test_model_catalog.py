@@ -94,7 +94,7 @@ def test_the_prefix_of_resource_names_and_spaces_are_taken_off() -> None:
         ("gemini-3-pro-preview", "gemini-3.1-pro-preview"),
         ("gemini-3.1-flash-lite-preview", "gemini-3.1-flash-lite"),
         ("gemini-3-pro-image-preview", "gemini-3-pro-image"),
-        ("gemini-3.1-flash-image-preview", "gemini-3.1-flash-image"),
+        ("gemini-3.1-flash-image-preview", "gemini-nano-banana-2.1"),
         ("gemini-2.5-flash-image-preview", "gemini-2.5-flash-image"),
         ("gemini-2.0-flash-preview-image-generation", "gemini-nano-banana-2.1"),
         ("gemini-2.5-pro-preview-06-05", "gemini-2.5-pro"),
@@ -228,10 +228,98 @@ def test_thoughts_are_billed_as_output_and_tool_prompts_as_input() -> None:
     assert price("gemini-3.6-flash", usage, TODAY) == pytest.approx(2 * 1.50 + 2 * 7.50)
 
 
-def test_cached_input_costs_what_input_does() -> None:
+@pytest.mark.parametrize(
+    ("model", "today", "dollars"),
+    [
+        ("gemini-3.6-flash", TODAY, 0.15),
+        ("gemini-3.5-flash-lite", TODAY, 0.03),
+        ("gemini-3.8-flash", TODAY, 0.075),
+        ("gemini-4-hydrogen", TODAY, 0.075),
+        ("gemini-4-neon", TODAY, 0.15),
+        ("gemini-4-argon", date(2026, 12, 1), 0.20),
+        ("gemini-3.1-flash-lite", TODAY, 0.25),
+    ],
+)
+def test_cached_input_has_its_own_price_where_one_is_known(
+    model: str, today: date, dollars: float
+) -> None:
     usage = Usage(input=1_000_000, cached=1_000_000)
 
-    assert price("gemini-3.6-flash", usage, TODAY) == pytest.approx(1.50)
+    assert price(model, usage, today) == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize(
+    ("model", "today", "dollars"),
+    [
+        ("gemini-4-neon", TODAY, 18),
+        ("gemini-4-hydrogen", TODAY, 9),
+        ("gemini-4-argon", date(2026, 12, 1), 24),
+        ("gemini-3.8-flash", date(2026, 12, 31), 4.5),
+        ("gemini-3.8-flash", date(2027, 1, 1), 9),
+        ("gemini-3-flash-preview", TODAY, 3.5),
+        ("gemini-2.5-flash", TODAY, 2.8),
+        ("gemini-2.5-flash-lite", TODAY, 0.5),
+        ("gemini-2.5-pro", TODAY, 11.25),
+        ("gemini-3.1-flash-lite", TODAY, 1.75),
+    ],
+)
+def test_the_prices_of_november_2026(model: str, today: date, dollars: float) -> None:
+    assert price(model, MILLION, today) == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize(("tier", "times"), [("flex", 0.5), ("priority", 1.8), ("standard", 1)])
+def test_a_tier_has_its_share_of_the_price(tier: str, times: float) -> None:
+    standard = price("gemini-4-neon", MILLION, TODAY)
+
+    assert price("gemini-4-neon", MILLION, TODAY, tier) == pytest.approx((standard or 0) * times)
+
+
+def test_a_picture_its_text_and_its_thoughts_have_three_prices() -> None:
+    usage = Usage(input=1_000_000, output=2_000_000, image=1_000_000, thought=1_000_000)
+
+    assert price("gemini-nano-banana-2.1", usage, TODAY) == pytest.approx(1.5 + 30 + 7.5 + 7.5)
+
+
+@pytest.mark.parametrize(
+    ("gone", "successor"),
+    [
+        ("gemini-3.7-flash", "gemini-3.8-flash"),
+        ("gemini-3.5-flash", "gemini-3.6-flash"),
+        ("gemini-3.1-flash-image", "gemini-nano-banana-2.1"),
+        ("deep-research-pro-preview-12-2025", "deep-research-preview-04-2026"),
+    ],
+)
+def test_routes_of_autumn_2026(gone: str, successor: str) -> None:
+    assert choose(gone, today=TODAY).model == successor
+
+
+def test_the_alias_fast_changes_on_a_day() -> None:
+    assert choose("fast", today=date(2026, 12, 31)).model == "gemini-3.8-flash"
+    assert choose("fast", today=date(2027, 1, 1)).model == "gemini-4-hydrogen"
+    assert choose("", today=date(2027, 1, 1)).model == "gemini-4-hydrogen"
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        ("gemini-3.6-flash", "minimal", "minimal"),
+        ("gemini-3.5-flash-lite", "xhigh", "high"),
+        ("gemini-3.8-flash", "minimal", "low"),
+        ("gemini-3.8-flash", "xhigh", "high"),
+        ("gemini-4-neon", "xhigh", "xhigh"),
+        ("gemini-4-hydrogen", "xhigh", "xhigh"),
+        ("gemini-4-argon", "xhigh", "high"),
+        ("gemini-nano-banana-2.1", "low", "minimal"),
+    ],
+)
+def test_levels_of_autumn_2026(model: str, asked: str, sent: str) -> None:
+    assert level(model, asked)[0] == sent
+
+
+def test_every_row_says_who_says_so() -> None:
+    prices = [price for row in known() for price in row.prices]
+
+    assert all(price.source for price in prices)
 
 
 def test_long_input_costs_more_where_google_says_so() -> None:
@@ -270,7 +358,6 @@ def test_tokens_of_which_nobody_says_what_they_were_have_no_price() -> None:
 
 def test_a_model_nobody_knows_has_no_price() -> None:
     assert price("gemini-9-neon", MILLION, TODAY) is None
-    assert price("gemini-3.7-flash", MILLION, TODAY) is None
 
 
 # --------------------------------------------------------------------------------------- table
@@ -289,8 +376,9 @@ def test_every_row_is_named_once_and_its_successor_is_a_row() -> None:
 def test_aliases_and_defaults_are_rows() -> None:
     rows = {row.id: row for row in known()}
 
-    assert rows["gemini-3.8-flash"].aliases == ("fast",)
-    assert {*model_catalog.ALIASES.values(), model_catalog.TEXT, model_catalog.IMAGE} <= rows.keys()
+    named = {model for dated in model_catalog.ALIASES.values() for _, model in dated}
+    assert rows["gemini-3.8-flash"].aliases(TODAY) == ("fast",)
+    assert {*named, model_catalog.TEXT, model_catalog.IMAGE} <= rows.keys()
 
 
 def test_agents_are_told_from_models() -> None:

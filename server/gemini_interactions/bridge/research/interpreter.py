@@ -45,11 +45,12 @@ class ResearchInterpreter:
         targets = await self._runtime.redirect_targets(interaction)
         steps = report.written(interaction.steps, interaction.status)
         written = replace(interaction, steps=steps)
+        outcome = outcomes.of(written, targets)
         outcome = replace(
-            outcomes.of(written, targets),
+            outcome,
             steps=answer_text.strip_media(interaction.steps),
             model=interaction.model or interaction.agent,
-            extra=took,
+            extra={**outcome.extra, **took},
         )
         if outcome.error is not None and outcome.error["kind"] == "Empty":
             outcome = replace(outcome, error={**outcome.error, "message": NO_REASON})

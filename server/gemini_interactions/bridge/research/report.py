@@ -56,7 +56,9 @@ def closing(turn: Turn, outcome: Outcome) -> str:
     parts = [f"Gemini Deep Research ({outcome.model})", in_words(outcome.extra["seconds"])]
     if outcome.usage is not None:
         parts.append(f"{outcome.usage.total:,} tokens")
-        price = usage_budget.estimate(outcome.model, outcome.usage, turn.created)
+        price = usage_budget.estimate(
+            outcome.model, outcome.usage, turn.created, str(outcome.extra.get("service_tier", ""))
+        )
         parts.append(f"estimated {price}" if price else "")
     return " · ".join(part for part in parts if part)
 

@@ -37,7 +37,8 @@ class TurnFinalizer:
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
         elif outcome.usage not in (None, turn.usage):  # what was found later had been paid before
-            await self._book(turn, outcome.model, outcome.usage)
+            tier = str(outcome.extra.get("service_tier") or turn.settings.service_tier)
+            await self._book(turn, outcome.model, outcome.usage, tier)
         turn = await self.reload(outcomes.told(turn, outcome, self._runtime.now()))
         if not transcripts:
             extra = {**turn.extra, **outcome.remarks}
@@ -51,8 +52,9 @@ class TurnFinalizer:
         found = await self._runtime.store.turn(turn.owner, turn.conversation_id, turn.n)
         return found or turn
 
-    async def _book(self, turn: Turn, model: str, usage: Usage) -> None:
+    async def _book(self, turn: Turn, model: str, usage: Usage, tier: str) -> None:
         try:
-            await self._runtime.budget.book(turn.owner, model or turn.settings.model, usage)
+            model = model or turn.settings.model
+            await self._runtime.budget.book(turn.owner, model, usage, tier)
         except Exception:  # an answer is worth more than its line in the accounts
             log.exception("could not book the usage of turn %s", turn.id)

@@ -10,7 +10,7 @@ import anyio
 from ...domain.errors import Gone, NoKey, Refused, UpstreamError, WrongKey
 from ...domain.types import CHAINABLE, Turn
 from ..runtime import Runtime
-from . import outcomes
+from . import outcomes, tiers
 from .finalizer import TurnFinalizer
 from .outcomes import Outcome
 from .running_turns import RunningTurn
@@ -55,7 +55,8 @@ class TurnRecovery:
         if handler.sends == "background":
             return await handler.follow(running)
         config = self._runtime.config
-        left = turn.created + config.upstream_timeout_seconds - self._runtime.now()
+        left = turn.created + tiers.longest(turn, config.upstream_timeout_seconds)
+        left -= self._runtime.now()
         try:
             with anyio.fail_after(max(left, config.store_lag_seconds / 4)):
                 found = await self._upstream.look(turn)

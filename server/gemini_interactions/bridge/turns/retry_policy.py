@@ -6,6 +6,7 @@ import anyio
 
 from ...domain.errors import Gone, RateLimited, Unreachable, UpstreamError
 from .running_turns import RunningTurn
+from .tiers import FLEX
 
 TRIES_TO_CONNECT = 3
 TRIES_AT_THE_LIMIT = 3
@@ -29,6 +30,8 @@ class RetryPolicy:
             case Unreachable() if self._refusals < TRIES_TO_CONNECT:
                 self._refusals += 1
                 return float(0.25 * 2**self._refusals)
+            case RateLimited() if running.turn.settings.service_tier == FLEX:
+                return None  # whoever takes the cheap tier hears at once that it is full
             case RateLimited(retry_after=float() | int() as wish) if problem.may_pass:
                 pause = max(float(wish), 0.0)
                 self._limits += 1

@@ -22,6 +22,7 @@ from ..requests import Caller, Reply
 from ..runtime import Runtime
 from .executor import TurnExecutor
 from .session_registry import MEMORY
+from .tiers import FLEX, FLEX_WAIT
 from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,11 @@ class TurnSubmission:
         active = self._runtime.sessions.active(caller, kind, turn.conversation_id) if kind else None
         with active or nullcontext():
             try:
-                turn = await self._executor.until_final(turn, self.left(caller), caller.progress)
+                left = self.left(caller)
+                turn = await self._executor.until_final(turn, min(left, FLEX_WAIT), caller.progress)
+                if not turn.is_final and turn.settings.service_tier != FLEX:
+                    left = self.left(caller)
+                    turn = await self._executor.until_final(turn, left, caller.progress)
                 await self._mark(turn, "delivered" if turn.is_final else "owed")
                 await self._make_default(caller, turn, handler)
                 await anyio.lowlevel.checkpoint_if_cancelled()

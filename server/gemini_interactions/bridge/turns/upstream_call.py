@@ -38,6 +38,8 @@ from .running_turns import RunningTurn
 
 log = logging.getLogger(__name__)
 
+CONFIRMED = 60.0
+"""Seconds Google may take to confirm what it does in the background."""
 FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
 MOST_WAITING = 100
@@ -72,6 +74,8 @@ class UpstreamCaller:
     async def send(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """Send the request of a turn, in the way of its kind; the interaction as Google has it."""
         match running.handler.sends:
+            case "stream" if call.background:
+                return await self._in_background(running, call)
             case "stream":
                 return await self._stream(running, call)
             case "unary":
@@ -85,6 +89,20 @@ class UpstreamCaller:
         if interaction.id:
             await self._named(running, interaction.id, interaction.api_version)
         return interaction
+
+    async def _in_background(self, running: RunningTurn, call: CreateRequest) -> Interaction:
+        """A turn that Google may take its time for: its id is known at once, then it is looked
+        at until it is over."""
+        try:
+            with anyio.fail_after(call.timeout):
+                created = await self._create(running, replace(call, timeout=CONFIRMED))
+                if not created.id:
+                    raise Garbled()
+                version = created.api_version
+                await self._named(running, created.id, version, is_background=True)
+                return created if outcomes.is_over(created) else await self.look(running.turn)
+        except TimeoutError:
+            raise TimedOut() from None
 
     async def _stream(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One foreground turn: a stream, and the answers Google's own functions wait for."""
@@ -153,7 +171,12 @@ class UpstreamCaller:
         running.changed()
 
     async def _named(
-        self, running: RunningTurn, interaction_id: str, api_version: str = ""
+        self,
+        running: RunningTurn,
+        interaction_id: str,
+        api_version: str = "",
+        *,
+        is_background: bool = False,
     ) -> None:
         """Google's id, stored the moment it is known, and the version of the API that knows it
         where that is not the usual one."""
@@ -171,10 +194,11 @@ class UpstreamCaller:
                 await self._runtime.store.named(
                     running.turn, interaction_id, holder=self._runtime.holder
                 )
-            if api_version:
-                version = {"api_version": api_version}
-                running.turn = replace(running.turn, extra={**running.turn.extra, **version})
-                await self._runtime.store.remark(running.turn, version, holder=self._runtime.holder)
+            facts: dict[str, Any] = {"api_version": api_version} if api_version else {}
+            facts |= {"background": True} if is_background else {}
+            if facts:
+                running.turn = replace(running.turn, extra={**running.turn.extra, **facts})
+                await self._runtime.store.remark(running.turn, facts, holder=self._runtime.holder)
         except Exception:  # an answer that is paid for is not thrown away; its end brings the id
             log.exception("could not write down Google's id of turn %s", running.turn.id)
         running.changed()

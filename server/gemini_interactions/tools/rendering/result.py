@@ -156,6 +156,7 @@ def facts_of(turn: Turn) -> dict[str, Any]:
         "conversation_id": turn.conversation_id,
         "turn": turn.n,
         "interaction_id": turn.interaction_id or None,
+        "service_tier": turn.tier if turn.tier != "standard" else None,
         "model": _model(turn) or None,
         "usage": _usage(turn.usage),
     }
@@ -373,7 +374,9 @@ def footer(turn: Turn) -> str:
             counted.append(f"{usage.thought:,} thinking")
         itemized = f" ({', '.join(counted)})" if usage.is_itemized else ""
         parts.append(f"{usage.total:,} tokens{itemized}")
-        parts.append(usage_budget.estimate(model, usage, turn.created))
+        parts.append(usage_budget.estimate(model, usage, turn.created, turn.tier))
+    if turn.tier not in ("", "standard"):
+        parts.append(f"{turn.tier} tier")
     return " · ".join(part for part in parts if part)
 
 
@@ -425,7 +428,7 @@ def _structured(told: ResultParts, shown: ShownText, facts: Mapping[str, Any]) -
             **facts,
             "text": shown.piece,
             "error": " ".join(told.said) if told.is_error else "",
-            "cost_usd": usage_budget.price(_model(turn), turn.usage, turn.created)
+            "cost_usd": usage_budget.price(_model(turn), turn.usage, turn.created, turn.tier)
             if turn
             else None,
             "sources": [

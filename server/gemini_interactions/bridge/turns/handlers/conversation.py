@@ -10,15 +10,16 @@ from typing import Any
 import anyio
 
 from ....domain import model_catalog
-from ....domain.errors import BadArgument, Garbled, NotKept
+from ....domain.errors import BadArgument, Garbled, NotKept, Refused, UpstreamError
 from ....domain.types import CreateRequest, Interaction, Turn, TurnSettings
 from ....interactions import answer_text
 from ...attachments import Attached
 from ...requests import AskRequest
-from .. import function_calls, outcomes, structured_output
+from .. import function_calls, outcomes, structured_output, tiers
 from ..history_chain import not_sent_again, said
 from ..outcomes import Outcome
 from ..recovery import TurnRecovery
+from ..running_turns import RunningTurn
 from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
 from ..validation import check_model, check_prompt
 
@@ -66,7 +67,9 @@ class ConversationHandler(TurnHandler[AskRequest]):
             raise function_calls.waits(good)
         changes = turn.extra.get("changes", {})
         settings = await self._runtime.history.settings(after.before, changes)
-        request, notes = self._request(turn, settings, question, new.attached)
+        request, notes = self._request(
+            turn, settings, question, new.attached, new_is_stored=new.stored
+        )
         notes = (*notes, *new.attached.notes)
         words = said(turn, new.attached.contents)
         if new.stored:
@@ -76,9 +79,12 @@ class ConversationHandler(TurnHandler[AskRequest]):
             told = [*story, *words] if good is not None else request.input
             request = replace(request, store=False, input=told)
             notes = (*notes, *missing)
-        settings = replace(settings, model=request.model)
+        settings = replace(settings, model=request.model, service_tier=request.service_tier)
         rebuilt_with = words if new.stored else ()
         return RequestPlan(request, settings, notes, self._kept_input(turn), rebuilt_with)
+
+    def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
+        return tiers.explained(problem, running.turn.settings, self._runtime.today)
 
     async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
         lost: tuple[str, ...] = ()
@@ -165,7 +171,13 @@ class ConversationHandler(TurnHandler[AskRequest]):
         return list(answer_text.strip_media(turn.input))
 
     def _request(
-        self, turn: Turn, settings: TurnSettings, question: AskRequest, attached: Attached
+        self,
+        turn: Turn,
+        settings: TurnSettings,
+        question: AskRequest,
+        attached: Attached,
+        *,
+        new_is_stored: bool,
     ) -> tuple[CreateRequest, tuple[str, ...]]:
         config, today = self._runtime.config, self._runtime.today
         choice = model_catalog.choose(
@@ -180,8 +192,10 @@ class ConversationHandler(TurnHandler[AskRequest]):
             thinking=thinking,
             tools=self._runtime.tools.with_headers(turn.owner, settings.tools),
             response_format=structured_output.response_format(schema) if schema else None,
+            service_tier=settings.service_tier or tiers.default(config.service_tier),
             timeout=config.upstream_timeout_seconds,
         )
+        request = tiers.patient(request, store=new_is_stored)
         return request, tuple(note for note in (choice.note, thinking_note) if note)
 
     async def _story(self, good: Turn | None) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:

@@ -20,7 +20,7 @@ from ...research import plans, report
 from ...research.interpreter import ResearchInterpreter
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
-from .. import function_calls
+from .. import function_calls, tiers
 from ..outcomes import Outcome
 from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
@@ -86,6 +86,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
             depth=facts["depth"],
             tools=facts["tools"],
             report_format=facts.get("report_format", ""),
+            service_tier=plan.settings.service_tier,
         )
         new = replace(
             new,
@@ -99,7 +100,8 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
     def _with_details(
         self, new: NewTurn[ResearchRequest], task: ResearchRequest, topic: str
     ) -> NewTurn[ResearchRequest]:
-        settings = TurnSettings(model=model_catalog.agent_of(task.depth))
+        tier = task.service_tier or tiers.default(self._runtime.config.service_tier)
+        settings = TurnSettings(model=model_catalog.agent_of(task.depth), service_tier=tier)
         with_words = self._runtime.config.transcripts
         extra = _details(task, topic, with_words=with_words)
         return replace(new, request=task, settings=settings, extra=extra)
@@ -121,6 +123,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
             },
             previous_interaction_id=good.interaction_id if good else "",
             tools=self._runtime.tools.with_headers(turn.owner, task.tools),
+            service_tier=turn.settings.service_tier,
             background=True,
             timeout=PATIENCE,
         )
@@ -138,7 +141,9 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
         await self.poller.attend(running)
 
     def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
-        return Unconfirmed() if isinstance(problem, TimedOut) else problem
+        if isinstance(problem, TimedOut):
+            return Unconfirmed()
+        return tiers.explained(problem, running.turn.settings, self._runtime.today)
 
     def overtaken(self, new: NewTurn[ResearchRequest]) -> Refused:
         research = new.request.research
