@@ -21,7 +21,8 @@ from ..domain.errors import Refused
 PROGRAM = "gemini-interactions-mcp"
 
 COMMANDS = (
-    *("serve", "key", "history", "export", "delete", "doctor", "install", "demo", "emulator"),
+    *("serve", "key", "history", "export", "delete", "access", "doctor", "install", "demo"),
+    "emulator",
 )
 _HOSTS = (
     *("claude-code", "claude-desktop", "codex", "gemini-cli", "cursor", "vscode"),
@@ -137,6 +138,16 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     delete.add_argument("--yes", action="store_true", help="do not ask")
     _add_settings(delete, *_KEPT, *_GOOGLE)
     delete.set_defaults(run=_delete)
+
+    access = _command(commands, "access", "list or revoke what was signed in over HTTP")
+    access.add_argument("what", choices=["list", "revoke"], help="what to do")
+    access.add_argument(
+        "id", metavar="ID", nargs="?", default="", help="for revoke: the access to end"
+    )
+    access.add_argument("--owner", default="", metavar="NAME", help="only this owner's")
+    access.add_argument("--everyone", action="store_true", help="everybody's, as without --owner")
+    _add_settings(access, *_KEPT)
+    access.set_defaults(run=_access)
 
     doctor = _command(commands, "doctor", "check key, network, folders and database")
     doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
@@ -266,6 +277,12 @@ def _delete(options: argparse.Namespace) -> int:
     from .delete import run
 
     return run(_config(options), options.id, options.yes)
+
+
+def _access(options: argparse.Namespace) -> int:
+    from .access import run
+
+    return run(_config(options), options.what, options.id, options.owner)
 
 
 def _doctor(options: argparse.Namespace) -> int:

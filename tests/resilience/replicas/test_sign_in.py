@@ -1,0 +1,39 @@
+"""Signing in at one replica, and calling another: nothing of it is one process's own."""
+
+from __future__ import annotations
+
+import httpx2
+
+from tests.support.cluster_harness import PATIENCE, Cluster, _InTurn
+from tests.support.oauth_client import RawOAuthClient, answered, told
+
+PUBLIC = "https://gemini.example"
+
+
+async def test_each_step_of_signing_in_may_be_at_another_replica_and_the_first_may_die(
+    street: Cluster,
+) -> None:
+    one, other = await street.open(2, GEMINI_MCP_OAUTH_BUILTIN="on", GEMINI_MCP_PUBLIC_URL=PUBLIC)
+    http = httpx2.AsyncClient(
+        base_url=PUBLIC, timeout=PATIENCE, transport=_InTurn([one, other, one, other])
+    )
+    street._raw.append(http)
+    app = RawOAuthClient(http, f"{PUBLIC}/mcp")
+
+    registered = await app.register()
+    page = await app.page()
+    back = await answered(http, page, token="anns-token")
+    one.kill()
+    await one.ended()
+    alone = httpx2.AsyncClient(base_url=PUBLIC, timeout=PATIENCE, transport=_InTurn([other]))
+    street._raw.append(alone)
+    app.http = alone
+    given = (await app.exchange(told(back)["code"])).json()
+    guest = await street.visit(other, token=given["access_token"])
+    said = await guest.ask("After the first one died")
+    refreshed = await app.refresh(given["refresh_token"])
+
+    assert (registered.status_code, page.status_code) == (201, 200)
+    assert told(back)["iss"] == PUBLIC
+    assert said.status == "completed"
+    assert refreshed.status_code == 200
