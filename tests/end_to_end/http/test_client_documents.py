@@ -12,8 +12,8 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import SocketAttribute, SocketStream
-from anyio.streams.tls import TLSListener
+from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSListener, TLSStream
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -79,7 +79,7 @@ class Web:
             }
         )
 
-    async def answer(self, stream: SocketStream) -> None:
+    async def answer(self, stream: TLSStream) -> None:
         async with stream:
             try:
                 self.asked.append(await stream.receive())
