@@ -210,6 +210,8 @@ def shape(facts: Mapping[str, Any]) -> str:
     if kind != "image":
         return "a file that is no image known here"
     if not facts.get("width"):
+        if name in ("heic", "heif", "avif"):
+            return f"{name.upper()}, whose pixels are not read here"
         return f"{name.upper()} whose pixels cannot be read (damaged, or far too many)"
     return f"{facts['width']}×{facts['height']} {name.upper()}"
 

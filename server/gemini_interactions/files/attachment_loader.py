@@ -12,12 +12,13 @@ from typing import Any
 from gemini_interactions.domain.errors import Refused
 
 from ..domain.file_errors import NotTaken
-from . import interaction_content
+from . import embedded_media, interaction_content
 from .glob_expansion import gather
 from .interaction_content import Attachment
 from .path_sandbox.allowed_dirs import Folders, Opened
 from .remote_urls import Address, address_of
 from .stable_file import UnchangedFileReader
+from .text_decoding import decoded
 
 FILES = 500
 """How many files one call may attach."""
@@ -120,7 +121,7 @@ class AttachmentLoader:
     ) -> list[tuple[LoadedAttachment, Open]]:
         """The files this stands for, each with how to open it again."""
         if given in ours:
-            return [_weigh(partial(self._made_here.open_inside, ours[given]), luggage)]
+            return _weigh(partial(self._made_here.open_inside, ours[given]), luggage)
         address = address_of(given, self._google) if self._google else address_of(given)
         if address is not None:
             luggage.pieces.append(
@@ -128,10 +129,11 @@ class AttachmentLoader:
             )
             return []
         gathered = gather(self._folders, given)
-        files, lost = [], []
+        files: list[tuple[LoadedAttachment, Open]] = []
+        lost: list[Path] = []
         for path in gathered.paths:
             try:
-                files.append(_weigh(partial(self._folders.open_inside, str(path)), luggage))
+                files += _weigh(partial(self._folders.open_inside, str(path)), luggage)
             except Refused:
                 if not files and path == gathered.paths[-1]:  # nothing is left; or it was named
                     raise
@@ -160,12 +162,46 @@ class AttachmentLoader:
         return saved, self._folders.name_of(saved)
 
 
-def _weigh(open_it: Open, luggage: LoadedAttachments) -> tuple[LoadedAttachment, Open]:
+def _weigh(open_it: Open, luggage: LoadedAttachments) -> list[tuple[LoadedAttachment, Open]]:
+    """What is still to be loaded of a file; nothing where it is ready already."""
     with open_it() as opened:
         attachment = interaction_content.attach(opened)
+        if attachment.note:
+            luggage.notes.append(attachment.note)
+        if _reduce(attachment, opened, luggage):
+            return []
     piece = LoadedAttachment(interaction_content.describe(attachment), attachment=attachment)
     luggage.pieces.append(piece)
-    return piece, open_it
+    return [(piece, open_it)]
+
+
+def _reduce(
+    attachment: interaction_content.Attachment, opened: Opened, luggage: LoadedAttachments
+) -> bool:
+    """Take a notebook, a HAR file or a drawing without the base64 in it; False where none is."""
+    if attachment.kind.type != "text" or opened.size > embedded_media.LARGEST:
+        return False
+    if not embedded_media.is_candidate(attachment.name):
+        return False
+    opened.file.seek(0)
+    text = decoded(opened.file.read(opened.size), attachment.kind.encoding)
+    found = embedded_media.reduced(attachment.name, text)
+    if found is None or len(found.text) > interaction_content.INLINE_TEXT:
+        return False
+    label = interaction_content.describe(attachment)
+    content = interaction_content.text_content(attachment, found.text)
+    luggage.pieces.append(LoadedAttachment(label, inline=content))
+    for number, (kind, data) in enumerate(found.pictures, 1):
+        picture = {"type": "image", "data": data, "mime_type": kind}
+        name = f"{attachment.name}, picture {number}"
+        luggage.pieces.append(LoadedAttachment(name, inline=picture))
+    if found.left_out:
+        pictures = f"; {len(found.pictures)} of its pictures go along" if found.pictures else ""
+        left = interaction_content.size_of(found.left_out)
+        luggage.notes.append(
+            f"{attachment.name} was sent without {left} of embedded data{pictures}."
+        )
+    return True
 
 
 def _load(piece: LoadedAttachment, opened: Opened, is_small: bool) -> None:

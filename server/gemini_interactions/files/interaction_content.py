@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from ..domain.file_errors import NotTaken, Protected
-from .mime_sniffing import FileType, kind_of
+from .mime_sniffing import UNKNOWN, FileType, kind_by_name, kind_of
 from .path_sandbox.allowed_dirs import Opened
 from .remote_urls import Address, type_of
 from .text_decoding import decoded, with_plain_ends
@@ -62,6 +62,8 @@ class Attachment:
     name: str
     kind: FileType
     size: int
+    note: str = ""
+    """What a caller should know of how it was read."""
 
     @property
     def mime(self) -> str:
@@ -82,6 +84,12 @@ def attach(opened: Opened) -> Attachment:
         what = f"is {size_of(opened.size)}, and Google takes files up to {size_of(LARGEST)}"
         raise NotTaken(opened.name, what, "Split it, or send the part that matters.")
     kind = kind_of(opened.file)
+    note = ""
+    if kind is UNKNOWN and (named := kind_by_name(opened.name)).type:
+        kind = named
+        note = f"{opened.name} was taken for {_an(kind.called)} by its name; its bytes do not say."
+    if kind.type == "text" and not kind.encoding.startswith("utf-8"):
+        note = _decoding_note(opened.name, kind.encoding)
     if not kind.type:
         what = f"is {_an(kind.called)}, which Gemini does not take"
         if kind.called.startswith("kind"):
@@ -89,7 +97,7 @@ def attach(opened: Opened) -> Attachment:
         raise NotTaken(opened.name, what, kind.advice)
     if holds_key(opened.file, kind):
         raise Protected.by_content(opened.name)
-    return Attachment(opened.name, kind, opened.size)
+    return Attachment(opened.name, kind, opened.size, note)
 
 
 def inline(attachment: Attachment, opened: Opened) -> dict[str, Any]:
@@ -101,7 +109,19 @@ def inline(attachment: Attachment, opened: Opened) -> dict[str, Any]:
         return {"type": attachment.kind.type, "data": words, "mime_type": attachment.mime}
     if holds_key(BytesIO(data), attachment.kind):  # it may have changed since
         raise Protected.by_content(attachment.name)
-    text = decoded(data, attachment.kind.encoding)
+    return text_content(attachment, decoded(data, attachment.kind.encoding))
+
+
+def _decoding_note(name: str, encoding: str) -> str:
+    if encoding in ("utf-16", "utf-32"):  # which its mark says
+        return ""
+    from .encoding_detection import title_of
+
+    return f"{name} is not in UTF-8; it was read as {title_of(encoding)}."
+
+
+def text_content(attachment: Attachment, text: str) -> dict[str, Any]:
+    """A text under its name."""
     name = attachment.name.replace("&", "&amp;").replace('"', "&quot;")
     return {"type": "text", "text": f'<file name="{name}">\n{text.rstrip()}\n</file>'}
 

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
-from .text_decoding import encoding_of
+from .text_decoding import encoding_of, may_be_text
 
 HEAD = 65536
 """As much as is ever looked at of a file's beginning, and of a ZIP's end."""
@@ -102,6 +102,27 @@ UNKNOWN = FileType(
     "It takes text, code, images, PDF, audio, video and office documents.",
 )
 
+UNSURE_TEXT = FileType("", "text/plain", ".txt", "text in an encoding that cannot be told for sure")
+# Raw streams and old containers begin with anything.
+_BY_NAME = {
+    ".aac": AAC,
+    ".mp3": MP3,
+    ".wav": WAV,
+    ".flac": FLAC,
+    ".ogg": OGG,
+    ".m4a": M4A,
+    ".mpg": MPEG,
+    ".mpeg": MPEG,
+    ".mov": MOV,
+    ".qt": MOV,
+    ".mp4": MP4,
+    ".m4v": MP4,
+    ".avi": AVI,
+    ".wmv": WMV,
+    ".flv": FLV,
+    ".3gp": THREEGP,
+}
+
 _BEGINNINGS: tuple[tuple[bytes, FileType], ...] = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"\xff\xd8\xff", JPEG),
@@ -155,7 +176,30 @@ def kind_of_bytes(head: bytes) -> FileType:
     # Text first: a note may well begin with BM, GIF89a or ID3.
     if encoding := encoding_of(head):
         return replace(TEXT, encoding=encoding)
-    return kind_by_signature(head)
+    kind = kind_by_signature(head)
+    return _older_text(head) if kind is UNKNOWN else kind
+
+
+def _older_text(head: bytes) -> FileType:
+    """A text in an encoding of before UTF-8, where that is sure; else its guesses."""
+    from . import encoding_detection  # unicodedata and patterns: for those who have such a text
+
+    if encoding := encoding_detection.unmarked_utf16(head):
+        return replace(TEXT, encoding=encoding)
+    if not may_be_text(head):
+        return UNKNOWN
+    guess = encoding_detection.detect(head)
+    if guess.encoding:
+        return replace(TEXT, encoding=guess.encoding)
+    if not guess.guesses:
+        return UNKNOWN
+    named = ", ".join(encoding_detection.title_of(each) for each in guess.guesses)
+    return replace(UNSURE_TEXT, advice=f"It may be in {named}. Save it as UTF-8, and send that.")
+
+
+def kind_by_name(name: str) -> FileType:
+    """What the name alone says of sounds and films whose bytes say nothing."""
+    return _BY_NAME.get(name[name.rfind(".") :].lower(), UNKNOWN)
 
 
 def kind_by_signature(head: bytes) -> FileType:

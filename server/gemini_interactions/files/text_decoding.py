@@ -1,7 +1,7 @@
 """Text, in whatever encoding it was saved: told from its bytes, since no file says so.
 
-UTF-8 and UTF-16 are told surely; older Western text (Windows-1252) is guessed where nothing
-speaks against it; for any other the way out is to save it as UTF-8.
+UTF-8 and UTF-16 are told surely, and so is older Western text (Windows-1252) by its lone letters;
+for any other `encoding_detection` is asked.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _MARKS = (
 # backspace and escape are none of it.
 _CONTROLS = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _NOT_LETTERS = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_ROWS = re.compile(rb"[\x80-\xff]{3,}")
+_RARE = re.compile(rb"[\x82-\x84\x86-\x90\x98\x9a-\x9f]")
 _NOT_WESTERN = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
@@ -36,7 +38,19 @@ def encoding_of(head: bytes) -> str:
         return "utf-8"
     high = len(head) - len(head.translate(None, bytes(range(128, 256))))
     is_western = high * 10 <= len(head) * 3 and not _NOT_WESTERN.search(head)
-    return "cp1252" if is_western and not _CONTROLS.search(head) else ""
+    if _CONTROLS.search(head) or not is_western:
+        return ""
+    # Accented letters stand alone in Western words; in other scripts they come in a row, or as
+    # bytes that would be rare punctuation.
+    in_rows = sum(map(len, _ROWS.findall(head)))
+    rare = len(_RARE.findall(head))
+    return "cp1252" if (in_rows + rare) * 5 <= high else ""
+
+
+def may_be_text(head: bytes) -> bool:
+    """Whether this has no more control characters than a text, so that a detector is worth
+    asking."""
+    return b"\0" not in head and not _CONTROLS.search(head)
 
 
 def decoded(data: bytes, encoding: str) -> str:

@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
+from PIL import Image, ImageCms, ImageDraw, PngImagePlugin, features
 
 from gemini_interactions.files.output import previews
 from gemini_interactions.files.output.previews import LARGEST, dimensions, preview
@@ -123,14 +123,41 @@ def test_every_kind_of_picture_has_a_preview(mode: str) -> None:
     assert near(color(seen(make())), expected)
 
 
-@pytest.mark.parametrize(("mode", "form"), [("I;16", "PNG"), ("I", "TIFF"), ("F", "TIFF")])
-def test_more_than_eight_bits_become_eight_by_their_range(mode: str, form: str) -> None:
+@pytest.mark.parametrize("grey", [0, 20_000, 65_535])
+def test_a_flat_grey_of_sixteen_bits_stays_that_grey(grey: int) -> None:
+    made = seen(written(Image.new("I;16", (64, 64), grey), "PNG"))
+
+    assert near(color(made, (0.5, 0.5)), (grey // 257,) * 3)
+
+
+def test_a_picture_that_was_saved_lying_is_described_as_it_is_shown() -> None:
+    lying = Image.new("RGB", (40, 20))
+    exif = lying.getexif()
+    exif[0x0112] = 6
+    buffer = BytesIO()
+    lying.save(buffer, "JPEG", exif=exif)
+
+    assert dimensions(buffer) == (20, 40)
+
+
+def test_an_avif_has_a_preview_where_pillow_reads_it() -> None:
+    if not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    made = written(Image.new("RGB", (9, 9), RED), "AVIF")
+
+    assert near(color(seen(made)), RED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "light"), [("I;16", "PNG", 233), ("I", "TIFF", 233), ("F", "TIFF", 255)]
+)
+def test_more_than_eight_bits_become_eight(mode: str, form: str, light: int) -> None:
     image = Image.new(mode, (64, 64), 1000)
-    image.paste(60_000, (32, 0, 64, 64))
+    image.paste(Image.new(mode, (32, 64), 60_000), (32, 0))
     made = seen(written(image, form))
 
     assert near(color(made, (0.1, 0.5)), (0, 0, 0))
-    assert near(color(made, (0.9, 0.5)), (255, 255, 255))
+    assert near(color(made, (0.9, 0.5)), (light, light, light))
 
 
 def test_of_an_animation_the_first_picture_is_shown() -> None:

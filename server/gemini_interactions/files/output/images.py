@@ -25,6 +25,9 @@ from .previews import dimensions
 PIECE = 2**20
 """Letters of base64 decoded at a time: about a millisecond's work."""
 
+LONGEST_NAME = 120
+"""Bytes of a name made of words; an id and an ending follow it."""
+
 # Letters of the variant for URLs, and blanks.
 _USUAL = str.maketrans("-_", "+/", " \t\r\n")
 _LETTERS = str.maketrans(
@@ -82,18 +85,29 @@ def new_file(folder: Path, name: str, refused: type[CannotKeep]) -> NewFile:
 
 def name_of(prompt: str, id: str, otherwise: str = "image") -> str:
     """What an image's file is called, without the extension: "a-red-cafe-i_4k9x2m7q0z";
-    `otherwise` where no word of the prompt can be spelled in plain letters."""
+    `otherwise` where there is no word in the prompt."""
     return f"{slug(prompt, otherwise=otherwise)}-{id}"
 
 
 def slug(words: str, longest: int = 40, otherwise: str = "image") -> str:
-    """Plain ASCII words with dashes; scripts without Latin letters are left to the id."""
-    plain = unicodedata.normalize("NFKD", words[:400].casefold().translate(_LETTERS))
-    # Accents are marks of their own by now, and vanish; everything else parts two words.
-    letters = "".join(each for each in plain if not unicodedata.combining(each))
-    whole = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    """Words with dashes, in their own script; accents of Latin letters are left out."""
+    parts: list[str] = []
+    for each in unicodedata.normalize("NFKC", words[:400].casefold()).translate(_LETTERS):
+        bare = unicodedata.normalize("NFKD", each)
+        if bare[0].isascii():
+            parts.append(bare[0] if bare[0].isalnum() else "-")
+        elif unicodedata.category(each)[0] in "LN":
+            parts.append(each)
+        elif unicodedata.category(each)[0] != "M":
+            parts.append("-")
+        elif parts and not parts[-1].isascii():
+            parts.append(each)  # a vowel sign belongs to its letter; an accent was left out above
+    whole = re.sub("-+", "-", "".join(parts)).strip("-")
     cut = whole if len(whole) <= longest else whole[: longest + 1].rpartition("-")[0]
-    return cut or whole[:longest] or otherwise
+    cut = cut or whole[:longest]
+    while len(cut.encode()) > LONGEST_NAME:  # file systems count bytes
+        cut = cut[:-1]
+    return cut.strip("-") or otherwise
 
 
 def decode_base64_to_file(data: str, file: BinaryIO) -> int:

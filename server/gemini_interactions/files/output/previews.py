@@ -17,7 +17,11 @@ LARGEST = 60_000
 MOST_PIXELS = 36_000_000
 """Twice what the largest model draws; more could be a small file made to fill memory."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+# AVIF is in Pillow's wheels; a Pillow without it passes it over.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
+_SIXTEEN_BITS = 65535.0
 _QUALITIES = (85, 75, 65, 55, 45, 35)
 _SIDES = (512, 384, 256, 128, 64)
 
@@ -47,7 +51,10 @@ def dimensions(source: BinaryIO) -> tuple[int, int]:
     try:
         source.seek(0)
         with Image.open(source, formats=_FORMATS) as image:
-            return image.size
+            width, height = image.size
+            # As it is shown: cameras save a picture lying, and say so.
+            lies = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+            return (height, width) if lies else (width, height)
     except Exception:  # as above
         return (0, 0)
 
@@ -67,10 +74,13 @@ def _flat(image: Image) -> Image:
 
 
 def _darkened(image: Image) -> Image:
-    """Sixteen bits and more, brought down to eight: by their range, which no header states."""
+    """Sixteen bits and more, brought down to eight: by what the format holds, so that a flat grey
+    stays that grey. Only floating point, whose range no header states, is stretched."""
     wide = image.convert("F")
     low, high = wide.getextrema()
     least, most = float(low), float(high)  # type: ignore[arg-type]  # one band, so two numbers
+    if image.mode != "F" and least >= 0 and most <= _SIXTEEN_BITS:
+        least, most = 0.0, _SIXTEEN_BITS
     scale = 255 / (most - least) if most > least else 0.0
     return wide.point(lambda value: value * scale - least * scale).convert("L")
 

@@ -34,6 +34,7 @@ from ...domain.file_errors import (
 from ..output.atomic_write import NewFile
 from .default_dirs import roots
 from .dir_fd import Changed, Folder, NotAFile, reach, true_path
+from .lookalike_names import is_windows_path, really_named, spellings, windows_advice
 from .path_policy import credential, path_of
 
 TRIES = 4
@@ -159,9 +160,34 @@ class Folders:
         return self.steadily(given, lambda: self._find(given))
 
     def _find(self, given: str) -> Place:
+        place = self._find_literal(given)
+        if os.path.lexists(place.path):
+            return place
+        # Nothing has this very name: something may that only looks like it.
+        if real := really_named(place.root, place.parts, given):
+            return self._checked(Place(place.root, real), given)
+        for spelling in spellings(given):
+            other = self._find_literal(spelling, given)
+            if os.path.lexists(other.path):
+                return other
+            if real := really_named(other.root, other.parts, given):
+                return self._checked(Place(other.root, real), given)
+        if os.name != "nt" and is_windows_path(given):
+            raise BadPath(
+                given,
+                f"it is a path of Windows, and this is another system. {windows_advice(given)}",
+            )
+        return place
+
+    def _checked(self, place: Place, given: str) -> Place:
+        """A place whose names were found on the disk, by the rules for what was asked for."""
+        return self._find_literal(place.path, given)
+
+    def _find_literal(self, path: str, given: str = "") -> Place:
+        given = given or path
         if not self._roots:
             raise NotAllowed.nothing(self._why_none)
-        path = path_of(given)
+        path = path_of(path)
         wishes = list(dict.fromkeys(os.path.join(start, path) for start in self._starts))
         real = [_resolved(each) for each in wishes]
         if any(_within(each, self._private) for each in real):
