@@ -43,7 +43,7 @@ async def test_a_picture_is_a_file_under_an_honest_name_for_this_user_only(
 
     path = Path(said.facts["path"])
     assert said.status == "completed"
-    assert path.name == f"a-red-cafe-on-the-roof-{said.facts['image_id']}.jpg"
+    assert path.name == f"a-red-cafe-on-the-roof-日本-{said.facts['image_id']}.jpg"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with Image.open(path) as picture:
         assert picture.format == "JPEG"
