@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .domain.access import AccessRecords
     from .gemini.grounding_redirects import RedirectResolver
     from .maintenance import Maintenance
+    from .telemetry.audit_log import AuditLog
+    from .telemetry.metrics import Metric
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,8 @@ class App:
         self.link: Callable[..., str] | None = None
         """Where clients elsewhere can fetch an image, by its owner and id, and by what the owner
         came in with (`credential`)."""
+        self.audit: AuditLog | None = None
+        """Where each call is written down, if anywhere; HTTP opens it."""
         self.closed = anyio.Event()
         self._closing = anyio.Lock()
         self._components: Components | None = None
@@ -115,6 +119,20 @@ class App:
         if self._components is None:
             raise Refused("This server's store is not open.")
         return self._components.store.access
+
+    def gauges(self) -> list[tuple[Metric, float]]:
+        """What holds right now, for metrics."""
+        if self._components is None:
+            return []
+        from .telemetry.metrics import gauges
+
+        executor = self._components.executor
+        return gauges(
+            running=len(executor.running),
+            researches=sum(each.turn.kind == "research" for each in executor.running),
+            waiting=executor.waiting,
+            pool=self._components.store.connections(),
+        )
 
     async def conversations(self) -> Conversations:
         return (await self.bridge()).conversations
@@ -185,6 +203,8 @@ class App:
                     await self._components.store.current("", "")
         except Exception:
             log.info("the store does not answer", exc_info=True)
+            return False
+        if self.audit is not None and self.audit.is_failing:
             return False
         return await self.upstream.answers()
 

@@ -95,6 +95,8 @@ class Store(Protocol):
 
     @property
     def access(self) -> AccessRecords: ...
+    def connections(self) -> tuple[int, int]:
+        """Connections to the database: how many there are, and how many of them are in use."""
 
     async def begin(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from ..domain import model_catalog
 from ..domain.errors import Refused
 from ..domain.types import Usage
+from ..telemetry.metrics import COST, TOKENS, registry
 from .ports import Spent, Store
 
 DAYS_SHOWN = 30
@@ -35,6 +36,11 @@ class UsageBudget:
         day = self._today()
         usd = model_catalog.price(model, usage, day, tier)
         await self._store.add_usage(owner, day.isoformat(), model or "unknown", usage, usd)
+        counted = {"input": usage.input, "output": usage.output, "thought": usage.thought}
+        for kind, count in {**counted, "cached": usage.cached, "tool_use": usage.tool_use}.items():
+            registry.add(TOKENS, model or "unknown", kind, by=max(count, 0))
+        if usd is not None:
+            registry.add(COST, model or "unknown", by=max(usd, 0.0))
 
     async def check(self, owner: str) -> None:
         """Refuses new work past a daily limit, with the figure and when it ends."""

@@ -6,11 +6,9 @@ import os
 import platform
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 import anyio
 
@@ -34,24 +32,13 @@ from ..domain.errors import (
 )
 from ..gemini import network_settings
 from ..gemini.sdk_loader import is_enterprise
-from . import store_access
+from . import doctor_gateway, store_access
+from .finding import Finding
 
 PATIENCE = 20.0
 """Seconds to wait for Google."""
 
 _PREFIX = "GEMINI_MCP_"
-
-State = Literal["ok", "note", "skip", "FAIL"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    state: State
-    what: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.state:<5} {self.what:<9} {self.words}"
 
 
 def run(environ: Mapping[str, str], flags: Mapping[str, str | None], is_offline: bool) -> int:
@@ -90,7 +77,7 @@ def _findings(
     if not config.images_dir.is_relative_to(config.data_dir):
         yield from _folder("images", config.images_dir)
     yield anyio.run(_database, config)
-    yield from _gateway(config, environ)
+    yield from _gateway(config, environ, is_offline)
     network = list(_network(config, environ))
     yield from network
     key = _key(config, environ)
@@ -163,17 +150,18 @@ async def _database(config: Config) -> Finding:
         return Finding("FAIL", "database", f"{kind}: {refusal}")
     except Exception as trouble:
         return Finding("FAIL", "database", f"{kind} cannot be used ({type(trouble).__name__}).")
-    if config.is_shared or config.tokens_file:  # whose conversations would be counted?
+    if config.is_shared or config.is_multi_owner:  # whose conversations would be counted?
         return Finding("ok", "database", f"{kind} answers")
     noun = "conversation" if count == 1 else "conversations"
     return Finding("ok", "database", f"{kind}, {count:,} {noun}")
 
 
-def _gateway(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _gateway(config: Config, environ: Mapping[str, str], is_offline: bool) -> Iterator[Finding]:
     """What only matters where others are served over HTTP; nothing where nobody is."""
     if config.tokens_file is not None:
         yield _tokens(config.tokens_file)
-    if config.tokens_file is None and not config.is_shared:
+    yield from doctor_gateway.findings(config, is_offline)
+    if not (config.is_multi_owner or config.is_shared):
         return
     yield _links(config, environ)
     if config.is_shared and config.images_dir.is_relative_to(config.data_dir):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
@@ -22,6 +23,7 @@ from ..tools.rendering import result
 from ..tools.rendering.result import ClientLimits
 from . import request_context
 from .apps import extension
+from .call_record import CallRecord
 from .cancellation import InFlightCall, InFlightCalls, fingerprint
 from .progress_notifications import ProgressReporter, keeping_company
 from .request_context import Context
@@ -81,14 +83,21 @@ class ToolDispatcher:
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )
         room = request_context.room(context, self._app)
-        answer = result.refusal("The client went away.", room)  # and does not read this
+        record = CallRecord(self._app, request_context.owner(context), tool.name)
+        answer = gone = result.refusal("The client went away.", room)  # and does not read this
         key = request_context.key(context, context.request_id, self._app)
-        async with (
-            request_context.connected(context, self._app),
-            keeping_company(partial(_progress, context)) as company,
-        ):
-            with self._calls.opened(key) as call:
-                answer = await self._use(tool, context, params.arguments or {}, call, company, room)
+        try:
+            async with (
+                request_context.connected(context, self._app),
+                keeping_company(partial(_progress, context)) as company,
+            ):
+                with self._calls.opened(key) as call:
+                    answer = await self._use(
+                        tool, context, params.arguments or {}, call, company, room
+                    )
+        finally:
+            with anyio.CancelScope(shield=True):
+                await record.close(None if answer is gone else answer)
         return answer
 
     async def _use(

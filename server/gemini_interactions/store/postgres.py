@@ -46,6 +46,8 @@ DEFAULTS = {
     "target_session_attrs": "read-write",
 }
 
+TRANSACTION_LIMITS = {"statement_timeout": "30s", "idle_in_transaction_session_timeout": "60s"}
+
 
 class Postgres:
     """Up to ten transactions at a time."""
@@ -96,8 +98,7 @@ class Postgres:
         with self._connection() as connection:
             try:
                 connection.read_only = not writes
-                # The number under which the server can be asked what became of it.
-                number = _only(connection.execute("SELECT txid_current()")) if writes else 0
+                number = _begun(connection, writes=writes)
                 yield _Transaction(connection)
             except self._psycopg.Error as error:
                 raise self._judged(connection, error) from error
@@ -191,11 +192,22 @@ def _only(cursor: psycopg.Cursor[dict[str, Any]]) -> Any:
     return value
 
 
+def _begun(connection: Connection, *, writes: bool) -> int:
+    """Limits the transaction; the number under which the server can be asked what became of it.
+
+    The limits hold for this transaction alone: behind a pooler the session is others' too, and a
+    limit left on it would cancel their long queries.
+    """
+    limits = ", ".join(
+        f"set_config('{name}', '{value}', true)" for name, value in TRANSACTION_LIMITS.items()
+    )
+    number = "txid_current()" if writes else "0"
+    sql = f"SELECT {limits}, {number} AS number"  # fixed texts
+    return int(connection.execute(sql.encode()).fetchall()[0]["number"])
+
+
 def _configure(connection: Connection) -> None:
     from psycopg import IsolationLevel
 
     # Whoever waits for a row must see what the one before wrote: `follow` counts on it.
     connection.isolation_level = IsolationLevel.READ_COMMITTED
-    connection.execute("SET statement_timeout = '30s'")
-    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-    connection.commit()

@@ -55,6 +55,9 @@ class Store:
         with CancelScope(shield=True):
             await to_thread.run_sync(self._database.close)
 
+    def connections(self) -> tuple[int, int]:
+        return self._database.workers, self._places.borrowed_tokens
+
     async def check(self) -> None:
         """Raises where the database does not answer."""
         await self._read(lambda t: t.execute("SELECT 1 AS alive"))

@@ -19,6 +19,7 @@ from ..domain.errors import UpstreamError
 from ..domain.types import CreateRequest, Usage
 from ..interactions import token_usage
 from ..interactions.json_values import as_text
+from .metrics import UPSTREAM_CALLS, UPSTREAM_SECONDS, registry
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter
@@ -135,6 +136,7 @@ def _measure(asked: Asked, attributes: Mapping[str, str | int], seconds: float) 
     if asked.model:
         about["gen_ai.response.model"] = asked.model
     trouble = {"error.type": asked.trouble} if asked.trouble else {}
+    _count(asked, attributes, seconds)
     durations, tokens = _figures()
     durations.record(seconds, {**about, **trouble})
     # A look at an answer tells once more what its create used.
@@ -142,6 +144,15 @@ def _measure(asked: Asked, attributes: Mapping[str, str | int], seconds: float) 
         counted = {"input": asked.used.input, "output": asked.used.output + asked.used.thought}
         for kind, count in counted.items():
             tokens.record(count, {**about, "gen_ai.token.type": kind})
+
+
+def _count(asked: Asked, attributes: Mapping[str, str | int], seconds: float) -> None:
+    """The same for Prometheus."""
+    operation = str(attributes["gen_ai.operation.name"])
+    named = attributes.get("gen_ai.request.model") or attributes.get("gen_ai.agent.id")
+    model = asked.model or str(named or "")
+    registry.add(UPSTREAM_CALLS, operation, model, asked.trouble or "ok")
+    registry.observe(UPSTREAM_SECONDS, operation, seconds=seconds)
 
 
 _MEASURED = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +246,33 @@ async def test_replicas_are_told_what_they_have_to_share(house: AppHarness, run:
         "note",
         "note",
     ]
+
+
+async def test_signing_in_metrics_and_the_audit_log_are_looked_at(
+    house: AppHarness, run: Run, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"ann:{'0' * 64}\n")
+    tokens.chmod(0o600)
+    house.set(
+        GEMINI_MCP_TOKENS_FILE=str(tokens),
+        GEMINI_MCP_OAUTH_BUILTIN="on",
+        GEMINI_MCP_PUBLIC_URL="https://gemini.example",
+        GEMINI_MCP_TRUSTED_PROXIES="10.0.0.0/8",
+        GEMINI_MCP_METRICS="127.0.0.1:9464",
+        GEMINI_MCP_AUDIT_LOG=str(tmp_path / "audit.jsonl"),
+    )
+    fine = await run("doctor", "--offline")
+    house.set(
+        GEMINI_MCP_OAUTH_ISSUER="https://id.example",
+        GEMINI_MCP_METRICS="0.0.0.0:9464",
+        GEMINI_MCP_AUDIT_LOG=str(tmp_path / "none" / "audit.jsonl"),
+    )
+    broken = await run("doctor", "--offline")
+
+    assert "ok    sign-in   apps sign in at https://gemini.example/authorize" in fine.out
+    assert "ok    metrics   http://127.0.0.1:9464/metrics" in fine.out
+    assert "ok    audit" in fine.out
+    assert "ok    proxies   what 10.0.0.0/8 says" in fine.out
+    for what in ("sign-in", "metrics", "audit"):
+        assert f"FAIL  {what}" in broken.out

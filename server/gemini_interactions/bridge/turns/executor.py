@@ -53,6 +53,11 @@ class TurnExecutor:
         theirs = (running for running in self.running if running.turn.owner == owner)
         self._upstream.admit(owner, sum(running.turn.sent is None for running in theirs))
 
+    @property
+    def waiting(self) -> int:
+        """Turns that wait for a place at Google, or for the turns before them."""
+        return sum(each.turn.sent is None for each in self.running)
+
     def start(self, turn: Turn, new: NewTurn[Any]) -> RunningTurn:
         """Execute a turn that this process holds the lease of."""
         return self._start(RunningTurn(turn, self._handlers.of(turn), new))

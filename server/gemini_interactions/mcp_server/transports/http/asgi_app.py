@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ....app import App
 from ....config.settings import BadSetting, Config
 from ....domain.errors import Refused
+from ....telemetry.audit_log import AuditLog
 from ...server import build
 from .artifact_route import ArtifactRoute
 from .auth.authentication import Authentication, authentication, check
@@ -32,6 +34,9 @@ from .auth.token_file import Tokens
 from .client_address import ClientAddresses
 from .connection_limits import ConnectionLimits, protocol, raise_file_limit
 from .transport_security import AllowedHosts, TransportSecurity
+
+if TYPE_CHECKING:
+    from .metrics_route import MetricsServer
 
 PATH = "/mcp"
 
@@ -55,16 +60,16 @@ class Address:
     port: int
 
     @classmethod
-    def read(cls, text: str) -> Address:
+    def read(cls, text: str, flag: str = "--http") -> Address:
         """HOST:PORT or [NUMBER]:PORT; port 0 is any free one."""
         told = re.fullmatch(r"(?:\[([^\[\]\s]+)\]|([^:/\[\]\s]+)):([0-9]{1,5})", text.strip())
         if not told or int(told[3]) > 65_535:
-            raise Refused("--http must be HOST:PORT, such as 127.0.0.1:8000.")
+            raise Refused(f"{flag} must be HOST:PORT, such as 127.0.0.1:8000.")
         name = told[1] or told[2]
         try:
             found = socket.getaddrinfo(name, int(told[3]), type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise Refused("--http names a host that cannot be found.") from None
+            raise Refused(f"{flag} names a host that cannot be found.") from None
         numbers = [str(place[0]) for *_, place in found]
         return cls(name, min(numbers, key=lambda number: ":" in number), int(told[3]))
 
@@ -72,13 +77,13 @@ class Address:
     def is_loopback(self) -> bool:
         return ipaddress.ip_address(self.number).is_loopback
 
-    def listen(self) -> socket.socket:
+    def listen(self, flag: str = "--http") -> socket.socket:
         family = socket.AF_INET6 if ":" in self.number else socket.AF_INET
         try:
             return socket.create_server((self.number, self.port), family=family, backlog=2048)
         except OSError as trouble:
             why = (trouble.strerror or "it cannot be used").lower()
-            raise Refused(f"--http names an address that cannot be listened on: {why}.") from None
+            raise Refused(f"{flag} names an address that cannot be listened on: {why}.") from None
 
 
 def serve_http(config: Config, address: str) -> int:
@@ -107,6 +112,35 @@ def tokens_for(config: Config, address: Address) -> Tokens | None:
             "GEMINI_MCP_OAUTH_ISSUER (--oauth-issuer), or serve on 127.0.0.1."
         )
     return None
+
+
+def metrics_server(app: App) -> MetricsServer | None:
+    """Refuses an address that others can reach, unless that is meant."""
+    if not app.config.metrics:
+        return None
+    where = Address.read(app.config.metrics, "--metrics")
+    if not (where.is_loopback or app.config.metrics_open):
+        raise BadSetting(
+            "GEMINI_MCP_METRICS (--metrics) names an address that others can reach, and metrics "
+            "ask for no token: set GEMINI_MCP_METRICS_OPEN (--metrics-open), or use 127.0.0.1."
+        )
+    from .metrics_route import MetricsServer
+
+    return MetricsServer(app, where.listen("--metrics"), where.name)
+
+
+def audit_log(config: Config) -> AuditLog | None:
+    """Where calls are written down; refuses a file that cannot be opened."""
+    if config.audit_log is None:
+        return None
+    log = AuditLog(config.audit_log)
+    try:
+        log.check()
+    except OSError:
+        raise BadSetting(
+            "GEMINI_MCP_AUDIT_LOG (--audit-log) names a file that cannot be written to."
+        ) from None
+    return log
 
 
 class Gateway:
@@ -158,6 +192,8 @@ class Gateway:
             *(inner, app.config, hosts, authenticator, addresses), health=health, open=open
         )
         self._connections = ConnectionLimits(addresses)
+        self.metrics = metrics_server(app)
+        app.audit = audit_log(app.config)
         self._streams = _Streams(_with_pages(self._gate, app.config))
         self._entrance = _without_slash(self._streams)
 
@@ -180,6 +216,8 @@ class Gateway:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._wind_down)
                 tasks.start_soon(self._end_removed)
+                if self.metrics is not None:
+                    tasks.start_soon(self.metrics.serve)
                 # Not left to uvicorn, which would serve on without us if the app broke down.
                 async with self._mcp.session_manager.run():
                     task_status.started()

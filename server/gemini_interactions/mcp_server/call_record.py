@@ -1,0 +1,75 @@
+"""Call records: what a tool call came to, for metrics and the audit log; never its words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import mcp_types as types
+
+from ..app import App
+from ..bridge.usage_budget import price
+from ..domain.types import Usage
+from ..telemetry import tool_calls
+from ..tools.rendering.result import META
+
+_IDS = (
+    *("id", "conversation_id", "turn", "interaction_id", "research_id", "image_id"),
+    *("audio_id", "video_id", "environment_id", "service_tier", "model"),
+)
+
+
+class CallRecord:
+    """One call, from its beginning to what it came to."""
+
+    def __init__(self, app: App, owner: str, tool: str) -> None:
+        self._app = app
+        self._owner = owner
+        self._tool = tool
+        self._began = time.perf_counter()
+
+    async def close(self, answer: types.CallToolResult | None) -> None:
+        """Counts the call; None is one that nobody waited for to its end."""
+        outcome, facts = _outcome(answer)
+        seconds = time.perf_counter() - self._began
+        tool_calls.answered(self._tool, outcome, seconds)
+        if self._app.audit is None:
+            return
+        now = self._app.now()
+        usage = facts.get("usage")
+        usage = usage if isinstance(usage, Mapping) else {}
+        entry = {
+            "owner": self._owner,
+            "tool": self._tool,
+            "outcome": outcome,
+            "seconds": round(seconds, 3),
+            **{name: facts[name] for name in _IDS if name in facts},
+            "tokens": usage.get("total_tokens"),
+            "usd": _usd(facts, usage, now),
+        }
+        await self._app.audit.record(now, entry)
+
+
+def _outcome(answer: types.CallToolResult | None) -> tuple[str, Mapping[str, Any]]:
+    if answer is None:
+        return "abandoned", {}
+    facts = (answer.meta or {}).get(META)
+    facts = facts if isinstance(facts, Mapping) else {}
+    return str(facts.get("status") or ("refused" if answer.is_error else "answered")), facts
+
+
+def _usd(facts: Mapping[str, Any], usage: Mapping[str, Any], now: float) -> float | None:
+    """The estimate that the footer shows."""
+    if not usage:
+        return None
+    counted = {name: int(usage.get(f"{name}_tokens", 0)) for name in _COUNTS}
+    try:
+        used = Usage(**counted)
+    except TypeError:  # another shape of usage is no reason to lose the line
+        return None
+    usd = price(str(facts.get("model", "")), used, now, str(facts.get("service_tier", "")))
+    return round(usd, 6) if usd is not None else None
+
+
+_COUNTS = ("input", "output", "thought", "cached", "tool_use", "total")
