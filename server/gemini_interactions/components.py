@@ -27,10 +27,11 @@ from .bridge.turns.executor import TurnExecutor
 from .bridge.turns.history_chain import HistoryChain
 from .bridge.turns.session_registry import SessionRegistry
 from .bridge.turns.turn_resolver import TurnResolver
-from .bridge.usage_budget import Limits, UsageBudget
+from .bridge.usage_budget import UsageBudget
 from .config.api_key import find_key, where_keys_are
 from .config.data_dir import close_to_others, ensure_private_dir
 from .config.settings import BadSetting, Config, given
+from .domain.daily_limits import DailyLimits
 from .files.attachment_loader import AttachmentLoader
 from .files.output.file_store import FileStore
 from .files.output.signed_urls import SHORTEST_KEY, Links
@@ -125,8 +126,8 @@ def _working_folder() -> Path | None:
         return None
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(config.daily_token_limit, config.daily_usd_limit)
+def _limits(config: Config) -> DailyLimits:
+    return DailyLimits(config.daily_token_limit, config.daily_usd_limit)
 
 
 def links(config: Config) -> Links:

@@ -229,7 +229,8 @@ async def _continue(store: Store, conversation_id: str, now: float = 1e9) -> Non
     turn = await store.follow("ann", conversation_id, prompt="And?", kind="continue", **_how(now))
     assert turn is not None
     if now == 1e9:
-        await store.sending(turn, holder="bench", now=now, chained=1)
+        await store.prepare(turn, holder="bench", chained=1)
+        await store.claim_send(turn, holder="bench", now=now, lease_until=now + 30)
         await store.named(turn, f"v1_{turn.id}", holder="bench")
     await store.finish(turn, status="completed", now=now, text="So.")
     if now == 1e9:

@@ -96,6 +96,9 @@ class _Told:
         self._transaction = transaction
         self.words = ""
 
+    def clock(self, now: float) -> float:
+        return float(self._transaction.clock(now))
+
     def execute(self, sql: str, *parameters: Any) -> Any:
         return self._transaction.execute(sql, *parameters)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from ..domain.access import AccessRecords
 from ..domain.artifact import ArtifactKind
+from ..domain.daily_limits import Booking, BudgetState, Reservation
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -88,6 +89,8 @@ class Spent(Protocol):
     def usage(self) -> Usage: ...
     @property
     def usd(self) -> float | None: ...
+    @property
+    def estimated(self) -> int: ...
 
 
 class Store(Protocol):
@@ -114,6 +117,7 @@ class Store(Protocol):
         input: list[dict[str, Any]] | None = None,
         parent_interaction_id: str = "",
         extra: Mapping[str, Any] | None = None,
+        reservation: Reservation | None = None,
     ) -> Turn: ...
 
     async def follow(
@@ -133,6 +137,7 @@ class Store(Protocol):
         input: list[dict[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
         handle: Artifact | None = None,
+        reservation: Reservation | None = None,
     ) -> Turn | None: ...
 
     async def conversation(self, owner: str, id: str) -> Conversation | None: ...
@@ -142,16 +147,28 @@ class Store(Protocol):
     async def lineage(self, owner: str, conversation_id: str, n: int) -> list[Turn]: ...
     async def turn_of_interaction(self, owner: str, interaction_id: str) -> Turn | None: ...
 
-    async def sending(
+    def is_in_place(self) -> bool: ...
+    async def reopen(self, *, holder: str, since: float) -> int: ...
+
+    async def prepare(
+        self,
+        turn: Turn,
+        *,
+        holder: str,
+        chained: int | None,
+        settings: TurnSettings | None = None,
+        notes: Sequence[str] | None = None,
+        input: list[dict[str, Any]] | None = None,
+    ) -> bool: ...
+
+    async def claim_send(
         self,
         turn: Turn,
         *,
         holder: str,
         now: float,
-        chained: int | None,
-        settings: TurnSettings | None = None,
-        notes: Sequence[str] | None = None,
-        input: list[dict[str, Any]] | None = None,
+        lease_until: float,
+        reservation: Reservation | None = None,
     ) -> bool: ...
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool: ...
@@ -170,11 +187,16 @@ class Store(Protocol):
         error: Mapping[str, str] | None = None,
         interaction_id: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        booking: Booking | None = None,
+        books_estimate: bool = False,
     ) -> bool: ...
 
-    async def renew(self, holder: str, until: float) -> int: ...
+    async def renew(self, holder: str, until: float, now: float | None = None) -> int: ...
     async def expired(self, now: float, limit: int) -> list[Turn]: ...
-    async def take_over(self, turn: Turn, holder: str, until: float) -> bool: ...
+    async def is_expired(self, turn: Turn, now: float) -> bool: ...
+    async def take_over(
+        self, turn: Turn, holder: str, until: float, now: float | None = None
+    ) -> bool: ...
     async def release(self, holder: str) -> int: ...
     async def let_go(self, turn: Turn, *, holder: str) -> bool: ...
     async def waits(
@@ -251,6 +273,7 @@ class Store(Protocol):
     async def add_usage(
         self, owner: str, day: str, model: str, usage: Usage, usd: float | None
     ) -> None: ...
+    async def budget(self, owner: str, day: str) -> BudgetState: ...
     async def usage(self, owner: str, day: str) -> Sequence[Spent]: ...
     async def usage_between(self, owner: str, first_day: str, last_day: str) -> Sequence[Spent]: ...
     async def delete_older(self, before: float) -> Deleted: ...
@@ -270,13 +293,19 @@ class Offered(Protocol):
     def output_tokens(self) -> int: ...
 
 
+BeforeSend = Callable[[], Awaitable[None]]
+"""Called as late as can be before a request leaves, which it does not where this raises."""
+
+
 class Gemini(Protocol):
     """Google's side; every failure is an UpstreamError."""
 
     def stream(
-        self, call: CreateRequest
+        self, call: CreateRequest, before_send: BeforeSend | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]: ...
-    async def create(self, call: CreateRequest) -> Interaction: ...
+    async def create(
+        self, call: CreateRequest, before_send: BeforeSend | None = None
+    ) -> Interaction: ...
     async def get(self, id: str, *, api_version: str = "") -> Interaction: ...
     def follow(
         self, id: str, *, api_version: str = ""

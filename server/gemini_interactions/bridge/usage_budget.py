@@ -1,72 +1,167 @@
-"""Costs: what each owner spent today, and the daily limits."""
+"""Usage budget: what each owner used today, what work in flight holds, and the daily limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ..domain import model_catalog
-from ..domain.errors import Refused
-from ..domain.types import Usage
+from ..domain.daily_limits import (
+    Booking,
+    BudgetState,
+    DailyLimits,
+    Reservation,
+    has_room,
+    refusal,
+    reset,
+)
+from ..domain.errors import OverLimit
+from ..domain.types import Turn, TurnSettings, Usage
 from ..telemetry.metrics import COST, TOKENS, registry
 from .ports import Spent, Store
+from .usage_estimate import (
+    USUAL_BESIDE_PROMPT,
+    PlannedUse,
+    beside_prompt,
+    content_tokens,
+    estimated,
+    text_tokens,
+)
+
+log = logging.getLogger(__name__)
 
 DAYS_SHOWN = 30
 
+MOST_TOKENS = 50_000_000
+"""More than any interaction uses, in tokens: a higher count is a mistake of whoever counted."""
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an owner may spend between 00:00 and 24:00 UTC; 0 is no limit."""
+_TOKENS = ("input", "output", "thought", "cached", "tool_use", "total")
 
-    tokens: int = 0
-    usd: float = 0.0
+_PRIOR = 2
+"""As so many turns the guess weighs against what turns of a model really used."""
+_MOST_KNOWN = 1_000
 
 
 class UsageBudget:
-    """Books what was used; `now` is the wall clock, in epoch seconds."""
+    """Reserves and books what turns use; `now` is the wall clock, in epoch seconds."""
 
-    def __init__(self, store: Store, limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, limits: DailyLimits, now: Callable[[], float]) -> None:
         self._store = store
         self._limits = limits
         self._now = now
-
-    async def book(self, owner: str, model: str, usage: Usage, tier: str = "") -> None:
-        day = self._today()
-        usd = model_catalog.price(model, usage, day, tier)
-        await self._store.add_usage(owner, day.isoformat(), model or "unknown", usage, usd)
-        counted = {"input": usage.input, "output": usage.output, "thought": usage.thought}
-        for kind, count in {**counted, "cached": usage.cached, "tool_use": usage.tool_use}.items():
-            registry.add(TOKENS, model or "unknown", kind, by=max(count, 0))
-        if usd is not None:
-            registry.add(COST, model or "unknown", by=max(usd, 0.0))
+        self._typical: dict[tuple[str, str], tuple[int, int]] = {}
+        """By owner and model: how many turns were seen, and what they used besides their prompt."""
 
     async def check(self, owner: str) -> None:
-        """Refuses new work past a daily limit, with the figure and when it ends."""
-        if not (self._limits.tokens or self._limits.usd):
+        """Refuses new work where no room is left, before anything is done for it."""
+        if not self._limits:
             return
-        spent = await self._store.usage(owner, self._today().isoformat())
-        tokens = sum(each.usage.total for each in spent)
-        usd = sum(each.usd or 0.0 for each in spent)
-        if self._limits.tokens and tokens >= self._limits.tokens:
-            raise Refused(
-                f"Today's limit of {self._limits.tokens:,} tokens is used up ({tokens:,} so far). "
-                f"{self._reset()} Whoever runs this server sets it in "
-                "GEMINI_MCP_DAILY_TOKEN_LIMIT."
-            )
-        if self._limits.usd and usd >= self._limits.usd:
-            raise Refused(
-                f"Today's limit of ${self._limits.usd:,.2f} is used up "
-                f"(an estimated ${usd:,.2f} so far). {self._reset()} Whoever runs this server "
-                "sets it in GEMINI_MCP_DAILY_USD_LIMIT."
-            )
+        state = await self._store.budget(owner, self._today().isoformat())
+        nothing = Reservation(self._today().isoformat(), "", 0, 0.0, self._limits)
+        if not has_room(state, nothing):
+            raise OverLimit(refusal(state, nothing, self._now()))
+
+    def reservation(
+        self,
+        owner: str,
+        model: str,
+        prompt: str,
+        extra: Mapping[str, Any],
+        *,
+        settings: TurnSettings | None = None,
+        input: Sequence[Mapping[str, Any]] | None = None,
+        before: Turn | None = None,
+        day: str = "",
+    ) -> Reservation:
+        """What to hold for a turn; `before` is the one whose history goes along.
+
+        A guess alone is no reason to refuse what would fit into the whole limit: what is guessed
+        of an answer is cut to that.
+        """
+        known = text_tokens(prompt) if input is None else content_tokens(input)
+        settings = settings or TurnSettings()
+        known += text_tokens(settings.system_instruction)
+        past = before.usage if before is not None else None
+        use = PlannedUse(
+            model,
+            known,
+            past.input + past.output if past is not None else 0,
+            settings.thinking,
+            settings.tools,
+            settings.service_tier,
+            self._typical_of(owner, model),
+            extra,
+        )
+        found = estimated(use, self._today())
+        tokens, usd = found.tokens, found.usd
+        if self._limits.tokens and found.known <= self._limits.tokens and found.is_guess:
+            tokens = min(tokens, self._limits.tokens)
+        if self._limits.usd and found.is_guess:
+            usd = min(usd, self._limits.usd)
+        return Reservation(
+            day or self._today().isoformat(), model or "unknown", tokens, usd, self._limits
+        )
+
+    def _typical_of(self, owner: str, model: str) -> float | None:
+        seen = self._typical.get((owner, model))
+        if seen is None:
+            return None
+        turns, tokens = seen
+        return (tokens + _PRIOR * USUAL_BESIDE_PROMPT) / (turns + _PRIOR)
+
+    def booking(
+        self, turn: Turn, model: str, usage: Usage | None, tier: str = ""
+    ) -> Booking | None:
+        """What to book for a turn; None where its use is not known, or not to be believed."""
+        if usage is None:
+            return None
+        trusted = plausible(usage)
+        if trusted != usage:
+            log.warning("implausible usage of turn %s was corrected", turn.id)
+        if trusted is None:
+            return None
+        model = model or turn.settings.model or "unknown"
+        self._learn(turn, model, trusted)
+        day = datetime.fromtimestamp(turn.created, UTC).date()
+        return Booking(model, trusted, model_catalog.price(model, trusted, day, tier))
+
+    def settlement(
+        self, turn: Turn, model: str, usage: Usage | None, *, tier: str, is_answer: bool
+    ) -> tuple[Usage | None, Booking | None, bool]:
+        """The use to store with a turn that ends, what to book for it, and whether its estimate is
+        booked where that is nothing: for what was paid and does not say how much."""
+        if usage is not None and usage == turn.usage:  # found again: it was booked before
+            return usage, None, False
+        booking = self.booking(turn, model, usage, tier)
+        return booking.usage if booking else None, booking, is_answer and booking is None
+
+    @staticmethod
+    def count(booking: Booking) -> None:
+        """Add what was booked to this process's metrics."""
+        used = booking.usage
+        counted = {"input": used.input, "output": used.output, "thought": used.thought}
+        for kind, count in {**counted, "cached": used.cached, "tool_use": used.tool_use}.items():
+            registry.add(TOKENS, booking.model, kind, by=count)
+        if booking.usd is not None:
+            registry.add(COST, booking.model, by=max(booking.usd, 0.0))
+
+    def _learn(self, turn: Turn, model: str, usage: Usage) -> None:
+        key = (turn.owner, model)
+        turns, tokens = self._typical.pop(key, (0, 0))
+        self._typical[key] = (turns + 1, tokens + beside_prompt(turn, usage))
+        if len(self._typical) > _MOST_KNOWN:
+            del self._typical[next(iter(self._typical))]
 
     async def told(self, owner: str) -> str:
         """The last days' use as Markdown."""
         today = self._today()
         first = today - timedelta(days=DAYS_SHOWN - 1)
         spent = await self._store.usage_between(owner, first.isoformat(), today.isoformat())
+        state = await self._store.budget(owner, today.isoformat())
+        left = self._left(state)
         lines = [
             "# Gemini usage",
             "",
@@ -74,44 +169,76 @@ class UsageBudget:
             "",
         ]
         if not spent:
-            return "\n".join([*lines, "Nothing was used.", "", self._left(spent, today)]).rstrip()
+            return "\n".join([*lines, "Nothing was used.", "", *left]).rstrip()
         lines += ["| day | model | calls | tokens | estimated |", "|---|---|---|---|---|"]
         lines += [
-            f"| {each.day} | {each.model} | {each.calls} | {each.usage.total:,} "
+            f"| {each.day} | {each.model} | {_calls(each)} | {each.usage.total:,} "
             f"| {dollars(each.usd) or 'unknown'} |"
             for each in sorted(spent, key=lambda each: (each.day, each.model), reverse=True)
         ]
-        return "\n".join([*lines, "", self._left(spent, today)]).rstrip()
+        if any(each.estimated for each in spent):
+            lines += ["", ESTIMATED]
+        return "\n".join([*lines, "", *left]).rstrip()
 
     async def today(self, owner: str) -> dict[str, Any]:
         """What the day has cost so far and what its limits are, as numbers."""
         day = self._today().isoformat()
-        spent = await self._store.usage(owner, day)
+        state = await self._store.budget(owner, day)
         return {
             "day": day,
-            "tokens": sum(each.usage.total for each in spent),
-            "usd": sum(each.usd or 0.0 for each in spent),
+            "tokens": state.booked_tokens,
+            "usd": state.booked_usd,
+            "reserved_tokens": state.reserved_tokens,
+            "reserved_usd": state.reserved_usd,
             "token_limit": self._limits.tokens,
             "usd_limit": self._limits.usd,
-            "resets": self._reset(),
+            "resets": reset(self._now()),
         }
 
-    def _left(self, spent: Sequence[Spent], today: date) -> str:
-        tokens = sum(each.usage.total for each in spent if each.day == today.isoformat())
-        usd = sum(each.usd or 0.0 for each in spent if each.day == today.isoformat())
+    def _left(self, state: BudgetState) -> list[str]:
+        held = f"{state.reserved_tokens:,} tokens ({dollars(state.reserved_usd)})"
+        lines = [f"Reserved for work in flight: {held if state.reserved_tokens else 'nothing'}."]
         limits = []
         if self._limits.tokens:
-            limits.append(f"{tokens:,} of {self._limits.tokens:,} tokens")
+            limits.append(f"{state.booked_tokens:,} of {self._limits.tokens:,} tokens")
         if self._limits.usd:
-            limits.append(f"${usd:,.2f} of ${self._limits.usd:,.2f}")
-        return f"Today's limits: {', '.join(limits)}. {self._reset()}" if limits else ""
+            limits.append(f"${state.booked_usd:,.2f} of ${self._limits.usd:,.2f}")
+        if limits:
+            lines.append(f"Today's limits: {', '.join(limits)}. {reset(self._now())}")
+        return lines
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._now(), UTC).date()
 
-    def _reset(self) -> str:
-        seconds = 86_400 - int(self._now()) % 86_400
-        return f"It resets at 00:00 UTC, in {seconds // 3600} h {seconds % 3600 // 60} min."
+
+ESTIMATED = (
+    "Calls marked as estimated ended without saying what they used, such as when they were "
+    "interrupted: they are booked with what such calls usually use."
+)
+
+
+def plausible(usage: Usage) -> Usage | None:
+    """Counts that can be added up: whole numbers from 0 on. None where they say nothing: such a
+    turn is booked as estimated, so that it can neither switch a limit off nor fill it."""
+    counts = {name: _count(getattr(usage, name)) for name in _TOKENS}
+    parts = counts["input"] + counts["output"] + counts["thought"] + counts["tool_use"]
+    total = counts["total"] or parts
+    has_files = bool(usage.pieces or usage.seconds)
+    if max(total, parts) > MOST_TOKENS or not (total or has_files):
+        return None
+    return replace(usage, **{**counts, "total": total})
+
+
+def _count(value: Any) -> int:
+    """A count as upstream gave it, whatever it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return 0
+    return int(min(max(value, 0), 10 * MOST_TOKENS))
+
+
+def _calls(spent: Spent) -> str:
+    estimated = f" ({spent.estimated:,} estimated)" if spent.estimated else ""
+    return f"{spent.calls}{estimated}"
 
 
 def estimate(model: str, usage: Usage | None, at: float, tier: str = "") -> str:

@@ -6,6 +6,7 @@
     │   ├── UnknownId        nothing here has that name (or it is somebody else's)
     │   ├── StillRunning     the thing named is not finished yet
     │   ├── WaitingForResults  functions must be run first
+    │   ├── OverLimit        a daily limit has no room for it
     │   ├── NotKept          a file was made, but not kept: Google still has it
     │   └── NoKey            there is no API key to call Google with
     └── UpstreamError        Google, or the way to Google, said no
@@ -78,6 +79,10 @@ class NotKept(Refused):
     @classmethod
     def by_fault(cls) -> NotKept:
         return cls("The image was made, but this server failed while keeping it.")
+
+
+class OverLimit(Refused):
+    """A daily limit has no room for this; the message says what is booked and what is reserved."""
 
 
 class NoKey(Refused):

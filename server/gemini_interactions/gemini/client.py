@@ -41,6 +41,7 @@ from gemini_interactions.interactions.stream_accumulator import InteractionAccum
 T = TypeVar("T")
 Event = dict[str, Any]
 Events = AsyncGenerator[Event, None]
+BeforeSend = Callable[[], Awaitable[None]]
 
 _SHORT = 60.0
 _DOWNLOAD = 300.0
@@ -104,18 +105,22 @@ class Gemini:
         self._usable_key()
 
     @asynccontextmanager
-    async def stream(self, call: CreateRequest) -> AsyncIterator[AsyncIterator[Event]]:
+    async def stream(
+        self, call: CreateRequest, before_send: BeforeSend | None = None
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """Create an interaction and follow it; sent when the first event is asked for.
 
         Leaving the block closes the connection, and with it a foreground interaction. A stream
         that ends before its interaction does raises `ConnectionLost`.
         """
-        async with aclosing(self._created(call, stream=True)) as events:
+        async with aclosing(self._created(call, before_send, stream=True)) as events:
             yield events
 
-    async def create(self, call: CreateRequest) -> Interaction:
+    async def create(
+        self, call: CreateRequest, before_send: BeforeSend | None = None
+    ) -> Interaction:
         """Create an interaction and wait for the answer in one piece."""
-        return await _drafted(self._created(call, stream=False))
+        return await _drafted(self._created(call, before_send, stream=False))
 
     async def get(self, id: str, timeout: float = _SHORT, *, api_version: str = "") -> Interaction:
         """Look at an interaction; `api_version` is the one it was made with, if it is known."""
@@ -218,7 +223,9 @@ class Gemini:
                     await client.result().aio.aclose()
                 client.result().close()
 
-    async def _created(self, call: CreateRequest, *, stream: bool) -> Events:
+    async def _created(
+        self, call: CreateRequest, before_send: BeforeSend | None, *, stream: bool
+    ) -> Events:
         deadline = _in(call.timeout)
         part = serialization.create(call)
         self._sent_secrets.remember(call)
@@ -229,7 +236,7 @@ class Gemini:
         while part:
             hop = Hop()
             try:
-                async for event in self._hop(call, part, version, deadline):
+                async for event in self._hop(call, part, version, deadline, before_send):
                     hop.hear(event)
                     self._note_version(event, version)
                     yield event
@@ -256,7 +263,12 @@ class Gemini:
                 return
 
     async def _hop(
-        self, call: CreateRequest, part: dict[str, Any], version: str, deadline: float
+        self,
+        call: CreateRequest,
+        part: dict[str, Any],
+        version: str,
+        deadline: float,
+        before_send: BeforeSend | None,
     ) -> Events:
         """One request of a create, and the events it is answered with."""
         # A background run is never continued from here, and the SDK insists on that.
@@ -267,7 +279,7 @@ class Gemini:
             call, self._base_url, is_enterprise=sdk_loader.is_enterprise()
         ) as asked:
             async with (
-                self._answer(deadline, "create", **part, **hops) as answer,
+                self._answer(deadline, "create", before_send=before_send, **part, **hops) as answer,
                 aclosing(_events(answer, deadline)) as events,
             ):
                 async for event in events:
@@ -307,16 +319,24 @@ class Gemini:
 
     @asynccontextmanager
     async def _answer(
-        self, deadline: float, what: str, *arguments: Any, **named: Any
+        self,
+        deadline: float,
+        what: str,
+        *arguments: Any,
+        before_send: BeforeSend | None = None,
+        **named: Any,
     ) -> AsyncIterator[Any]:
         """Send one request; what it yields is the SDK's response, its body not read yet."""
         client = await self._connected(deadline)
         request = getattr(client.aio.interactions.with_streaming_response, what)
-        try:
-            answer = await _by(deadline, _sent(request, arguments, named))
-        except UpstreamError as problem:
-            problem.said = self._sent_secrets.scrub(problem.said)
-            raise
+        with sdk_loader.called_before_send(before_send):
+            if before_send is not None:
+                await before_send()
+            try:
+                answer = await _by(deadline, _sent(request, arguments, named))
+            except UpstreamError as problem:
+                problem.said = self._sent_secrets.scrub(problem.said)
+                raise
         try:
             if not 200 <= answer.status_code < 300:
                 raise error_mapping.answered(answer.status_code, None, dict(answer.headers))

@@ -16,9 +16,10 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from gemini_interactions.gemini import network_settings
@@ -31,6 +32,26 @@ T = TypeVar("T")
 _CONNECT, _WRITE = 20.0, 60.0
 
 _one_at_a_time = threading.Lock()
+
+_before_send: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
+    "before_send", default=None
+)
+
+
+@contextmanager
+def called_before_send(check: Callable[[], Awaitable[None]] | None) -> Iterator[None]:
+    """Within the block, requests of this task call `check` when they are about to leave."""
+    token = _before_send.set(check)
+    try:
+        yield
+    finally:
+        _before_send.reset(token)
+
+
+async def _check_before_send(_request: object) -> None:
+    check = _before_send.get()
+    if check is not None:
+        await check()
 
 
 def off_the_loop(work: Callable[[], T]) -> Future[T]:
@@ -87,6 +108,8 @@ def _client(key: str | None, base_url: str, api_version: str, **options: Any) ->
         "timeout": (_CONNECT, None, _WRITE, None),
         # The key's header would follow a redirect to any host; the API has none.
         "follow_redirects": False,
+        # The SDK has built the request by then, which takes tens of milliseconds.
+        "event_hooks": {"request": [_check_before_send]},
     }
     if base_url.startswith("http://"):
         # The emulator: without TLS the certificates, 40 ms of loading, are never looked at.

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain import types
+from ..domain.daily_limits import Reservation
 from ..domain.types import Artifact, Conversation, Turn, TurnSettings
 from . import artifacts as handles
-from . import row_mapping
+from . import reservations, row_mapping
 from .database import Transaction, Value, cleaned
 
 FIRST_WORDS = 300
@@ -68,6 +69,7 @@ class NewTurn:
     now: float
     input: list[dict[str, Any]] | None
     extra: Mapping[str, Any]
+    reservation: Reservation | None = None
 
 
 def begin(t: Transaction, new: NewTurn, *, stored: bool) -> Turn:
@@ -119,7 +121,7 @@ def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: 
         "sent": None,
         "finished": None,
         "lease_holder": new.holder,
-        "lease_until": float(new.lease_until),
+        "lease_until": t.clock(new.now) + new.lease_until - new.now,
         "session": new.session,
         "fingerprint": new.fingerprint,
         "delivery": "waiting",
@@ -137,12 +139,16 @@ def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: 
     }
     values = cleaned(row.values())
     t.change(
-        f"INSERT INTO turns ({row_mapping.columns(row)}) VALUES ({row_mapping.places(row)})", values
+        f"INSERT INTO turns ({row_mapping.columns(row)}, lease_seconds) "
+        f"VALUES ({row_mapping.places(row)}, %s)",
+        (*values, max(new.lease_until - new.now, 0.0)),
     )
     t.change(
         "INSERT INTO words (conversation_id, n, owner, prompt, answer) VALUES (%s, %s, %s, %s, '')",
         (conversation_id, n, new.owner, row_mapping.folded(new.prompt)),
     )
+    if new.reservation is not None:
+        reservations.add(t, (conversation_id, n, new.owner), new.reservation, now=new.now)
     return row_mapping.turn(dict(zip(row, values, strict=True)))
 
 
@@ -239,6 +245,7 @@ def _delete_turns(t: Transaction, ours: tuple[str, str]) -> Deleted:
         "ORDER BY n",
         ours,
     )
+    reservations.forget(t, ours)
     t.change("DELETE FROM turns WHERE conversation_id = %s AND owner = %s", ours)
     t.change("DELETE FROM words WHERE conversation_id = %s AND owner = %s", ours)
     t.change(

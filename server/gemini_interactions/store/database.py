@@ -13,6 +13,12 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 
 
+FILE_GONE = (
+    "The data folder of this server was removed or replaced while it ran, so nothing new is begun "
+    "in it. Try again in a minute: once a database file can be made there again, work goes on."
+)
+
+
 class StoreError(Refused):
     """The database cannot be used; the message says what to do, and names no path."""
 
@@ -23,6 +29,10 @@ class TryAgain(StoreError):
 
 class Transaction(Protocol):
     """SQL valid in SQLite 3.25 and PostgreSQL 13 alike, with ``%s`` for every value."""
+
+    def clock(self, now: float) -> float:
+        """The time by which leases are judged, in epoch seconds: the caller's `now` where all
+        processes share one clock, the database's own where replicas may differ."""
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """The rows it finds."""
@@ -42,6 +52,9 @@ class Database(Protocol):
 
     def transaction(self, *, writes: bool) -> AbstractContextManager[Transaction]:
         """Commits at the end, or leaves nothing behind."""
+
+    def is_in_place(self) -> bool:
+        """Whether the file that is open is still the one at its path; databases elsewhere are."""
 
     def claim_schema(self, transaction: Transaction) -> bool:
         """Keep other processes from migrating until the end; whether `schema_version` exists."""

@@ -166,6 +166,27 @@ MIGRATIONS: list[str] = [
         PRIMARY KEY (kind, who, hour)
     );
     """,
+    """
+    CREATE TABLE reservations (
+        conversation_id TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        day TEXT NOT NULL,
+        model TEXT NOT NULL,
+        tokens BIGINT NOT NULL,
+        usd DOUBLE PRECISION NOT NULL,
+        sent INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, n)
+    );
+    CREATE INDEX reservations_by_owner ON reservations (owner, day);
+
+    CREATE TABLE budget_locks (
+        owner TEXT PRIMARY KEY
+    );
+
+    ALTER TABLE usage ADD COLUMN estimated BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE turns ADD COLUMN lease_seconds DOUBLE PRECISION NOT NULL DEFAULT 0;
+    """,
 ]
 
 

@@ -34,6 +34,8 @@ UNSURE = (
     "kept is not known. Look with gemini_history before doing it again."
 )
 
+CLOCK = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
 DEFAULTS = {
     "application_name": "gemini-interactions-mcp",
     "connect_timeout": "10",
@@ -53,6 +55,9 @@ class Postgres:
     """Up to ten transactions at a time."""
 
     workers = 10
+
+    judges_by_own_clock = True
+    """Leases follow the server's clock, not the callers'; tests that move a clock turn it off."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -98,8 +103,8 @@ class Postgres:
         with self._connection() as connection:
             try:
                 connection.read_only = not writes
-                number = _begun(connection, writes=writes)
-                yield _Transaction(connection)
+                number, clock = _begun(connection, writes=writes)
+                yield _Transaction(connection, clock if self.judges_by_own_clock else None)
             except self._psycopg.Error as error:
                 raise self._judged(connection, error) from error
             unanswered = self._commit(connection)
@@ -168,13 +173,20 @@ class Postgres:
         found = transaction.execute("SELECT to_regclass('schema_version') IS NOT NULL AS known")
         return bool(found[0]["known"])
 
+    def is_in_place(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._pool.close()
 
 
 class _Transaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: float | None) -> None:
         self._connection = connection
+        self._clock = clock
+
+    def clock(self, now: float) -> float:
+        return now if self._clock is None else self._clock
 
     # As bytes, because psycopg's types want a str to be a literal.
 
@@ -192,8 +204,9 @@ def _only(cursor: psycopg.Cursor[dict[str, Any]]) -> Any:
     return value
 
 
-def _begun(connection: Connection, *, writes: bool) -> int:
-    """Limits the transaction; the number under which the server can be asked what became of it.
+def _begun(connection: Connection, *, writes: bool) -> tuple[int, float]:
+    """Limits the transaction; the number under which the server can be asked what became of it,
+    and the server's clock in epoch seconds.
 
     The limits hold for this transaction alone: behind a pooler the session is others' too, and a
     limit left on it would cancel their long queries.
@@ -202,8 +215,9 @@ def _begun(connection: Connection, *, writes: bool) -> int:
         f"set_config('{name}', '{value}', true)" for name, value in TRANSACTION_LIMITS.items()
     )
     number = "txid_current()" if writes else "0"
-    sql = f"SELECT {limits}, {number} AS number"  # fixed texts
-    return int(connection.execute(sql.encode()).fetchall()[0]["number"])
+    sql = f"SELECT {limits}, {number} AS number, {CLOCK} AS clock"  # fixed texts
+    (row,) = connection.execute(sql.encode()).fetchall()
+    return int(row["number"]), float(row["clock"])
 
 
 def _configure(connection: Connection) -> None:

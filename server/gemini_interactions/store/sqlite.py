@@ -20,6 +20,10 @@ T = TypeVar("T")
 PATIENCE = 10.0
 """Seconds to wait for another process's transaction; ours take milliseconds."""
 
+MOST_WAL = 16 * 2**20
+"""Bytes to which the write-ahead log is cut once all of it is in the database: one huge answer
+would leave it as long as itself for ever."""
+
 BUSY = "The database is busy: another process has held it for too long. Try again."
 DAMAGED = (
     "The database file is damaged, or is no database. Move it away, and a new one is made "
@@ -56,6 +60,7 @@ class SQLite:
 
         if path != ":memory:":
             _make_private(Path(path))
+        self._path = path
         self._error = sqlite3.Error
         # The store's limiter already lets in one thread at a time, but a task cancelled by
         # asyncio itself gives its place up while its thread is still in here.
@@ -69,6 +74,8 @@ class SQLite:
         try:
             self._patiently(self._use_wal)
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(f"PRAGMA journal_size_limit = {MOST_WAL}")
+            self._file = _identity(self._path)
         except BaseException:
             self._connection.close()
             raise
@@ -113,6 +120,9 @@ class SQLite:
             )
         )
 
+    def is_in_place(self) -> bool:
+        return self._file is None or self._file == _identity(self._path)
+
     def close(self) -> None:
         with self._alone:
             self._connection.close()
@@ -129,6 +139,19 @@ class _Transaction:
 
     def change(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         return self._connection.execute(sql.replace("%s", "?"), cleaned(parameters)).rowcount
+
+    def clock(self, now: float) -> float:
+        # Whoever uses the file is on this machine.
+        return now
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file stands at a path: its device and inode; None for none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sentence(error: Exception) -> Exception:

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from anyio import CancelScope, CapacityLimiter, to_thread
 
 from ..domain.artifact import ArtifactKind
+from ..domain.daily_limits import Booking, BudgetState, Reservation
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -20,12 +21,13 @@ from ..domain.types import (
     Usage,
 )
 from . import artifacts as handles
-from . import conversations, sessions, turns
+from . import conversations, reservations, sessions, turns
 from . import usage as ledger
 from .access import AccessRepository
 from .artifacts import ArtifactSummary
+from .carry_over import carry_over
 from .conversations import ConversationSummary, Deleted, NewTurn
-from .database import Database, Transaction, open_database, run
+from .database import FILE_GONE, Database, StoreError, Transaction, open_database, run
 from .sessions import Session
 from .usage import Spent
 
@@ -41,15 +43,16 @@ class Store:
     A caller that is cancelled leaves a transaction whole: done, or never begun.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, url: str = "") -> None:
         self._database = database
+        self._url = url
         self._places = CapacityLimiter(database.workers)
         self.access = AccessRepository(self._read, self._write)
 
     @classmethod
     async def open(cls, url: str) -> Store:
         """`sqlite:////absolute/path`, `sqlite:///:memory:` or `postgresql://…`."""
-        return cls(await to_thread.run_sync(open_database, url))
+        return cls(await to_thread.run_sync(open_database, url), url)
 
     async def close(self) -> None:
         with CancelScope(shield=True):
@@ -61,6 +64,29 @@ class Store:
     async def check(self) -> None:
         """Raises where the database does not answer."""
         await self._read(lambda t: t.execute("SELECT 1 AS alive"))
+
+    # The file, which may be removed or replaced while it is open
+
+    def is_in_place(self) -> bool:
+        """Whether what is written now can be found at the database's path later."""
+        return self._database.is_in_place()
+
+    async def reopen(self, *, holder: str, since: float) -> int:
+        """Open the file that stands at the path now, or a new one, and write what this holder has
+        in flight, and what was touched since then, anew into it; how many conversations."""
+
+        def reopen() -> int:
+            fresh = open_database(self._url)
+            try:
+                number = carry_over(self._database, fresh, holder=holder, since=since)
+            except BaseException:
+                fresh.close()
+                raise
+            old, self._database = self._database, fresh
+            old.close()
+            return number
+
+        return await to_thread.run_sync(reopen, limiter=self._places)
 
     # Conversations
 
@@ -80,8 +106,10 @@ class Store:
         input: list[dict[str, Any]] | None = None,
         parent_interaction_id: str = "",
         extra: Mapping[str, Any] | None = None,
+        reservation: Reservation | None = None,
     ) -> Turn:
-        """A new conversation with its first turn, running.
+        """A new conversation with its first turn, running; OverLimit where its `reservation` does
+        not fit.
 
         `parent_interaction_id`, where the chain starts from an interaction made elsewhere,
         is kept as `extra["after"]`.
@@ -99,8 +127,9 @@ class Store:
             now=now,
             input=input,
             extra={**(extra or {}), **after},
+            reservation=reservation,
         )
-        return await self._write(conversations.begin, new, stored=stored)
+        return await self._write_new(conversations.begin, new, stored=stored)
 
     async def follow(
         self,
@@ -119,8 +148,10 @@ class Store:
         input: list[dict[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
         handle: Artifact | None = None,
+        reservation: Reservation | None = None,
     ) -> Turn | None:
-        """The next turn, running; None where the owner has no such conversation.
+        """The next turn, running; None where the owner has no such conversation, OverLimit where
+        its `reservation` does not fit.
 
         No `parent` means the newest turn at this moment.
         `handle` names the new turn from now on; None also where it has named another since.
@@ -137,8 +168,9 @@ class Store:
             now=now,
             input=input,
             extra=extra or {},
+            reservation=reservation,
         )
-        return await self._write(
+        return await self._write_new(
             conversations.follow, new, conversation_id, parent=parent, handle=handle
         )
 
@@ -183,27 +215,48 @@ class Store:
     async def turn_of_interaction(self, owner: str, interaction_id: str) -> Turn | None:
         return await self._read(turns.of_interaction, owner, interaction_id)
 
-    async def sending(
+    async def prepare(
         self,
         turn: Turn,
         *,
         holder: str,
-        now: float,
         chained: int | None,
         settings: TurnSettings | None = None,
         notes: Sequence[str] | None = None,
         input: list[dict[str, Any]] | None = None,
     ) -> bool:
-        """Just before the POST; False where this holder no longer runs the turn: do not send."""
+        """What is to be sent; False where this holder no longer runs the turn."""
         return await self._write(
-            turns.sending,
+            turns.prepare,
             turn,
             holder=holder,
-            now=now,
             chained=chained,
             settings=settings,
             notes=notes,
             input=input,
+        )
+
+    async def claim_send(
+        self,
+        turn: Turn,
+        *,
+        holder: str,
+        now: float,
+        lease_until: float,
+        reservation: Reservation | None = None,
+    ) -> bool:
+        """Right before each POST: the lease renewed by compare-and-set, the turn marked as sent.
+        False where this holder no longer runs the turn: do not send.
+
+        With a `reservation` the daily limits are looked at again: OverLimit changes nothing.
+        """
+        return await self._write(
+            turns.claim_send,
+            turn,
+            holder=holder,
+            now=now,
+            lease_until=lease_until,
+            reservation=reservation,
         )
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool:
@@ -224,10 +277,13 @@ class Store:
         error: Mapping[str, str] | None = None,
         interaction_id: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        booking: Booking | None = None,
+        books_estimate: bool = False,
     ) -> bool:
         """The outcome; False where there was one already ("interrupted" is none).
 
-        `notes` and `extra` are added to those already there.
+        `notes` and `extra` are added to those already there. What the turn used is booked, and
+        its reservation ends, in the same transaction; see `reservations.settle`.
         """
         return await self._write(
             turns.finish,
@@ -242,12 +298,16 @@ class Store:
             error=error,
             interaction_id=interaction_id,
             extra=extra,
+            booking=booking,
+            books_estimate=books_estimate,
         )
 
     # Leases
 
-    async def renew(self, holder: str, until: float) -> int:
-        return await self._write(turns.renew, holder, until)
+    # With `now`, the caller's clock, the database's own clock decides where it has one.
+
+    async def renew(self, holder: str, until: float, now: float | None = None) -> int:
+        return await self._write(turns.renew, holder, until, now)
 
     async def release(self, holder: str) -> int:
         """Let others take over at once all that this holder still runs."""
@@ -261,9 +321,14 @@ class Store:
         """Running turns of every owner whose holder has stopped renewing."""
         return await self._read(turns.expired, now, limit)
 
-    async def take_over(self, turn: Turn, holder: str, until: float) -> bool:
+    async def is_expired(self, turn: Turn, now: float) -> bool:
+        return await self._read(turns.is_expired, turn, now)
+
+    async def take_over(
+        self, turn: Turn, holder: str, until: float, now: float | None = None
+    ) -> bool:
         """False where the lease is no longer the one seen in `turn`."""
-        return await self._write(turns.take_over, turn, holder, until)
+        return await self._write(turns.take_over, turn, holder, until, now)
 
     # Deliveries: who still has to read an outcome
 
@@ -404,6 +469,10 @@ class Store:
     ) -> None:
         await self._write(ledger.add_usage, owner, day, model, usage, usd)
 
+    async def budget(self, owner: str, day: str) -> BudgetState:
+        """What is booked and reserved on a day."""
+        return await self._read(reservations.state, owner, day)
+
     async def usage(self, owner: str, day: str) -> list[Spent]:
         return await self.usage_between(owner, day, day)
 
@@ -420,6 +489,18 @@ class Store:
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         return await self._run(True, lambda t: work(t, *args, **kwargs))
+
+    async def _write_new(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What hands out an id: never into a file that nobody can open any more."""
+
+        def checked(t: Transaction) -> T:
+            if not self._database.is_in_place():
+                raise StoreError(FILE_GONE)
+            return work(t, *args, **kwargs)
+
+        return await self._run(True, checked)
 
     async def _run(self, writes: bool, work: Callable[[Transaction], T]) -> T:
         # Not abandoned on cancellation: the caller's end waits for the commit.

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..domain.daily_limits import Booking, Reservation
 from ..domain.types import Status, Step, Turn, TurnSettings, Usage
-from . import row_mapping
+from . import reservations, row_mapping
 from .database import Row, Transaction, Value
 
 _THIS = "conversation_id = %s AND n = %s AND owner = %s"
@@ -70,18 +71,17 @@ def of_interaction(t: Transaction, owner: str, interaction_id: str) -> Turn | No
     )
 
 
-def sending(
+def prepare(
     t: Transaction,
     turn: Turn,
     *,
     holder: str,
-    now: float,
     chained: int | None,
     settings: TurnSettings | None,
     notes: Sequence[str] | None,
     input: list[dict[str, Any]] | None,
 ) -> bool:
-    values: dict[str, Value] = {"sent": now, "chained": chained}
+    values: dict[str, Value] = {"chained": chained}
     if settings is not None:
         values["settings"] = row_mapping.settings_json(settings)
     if notes is not None:
@@ -89,6 +89,28 @@ def sending(
     if input is not None:
         values["input"] = row_mapping.to_json(input)
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
+
+
+def claim_send(
+    t: Transaction,
+    turn: Turn,
+    *,
+    holder: str,
+    now: float,
+    lease_until: float,
+    reservation: Reservation | None,
+) -> bool:
+    # The lease is compared and set before the budget is looked at: nobody waits in a circle.
+    held = _set(
+        t,
+        turn,
+        {"sent": turn.sent or now, "lease_until": t.clock(now) + lease_until - now},
+        "status = 'running' AND lease_holder = %s",
+        holder,
+    )
+    if held and reservation is not None:
+        reservations.confirm(t, turn, reservation, now=now)
+    return held
 
 
 def named(t: Transaction, turn: Turn, interaction_id: str, *, holder: str) -> bool:
@@ -113,6 +135,8 @@ def finish(
     error: Mapping[str, str] | None,
     interaction_id: str | None,
     extra: Mapping[str, Any] | None,
+    booking: Booking | None,
+    books_estimate: bool,
 ) -> bool:
     # Conversation before turn, as everywhere: nobody waits in a circle.
     t.change(
@@ -123,6 +147,7 @@ def finish(
     if not before:
         return False
     said: list[str] = json.loads(before[0]["notes"])
+    remarks: dict[str, Any] = {**json.loads(before[0]["extra"]), **(extra or {})}
     values: dict[str, Value] = {
         "status": status,
         "finished": now,
@@ -134,7 +159,7 @@ def finish(
         "text": text,
         "notes": row_mapping.to_json([*said, *(note for note in notes if note not in said)]),
         "error": row_mapping.maybe_json(None if error is None else dict(error)),
-        "extra": row_mapping.to_json({**json.loads(before[0]["extra"]), **(extra or {})}),
+        "extra": row_mapping.to_json(remarks),
     }
     if interaction_id is not None:
         values["interaction_id"] = interaction_id
@@ -143,6 +168,10 @@ def finish(
     open_to = "('running')" if status in given_up else "('running', 'interrupted', 'stalled')"
     took = _set(t, turn, values, f"status IN {open_to}")
     if took:
+        known = dict(remarks)
+        reservations.settle(t, turn, booking, remarks, books_estimate=books_estimate)
+        if remarks != known:
+            _set(t, turn, {"extra": row_mapping.to_json(remarks)})
         t.change(
             f"UPDATE words SET answer = %s WHERE {_THIS}", (row_mapping.folded(text), *_key(turn))
         )
@@ -158,7 +187,8 @@ def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str)
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
-def renew(t: Transaction, holder: str, until: float) -> int:
+def renew(t: Transaction, holder: str, until: float, now: float | None) -> int:
+    until = until if now is None else t.clock(now) + until - now
     return t.change(
         "UPDATE turns SET lease_until = %s WHERE status = 'running' AND lease_holder = %s",
         (until, holder),
@@ -166,33 +196,54 @@ def renew(t: Transaction, holder: str, until: float) -> int:
 
 
 def release(t: Transaction, holder: str) -> int:
-    return renew(t, holder, 0.0)
+    return renew(t, holder, 0.0, None)
 
 
 def let_go(t: Transaction, turn: Turn, *, holder: str) -> bool:
     return _set(t, turn, {"lease_holder": ""}, "status = 'running' AND lease_holder = %s", holder)
 
 
+SLACK = 5.0
+"""How much further in the future than its whole length a lease may end, in seconds: clocks are
+corrected by small steps all the time."""
+
+_OVER = "(lease_until < %s OR (lease_seconds > 0 AND lease_until > %s + lease_seconds))"
+
+
 def expired(t: Transaction, now: float, limit: int) -> list[Turn]:
+    """Those whose lease has ended, or ends later than it can: a clock was set back since."""
+    now = t.clock(now)
     found = t.execute(
-        f"SELECT {row_mapping.TURN} FROM turns WHERE status = 'running' AND lease_until < %s "
+        f"SELECT {row_mapping.TURN} FROM turns WHERE status = 'running' AND {_OVER} "
         "ORDER BY lease_until LIMIT %s",
-        (now, limit),
+        (now, now + SLACK, limit),
     )
     return [row_mapping.turn(row) for row in found]
 
 
-def take_over(t: Transaction, turn: Turn, holder: str, until: float) -> bool:
+def is_expired(t: Transaction, turn: Turn, now: float) -> bool:
+    now = t.clock(now)
+    return bool(
+        t.execute(
+            f"SELECT 1 AS found FROM turns WHERE {_THIS} AND status = 'running' AND {_OVER}",
+            (*_key(turn), now, now + SLACK),
+        )
+    )
+
+
+def take_over(t: Transaction, turn: Turn, holder: str, until: float, now: float | None) -> bool:
+    seconds = 0.0 if now is None else until - now
+    until = until if now is None else t.clock(now) + seconds
     # PostgreSQL evaluates the condition again after waiting for the row, so two replicas
     # never hold one turn. Whoever waited for it did so in the process that died: the same
     # call may join it now.
     return bool(
         t.change(
-            "UPDATE turns SET lease_holder = %s, lease_until = %s, "
+            "UPDATE turns SET lease_holder = %s, lease_until = %s, lease_seconds = %s, "
             "owed = CASE WHEN delivery = 'waiting' THEN lease_until ELSE owed END, "
             "delivery = CASE WHEN delivery = 'waiting' THEN 'owed' ELSE delivery END "
             f"WHERE {_THIS} AND status = 'running' AND lease_holder = %s AND lease_until = %s",
-            (holder, until, *_key(turn), turn.lease_holder, turn.lease_until),
+            (holder, until, seconds, *_key(turn), turn.lease_holder, turn.lease_until),
         )
     )
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ..domain.types import UploadedFile, Usage
 from . import row_mapping
@@ -16,19 +17,38 @@ COUNTED = ("input", "output", "thought", "cached", "tool_use", "total")
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One model's use on one day; `usd` is None where no price is known."""
+    """One model's use on one day; `usd` is None where no price is known. `estimated` of its calls
+    ended without saying what they used."""
 
     day: str
     model: str
     calls: int
     usage: Usage
     usd: float | None
+    estimated: int = 0
+
+
+def day_of(at: float) -> str:
+    """The UTC day of a moment, in ISO 8601."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def add_usage(
-    t: Transaction, owner: str, day: str, model: str, usage: Usage, usd: float | None
+    t: Transaction,
+    owner: str,
+    day: str,
+    model: str,
+    usage: Usage,
+    usd: float | None,
+    *,
+    calls: int = 1,
+    estimated: int = 0,
 ) -> None:
-    counts = {"calls": 1, **{name: getattr(usage, name) for name in COUNTED}}
+    counts = {
+        "calls": calls,
+        "estimated": estimated,
+        **{name: getattr(usage, name) for name in COUNTED},
+    }
     row: dict[str, Value] = {"owner": owner, "day": day, "model": model, **counts, "usd": usd}
     changes = [f"{name} = usage.{name} + excluded.{name}" for name in counts]
     if usd is not None:
@@ -42,8 +62,9 @@ def add_usage(
 
 def between(t: Transaction, owner: str, first_day: str, last_day: str) -> list[Spent]:
     found = t.execute(
-        "SELECT day, model, calls, input, output, thought, cached, tool_use, total, usd "
-        "FROM usage WHERE owner = %s AND day >= %s AND day <= %s ORDER BY day, model",
+        "SELECT day, model, calls, input, output, thought, cached, tool_use, total, usd, estimated "
+        "FROM usage WHERE owner = %s AND day >= %s AND day <= %s AND calls > 0 "
+        "ORDER BY day, model",
         (owner, first_day, last_day),
     )
     return [_spent(row) for row in found]
@@ -51,7 +72,9 @@ def between(t: Transaction, owner: str, first_day: str, last_day: str) -> list[S
 
 def _spent(row: Row) -> Spent:
     counts = {name: row[name] for name in COUNTED}
-    return Spent(row["day"], row["model"], row["calls"], Usage(**counts), row["usd"])
+    return Spent(
+        row["day"], row["model"], row["calls"], Usage(**counts), row["usd"], row["estimated"]
+    )
 
 
 def add_name(t: Transaction, owner: str, kind: str, name: str, now: float) -> None:

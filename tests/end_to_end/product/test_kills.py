@@ -232,6 +232,7 @@ async def test_a_turn_google_had_not_named_is_interrupted_and_never_sent_again(
     gate = house.brain.hold_next(point="before_created")
     server = await start(**HURRY)
     told = await server.call("gemini_ask", prompt="My name is Ada.")
+    assert await gate.reached(PATIENCE)
     server.kill()
     await server.ended()
     gate.release()

@@ -44,8 +44,8 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
     assert said.status == "interrupted"
     assert not said.is_error
     assert masked(said.text) == (
-        "This research was interrupted before Google confirmed it. It may or may not be running "
-        "there, and was not sent again by itself. This server's process had ended.\n"
+        "This research was interrupted before Google confirmed it. It may have been sent and be "
+        "running there, and was not sent again by itself. This server's process had ended.\n"
         f'What was asked is kept: "{QUESTION}"\n'
         "Start it again with start_deep_research if it is still wanted.\n"
         "research r_… · conversation c_… · turn 1 · deep-research-preview-04-2026"

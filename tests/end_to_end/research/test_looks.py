@@ -278,6 +278,8 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
             assert await gate.reached()
             lab.house.clock.advance(3601)
             await watch(lab.guest)
+            lab.house.clock.advance(16)
+            await watch(lab.guest)
             settled.set()
     said = await lab.ended(await lab.newest())
 

@@ -178,7 +178,7 @@ async def test_what_cannot_be_written_down_first_is_not_sent(
 async def test_a_turn_that_cannot_be_marked_as_sent_is_not_sent(
     house: AppHarness, guest: McpClient, break_down: Break
 ) -> None:
-    break_down(turns, "sending")
+    break_down(turns, "claim_send")
 
     said = await guest.ask("hello")
 
@@ -369,6 +369,9 @@ async def test_a_turn_that_was_given_up_too_early_gets_its_real_outcome(
         tasks.start_soon(ask)
         assert await gate.reached()
         house.clock.advance(36_000)
+        await looked_after(other)
+        assert db_inspection.turns(house.folder)[0]["status"] == "running"
+        house.clock.advance(16)
         await looked_after(other)
         early = await other.result(db_inspection.turns(house.folder)[0]["id"])
         gate.release()

@@ -199,7 +199,7 @@ async def test_another_owner_sees_and_changes_nothing(store: Store) -> None:
     assert await store.count_conversations("thief") == 0
     assert await store.delete_conversation("thief", c) == Deleted(0, 0)
     assert not await store.owns_name("thief", "v1_abc")
-    assert not await store.sending(thief, holder="process 1", now=101, chained=None)
+    assert not await store.prepare(thief, holder="process 1", chained=None)
     assert not await store.named(thief, "v1_stolen", holder="process 1")
     assert not await store.claim_join(thief)
     assert not await store.take_over(thief, "thief", 999)

@@ -41,6 +41,9 @@ class Fragile:
     def claim_schema(self, transaction: Transaction) -> bool:
         return self.database.claim_schema(transaction)
 
+    def is_in_place(self) -> bool:
+        return self.database.is_in_place()
+
     def close(self) -> None:
         self.database.close()
 
@@ -49,6 +52,9 @@ class Counted:
     def __init__(self, fragile: Fragile, transaction: Transaction) -> None:
         self.fragile = fragile
         self.transaction = transaction
+
+    def clock(self, now: float) -> float:
+        return self.transaction.clock(now)
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         self.fragile.count()

@@ -11,26 +11,26 @@ from gemini_interactions.store import Store
 from tests.support.factories import OWNER, begun, followed, seen
 
 
-async def test_sending_records_what_is_really_sent_just_before_it_is(store: Store) -> None:
+async def test_prepare_records_what_is_really_sent_before_it_is(store: Store) -> None:
     first = await begun(store)
     turn = await followed(store, first)
     used = TurnSettings(model="gemini-3.8-pro", tools=({"type": "google_search"},))
 
-    assert await store.sending(
-        turn, holder="process 1", now=101, chained=1, settings=used, notes=["Replaced a model."]
+    assert await store.prepare(
+        turn, holder="process 1", chained=1, settings=used, notes=["Replaced a model."]
     )
 
     assert await seen(store, turn) == replace(
-        turn, sent=101.0, chained=1, settings=used, notes=("Replaced a model.",)
+        turn, chained=1, settings=used, notes=("Replaced a model.",)
     )
 
 
-async def test_sending_leaves_settings_and_notes_as_they_are_where_none_are_given(
+async def test_prepare_leaves_settings_and_notes_as_they_are_where_none_are_given(
     store: Store,
 ) -> None:
     turn = await begun(store)
-    await store.sending(turn, holder="process 1", now=101, chained=None, notes=["one"])
-    await store.sending(turn, holder="process 1", now=102, chained=None)
+    await store.prepare(turn, holder="process 1", chained=None, notes=["one"])
+    await store.prepare(turn, holder="process 1", chained=None)
 
     assert (await seen(store, turn)).settings == turn.settings
     assert (await seen(store, turn)).notes == ("one",)
@@ -38,7 +38,7 @@ async def test_sending_leaves_settings_and_notes_as_they_are_where_none_are_give
 
 async def test_notes_made_at_the_end_join_those_made_while_sending(store: Store) -> None:
     turn = await begun(store)
-    await store.sending(turn, holder="process 1", now=101, chained=None, notes=["one"])
+    await store.prepare(turn, holder="process 1", chained=None, notes=["one"])
     await store.finish(turn, status="completed", now=102, notes=["one", "two"])
 
     assert (await seen(store, turn)).notes == ("one", "two")
@@ -47,11 +47,11 @@ async def test_notes_made_at_the_end_join_those_made_while_sending(store: Store)
 async def test_only_the_holder_of_a_running_turn_sends_and_names_it(store: Store) -> None:
     turn = await begun(store)
 
-    assert not await store.sending(turn, holder="process 2", now=101, chained=None)
+    assert not await store.prepare(turn, holder="process 2", chained=None)
     assert not await store.named(turn, "v1_wrong", holder="process 2")
     assert await store.named(turn, "v1_right", holder="process 1")
     await store.finish(turn, status="completed", now=102)
-    assert not await store.sending(turn, holder="process 1", now=103, chained=None)
+    assert not await store.prepare(turn, holder="process 1", chained=None)
     assert not await store.named(turn, "v1_late", holder="process 1")
     now = await seen(store, turn)
     assert (now.interaction_id, now.sent) == ("v1_right", None)

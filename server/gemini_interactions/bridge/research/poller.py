@@ -27,8 +27,9 @@ from ...domain.errors import (
 from ...domain.types import Interaction, Turn
 from ..runtime import Runtime
 from ..turns import outcomes
+from ..turns.lease import LeaseLost
 from ..turns.outcomes import Outcome
-from ..turns.running_turns import LeaseLost, RunningTurn
+from ..turns.running_turns import RunningTurn
 from .interpreter import ResearchInterpreter
 from .progress import ResearchProgress
 

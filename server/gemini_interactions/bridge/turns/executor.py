@@ -22,9 +22,10 @@ from ..runtime import Runtime
 from . import outcomes
 from .finalizer import TurnFinalizer
 from .history_chain import passed_over
+from .lease import GapDetector, LeaseLost
 from .outcomes import Outcome
 from .recovery import TurnRecovery
-from .running_turns import LeaseLost, Progress, RunningTurn, RunningTurns, no_progress
+from .running_turns import Progress, RunningTurn, RunningTurns, no_progress
 from .turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandlers
 from .upstream_call import FIRST_LOOK, UpstreamCaller
 
@@ -47,11 +48,14 @@ class TurnExecutor:
         self.recovery = TurnRecovery(runtime, handlers, self._upstream, self._finalizer)
         self.running = RunningTurns()
         self._closing = False
+        self._gaps = GapDetector(runtime.now, runtime.config.lease_seconds / 3)
+        self._file_seen = runtime.now()
+        """When the database's file was last known to be in its place (epoch seconds)."""
 
     def admit(self, owner: str) -> None:
         """Refuse more work for an owner who has very much of it waiting already."""
         theirs = (running for running in self.running if running.turn.owner == owner)
-        self._upstream.admit(owner, sum(running.turn.sent is None for running in theirs))
+        self._upstream.admit(owner, sum(running.is_queued for running in theirs))
 
     @property
     def waiting(self) -> int:
@@ -74,7 +78,8 @@ class TurnExecutor:
         # Whoever wants to know may go away meanwhile: a lease that is taken is also used.
         with anyio.CancelScope(shield=True):
             holder, until = self._runtime.holder, self._runtime.lease_until
-            if not await self._runtime.store.take_over(turn, holder, until):
+            now = self._runtime.now()
+            if not await self._runtime.store.take_over(turn, holder, until, now):
                 return await self._finalizer.reload(turn)
             running = self._start(RunningTurn(turn, self._handlers.of(turn)))
             if not turn.interaction_id:
@@ -93,7 +98,7 @@ class TurnExecutor:
         start = anyio.current_time()
         pause = FIRST_LOOK
         while not turn.is_final:
-            if turn.lease_until < self._runtime.now():
+            if await self._is_abandoned(turn):
                 turn = await self.take_over(turn)
                 left = start + seconds - anyio.current_time()
                 return turn if turn.is_final else await self.until_final(turn, left, progress)
@@ -151,15 +156,49 @@ class TurnExecutor:
         await self._runtime.store.release(self._runtime.holder)
 
     async def keep_leases(self) -> None:
+        """Renew the leases of this process; where that is overdue, spare those of others."""
+        runtime, is_overdue = self._runtime, self._gaps.is_overdue
+        await self._keep_file()
         if len(self.running):
-            await self._runtime.store.renew(self._runtime.holder, self._runtime.lease_until)
+            await runtime.store.renew(runtime.holder, runtime.lease_until, runtime.now())
+        self._gaps.renewed()
+        if is_overdue:
+            log.info("this process was held up or its clock was set: others are not judged yet")
+            self._gaps.spare_others()
 
     async def catch_up(self) -> None:
         """Write down what could not be before; take over what processes that are gone left."""
         await self._write_again()
         for turn in await self._runtime.store.expired(self._runtime.now(), 100):
-            if self.running.of(turn) is None:
+            if self.running.of(turn) is None and await self._may_judge(turn):
                 await self.take_over(turn)
+
+    async def _is_abandoned(self, turn: Turn) -> bool:
+        """Whether the process that ran this turn is gone."""
+        is_expired = await self._runtime.store.is_expired(turn, self._runtime.now())
+        return is_expired and await self._may_judge(turn)
+
+    async def _may_judge(self, turn: Turn) -> bool:
+        """Whether an expired lease of another process means that it is gone."""
+        if not turn.lease_until:  # given up by its holder
+            return True
+        if self._gaps.is_overdue:
+            await self.keep_leases()
+        return self._gaps.may_judge()
+
+    async def _keep_file(self) -> None:
+        """Where the database's file was removed or replaced, go on in the one at its place."""
+        runtime = self._runtime
+        if runtime.store.is_in_place():
+            self._file_seen = runtime.now()
+            return
+        try:
+            carried = await runtime.store.reopen(holder=runtime.holder, since=self._file_seen - 1)
+        except Exception:
+            log.exception("the database file is gone, and none can be opened in its place")
+            return
+        log.warning("the database file was replaced; %s conversations were carried over", carried)
+        self._file_seen = runtime.now()
 
     # -- one turn -------------------------------------------------------------
 
@@ -220,25 +259,31 @@ class TurnExecutor:
         """Write down what is about to be sent, and after which turn; LeaseLost forbids it."""
         turn, good = running.turn, after.good
         chained = good.n if good else None
-        sent = self._runtime.now()
         notes = (*passed_over(after.before, good), *plan.notes)
         running.plan, running.good = plan, good
         running.turn = replace(
             turn,
             settings=plan.settings,
             notes=notes,
-            sent=sent,
             chained=chained,
             input=turn.input if plan.input is None else plan.input,
         )
         if good is not None and good.n:
             lag = self._runtime.config.store_lag_seconds
             running.young_until = (good.finished or good.created) + lag
+        running.reservation = self._runtime.budget.reservation(
+            turn.owner,
+            plan.settings.model,
+            turn.prompt,
+            turn.extra,
+            settings=plan.settings,
+            input=running.turn.input,
+            before=good,
+        )
         running.changed()
-        held = await self._runtime.store.sending(
+        held = await self._runtime.store.prepare(
             turn,
             holder=self._runtime.holder,
-            now=sent,
             chained=chained,
             settings=plan.settings,
             notes=notes,
@@ -256,6 +301,9 @@ class TurnExecutor:
                 ended = await self._execute(running)
         except LeaseLost:
             log.warning("turn %s is another process's now, or over", running.turn.id)
+            with anyio.CancelScope(shield=True):
+                await self._let_go(running)
+            return
         except Refused as refusal:
             ended = outcomes.refused(type(refusal).__name__, str(refusal))
         except ForeignSchema as problem:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
-from ...domain.types import Turn, Usage
+from ...domain.types import CHAINABLE, Turn
 from ..runtime import Runtime
 from . import outcomes
 from .outcomes import Outcome
@@ -21,7 +22,16 @@ class TurnFinalizer:
         """Write down how a turn ended, book what it used; the turn as it now stands."""
         transcripts = self._runtime.config.transcripts
         kept = outcome if transcripts else outcome.without_words()
-        took = await self._runtime.store.finish(
+        usage, booking, books_estimate = self._runtime.budget.settlement(
+            turn,
+            outcome.model,
+            outcome.usage,
+            tier=str(outcome.extra.get("service_tier") or turn.settings.service_tier),
+            is_answer=outcome.status in CHAINABLE or outcome.status in ("interrupted", "stalled"),
+        )
+        outcome = replace(outcome, usage=usage)
+        finish = partial(
+            self._runtime.store.finish,
             turn,
             status=outcome.status,
             now=self._runtime.now(),
@@ -34,11 +44,16 @@ class TurnFinalizer:
             interaction_id=outcome.interaction_id or None,
             extra=kept.remarks,
         )
+        try:
+            took = await finish(booking=booking, books_estimate=books_estimate)
+        except Exception:
+            # An answer is worth more than its line in the accounts.
+            log.exception("could not finish turn %s with its booking", turn.id)
+            took = await finish()
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
-        elif outcome.usage not in (None, turn.usage):  # what was found later had been paid before
-            tier = str(outcome.extra.get("service_tier") or turn.settings.service_tier)
-            await self._book(turn, outcome.model, outcome.usage, tier)
+        elif booking is not None:
+            self._runtime.budget.count(booking)
         turn = await self.reload(outcomes.told(turn, outcome, self._runtime.now()))
         if not transcripts:
             extra = {**turn.extra, **outcome.remarks}
@@ -51,10 +66,3 @@ class TurnFinalizer:
         """The turn as the store has it now."""
         found = await self._runtime.store.turn(turn.owner, turn.conversation_id, turn.n)
         return found or turn
-
-    async def _book(self, turn: Turn, model: str, usage: Usage, tier: str) -> None:
-        try:
-            model = model or turn.settings.model
-            await self._runtime.budget.book(turn.owner, model, usage, tier)
-        except Exception:  # an answer is worth more than its line in the accounts
-            log.exception("could not book the usage of turn %s", turn.id)

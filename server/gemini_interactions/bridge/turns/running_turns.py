@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from ...domain.daily_limits import Reservation
 from ...domain.types import Turn
 from ...interactions.stream_accumulator import InteractionAccumulator
 from .outcomes import Outcome
@@ -29,10 +30,6 @@ Progress = Callable[[float, str], Awaitable[None]]
 
 async def no_progress(_seconds: float, _doing: str) -> None:
     """For those who do not ask to hear anything."""
-
-
-class LeaseLost(Exception):
-    """Another process took the turn over: it is theirs to finish, and nothing may be sent."""
 
 
 class RunningTurn:
@@ -63,6 +60,8 @@ class RunningTurn:
         """Interactions at Google that were stations on the way to the one that is the answer."""
         self.young_until = 0.0
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
+        self.reservation: Reservation | None = None
+        """What it is estimated to use, once it is known what is sent."""
         self.decided: Outcome | None = None
         """How it is to end, where that was settled outside, such as by a cancel."""
         # Of one that was taken over, the process before may have told something.
@@ -71,8 +70,13 @@ class RunningTurn:
         self._wanted = anyio.Event()
 
     @property
+    def is_queued(self) -> bool:
+        """Whether it still waits for the turn before it."""
+        return self.turn.sent is None and self.plan is None
+
+    @property
     def doing(self) -> str:
-        if self.turn.sent is None and self.turn.parent is not None:
+        if self.is_queued and self.turn.parent is not None:
             return "Waiting for the turn before it"
         return self._news or self.draft.doing or "Waiting for Gemini"
 

@@ -8,7 +8,7 @@ for it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.lowlevel
 
+from ...domain import model_catalog
+from ...domain.daily_limits import Reservation
 from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply
 from ..runtime import Runtime
@@ -115,6 +117,7 @@ class TurnSubmission:
             "now": runtime.now(),
             "input": said if transcripts else None,
             "extra": dict(new.extra),
+            "reservation": self._reservation(new, said),
         }
         if new.conversation_id:
             return await runtime.store.follow(
@@ -129,6 +132,28 @@ class TurnSubmission:
             stored=new.stored,
             parent_interaction_id=new.after_interaction,
             **intent,
+        )
+
+    def _reservation(
+        self, new: NewTurn[Any], said: Sequence[Mapping[str, Any]] | None
+    ) -> Reservation:
+        """What to hold for a turn; where its settings follow from the turn before it, by what its
+        call changes of them."""
+        runtime, settings = self._runtime, new.settings
+        changes: Mapping[str, Any] = new.extra.get("changes", {})
+        if not settings.model:
+            choice = model_catalog.choose(
+                str(changes.get("model", "")), default=runtime.config.model, today=runtime.today
+            )
+            settings = replace(
+                settings,
+                model=choice.model,
+                system_instruction=str(changes.get("system_instruction", "")),
+                thinking=str(changes.get("thinking", "")),
+                tools=tuple(changes.get("tools", ())),
+            )
+        return runtime.budget.reservation(
+            new.caller.owner, settings.model, new.prompt, new.extra, settings=settings, input=said
         )
 
     async def _named(

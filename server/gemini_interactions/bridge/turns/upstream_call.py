@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, assert_never
 
 import anyio
@@ -33,6 +34,7 @@ from ...interactions.json_values import type_of
 from ...interactions.stream_accumulator import InteractionAccumulator
 from ..runtime import Runtime
 from . import function_calls, outcomes
+from .lease import LeaseLost, LeaseProof
 from .retry_policy import RetryPolicy
 from .running_turns import RunningTurn
 
@@ -131,9 +133,11 @@ class UpstreamCaller:
     async def _listen(self, running: RunningTurn, call: CreateRequest) -> None:
         """Send the create and take in its stream until it ends, well or not."""
         patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
+        proof = LeaseProof(partial(self._claim_send, running))
         while True:
             try:
-                async with self._gemini.stream(call) as events:
+                await proof.renew()
+                async with self._gemini.stream(call, before_send=proof.check) as events:
                     async for event in events:
                         await self._hear(running, event)
                 return
@@ -259,12 +263,32 @@ class UpstreamCaller:
     async def _create(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create answered in one piece; repeated only when it surely never arrived."""
         patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
+        proof = LeaseProof(partial(self._claim_send, running))
         async with self._place(running.turn.owner):
             while True:
                 try:
-                    return await self._gemini.create(call)
+                    await proof.renew()
+                    return await self._gemini.create(call, before_send=proof.check)
                 except UpstreamError as problem:
                     call = await self._once_more(problem, running, call, patience)
+
+    async def _claim_send(self, running: RunningTurn) -> None:
+        """Prove the lease, and before the first request that there is still room in the budget.
+
+        Nothing may be sent without: another process may have said that this turn is over.
+        """
+        turn, runtime = running.turn, self._runtime
+        is_held = await runtime.store.claim_send(
+            turn,
+            holder=runtime.holder,
+            now=runtime.now(),
+            lease_until=runtime.lease_until,
+            reservation=running.reservation if turn.sent is None else None,
+        )
+        if not is_held:
+            raise LeaseLost()
+        running.turn = replace(running.turn, sent=turn.sent or runtime.now())
+        running.changed()
 
     @asynccontextmanager
     async def _place(self, owner: str) -> AsyncIterator[None]:

@@ -109,8 +109,8 @@ def _interrupted(turn: Turn) -> list[str]:
         what = "was interrupted before it was sent to Google: nothing runs there"
     else:
         what = (
-            "was interrupted before Google confirmed it. It may or may not be running there, "
-            "and was not sent again by itself"
+            "was interrupted before Google confirmed it. It may have been sent and be running "
+            "there, and was not sent again by itself"
         )
     lines = [f"This research {what}. This server's process had ended."]
     # A plan that is approved says no more than that.

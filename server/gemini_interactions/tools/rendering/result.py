@@ -307,6 +307,15 @@ def _tail(notes: Sequence[str], following: str, last_line: str) -> str:
     return "\n".join(line for line in (*notes, following, last_line) if line)
 
 
+def _sent(turn: Turn) -> str:
+    """Whether an interrupted turn has reached Google, as far as anybody can tell."""
+    if turn.interaction_id:
+        return "Gemini had begun with it."
+    if turn.sent is None:
+        return "It had not been sent yet."
+    return "It may have been sent, and may be billed, but no answer was seen."
+
+
 def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[list[str], str]:
     """What to say of a turn beside its text, and the next step."""
     match turn.status:
@@ -341,7 +350,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             return (
                 [
                     "This turn was interrupted before its answer was complete: the server's "
-                    "process ended. It was not sent again by itself.",
+                    f"process ended. {_sent(turn)} It was not sent again by itself.",
                     *prompt,
                 ],
                 "Send it again with gemini_continue if it is still wanted.",
