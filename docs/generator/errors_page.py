@@ -14,7 +14,7 @@ from pathlib import Path
 import gemini_interactions
 from docs.generator.tables import joined
 from gemini_interactions.config import api_key, settings
-from gemini_interactions.domain import errors, file_errors, google_reasons
+from gemini_interactions.domain import daily_limits, errors, file_errors, google_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
 
@@ -58,6 +58,7 @@ COMMAND = """\
 These end a command with code 2 and the sentence on stderr.
 """
 
+NOON = 1_795_348_800.0
 FULL = OSError(errno.ENOSPC, "")
 
 # What each class says, where it says one thing; the others show it in an exchange.
@@ -86,6 +87,16 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         errors.RateLimited(quota=errors.Quota.CREDIT).message,
         errors.RateLimited(quota=errors.Quota.SPENDING_CAP).message,
         errors.RateLimited("limit: 0, model: gemini-nano-banana-2.1").message,
+    ],
+    errors.OverLimit: lambda: [
+        daily_limits.refusal(
+            daily_limits.BudgetState(1_900_000, 4.2, 60_000, 0.3),
+            daily_limits.Reservation(
+                "2026-11-22", "", 310_000, 2.0, daily_limits.DailyLimits(usd=limit)
+            ),
+            NOON,
+        )
+        for limit in (5.0, 1.0)
     ],
     errors.NotKept: lambda: [str(errors.NotKept.unfetched())],
     errors.Gone: lambda: [

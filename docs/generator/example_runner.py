@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 import anyio
 from anyio.abc import Process
@@ -27,6 +29,7 @@ from gemini_interactions.app import App
 from gemini_interactions.config.api_key import save_key
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server import build
+from gemini_interactions.store import turns
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day
 DATA_DIR = "~/.local/share/gemini-interactions-mcp"
@@ -215,6 +218,9 @@ def stages() -> Iterator[Callable[[str], ExampleRunner]]:
     """Makes stages, one after the other: an emulator for all, a data folder for each."""
     with ExitStack() as stack:
         stack.enter_context(_no_settings_from_outside())
+        # A page's programs run by the real clock, beside a server by the page's own: to it, their
+        # leases end too late to be any.
+        stack.enter_context(patch.object(turns, "SLACK", math.inf))
         emulator = stack.enter_context(Emulator(EmulatorControl()))
 
         def stage(page: str) -> ExampleRunner:

@@ -85,11 +85,12 @@ def test_our_own_images_are_for_their_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data" / "images").stat().st_mode) == 0o700
 
 
-def test_the_same_name_twice_makes_two_files(tmp_path: Path) -> None:
-    first, second = kept(b"\xff\xd8\xff1", tmp_path), kept(b"\xff\xd8\xff2", tmp_path)
+def test_an_image_that_is_kept_twice_is_one_file(tmp_path: Path) -> None:
+    """As by two processes at once, which name it by its id."""
+    first, second = kept(b"\xff\xd8\xff1", tmp_path), kept(b"\xff\xd8\xff1", tmp_path)
 
-    assert Path(second.path).name == f"a-red-cat-{ID}-2.jpg"
-    assert Path(first.path).read_bytes() == b"\xff\xd8\xff1"
+    assert first.path == second.path
+    assert [each.name for each in tmp_path.iterdir()] == [f"a-red-cat-{ID}.jpg"]
 
 
 def test_an_image_can_be_saved_where_somebody_wants_it(folders: Folders, inside: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_to_be_so(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no")
 
-    monkeypatch.setattr(dir_fd.OpenDirectory, "settle", full)
+    monkeypatch.setattr(dir_fd.OpenDirectory, "replace", full)
     with pytest.raises(CannotKeep, match="the disk is full"):
         kept(b"x", tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -1,6 +1,6 @@
 """A new file: a draft under a made-up name until it is whole, then the first free name.
 
-Nothing is ever overwritten: a name that is taken gets a number.
+Nothing of somebody else's is ever overwritten: a name that is taken gets a number.
 """
 
 from __future__ import annotations
@@ -39,13 +39,22 @@ class NewFile:
     """Write to `file`, then `keep`; left without that, nothing remains of it.
 
     `wish` is the name asked for. Its extension gives way to the one of the bytes. `refused`
-    says what an error of the system means to the caller.
+    says what an error of the system means to the caller. With `replaces` a file of the same name
+    gives way: names with an id in them are written by several processes at once, each of them
+    the same file.
     """
 
     def __init__(
-        self, folder: Folder, wish: str, *, mode: int, refused: Callable[[OSError], Refused]
+        self,
+        folder: Folder,
+        wish: str,
+        *,
+        mode: int,
+        refused: Callable[[OSError], Refused],
+        replaces: bool = False,
     ) -> None:
         self._folder = folder
+        self._replaces = replaces
         self.refused = refused
         self._stem, self._extension = _split(wish)
         self._draft = draft_name()
@@ -64,6 +73,11 @@ class NewFile:
     def _named(self, extension: str) -> str:
         if _usual(self._extension) == extension:
             extension = self._extension
+        if self._replaces:
+            name = f"{self._stem}{extension}"
+            self._folder.replace(self._draft, name)
+            self._is_kept = True
+            return name
         for number in range(1, MOST_OF_ONE_NAME):
             name = f"{self._stem}{f'-{number}' if number > 1 else ''}{extension}"
             try:

@@ -80,7 +80,9 @@ class FileStore:
                     await anyio.to_thread.run_sync(decode, data, new.file)
             if not isinstance(data, str):
                 await data(write)
-            return await anyio.to_thread.run_sync(media_files.finish, new, raw)
+            saved = await anyio.to_thread.run_sync(media_files.finish, new, raw)
+            await anyio.to_thread.run_sync(_forget_others, saved, name.rpartition("-")[2])
+            return saved
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(new.__exit__)
@@ -90,10 +92,6 @@ class FileStore:
         return images.name_of(words, id, otherwise)
 
     def _new_media(self, name: str) -> NewFile:
-        with suppress(OSError):
-            # Left by a process that ended before it said so: the id is the end of the name.
-            for left in self._media_dir.glob(f"*-{name.rpartition('-')[2]}.*"):
-                left.unlink(missing_ok=True)
         return images.new_file(self._media_dir, name, CannotKeepMedia)
 
     async def keep_image(self, data: str | bytes, name: str, id: str, *, is_chart: bool) -> Saved:
@@ -102,11 +100,10 @@ class FileStore:
         where = self._reports_dir if is_chart else self._images_dir
 
         def keep() -> Saved:
-            with suppress(OSError):
-                for left in where.glob(f"*-{id}.*"):  # by a process that ended before it said so
-                    left.unlink(missing_ok=True)
             with images.new_image(where, name, id) as new:
-                return images.save(data, new)
+                saved = images.save(data, new)
+            _forget_others(saved, id)
+            return saved
 
         return await anyio.to_thread.run_sync(keep)
 
@@ -181,6 +178,16 @@ class FileStore:
 
         await anyio.to_thread.run_sync(write)
         return str(path)
+
+
+def _forget_others(saved: Saved, id: str) -> None:
+    """Delete what a process left under another name that ended before it said so: the id stands
+    at the end of each."""
+    path = Path(saved.path)
+    with suppress(OSError):
+        for left in path.parent.glob(f"*-{id}.*"):
+            if left.name != path.name:
+                left.unlink(missing_ok=True)
 
 
 def _write(new: NewFile, piece: bytes) -> None:

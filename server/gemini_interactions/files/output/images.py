@@ -70,12 +70,13 @@ def new_image(folder: Path, prompt: str, image_id: str) -> NewFile:
 
 
 def new_file(folder: Path, name: str, refused: type[CannotKeep]) -> NewFile:
-    """A new file of our own, readable by this user only; the folder is made if need be."""
+    """A new file of our own, readable by this user only; the folder is made if need be. Its name
+    holds the id of what it is: a file that has it already is the same."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = reach(os.path.realpath(folder))
         try:
-            return NewFile(held, name, mode=0o600, refused=refused)
+            return NewFile(held, name, mode=0o600, refused=refused, replaces=True)
         except BaseException:
             with held:
                 raise

@@ -61,6 +61,9 @@ class Folder(Protocol):
     def settle(self, draft: str, name: str) -> None:
         """Give the draft its name; FileExistsError if something has that name already."""
 
+    def replace(self, draft: str, name: str) -> None:
+        """Give the draft its name; what has that name already is gone then."""
+
     def remove(self, name: str) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -114,6 +117,9 @@ class OpenDirectory:
                 raise
             _copy(self, draft, name)
         self.remove(draft)
+
+    def replace(self, draft: str, name: str) -> None:
+        os.replace(draft, name, src_dir_fd=self._at, dst_dir_fd=self._at)
 
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._at)
@@ -189,6 +195,9 @@ class CheckedFolder:
         else:
             os.link(self._path(draft), self._path(name), follow_symlinks=False)
             self.remove(draft)
+
+    def replace(self, draft: str, name: str) -> None:
+        os.replace(self._path(draft), self._path(name))
 
     def remove(self, name: str) -> None:
         os.unlink(self._path(name))
