@@ -66,7 +66,8 @@ async def test_somebody_with_a_keyboard_signs_an_app_in(
 def _sign_in(browser: Browser, url: str, port: int, told: dict[str, Any]) -> None:
     browser.go(url)
     told["names"] = browser.names()
-    told["focus"] = browser.value("document.activeElement.id")
+    # The browser moves the focus with its first frame, which may come a moment later.
+    told["focus"] = browser.until(lambda: browser.value("document.activeElement.id"))
     for scheme in ("light", "dark"):
         browser.prefer(scheme)
         told[scheme] = browser.value(
@@ -78,7 +79,9 @@ def _sign_in(browser: Browser, url: str, port: int, told: dict[str, Any]) -> Non
     browser.press("Enter")
     error = "document.querySelector('[role=alert]')?.textContent"
     told["error"] = browser.until(lambda: browser.value(error))
-    told["focus after the error"] = browser.value("document.activeElement.id")
+    told["focus after the error"] = browser.until(
+        lambda: browser.value("document.activeElement.id")
+    )
     browser.type("anns-token")
     browser.press("Enter")
     browser.until(lambda: browser.value("location.port") == str(port))
