@@ -70,6 +70,9 @@ class AccessRecords(Protocol):
     async def grants(self, owner: str | None) -> list[Grant]:
         """Newest first; those of everybody without an owner."""
 
+    async def living(self, grant_ids: Sequence[str]) -> frozenset[str]:
+        """Those of them that there are."""
+
     async def revoke(self, grant_id: str) -> bool:
         """Ends a grant and every token of it; whether there was one."""
 

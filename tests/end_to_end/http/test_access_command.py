@@ -7,6 +7,7 @@ import pytest
 
 from gemini_interactions.cli.command_line import main
 from tests.end_to_end.http.test_sign_in_tokens import KNOWN
+from tests.support.gateway_harness import GatewayHarness
 from tests.support.oauth_client import RawOAuthClient
 
 
@@ -44,6 +45,27 @@ async def test_everything_of_one_owner_can_be_ended(
 
     assert [await app.status(each["access_token"]) for each in given] == [401, 401]
     assert await command(capsys, "list") == (0, "Nothing is signed in.\n")
+
+
+async def test_access_that_is_revoked_ends_its_streams_and_no_other(
+    site: GatewayHarness, app: RawOAuthClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = await app.signed_in("anns-token")
+    by_app = await site.wire(legacy=True, token=given["access_token"])
+    by_token = await site.wire(legacy=True, token="anns-token")
+
+    async with (
+        by_app.http.stream("GET", "/mcp", headers=by_app.headers) as ended,
+        by_token.http.stream("GET", "/mcp", headers=by_token.headers) as goes_on,
+    ):
+        await command(capsys, "revoke", "--owner", "ann")
+        await site.place.gateway.end_removed()
+        with anyio.fail_after(60):
+            await ended.aread()
+        with anyio.move_on_after(0.05) as wait:
+            await goes_on.aread()
+
+    assert wait.cancelled_caught
 
 
 async def test_what_is_not_there_is_refused(

@@ -146,7 +146,7 @@ async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
     ):
         await gate.reached()
         site.write_tokens({"bobs-token": "bob"})
-        place.gateway.end_removed()
+        await place.gateway.end_removed()
         with anyio.fail_after(BOUND):
             await anns_stream.aread()
             body = await call.aread()

@@ -38,6 +38,8 @@ from .transport_security import AllowedHosts, TransportSecurity
 if TYPE_CHECKING:
     from .metrics_route import MetricsServer
 
+log = logging.getLogger(__name__)
+
 PATH = "/mcp"
 
 GRACE = 5.0
@@ -243,11 +245,15 @@ class Gateway:
     async def _end_removed(self) -> None:
         while True:
             await anyio.sleep(REMOVED_SECONDS)
-            self.end_removed()
+            try:
+                await self.end_removed()
+            except Exception:
+                # A database that is away for a moment must not end the looking.
+                log.warning("could not look for revoked access", exc_info=True)
 
-    def end_removed(self) -> None:
-        """End the requests whose token was removed; done every second."""
-        self._gate.end_removed()
+    async def end_removed(self) -> None:
+        """End the requests whose token was removed or access revoked; done every second."""
+        await self._gate.end_removed()
 
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("alive\n")

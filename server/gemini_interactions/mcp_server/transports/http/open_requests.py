@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -20,20 +20,25 @@ class OpenRequests:
     """Runs requests in a scope each, under what they came in with."""
 
     def __init__(self) -> None:
-        self._scopes: dict[anyio.CancelScope, str] = {}
+        self._scopes: dict[anyio.CancelScope, tuple[str, ...]] = {}
         self._strangers: Counter[str] = Counter()
 
     @property
-    def credentials(self) -> frozenset[str]:
-        """What the requests in progress came in with."""
-        return frozenset(each for each in self._scopes.values() if each)
+    def rights(self) -> frozenset[str]:
+        """What the requests in progress came in with: credentials and grants."""
+        return frozenset(each for rights in self._scopes.values() for each in rights)
 
     @property
     def is_full(self) -> bool:
         return len(self._scopes) >= MOST
 
     async def run(
-        self, credential: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+        self,
+        rights: tuple[str, ...],
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         has_begun = False
 
@@ -43,7 +48,7 @@ class OpenRequests:
             await send(message)
 
         with anyio.CancelScope() as request:
-            self._scopes[request] = credential
+            self._scopes[request] = rights
             try:
                 await app(scope, receive, sending)
             finally:
@@ -56,10 +61,10 @@ class OpenRequests:
                 gone.headers["www-authenticate"] = 'Bearer realm="gemini", error="invalid_token"'
                 await gone(scope, receive, send)
 
-    def end(self, holds: Callable[[str], bool]) -> None:
-        """End every request whose credential no longer holds."""
-        for request, credential in list(self._scopes.items()):
-            if credential and not holds(credential):
+    def end(self, gone: frozenset[str]) -> None:
+        """End every request that came in with something that holds no longer."""
+        for request, rights in list(self._scopes.items()):
+            if not gone.isdisjoint(rights):
                 request.cancel()
 
     @contextmanager

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ....config.settings import Config
 from ...request_context import LOCAL
 from ..line_reader import sound
-from .auth.authenticator import Authenticator, credential_of, user
+from .auth.authenticator import Authenticator, rights_of, user
 from .client_address import ClientAddresses
 from .connection_limits import let_in
 from .open_requests import OpenRequests
@@ -75,10 +75,10 @@ class TransportSecurity:
         for wait in list(self._waits):
             wait.cancel()
 
-    def end_removed(self) -> None:
-        """End the requests whose token was removed since they came in."""
-        if self._authenticator is not None:
-            self._requests.end(self._authenticator.holds)
+    async def end_removed(self) -> None:
+        """End the requests whose token was removed, or access revoked, since they came in."""
+        if self._authenticator is not None and (rights := self._requests.rights):
+            self._requests.end(await self._authenticator.gone(rights))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _matches(self._health, scope):
@@ -113,7 +113,7 @@ class TransportSecurity:
         body = self._refusal(scope) or await self._body(scope, receive, self._largest, BODY_SECONDS)
         if isinstance(body, bytes):
             again = _again(_sound(body), receive)
-            await self._requests.run(credential_of(found), self._app, scope, again, send)
+            await self._requests.run(rights_of(found), self._app, scope, again, send)
         else:
             await self._turn_away(body, receive, send, LINGER_SECONDS)
 

@@ -13,7 +13,7 @@ from .....components import signing_key
 from .....config.settings import BadSetting, Config
 from ..client_address import ClientAddresses
 from . import protected_resource_metadata
-from .authenticator import Authenticator
+from .authenticator import Authenticator, Living
 from .token_file import Tokens
 
 
@@ -45,6 +45,7 @@ def authentication(
     """`base` is the public address of this server."""
     config, resource = app.config, f"{base}/mcp"
     verifier: TokenVerifier
+    living: Living | None = None
     if config.oauth_issuer:
         from .issuer_keys import IssuerKeys, fetch_json
         from .oauth import JwtVerifier
@@ -66,11 +67,17 @@ def authentication(
             signing_key(config),
             addresses,
         )
-        verifier, routes = sign_in, sign_in.routes()
+        verifier, routes, living = sign_in, sign_in.routes(), sign_in.living
     else:
         return Authentication(Authenticator(tokens))
     metadata_url = protected_resource_metadata.metadata_url(resource)
     return Authentication(
-        Authenticator(tokens, verifier, scopes=config.oauth_scopes, metadata_url=metadata_url),
+        Authenticator(
+            tokens,
+            verifier,
+            scopes=config.oauth_scopes,
+            metadata_url=metadata_url,
+            living=living,
+        ),
         [*protected_resource_metadata.routes(resource, issuer, config.oauth_scopes), *routes],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -12,6 +12,12 @@ from starlette.responses import PlainTextResponse, Response
 
 from .issuer_keys import IssuerUnreachable
 from .token_file import Tokens
+
+GRANT = "g_"
+"""What the ids of grants begin with; credentials have no such letters."""
+
+Living = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
+"""Those of some grants that nobody has revoked."""
 
 
 class Authenticator:
@@ -27,11 +33,13 @@ class Authenticator:
         *,
         scopes: Sequence[str] = (),
         metadata_url: str = "",
+        living: Living | None = None,
     ) -> None:
         self._tokens = tokens
         self._verifier = verifier
         self._scopes = scopes
         self._metadata_url = metadata_url
+        self._living = living
 
     async def user(self, headers: Headers) -> AuthenticatedUser | Response:
         token = bearer(headers)
@@ -71,9 +79,13 @@ class Authenticator:
         except UnicodeDecodeError:
             return None
 
-    def holds(self, credential: str) -> bool:
-        """Whether what a request came in with has not been removed since."""
-        return self._tokens is None or self._tokens.holder(credential) is not None
+    async def gone(self, rights: frozenset[str]) -> frozenset[str]:
+        """Those of what requests came in with that hold no longer."""
+        grants = frozenset(each for each in rights if each.startswith(GRANT))
+        gone = {each for each in rights - grants if self.holder(each) is None}
+        if grants and self._living is not None:
+            gone |= grants - await self._living(grants)
+        return frozenset(gone)
 
     def holder(self, credential: str) -> str | None:
         return self._tokens.holder(credential) if self._tokens is not None else None
@@ -100,9 +112,10 @@ def user(owner: str, credential: str = "") -> AuthenticatedUser:
     return AuthenticatedUser(AccessToken(token="", client_id=owner, scopes=[], claims=claims))
 
 
-def credential_of(user: AuthenticatedUser) -> str:
-    """What a user came in with, as the tokens file knows it; "" where nothing can be removed."""
-    return str((user.access_token.claims or {}).get("credential", ""))
+def rights_of(user: AuthenticatedUser) -> tuple[str, ...]:
+    """What a user came in with that can be removed: a gateway token, and a grant made with it."""
+    claims = user.access_token.claims or {}
+    return tuple(str(claims[name]) for name in ("credential", "grant") if name in claims)
 
 
 def bearer(headers: Headers) -> bytes:

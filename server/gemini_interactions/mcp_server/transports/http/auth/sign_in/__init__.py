@@ -63,6 +63,11 @@ class SignIn:
             claims={"credential": grant.credential, "grant": grant.id},
         )
 
+    async def living(self, grants: frozenset[str]) -> frozenset[str]:
+        """Those of some grants that nobody has revoked."""
+        access = await self._settings.access()
+        return await access.living(sorted(grants))
+
     def routes(self) -> list[Route]:
         issuer = self._settings.issuer
         path = urlsplit(issuer).path
