@@ -110,7 +110,12 @@ def _attachment_loader(config: Config) -> AttachmentLoader:
     # Among several owners a path says nothing of whose image it is: there only ids do.
     private = [config.data_dir, *(made_here if config.is_multi_owner else ())]
     folders = Folders(config.allowed_dirs, working=_working_folder(), private=private)
-    return AttachmentLoader(folders, Folders(made_here), [config.base_url])
+    return AttachmentLoader(
+        folders,
+        Folders(made_here),
+        [config.base_url],
+        most_of_change=config.max_prompt_bytes,
+    )
 
 
 def _made_dir(config: Config, name: str) -> Path:

@@ -118,7 +118,7 @@ def _asked(turn: Turn) -> list[str]:
     attached = [
         str(each.get("name") or each.get("uri") or each.get("type"))
         for each in given
-        if each.get("type") not in ("text", "user_input")
+        if each.get("name") or each.get("type") not in ("text", "user_input")
     ]
     return [_part("Prompt", turn.prompt), _part("Attached", ", ".join(attached))]
 

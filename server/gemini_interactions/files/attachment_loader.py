@@ -20,6 +20,8 @@ from .remote_urls import Address, address_of
 from .stable_file import UnchangedFileReader
 from .text_decoding import decoded
 
+GIT = "git:"
+"""How entries begin that name a change of a repository, never a file (`./git:…` does)."""
 FILES = 500
 """How many files one call may attach."""
 
@@ -87,7 +89,15 @@ Open = Callable[[], Opened]
 class AttachmentLoader:
     """Opens what callers name, inside the allowed folders; `google` holds Google's own bases."""
 
-    def __init__(self, folders: Folders, made_here: Folders, google: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        made_here: Folders,
+        google: Sequence[str],
+        *,
+        most_of_change: int = 4 * 2**20,
+    ) -> None:
+        self._most_of_change = most_of_change
         self._folders = folders
         self._made_here = made_here
         self._google = [base for base in google if base]
@@ -122,6 +132,9 @@ class AttachmentLoader:
         """The files this stands for, each with how to open it again."""
         if given in ours:
             return _weigh(partial(self._made_here.open_inside, ours[given]), luggage)
+        if given.startswith(GIT):
+            self._add_change(given, luggage)
+            return []
         address = address_of(given, self._google) if self._google else address_of(given)
         if address is not None:
             luggage.pieces.append(
@@ -142,6 +155,14 @@ class AttachmentLoader:
         if listing:
             luggage.notes.append(listing)
         return files
+
+    def _add_change(self, given: str, luggage: LoadedAttachments) -> None:
+        from .git import changes  # what runs git is for those who ask for it
+
+        change = changes.read(self._folders, given, self._most_of_change)
+        content = {"type": "text", "text": change.text}
+        luggage.pieces.append(LoadedAttachment(change.label, inline=content))
+        luggage.notes += change.notes
 
     def check_target(self, target: str) -> None:
         """Refuse a place outside the allowed folders, or one that cannot be written to."""

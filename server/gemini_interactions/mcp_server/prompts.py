@@ -88,13 +88,43 @@ def _ask(given: Given) -> str:
 def _second_opinion(given: Given) -> str:
     about = given.get("about", "what we are working on")
     options = _with({"model": "pro", **given}, "model")
+    change = given.get("change", "")
+    files = f", files {_files(change)}" if change else ""
+    hint = (
+        ""
+        if change
+        else ' Where it is about a change in the repository, pass files ["git:diff"] (or '
+        '"git:staged", "git:main..HEAD") instead of pasting it.'
+    )
     return (
         f"Get a second opinion from Gemini on {about}.\n\n"
-        f'Call gemini_ask with thinking "high"{options}. Gemini has seen nothing of this '
+        f'Call gemini_ask with thinking "high"{options}{files}. Gemini has seen nothing of this '
         "conversation: put into `prompt` the goal, the facts, the code or text in question and "
-        "your own view, and ask where it disagrees. Then tell me where you two agree, where "
+        f"your own view, and ask where it disagrees.{hint} Then tell me where you two agree, where "
         "you do not and who is right, and what you now propose."
     )
+
+
+def _review(given: Given) -> str:
+    change = given.get("change", "git:diff")
+    options = _with({"model": "pro", **given}, "model")
+    focus = f" Look above all at: {given['focus']}." if "focus" in given else ""
+    otherwise = "" if "change" in given else ' If nothing has changed, use "git:HEAD" instead.'
+    return (
+        f'Have Gemini review a change. Call gemini_ask with files {_files(change)}, thinking "high"'
+        f"{options} and as `prompt` what the change is for, in your words, followed by the text "
+        f"below. The change goes along by itself: do not paste it.{otherwise} Then check each "
+        "finding in the code before you tell me of it: which are right, which are not, and what "
+        "you propose.\n\n"
+        "Review the attached change for errors in logic, races, security, broken callers and "
+        "missing tests. Name file and line of each finding, say how sure you are, and give the "
+        f"smallest repair. Say so where it is fine.{focus}"
+    )
+
+
+def _files(change: str) -> str:
+    entry = change if change.startswith("git:") else f"git:{change}"
+    return json.dumps([entry], ensure_ascii=False)
 
 
 def _research(given: Given) -> str:
@@ -126,6 +156,7 @@ async def _text_models(reader: Reader, begun: str) -> list[str]:
     return [each for each in names if each.startswith(begun.strip().lower())]
 
 
+_CHANGES = _one_of("git:diff", "git:staged", "git:HEAD", "git:main..HEAD")
 _CONVERSATION = Argument(
     "conversation_id", "Go on in this conversation (c_…).", complete=conversation_ids
 )
@@ -145,8 +176,28 @@ PROMPTS: tuple[Prompt, ...] = (
         "Second opinion from Gemini",
         "Have Gemini judge what you are working on, and compare.",
         "gemini_ask",
-        (Argument("about", "What to judge. Default: the work at hand."), _MODEL),
+        (
+            Argument("about", "What to judge. Default: the work at hand."),
+            Argument("change", "A change to send along, such as git:diff.", complete=_CHANGES),
+            _MODEL,
+        ),
         _second_opinion,
+    ),
+    Prompt(
+        "review",
+        "Review of a change by Gemini",
+        "Have Gemini review the change you are working on, or a commit.",
+        "gemini_ask",
+        (
+            Argument(
+                "change",
+                "git:diff, git:staged, git:REV or git:A..B. Default: git:diff.",
+                complete=_CHANGES,
+            ),
+            Argument("focus", "What to look at above all."),
+            _MODEL,
+        ),
+        _review,
     ),
     Prompt(
         "research",

@@ -27,11 +27,14 @@ Tools = Annotated[
 ]
 Files = Annotated[
     list[str],
-    Field(description="Paths, folders, globs, https or YouTube URLs, i_…, files/…."),
+    Field(
+        description="Paths, folders, globs, https or YouTube URLs, i_…, files/…, "
+        "git:diff, git:staged, git:REV, git:A..B[:PATH]."
+    ),
 ]
 ServiceTier = Annotated[
     Literal["standard", "flex", "priority"] | None,
-    Field(description="flex: half the price, minutes of waiting. priority: dearer, faster."),
+    Field(description="flex: half price, slow."),
 ]
 Thinking = Annotated[
     Literal["minimal", "low", "medium", "high", "xhigh"] | None,

@@ -115,7 +115,7 @@ TEMPLATES = {
 RESOURCES = {"gemini://models", "gemini://usage"}
 """Those that name nothing: they must say the same to everybody who has done nothing."""
 
-PROMPTS = {"ask", "second_opinion", "research", "image"}
+PROMPTS = {"ask", "second_opinion", "review", "research", "image"}
 
 ROUTES = {
     "/mcp": "sessions: test_web_sessions.py",

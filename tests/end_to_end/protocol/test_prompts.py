@@ -32,7 +32,13 @@ def prompt(name: str) -> types.PromptReference:
 async def test_there_is_a_prompt_for_each_thing_people_want(visitor: McpClient) -> None:
     prompts = (await visitor.client.list_prompts()).prompts
 
-    assert [each.name for each in prompts] == ["ask", "second_opinion", "research", "image"]
+    assert [each.name for each in prompts] == [
+        "ask",
+        "second_opinion",
+        "review",
+        "research",
+        "image",
+    ]
     assert all(each.title and each.description for each in prompts)
     assert all(argument.description for each in prompts for argument in each.arguments or [])
 
@@ -40,7 +46,7 @@ async def test_there_is_a_prompt_for_each_thing_people_want(visitor: McpClient) 
 @pytest.mark.parametrize(
     ("toolsets", "names"),
     [
-        (("ask",), ["ask", "second_opinion"]),
+        (("ask",), ["ask", "second_opinion", "review"]),
         (("research",), ["research"]),
         (("images",), ["image"]),
     ],
@@ -96,7 +102,11 @@ async def test_blanks_left_empty_count_as_not_given(guest: McpClient) -> None:
         ("ask", {}, "needs `question`"),
         ("ask", {"question": "  "}, "needs `question`"),
         ("image", {"prompt": "x", "colour": "red"}, "`colour` is no argument of the prompt image"),
-        ("sing", {}, "Unknown prompt: sing. There are: ask, second_opinion, research, image."),
+        (
+            "sing",
+            {},
+            "Unknown prompt: sing. There are: ask, second_opinion, review, research, image.",
+        ),
     ],
 )
 async def test_a_prompt_that_cannot_be_filled_in_says_why(

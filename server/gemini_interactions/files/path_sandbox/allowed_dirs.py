@@ -100,7 +100,8 @@ class Folders:
         self._roots, self._why_none = roots(allowed, working, *known)
         self._private = tuple(os.path.realpath(each) for each in private)
         # Relative paths start where we were started, else in the allowed folders in turn.
-        here = [os.path.realpath(working)] if working else []
+        self._working = os.path.realpath(working) if working else ""
+        here = [self._working] if working else []
         self._starts = [*(each for each in here if _within(each, self._roots)), *self._roots]
 
     @property
@@ -111,6 +112,21 @@ class Folders:
     @property
     def allowed(self) -> tuple[Path, ...]:
         return tuple(Path(each) for each in self._roots)
+
+    def working_place(self, given: str) -> tuple[str, Callable[[str], str]]:
+        """The working folder, if it is open; and what of a folder above or below it is: the part
+        from there on that may be read, "" for all of it."""
+        if not self._roots:
+            raise NotAllowed.nothing(self._why_none)
+        place = _within(self._working, self._roots) if self._working else None
+        if place is None:
+            raise NotAllowed.outside(given, self._roots)
+
+        def scope(top: str) -> str:
+            inside = _below(top, place.root)
+            return "" if inside is not None else "/".join(_below(place.root, top) or ())
+
+        return self._working, scope
 
     def open_inside(self, given: str) -> Opened:
         """The file at this path, if it is an ordinary file inside that holds no credentials."""
