@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -233,3 +234,21 @@ async def test_a_pool_serves_more_callers_than_it_has_connections(store: Store) 
             group.start_soon(followed, store, turn)
 
     assert len(await store.turns(OWNER, turn.conversation_id)) == 41
+
+
+async def test_the_databases_clock_decides_about_leases(postgres_url: str) -> None:
+    """A replica whose clock is a minute ahead, and one whose clock is a minute behind."""
+    store = await Store.open(postgres_url)
+    try:
+        real = time.time()
+        ahead = await begun(store, now=real + 60, lease_until=real + 90)
+        behind = await begun(store, now=real - 60, lease_until=real - 30)
+
+        assert await store.expired(real + 60, 9) == await store.expired(real - 60, 9) == []
+        for turn in (ahead, behind):
+            assert not await store.is_expired(turn, real + 60)
+            assert (await seen(store, turn)).lease_until == pytest.approx(real + 30, abs=20)
+        assert await store.renew("process 1", real + 90, real + 60) == 2
+        assert (await seen(store, ahead)).lease_until == pytest.approx(real + 30, abs=20)
+    finally:
+        await store.close()

@@ -262,3 +262,21 @@ async def test_who_waited_in_a_process_that_died_can_ask_again_and_join(store: S
 
     assert found is not None
     assert (found.id, found.owed) == (turn.id, 130)
+
+
+async def test_a_lease_that_ends_later_than_it_can_is_none(store: Store) -> None:
+    turn = await begun(store, now=1_000, lease_until=1_030)
+
+    assert await store.expired(1_000, 9) == []
+    assert await store.expired(996, 9) == []
+    assert [each.id for each in await store.expired(900, 9)] == [turn.id]
+    assert await store.is_expired(turn, 900)
+
+
+async def test_claiming_the_send_renews_the_lease_and_marks_the_turn_as_sent(store: Store) -> None:
+    turn = await begun(store)
+
+    assert await store.claim_send(turn, holder="process 1", now=125, lease_until=155)
+    assert not await store.claim_send(turn, holder="process 2", now=126, lease_until=156)
+    now = await seen(store, turn)
+    assert (now.sent, now.lease_until) == (125, 155)

@@ -1,0 +1,238 @@
+"""Leases: processes that are stopped, starved or asleep for longer than theirs last, and clocks
+that are set."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from functools import partial
+
+import anyio
+import pytest
+
+from gemini_interactions.bridge.turns.lease import GapDetector, LeaseLost, LeaseProof
+from tests.resilience.lifecycle.conftest import Forked
+from tests.support import db_inspection
+from tests.support.app_harness import AppHarness
+from tests.support.forked_server import ForkedServer
+from tests.support.jsonrpc_client import facts
+
+LEASE = 1.0
+SHORT = {"GEMINI_MCP_LEASE_SECONDS": str(LEASE)}
+
+
+def row(house: AppHarness, prompt: str) -> db_inspection.Row:
+    return next(each for each in db_inspection.turns(house.folder) if each["prompt"] == prompt)
+
+
+def status(house: AppHarness, prompt: str) -> str:
+    return str(row(house, prompt)["status"])
+
+
+def is_written(house: AppHarness, prompt: str) -> bool:
+    return any(each["prompt"] == prompt for each in db_inspection.turns(house.folder))
+
+
+def stop(server: ForkedServer) -> None:
+    os.kill(server.pid, signal.SIGSTOP)
+
+
+def go_on(server: ForkedServer) -> None:
+    os.kill(server.pid, signal.SIGCONT)
+
+
+def sent(house: AppHarness) -> Counter[str]:
+    return Counter(body["input"] for body in house.bodies)
+
+
+@pytest.mark.processes
+async def test_a_process_stopped_before_its_place_sends_nothing_once_it_was_given_up(
+    house: AppHarness, forked: Forked
+) -> None:
+    one = await forked(**SHORT, GEMINI_MCP_MAX_CONCURRENT="1")
+    other = await forked(**SHORT)
+    await other.use("gemini_history")
+    gate = house.brain.hold_next("create", "before_completed")
+    await one.call("gemini_ask", prompt="first")
+    assert await gate.reached()
+    waiting = await one.call("gemini_ask", prompt="second")
+    await one.meanwhile(lambda: is_written(house, "second"))
+
+    stop(one)
+    try:
+        await other.meanwhile(lambda: status(house, "second") == "interrupted")
+        told = await other.use("gemini_result", id=row(house, "second")["id"])
+    finally:
+        gate.release()
+        go_on(one)
+    said = facts(await one.answer(waiting))
+
+    assert "It had not been sent yet." in told["text"]
+    assert said["status"] == "interrupted"
+    assert sent(house) == {"first": 1}
+
+
+@pytest.mark.processes
+async def test_a_process_stopped_while_it_waits_out_a_rate_limit_does_not_send_again(
+    house: AppHarness, forked: Forked
+) -> None:
+    one, other = await forked(**SHORT), await forked(**SHORT)
+    await other.use("gemini_history")
+    house.brain.fail_next(429, retry_after=2)
+    call = await one.call("gemini_ask", prompt="limited")
+    await one.meanwhile(lambda: len(house.brain.log) > 0)
+
+    stop(one)
+    try:
+        await other.meanwhile(lambda: status(house, "limited") == "interrupted")
+        told = await other.use("gemini_result", id=row(house, "limited")["id"])
+    finally:
+        go_on(one)
+    said = facts(await one.answer(call))
+
+    assert "It may have been sent" in told["text"]
+    assert said["status"] == "interrupted"
+    assert sent(house) == {"limited": 1}
+
+
+@pytest.mark.processes
+async def test_a_process_stopped_in_the_middle_of_a_stream_is_finished_by_another(
+    house: AppHarness, forked: Forked
+) -> None:
+    one, other = await forked(**SHORT), await forked(**SHORT)
+    await other.use("gemini_history")
+    gate = house.brain.hold_next("create", "before_completed")
+    call = await one.call("gemini_ask", prompt="slow")
+    await one.meanwhile(
+        lambda: is_written(house, "slow") and bool(row(house, "slow")["interaction_id"])
+    )
+
+    stop(one)
+    try:
+        gate.release()
+        await other.meanwhile(lambda: status(house, "slow") == "completed")
+    finally:
+        go_on(one)
+    said = facts(await one.answer(call))
+
+    assert said["status"] == "completed"
+    assert sent(house) == {"slow": 1}
+
+
+@pytest.mark.processes
+async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
+    house: AppHarness, forked: Forked
+) -> None:
+    # Leases long enough for two processes to be woken, on any machine, within one interval.
+    lease = {"GEMINI_MCP_LEASE_SECONDS": "6", "GEMINI_MCP_MAX_CONCURRENT": "1"}
+    one, other = await forked(**lease), await forked(**lease)
+    gates, queued = [], {}
+    for server, name in ((one, "one"), (other, "other")):
+        gates.append(house.brain.hold_next("create", "before_completed"))
+        await server.call("gemini_ask", prompt=f"{name} runs")
+        assert await gates[-1].reached()
+        queued[name] = await server.call("gemini_ask", prompt=f"{name} waits")
+        await server.meanwhile(partial(is_written, house, f"{name} waits"))
+
+    stop(one)
+    stop(other)
+    last = max(each["lease_until"] for each in db_inspection.turns(house.folder))
+    while time.time() < last + 0.5:
+        await anyio.sleep(0.1)
+    go_on(other)
+    await anyio.sleep(0.5)
+    go_on(one)
+    for gate in gates:
+        gate.release()
+    said = [facts(await one.answer(queued["one"])), facts(await other.answer(queued["other"]))]
+
+    assert [each["status"] for each in said] == ["completed", "completed"]
+    assert set(sent(house).values()) == {1}
+
+
+# -- clocks ---------------------------------------------------------------------------
+
+
+class Clocks:
+    def __init__(self) -> None:
+        self.wall = 1_000_000.0
+        self.boot = 0.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.boot += seconds
+
+    def detector(self, interval: float = 10.0) -> GapDetector:
+        return GapDetector(lambda: self.wall, interval, lambda: self.boot)
+
+
+def test_a_process_that_renews_in_time_judges_others() -> None:
+    clocks = Clocks()
+    gaps = clocks.detector()
+    for _ in range(5):
+        gaps.renewed()
+        clocks.pass_by(10)
+
+        assert not gaps.is_overdue
+        assert gaps.may_judge()
+
+
+@pytest.mark.parametrize(
+    ("wall", "boot"),
+    [(60, 60), (3_600, 0), (-3_600, 0), (0, 60)],
+    ids=["it was stopped", "the clock was set forward", "it was set back", "and back by as much"],
+)
+def test_after_a_gap_others_have_one_more_interval(wall: float, boot: float) -> None:
+    clocks = Clocks()
+    gaps = clocks.detector()
+    gaps.renewed()
+    clocks.wall += wall
+    clocks.boot += boot
+
+    assert gaps.is_overdue
+    gaps.renewed()
+    gaps.spare_others()
+    assert not gaps.may_judge()
+    clocks.pass_by(10)
+    assert not gaps.may_judge()
+    clocks.pass_by(6)
+    assert gaps.may_judge()
+
+
+def test_a_process_that_is_always_late_judges_in_the_end() -> None:
+    clocks = Clocks()
+    gaps = clocks.detector()
+    judged = []
+    for _ in range(8):
+        gaps.renewed()
+        gaps.spare_others()
+        judged.append(gaps.may_judge())
+        clocks.pass_by(12)
+
+    assert any(judged)
+
+
+async def test_a_lease_is_proven_again_where_a_second_passed_before_the_request_leaves() -> None:
+    clocks, proofs = Clocks(), []
+
+    async def prove() -> None:
+        proofs.append(clocks.boot)
+
+    proof = LeaseProof(prove, lambda: clocks.boot)
+    await proof.renew()
+    clocks.pass_by(0.9)
+    await proof.check()
+    clocks.pass_by(0.2)
+    await proof.check()
+
+    assert proofs == [0.0, pytest.approx(1.1)]
+
+
+async def test_what_another_process_has_taken_is_not_proven() -> None:
+    async def prove() -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        await LeaseProof(prove).check()

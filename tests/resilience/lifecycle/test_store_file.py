@@ -1,0 +1,123 @@
+"""The store's file: removed or replaced under a running server, and the length of its log."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import anyio
+
+from gemini_interactions.store import Store
+from gemini_interactions.store.sqlite import MOST_WAL
+from tests.support import db_inspection
+from tests.support.app_harness import AppHarness, McpClient
+from tests.support.factories import begun, seen
+
+
+async def renewed(guest: McpClient) -> None:
+    """One round of what a process does every few seconds."""
+    assert guest.app.maintenance is not None
+    await guest.app.maintenance.catch_up()
+
+
+def remove(folder: Path) -> None:
+    for file in folder.glob("gemini.db*"):
+        file.unlink()
+
+
+async def test_new_work_is_refused_in_words_while_the_file_is_gone(
+    house: AppHarness, guest: McpClient
+) -> None:
+    await guest.ask("Before.")
+    remove(house.folder)
+
+    said = await guest.ask("Is anybody there?")
+
+    assert said.is_error
+    assert said.status is None
+    assert "The data folder of this server was removed or replaced" in said.text
+    assert len(house.bodies) == 1
+
+
+async def test_after_one_renewal_work_goes_on_in_a_new_file(
+    house: AppHarness, guest: McpClient
+) -> None:
+    await guest.ask("Before.")
+    shutil.rmtree(house.folder)
+
+    await renewed(guest)
+    said = await guest.ask("After.")
+
+    assert said.status == "completed"
+    prompts = [each["prompt"] for each in db_inspection.turns(house.folder)]
+    assert prompts[-1] == "After."
+
+
+async def test_what_is_in_flight_is_finished_delivered_and_written_into_the_new_file(
+    house: AppHarness,
+) -> None:
+    guest = await house.connect(max_wait_seconds=0.3)
+    research = await guest.call("start_deep_research", question="Why?")
+    gate = house.brain.hold_next("create", "before_completed")
+    running = await guest.ask("Slowly.")
+    assert running.status == "running"
+    remove(house.folder)
+
+    await renewed(guest)
+    gate.release()
+    said = await guest.result(running.id, wait_seconds=30)
+    other = await house.connect()
+    again = await other.result(running.id)
+    checked = await other.call("check_research", research_id=research.facts["research_id"])
+
+    assert said.status == again.status == "completed"
+    assert again.piece == said.piece
+    assert checked.status in ("running", "completed")
+    assert len(house.bodies) == 2
+
+
+async def test_what_ended_before_the_next_renewal_is_written_anew_too(
+    house: AppHarness, guest: McpClient
+) -> None:
+    gate = house.brain.hold_next("create", "before_completed")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(guest.ask, "Slowly.")
+        assert await gate.reached()
+        remove(house.folder)
+        gate.release()
+    await renewed(guest)
+
+    (row,) = db_inspection.turns(house.folder)
+    assert (row["prompt"], row["status"]) == ("Slowly.", "completed")
+
+
+async def test_a_file_that_was_put_in_its_place_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "gemini.db"
+    store = await Store.open(f"sqlite:///{path}")
+    ours = await begun(store, holder="ours")
+    path.rename(tmp_path / "away.db")
+    remove(tmp_path)
+    second = await Store.open(f"sqlite:///{path}")
+    theirs = await begun(second, holder="theirs")
+
+    assert not store.is_in_place()
+    assert await store.reopen(holder="ours", since=1e9) == 1
+    assert store.is_in_place()
+
+    assert await seen(store, ours) == ours
+    assert await seen(store, theirs) == theirs
+    await store.close()
+    await second.close()
+
+
+async def test_the_log_of_the_database_does_not_stay_as_long_as_one_huge_answer(
+    tmp_path: Path,
+) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/gemini.db")
+    turn = await begun(store)
+    await store.finish(turn, status="completed", now=101, text="x" * (MOST_WAL + 2**20))
+    await begun(store)
+
+    assert (tmp_path / "gemini.db-wal").stat().st_size <= MOST_WAL
+    await store.close()
