@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gemini_emulator import Gate
+from tests.support import tally
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.server_process import PATIENCE, Server, Start
 
@@ -21,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
 ]
 
-KILLS = 50
+KILLS = int(os.environ.get("GEMINI_TEST_KILLS", "50"))
 SEED = 20261122
 SOON = {"GEMINI_MCP_LEASE_SECONDS": "0.2"}
 """Leases end soon after a kill."""
@@ -139,8 +140,13 @@ MOMENTS = [
 
 async def everything(server: Server) -> dict[str, list[ToolResult]]:
     """All turns there are, by conversation."""
-    listed = await server.call("gemini_history", limit=100)
-    names = [line.split(" ")[0] for line in listed.piece.splitlines()]
+    names: list[str] = []
+    while True:
+        listed = await server.call("gemini_history", limit=50, offset=len(names))
+        found_now = [each.split(" ")[0] for each in listed.piece.splitlines()]
+        names += [each for each in found_now if each.startswith("c_")]
+        if len(found_now) < 50:
+            break
     found: dict[str, list[ToolResult]] = {}
     for name in names:
         newest = await server.call("gemini_result", id=name, wait_seconds=20)
@@ -200,6 +206,16 @@ async def test_nothing_is_lost_by_fifty_kills(house: AppHarness, start: Start) -
         again = await survivor.call("gemini_continue", prompt=f"Again {name}", conversation_id=name)
         assert again.status == "completed"
         assert again.turn == len(turns[name]) + 1
+
+    tally.add(
+        "stdio, kill -9 at a random moment of a call",
+        kills=KILLS,
+        turns=len(all_turns),
+        told=len(diary.told),
+        lost=sum(told.id not in all_turns for told in diary.told),
+        doubled=sum(count > 1 for count in posted.values()),
+        stuck=sum(said.status == "running" for said in all_turns.values()),
+    )
 
     # The moments were spread over the whole call.
     assert set(diary.moments.values()) <= {KILLS // len(MOMENTS), KILLS // len(MOMENTS) + 1}

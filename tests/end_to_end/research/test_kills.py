@@ -42,8 +42,11 @@ class Diary:
         self.told[question] = said
 
 
-async def life(server: Server, diary: Diary, dice: random.Random, most: int) -> None:
-    """At most so many researches are started, and others looked at, until the process is killed."""
+async def life(
+    server: Server, diary: Diary, dice: random.Random, most: int, longest: float = 0.8
+) -> None:
+    """At most so many researches are started, and others looked at, until the process is killed,
+    within `longest` seconds."""
 
     async def live() -> None:
         with suppress(ConnectionError, BrokenPipeError):
@@ -57,7 +60,7 @@ async def life(server: Server, diary: Diary, dice: random.Random, most: int) -> 
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(live)
-        await asyncio.sleep(dice.uniform(0.05, 0.8))
+        await asyncio.sleep(dice.uniform(0.05, longest))
         server.kill()
         diary.kills += 1
         tasks.cancel_scope.cancel()
@@ -69,9 +72,13 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
 ) -> None:
     dice, diary = random.Random(SEED), Diary()
     house.brain.research_seconds = 0.5
+    longest = 0.8
     while len(diary.told) < RESEARCHES:
+        before = len(diary.told)
         server = await start(dice.choice(["legacy", "modern"]), **SOON)
-        await life(server, diary, dice, most=4)
+        await life(server, diary, dice, most=4, longest=longest)
+        # On a machine where nothing happens within a life, lives grow until something does.
+        longest = longest * 2 if len(diary.told) == before else max(longest / 2, 0.8)
     for _ in range(3):  # lives in which others' reports are made, and perhaps not finished
         await life(await start(**SOON), diary, dice, most=0)
 
@@ -82,7 +89,7 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
     }
     listed = await two.call("gemini_history", kind="research", limit=100)
 
-    assert diary.kills >= 8
+    assert diary.kills >= 3 + RESEARCHES // 4
     for question, said in reports.items():
         assert said.status == "completed", said.text
         assert said.piece.startswith(f"# {question}")

@@ -1,0 +1,146 @@
+"""kill -9 at random moments of two replicas, whose database restarts now and then: nothing that
+was handed out is lost, sent twice, or left running.
+
+`GEMINI_TEST_REPLICA_KILLS` says how many; for the long form see `python -m tests.resilience`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import anyio
+import httpx2
+
+from tests.support import tally
+from tests.support.app_harness import ToolResult
+from tests.support.cluster_harness import PATIENCE, Cluster, ClusterClient, Replica
+from tests.support.postgres import Postgres
+
+KILLS = int(os.environ.get("GEMINI_TEST_REPLICA_KILLS", "8"))
+KILLS_PER_RESTART = 6
+SEED = 20261201
+FINAL = ("completed", "interrupted", "failed")
+
+
+@dataclass
+class Diary:
+    """What was asked, and every id that was told before somebody was killed."""
+
+    asked: int = 0
+    told: dict[str, ToolResult] = field(default_factory=dict)
+    restarts: int = 0
+
+    def take(self, said: ToolResult) -> None:
+        if said.status is not None:
+            self.told[said.id] = said
+
+    def conversations(self) -> list[str]:
+        return [said.conversation for said in self.told.values()]
+
+
+class Traffic:
+    """Clients that ask and continue on both replicas until they are told to stop."""
+
+    def __init__(self, street: Cluster, dice: random.Random, diary: Diary) -> None:
+        self._street = street
+        self._dice = dice
+        self._diary = diary
+        self.alive: list[Replica] = []
+        self._clients: dict[int, ClusterClient] = {}
+
+    async def run(self) -> None:
+        while True:
+            replica = self._dice.choice(self.alive)
+            with suppress(httpx2.HTTPError, IndexError):
+                if replica.pid not in self._clients:
+                    self._clients[replica.pid] = await self._street.visit(replica)
+                await self._call(self._clients[replica.pid])
+            await anyio.sleep(self._dice.uniform(0, 0.05))
+
+    async def _call(self, client: ClusterClient) -> None:
+        self._diary.asked += 1
+        prompt = f"Prompt {self._diary.asked}."
+        known = self._diary.conversations()
+        if known and self._dice.random() < 0.4:
+            said = await client.follow(prompt, conversation_id=self._dice.choice(known))
+        else:
+            said = await client.ask(prompt)
+        self._diary.take(said)
+
+
+async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_database(
+    street: Cluster, postgres: Postgres
+) -> None:
+    dice, diary = random.Random(SEED), Diary()
+    street.brain.delay(0.03)
+    traffic = Traffic(street, dice, diary)
+    traffic.alive = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="1")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(traffic.run)
+        for number in range(KILLS):
+            told = len(diary.told)
+            with anyio.fail_after(PATIENCE):
+                while len(diary.told) < told + 2:
+                    await anyio.sleep(0.02)
+            await anyio.sleep(dice.uniform(0, 0.3))
+            victim = dice.choice(traffic.alive)
+            traffic.alive = [each for each in traffic.alive if each is not victim]
+            victim.kill()
+            assert await victim.ended() == -signal.SIGKILL
+            if number % KILLS_PER_RESTART == KILLS_PER_RESTART // 2:
+                await anyio.to_thread.run_sync(postgres.stop)
+                await anyio.to_thread.run_sync(postgres.start)
+                diary.restarts += 1
+            traffic.alive += await street.open(1, GEMINI_MCP_MAX_WAIT_SECONDS="1")
+        tasks.cancel_scope.cancel()
+
+    street.brain.delay(0)
+    reader = await street.visit(traffic.alive[0])
+    ended = {id: await reader.finished(id=id) for id in diary.told}
+    for id, said in ended.items():
+        assert said.status in FINAL, said.text
+        before = diary.told[id]
+        if before.status == "completed":
+            assert said.piece == before.piece
+    posted = Counter(
+        post.body["input"] for post in street.brain.posts if isinstance(post.body["input"], str)
+    )
+    assert {prompt: count for prompt, count in posted.items() if count > 1} == {}
+    running = await _still_running(reader)
+    tally.add(
+        "two replicas over PostgreSQL, kill -9 at a random moment",
+        kills=KILLS,
+        restarts=diary.restarts,
+        turns=diary.asked,
+        told=len(diary.told),
+        lost=sum(said.status not in FINAL for said in ended.values()),
+        doubled=sum(count > 1 for count in posted.values()),
+        stuck=running,
+    )
+    assert running == 0
+
+
+async def _still_running(reader: ClusterClient) -> int:
+    """How many conversations still have a running turn once everybody had the time to look."""
+    count = 0
+    with anyio.move_on_after(PATIENCE):
+        while True:
+            count, offset = 0, 0
+            while True:
+                listed = await reader.call("gemini_history", limit=50, offset=offset)
+                lines = [line for line in listed.piece.splitlines() if line.startswith("c_")]
+                count += sum("running" in line for line in lines)
+                offset += len(lines)
+                if len(lines) < 50:
+                    break
+            if not count:
+                break
+            await anyio.sleep(0.5)
+    return count

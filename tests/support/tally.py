@@ -1,0 +1,29 @@
+"""Tally: what kill tests tried and how it ended, for the table of docs/explanation/reliability.md.
+
+Written only where `GEMINI_TEST_TALLY` names a file, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+COLUMNS = ("kills", "restarts", "turns", "told", "lost", "doubled", "stuck")
+
+
+def add(what: str, **counts: int) -> None:
+    path = os.environ.get("GEMINI_TEST_TALLY", "")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"what": what, **counts}) + "\n")
+
+
+def table(path: Path) -> str:
+    """What was tallied, in Markdown."""
+    lines = [f"| what was tried | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
+    for line in path.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        counts = " | ".join(f"{row.get(name, 0):,}" for name in COLUMNS)
+        lines.append(f"| {row['what']} | {counts} |")
+    return "\n".join(lines)
