@@ -30,7 +30,7 @@ SECRET = "xylophone"
 FREE = {
     *("prompt", "question", "changes", "model", "tools", "thinking", "system_instruction"),
     *("response_schema", "store", "kind", "wait_seconds", "limit", "offset", "depth"),
-    *("plan_first", "report_format", "aspect_ratio", "size"),
+    *("plan_first", "report_format", "aspect_ratio", "size", "service_tier"),
 }
 """Parameters that name nothing anybody owns."""
 
@@ -104,6 +104,13 @@ ROWS = [
     ),
     Row("approve_research_plan", {"research_id": "{research}"}, {"changes": "x"}),
 ]
+
+VIEWS = [
+    *(Row("gemini_view_research", {"research_id": id}) for id in ANY_ID),
+    *(Row("gemini_view_images", {"id": id}) for id in ANY_ID),
+    *(Row("gemini_view_usage", {"conversation_id": id}) for id in ANY_ID),
+]
+"""Tools that only clients with views may call."""
 
 TEMPLATES = {
     "gemini://conversations/{id}": ("conversation", "turn", "research", "image"),
@@ -188,11 +195,11 @@ def anonymous(text: str, names: Mapping[str, str]) -> str:
 
 
 def test_every_tool_has_a_row() -> None:
-    assert {row.tool for row in ROWS} == set(tools(TOOLSETS))
+    assert {row.tool for row in [*ROWS, *VIEWS]} == set(tools(TOOLSETS))
 
 
 def test_every_parameter_that_could_name_something_has_a_row() -> None:
-    tried = {(row.tool, name) for row in ROWS for name in row.arguments}
+    tried = {(row.tool, name) for row in [*ROWS, *VIEWS] for name in row.arguments}
     there_are = {
         (tool.name, name)
         for tool in tools(TOOLSETS).values()
@@ -236,6 +243,25 @@ async def test_what_is_anothers_reads_like_what_never_was(
             assert (anns.is_error, anns.status) == (nobodys.is_error, nobodys.status)
             assert SECRET not in anonymous(anns.text, names.anns)
             assert [each for each in told for name in names.anns.values() if name in each] == []
+
+
+async def test_what_is_anothers_reads_like_what_never_was_in_a_view_too(
+    site: GatewayHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
+) -> None:
+    wire = await site.wire(legacy=False, token="bobs-token")
+    ui = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
+    capabilities = {"io.modelcontextprotocol/clientCapabilities": {"extensions": ui}}
+    for row in VIEWS:
+        told = [
+            await wire.call(row.tool, **row.filled(whose), _meta=capabilities)
+            for whose in (names.anns, names.nobodys)
+        ]
+
+        with subtests.test(str(row)):
+            anns, nobodys = told
+            assert anonymous(anns.text, names.anns) == anonymous(nobodys.text, names.nobodys)
+            assert anns.is_error
+            assert SECRET not in anonymous(anns.text, names.anns)
 
 
 async def test_no_other_name_of_an_upload_reaches_google(
