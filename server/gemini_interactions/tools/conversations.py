@@ -33,7 +33,7 @@ from .rendering import image, research_report, result
     "Ask Gemini",
     toolset="ask",
     read_only=True,
-    meta={"anthropic/searchHint": "Google Gemini, second opinion, web search"},
+    meta={"anthropic/searchHint": "opinion, web search"},
 )
 async def gemini_ask(
     use: ToolContext,
@@ -47,8 +47,9 @@ async def gemini_ask(
     response_schema: ResponseSchema = {},  # noqa: B006
     store: Annotated[bool, Field(description="false: Google keeps nothing of it.")] = True,
 ) -> types.CallToolResult:
-    """Start a conversation with Google Gemini: a second opinion, a web search with sources, code
-    run in a sandbox. The last line of the answer names the conversation for gemini_continue."""
+    """Start a conversation with Google Gemini: a second opinion, a review, a web search with
+    sources, code run in a sandbox. The last line of the answer names the conversation for
+    gemini_continue."""
     question = AskRequest(
         prompt,
         _changes(model, tools, thinking, service_tier, system_instruction),

@@ -21,7 +21,7 @@ Ratio = Literal[
     "Make an image",
     toolset="images",
     read_only=False,
-    meta={"anthropic/searchHint": "draw, edit, picture, logo, illustration"},
+    meta={"anthropic/searchHint": "logo, illustration"},
 )
 async def gemini_generate_image(
     use: ToolContext,
@@ -37,7 +37,8 @@ async def gemini_generate_image(
     size: Annotated[Literal["1K", "2K", "4K"] | None, Field(description="Pixels.")] = None,
     save_to: Annotated[str, Field(description="Also copy it to this file or folder.")] = "",
 ) -> types.CallToolResult:
-    """Draw or edit an image with Gemini; the file goes to disk, you get its path and a preview."""
+    """Draw or edit a picture (Bild, imagen, imagem, immagine) with Gemini; the file goes to disk,
+    you get its path and a preview."""
     order = ImageRequest(
         prompt,
         references=images,

@@ -78,5 +78,5 @@ async def check_research(
 
 @tool("Cancel a research", toolset="research", read_only=False, destructive=True)
 async def cancel_research(use: ToolContext, research_id: ResearchId) -> types.CallToolResult:
-    """Stop a running research at Google; what it had is kept."""
+    """Stop the running research at Google; what it had is kept."""
     return await result.told(await use.bridge.researches.cancel(use.caller, research_id), use.room)
