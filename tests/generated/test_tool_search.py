@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -116,7 +116,7 @@ def bm25(query: str) -> list[str]:
         for name, tool in LISTED.items()
     }
     average = sum(map(len, texts.values())) / len(texts)
-    score: Counter[str] = Counter()
+    score: dict[str, float] = dict.fromkeys(LISTED, 0.0)
     for word in words(query):
         having = sum(word in text for text in texts.values())
         weight = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
@@ -139,7 +139,7 @@ def keywords(query: str, *, with_hints: bool) -> list[str]:
     return ranked(score)
 
 
-def ranked(score: Counter[str]) -> list[str]:
+def ranked(score: Mapping[str, float]) -> list[str]:
     """The best first; of equals the one that is listed first."""
     found = [name for name in LISTED if score[name] > 0]
     return sorted(found, key=lambda name: -score[name])
