@@ -33,7 +33,7 @@ from .rendering import image, research_report, result
     "Ask Gemini",
     toolset="ask",
     read_only=True,
-    meta={"anthropic/searchHint": "opinion, web search"},
+    meta={"anthropic/searchHint": "opinion"},
 )
 async def gemini_ask(
     use: ToolContext,

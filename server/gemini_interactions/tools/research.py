@@ -19,7 +19,7 @@ ResearchId = Annotated[str, Field(description="r_…")]
     "Start Deep Research",
     toolset="research",
     read_only=False,
-    meta={"anthropic/searchHint": "deep research report with sources"},
+    meta={"anthropic/searchHint": "report, sources"},
 )
 async def start_deep_research(
     use: ToolContext,
