@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from .metrics import TOOL_CALLS, TOOL_SECONDS, registry
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ def answered(tool: str, outcome: str, seconds: float) -> None:
 
 @cache
 def _durations() -> Histogram:
-    from opentelemetry.metrics import get_meter
+    from . import _meter
 
-    meter = get_meter("gemini_interactions", __version__)
-    return meter.create_histogram("mcp.server.operation.duration", "s", "Requests answered.")
+    return _meter().create_histogram("mcp.server.operation.duration", "s", "Requests answered.")

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from gemini_interactions import telemetry
 from gemini_interactions.domain.types import CreateRequest
-from gemini_interactions.telemetry import creating
+from gemini_interactions.telemetry import creating, tool_calls
 from tests.support.app_harness import AppHarness, McpClient
 
 PRIVATE = "a very private prompt"
@@ -224,9 +224,12 @@ class Instrument:
 def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
     figures = Figures()
     monkeypatch.setattr(telemetry, "_meter", lambda: figures)
-    telemetry._figures.cache_clear()
+    caches = (telemetry._figures, tool_calls._durations)
+    for cache in caches:
+        cache.cache_clear()
     yield figures
-    telemetry._figures.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 async def test_an_answer_is_measured_in_seconds_and_tokens(
@@ -259,6 +262,22 @@ async def test_an_error_is_measured_by_its_kind(
     ((_, about),) = figures.of("gen_ai.client.operation.duration")
     assert about["error.type"] == "Rejected"
     assert figures.of("gen_ai.client.token.usage") == []
+
+
+async def test_a_tool_call_is_measured_in_the_words_of_the_convention_for_mcp(
+    house: AppHarness, guest: McpClient, figures: Figures
+) -> None:
+    await guest.ask(PRIVATE)
+    await guest.result("c_0000000000")
+
+    (_, asked), (_, refused) = figures.of("mcp.server.operation.duration")
+    assert asked == {
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "gemini_ask",
+    }
+    assert refused["gen_ai.tool.name"] == "gemini_result"
+    assert refused["error.type"] == "tool_error"
 
 
 async def test_metrics_name_no_conversation_no_owner_and_no_word(
