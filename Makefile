@@ -24,7 +24,6 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench docs pictures format clean constraints node-tools \
 	frameworks newest release-check
-.PHONY: help setup demo test newest check bench docs pictures format clean constraints node-tools
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,13 +59,6 @@ pictures: $(READY)  ## Draw the pictures of the README, from the demo and from c
 format: $(READY)  ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format --quiet
-
-newest:  ## The suite on what a fresh install gets today: everything newest, google-genai also at its oldest
-	@$(FIND_PYTHON); for genai in 'google-genai>=3.4,<4' 'google-genai==3.4.0'; do \
-	here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && "$$python" -m venv "$$here" && \
-	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[postgres,dev]' "$$genai" && \
-	"$$here/bin/python" -c 'import google.genai; print("google-genai", google.genai.__version__)' && \
-	"$$here/bin/python" -m pytest -q $(if $(WORKERS),-n $(WORKERS)) $(TESTS) || exit 1; rm -rf "$$here"; done
 
 bench: $(READY)  ## Measure start-up and the rest against their budgets
 	@$(BIN)/python -m tests.benchmarks
