@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from gemini_emulator import Answer
+from gemini_interactions.bridge.turns import outcomes
+from gemini_interactions.domain.types import Interaction
+from gemini_interactions.interactions import answer_text
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 from tests.support.wrong_shapes import KINDS, TEXT, USAGE, grown, started, steps
 
@@ -169,3 +172,44 @@ async def test_token_counts_that_cannot_be_are_neither_believed_nor_passed_over(
     assert 0 < booked < 1000
     assert total is None or booked == total
     assert isinstance(reported, str) or "usage: " in caplog.text
+
+
+async def test_what_this_version_fails_to_read_is_named_kept_and_read_by_a_later_one(
+    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"type": "mcp_server_tool_call", "id": "a", "name": "look", "arguments": {}}
+    house.brain.answer_next(Answer(steps=[call, TEXT], usage=USAGE))
+
+    def stumble(*_: object) -> Any:
+        raise RuntimeError("a fault of our own")
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(answer_text, "_called", stumble)
+        said = await guest.ask("Hello.")
+    again = await guest.result(said.id)
+
+    assert (said.status, said.facts["usage"]["total_tokens"]) == ("completed", 26)
+    assert PAID in said.text
+    assert "step 1 (mcp_server_tool_call)" in said.tail
+    assert "Called look()" in again.text
+    assert "could not read" not in again.text
+
+
+async def test_a_fault_of_our_own_in_presenting_an_answer_keeps_it(
+    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> Any:
+        raise RuntimeError("a fault of our own")
+
+    house.brain.answer_next(Answer(steps=[TEXT], usage=USAGE))
+    monkeypatch.setattr(outcomes, "_judge", stumble)
+
+    said = await guest.ask("Hello.")
+
+    assert PAID in said.text
+    assert said.interaction.startswith("v1_")
+    assert said.facts["usage"]["total_tokens"] == 26
+
+
+def test_a_session_that_idles_is_not_over() -> None:
+    assert not outcomes.is_over(Interaction("v1_a", "idle"))

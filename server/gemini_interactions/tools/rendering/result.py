@@ -156,7 +156,7 @@ def facts_of(turn: Turn) -> dict[str, Any]:
         "conversation_id": turn.conversation_id,
         "turn": turn.n,
         "interaction_id": turn.interaction_id or None,
-        "service_tier": turn.tier if turn.tier != "standard" else None,
+        "service_tier": turn.tier if turn.tier not in ("", "standard") else None,
         "model": _model(turn) or None,
         "usage": _usage(turn.usage),
     }
