@@ -34,4 +34,6 @@ async def test_an_office_document_goes_in_as_a_document(
     (content, _prompt) = house.last["input"][0]["content"]
     assert said.status == "completed"
     assert (content["type"], content["mime_type"]) == ("document", kind.mime)
-    assert isinstance(content["data"], dict) or base64.b64decode(content["data"]) == data
+    # The emulator's log says of longer bytes only how many there were.
+    is_long = "not kept" in content["data"]
+    assert is_long or base64.b64decode(content["data"]) == data
