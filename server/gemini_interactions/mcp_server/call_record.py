@@ -16,7 +16,7 @@ from ..tools.rendering.result import META
 
 _IDS = (
     *("id", "conversation_id", "turn", "interaction_id", "research_id", "image_id"),
-    *("audio_id", "video_id", "environment_id", "service_tier", "model"),
+    *("audio_id", "video_id", "environment_id"),
 )
 
 
@@ -42,11 +42,12 @@ class CallRecord:
         entry = {
             "owner": self._owner,
             "tool": self._tool,
+            "ids": {name: facts[name] for name in _IDS if name in facts},
+            "model": facts.get("model"),
+            "tokens": usage.get("total_tokens"),
+            "cost": _usd(facts, usage, now),
             "outcome": outcome,
             "seconds": round(seconds, 3),
-            **{name: facts[name] for name in _IDS if name in facts},
-            "tokens": usage.get("total_tokens"),
-            "usd": _usd(facts, usage, now),
         }
         await self._app.audit.record(now, entry)
 
@@ -60,7 +61,7 @@ def _outcome(answer: types.CallToolResult | None) -> tuple[str, Mapping[str, Any
 
 
 def _usd(facts: Mapping[str, Any], usage: Mapping[str, Any], now: float) -> float | None:
-    """The estimate that the footer shows."""
+    """The estimate that the footer shows, in US dollars."""
     if not usage:
         return None
     counted = {name: int(usage.get(f"{name}_tokens", 0)) for name in _COUNTS}

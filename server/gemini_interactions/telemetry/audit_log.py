@@ -34,7 +34,7 @@ class AuditLog:
     async def record(self, now: float, entry: Mapping[str, Any]) -> None:
         """Writes one line; never raises for a file that cannot be written."""
         time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-        told = {"time": time, **{name: value for name, value in entry.items() if value}}
+        told = {"time": time, **entry}
         line = json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
         with anyio.CancelScope(shield=True):
             # In a thread: a disk may be slow, or on another machine.

@@ -154,13 +154,17 @@ async def test_each_call_is_a_line_without_a_word_of_it(
     assert asked["owner"] == "ann"
     assert asked["tool"] == "gemini_ask"
     assert asked["outcome"] == "completed"
-    assert asked["conversation_id"] == said.conversation
-    assert asked["interaction_id"] == said.interaction
+    assert asked["ids"] == {
+        "id": said.id,
+        "conversation_id": said.conversation,
+        "turn": 1,
+        "interaction_id": said.interaction,
+    }
     assert asked["model"] == "gemini-3.8-flash"
     assert asked["tokens"] == said.facts["usage"]["total_tokens"]
-    assert isinstance(asked["usd"], float)
+    assert isinstance(asked["cost"], float)
     assert str(asked["time"]).endswith("+00:00")
-    assert refused["outcome"] == "refused"
+    assert (refused["outcome"], refused["ids"], refused["cost"]) == ("refused", {}, None)
     assert "secret" not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
