@@ -255,8 +255,8 @@ def _launch(env: Mapping[str, str]) -> Launch:
         if shutil.which(COMMAND[0]):
             print(
                 "This was run by uvx, which looks up every package again at each start (some "
-                f"seconds). Faster: `uv tool install {COMMAND[1]}`, then `{COMMAND[1]} install` "
-                "again."
+                f"seconds). Faster: `uv tool install --compile-bytecode {COMMAND[1]}`, then "
+                f"`{COMMAND[1]} install` again."
             )
             return Launch(env=env)
     # Another one may be on the path, so what runs comes first; `python -m` runs no program.
