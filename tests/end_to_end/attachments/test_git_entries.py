@@ -123,3 +123,20 @@ async def test_the_working_folder_must_be_open(
 
     assert said.is_error
     assert house.bodies == []
+
+
+async def test_the_same_name_after_an_edit_is_another_question(
+    house: AppHarness, project: Path
+) -> None:
+    guest = await house.connect(max_wait_seconds=1.5)
+    gate = house.brain.hold_next()
+    first = await guest.ask("Review this.", files=["git:diff"])
+    again = await guest.ask("Review this.", files=["git:diff"])
+    (project / "calculator.py").write_text("def add(a, b):\n    return a + b + 0\n")
+
+    edited = await guest.ask("Review this.", files=["git:diff"])
+    gate.release()
+
+    assert (first.status, again.status) == ("running", "running")
+    assert again.id == first.id
+    assert edited.id != first.id

@@ -7,6 +7,8 @@ for it again.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -29,6 +31,9 @@ from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)
 
+GIT = "git:"
+"""How files begin that are changes of a repository."""
+
 
 class TurnSubmission:
     def __init__(self, runtime: Runtime, executor: TurnExecutor) -> None:
@@ -39,10 +44,14 @@ class TurnSubmission:
     async def submit(self, new: NewTurn[Any], handler: TurnHandler[Any]) -> Reply:
         """What an identical call has left to be read, or else a new turn; waits for its outcome
         within the time budget, or for Google's id of a background turn."""
-        caller = new.caller
-        async with self._in_order(caller, new.queue):
+        async with self._in_order(new.caller, new.queue):
+            new = await self._with_changes(new)
+            caller = new.caller
             reply = await self._joined(caller, handler)
-            if reply is None:
+            if reply is not None:
+                for _, piece in new.attached.waiting:
+                    piece.close()
+            else:
                 new = await handler.prepare(new, self._executor.recovery)
                 reply = await self._begin(await self._with_files(new), handler)
         if handler.sends == "background":
@@ -69,9 +78,20 @@ class TurnSubmission:
 
     # -- a new turn -------------------------------------------------------------------
 
+    async def _with_changes(self, new: NewTurn[Any]) -> NewTurn[Any]:
+        """The turn with its files where changes of a repository are among them: the same name
+        stands for another change after each edit, and only the same change is the same call."""
+        caller = new.caller
+        if not caller.fingerprint or not any(each.startswith(GIT) for each in new.files):
+            return new
+        attached = await self._runtime.attachments.read(caller.owner, new.files, self.left(caller))
+        said = json.dumps([caller.fingerprint, *attached.contents], sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        return replace(new, attached=attached, caller=replace(caller, fingerprint=fingerprint))
+
     async def _with_files(self, new: NewTurn[Any]) -> NewTurn[Any]:
         """The turn with its files, which are read once it is sure to be sent."""
-        if not new.files:
+        if not new.files or new.attached.contents:
             return new
         caller = new.caller
         await self.admit(caller.owner)

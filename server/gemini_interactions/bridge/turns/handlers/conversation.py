@@ -73,7 +73,11 @@ class ConversationHandler(TurnHandler[AskRequest]):
         notes = (*notes, *new.attached.notes)
         words = said(turn, new.attached.contents)
         if new.stored:
-            request = replace(request, previous_interaction_id=_continued(turn, good))
+            request = replace(
+                request,
+                previous_interaction_id=_continued(turn, good),
+                api_version=good.api_version if good else "",
+            )
         else:
             story, missing = await self._story(good)
             told = [*story, *words] if good is not None else request.input
