@@ -83,9 +83,9 @@ def _ours(words: list[str]) -> str:
 
 
 def _hosts(words: list[str]) -> str:
+    """A host's word for adding a server must name our command, or an address of it."""
     if words[1:3] == ["mcp", "remove"]:  # of a server that ours takes the place of
         return "" if len(words) == 4 else f"{shlex.join(words)!r} names no server"
-    """A host's word for adding a server must name our command, or an address of it."""
     said = " ".join(words)
     if "mcp list" in said or "mcp probe" in said:
         return ""

@@ -53,7 +53,8 @@ def run(name: str, is_only_printed: bool, toolsets: str = "") -> int:
     except (NotWritten, NotEditable, Foreign) as why:
         return _by_hand(found, launch, str(why))
     _say(written, said)
-    _print_rest(found, launch)
+    # What a host's own command lacks is said by the note, and written by now.
+    _print_rest(found, launch, is_note_shown=not found.lacks)
     return 0
 
 
@@ -77,7 +78,7 @@ def _json(text: str, found: Host, launch: Launch, said: list[str]) -> str:
     wanted = json_edit.parse(snippet).value
     path = _path_of_entry(wanted)
     if not text.strip():
-        said.append(f"the file, with {NAME} in it")
+        said.append(f"the entry {NAME}")
         return snippet
     there = json_edit.lookup(json_edit.parse(text).value, path)
     entry = json_edit.lookup(wanted, path)
@@ -287,7 +288,8 @@ def _say(written: Written, said: list[str]) -> None:
     if not written.has_changed:
         print(f"{written.path} has it already: nothing was changed.")
         return
-    print(f"Wrote {', '.join(said)} into {written.path}; everything else in it is as it was.")
+    kept = "; everything else in it is as it was" if written.backup else ", which is new"
+    print(f"Wrote {', '.join(said)} into {written.path}{kept}.")
     if written.backup:
         print(f"What it held before is in {written.backup}.")
 
@@ -315,7 +317,7 @@ def _typed(command: list[str]) -> str:
     return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 
-def _print_rest(found: Host, launch: Launch) -> None:
-    if found.note:
+def _print_rest(found: Host, launch: Launch, *, is_note_shown: bool = True) -> None:
+    if found.note and is_note_shown:
         print(found.note)
     print(f"Then save your key once: {_typed([*launch.command, 'key'])}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -96,8 +97,11 @@ def _client(transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
 
     import httpx2
 
+    from gemini_interactions.gemini import network_settings
+
     return httpx2.AsyncClient(
         transport=transport,
+        verify=network_settings.extra_authorities(os.environ) or True,
         follow_redirects=False,
         timeout=SECONDS,
         limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
