@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import httpx2
 import pytest
 from anyio.abc import SocketStream
 from starlette.types import Scope
@@ -23,6 +24,12 @@ async def is_closed(stream: SocketStream) -> bool:
         except (anyio.EndOfStream, anyio.BrokenResourceError):
             return True
     return False
+
+
+def connections(http: httpx2.AsyncClient) -> list[object]:
+    """Those a client keeps for its next request."""
+    pool = http._transport._pool  # type: ignore[attr-defined]  # httpx2's
+    return list(pool.connections)
 
 
 async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
@@ -53,12 +60,33 @@ async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
     async with site.raw(authorization="Bearer anns-token") as raw:
         first = await raw.get("/mcp", headers={"mcp-session-id": "none"})
 
+        before = connections(raw)
         idle = [await site.socket() for _ in range(20)]
-        pool = raw._transport._pool.connections  # type: ignore[attr-defined]  # httpx2's
         second = await raw.get("/mcp", headers={"mcp-session-id": "none"})
 
         assert first.status_code == second.status_code == 404
-        assert len(pool) == 1
+        assert connections(raw) == before
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
+    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
+    await site.open(tokens=TOKENS)
+    ann = await site.visit(token="anns-token")
+    made = await ann.call("gemini_generate_image", prompt="a red square")
+    (link,) = [word for word in made.text.split() if "/images/" in word]
+
+    async with site.raw() as raw:
+        first = await raw.get(link)
+        before = connections(raw)
+        idle = [await site.socket() for _ in range(20)]
+        second = await raw.get(link)
+
+        assert first.status_code == second.status_code == 200
+        assert connections(raw) == before
     for stream in idle:
         await stream.aclose()
 

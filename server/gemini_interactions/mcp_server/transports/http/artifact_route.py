@@ -20,6 +20,7 @@ from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ....domain.errors import Refused
 from ....domain.ids import read_id
 from .auth.authenticator import Authenticator
+from .connection_limits import let_in
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class ArtifactRoute:
         owner = self._owner(file_id, ticket)
         if owner is None:
             return _nothing()
+        let_in(request.scope)  # a link is a right, as a token is
         try:
             gallery = (await self._app.bridge()).artifacts
             kind = read_id(file_id).kind

@@ -58,7 +58,8 @@ class ConnectionLimits:
                 del self._per_address[address]
 
     def _end_oldest(self, address: str) -> None:
-        oldest = next(each for each, whose in self._strangers.items() if whose == address)
+        theirs = [each for each, whose in self._strangers.items() if whose == address]
+        oldest = next((each for each in theirs if each.is_idle), theirs[0])
         self.known(oldest)
         oldest.transport.abort()
 
@@ -84,6 +85,11 @@ class ClientConnection(H11Protocol):
         super().__init__(*args, **named)
         self.app_state = {**self.app_state, "connection": self}
         self.timeout_keep_alive = STRANGER_IDLE_SECONDS
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being answered on it."""
+        return self.cycle is None or self.cycle.response_complete
 
     def admit(self) -> None:
         self.limits.known(self)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST = 1000
 """Requests at once, of everybody."""
-MOST_OF_STRANGERS = 16
+MOST_OF_STRANGERS = 64
 """Requests at once without a token, from one address."""
 
 
