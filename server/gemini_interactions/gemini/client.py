@@ -8,6 +8,7 @@ own models (going on after `requires_continuation`) is therefore done here.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
@@ -37,6 +38,8 @@ from gemini_interactions.gemini import error_mapping, sdk_loader, serialization,
 from gemini_interactions.gemini.sent_secrets import SentSecrets
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Event = dict[str, Any]
@@ -98,7 +101,10 @@ class Gemini:
             key = self._usable_key()
         except (NoKey, WrongKey):
             key = "none yet"
-        await sdk_loader.finished(self._client_for(key))
+        try:
+            await sdk_loader.finished(self._client_for(key))
+        except (UpstreamError, Refused):
+            log.info("the environment does not lead to Google; each call will say why")
 
     def require_key(self) -> None:
         """Raise what a call would, if there is no usable key."""

@@ -85,9 +85,10 @@ def is_enterprise() -> bool:
 
 def client(key: str, base_url: str, api_version: str) -> Any:
     """A client of google-genai that sends nothing twice by itself."""
+    # First: the rehearsal builds a client too, and would raise what nobody understands.
+    network_settings.check(os.environ, is_secure=not base_url.startswith("http://"))
     with _one_at_a_time:
         _warm()
-    network_settings.check(os.environ, is_secure=not base_url.startswith("http://"))
     if is_enterprise():
         # Project, location and credentials are google-genai's business, and so is which of
         # them beats a key; ours only helps where it has nothing else.
