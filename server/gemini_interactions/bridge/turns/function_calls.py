@@ -168,7 +168,7 @@ def named(call: FunctionCall, declared: Collection[str] | None = None) -> str:
     are the names of the functions it was told of; another one is marked."""
     unknown = declared is not None and call.name not in declared and not _is_googles(call)
     mark = ", a function that was not declared" if unknown else ""
-    return f"{quoted(call.name, 100)} (call_id {quoted(call.call_id, 100)}{mark})"
+    return f"{quoted(call.name, 100)} (call_id {quoted(call.call_id, 256)}{mark})"
 
 
 def declared(turn: Turn) -> frozenset[str]:
