@@ -371,6 +371,11 @@ def _readme() -> str:
             if path.split("/")[1] == host.id
         ),
         (
+            "`grafana-dashboard.json`",
+            "Grafana",
+            "import it; it shows what `/metrics` counts",
+        ),
+        (
             "`Dockerfile`, `compose.yaml`",
             "a gateway in containers",
             "their first lines say how",

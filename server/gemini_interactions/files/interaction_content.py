@@ -90,6 +90,10 @@ def attach(opened: Opened) -> Attachment:
         note = f"{opened.name} was taken for {_an(kind.called)} by its name; its bytes do not say."
     if kind.type == "text" and not kind.encoding.startswith("utf-8"):
         note = _decoding_note(opened.name, kind.encoding)
+        if opened.size > INLINE_TEXT and not kind.encoding.startswith(("utf", "cp1252")):
+            # It would be uploaded as it is, and Google is told no encoding.
+            what = f"is {size_of(opened.size)} of text that is not in UTF-8"
+            raise NotTaken(opened.name, what, "Save it as UTF-8, or send the part that matters.")
     if not kind.type:
         what = f"is {_an(kind.called)}, which Gemini does not take"
         if kind.called.startswith("kind"):

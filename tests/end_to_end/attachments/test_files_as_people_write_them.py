@@ -144,6 +144,18 @@ async def test_an_older_encoding_is_read_and_told(
     assert f"mean.py is not in UTF-8; it was read as {title}" in said.tail
 
 
+async def test_a_text_too_long_to_decode_is_refused_rather_than_uploaded_as_nonsense(
+    guest: McpClient, house: AppHarness, work: Path
+) -> None:
+    (work / "book.txt").write_bytes(("Москва — столица России.\n" * 60_000).encode("cp1251"))
+
+    said = await guest.ask("What is this?", files=["book.txt"])
+
+    assert said.is_error
+    assert "not in UTF-8" in said.text
+    assert house.bodies == []
+
+
 async def test_an_encoding_that_is_not_sure_is_refused_with_its_guesses(
     guest: McpClient, house: AppHarness, work: Path
 ) -> None:
