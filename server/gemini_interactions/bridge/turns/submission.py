@@ -26,7 +26,7 @@ from ..requests import Caller, Reply
 from ..runtime import Runtime
 from .executor import TurnExecutor
 from .session_registry import MEMORY
-from .tiers import FLEX, FLEX_WAIT
+from .tiers import FLEX, FLEX_WAIT, default
 from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)
@@ -171,6 +171,9 @@ class TurnSubmission:
                 system_instruction=str(changes.get("system_instruction", "")),
                 thinking=str(changes.get("thinking", "")),
                 tools=tuple(changes.get("tools", ())),
+                service_tier=str(
+                    changes.get("service_tier") or default(runtime.config.service_tier)
+                ),
             )
         return runtime.budget.reservation(
             new.caller.owner, settings.model, new.prompt, new.extra, settings=settings, input=said
