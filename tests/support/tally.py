@@ -9,13 +9,14 @@ import json
 import os
 from pathlib import Path
 
+# Read before the tests clear the environment of settings.
+_FILE = os.environ.get("GEMINI_TEST_TALLY", "")
 COLUMNS = ("kills", "restarts", "turns", "told", "lost", "doubled", "stuck")
 
 
 def add(what: str, **counts: int) -> None:
-    path = os.environ.get("GEMINI_TEST_TALLY", "")
-    if path:
-        with open(path, "a", encoding="utf-8") as file:
+    if _FILE:
+        with open(_FILE, "a", encoding="utf-8") as file:
             file.write(json.dumps({"what": what, **counts}) + "\n")
 
 
