@@ -236,13 +236,22 @@ class _Reading:
     # -- what has changed -------------------------------------------------------------
 
     def _changes(self, compared: tuple[str, ...]) -> Iterator[FileChange]:
-        form = ("-M", "-l400", "--no-ext-diff", "--no-textconv", "--full-index")
+        form = ("-M", "-l400", "--no-ext-diff", "--no-textconv")
         where = ("--", self.path) if self.path else ("--",)
-        raw = self.copy.run(*compared[:1], *form, "--raw", "-z", *compared[1:], *where)
+        raw = self.copy.run(
+            *compared[:1], *form, "--raw", "--no-abbrev", "-z", *compared[1:], *where
+        )
         patches = self.copy.run(
             *compared[:1],
             *form,
-            *("-p", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"),
+            *(
+                "-p",
+                "--abbrev=10",
+                "--no-color",
+                "--src-prefix=a/",
+                "--dst-prefix=b/",
+                "--submodule=short",
+            ),
             *compared[1:],
             *where,
         )
