@@ -12,8 +12,9 @@ PACKAGE := gemini-interactions-mcp
 PINNED := PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
 	PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# The first pip that knows dependency groups; the one of Python 3.11 to 3.13 may be older.
-PIP := 'pip>=25.1'
+# The tools of contributors, one a line: the pip of Python 3.11 knows no dependency groups yet.
+DEV_TOOLS = "import tomllib; \
+	print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')"
 
 # The first interpreter that is new enough, asked (not guessed) for its version.
 FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12 python3.14; do \
@@ -33,8 +34,8 @@ setup: $(READY)  ## Install everything into .venv (needs the network once)
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv, once: a minute or two."
 	@$(FIND_PYTHON); $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear .venv
-	@$(PINNED) $(BIN)/python -m pip install --quiet --upgrade $(PIP)
-	@$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres]' --group dev
+	@$(BIN)/python -c $(DEV_TOOLS) > .venv/dev-tools.txt
+	@$(PINNED) $(BIN)/python -m pip install --quiet --editable '.[postgres]' -r .venv/dev-tools.txt
 	@touch $@
 
 demo: $(READY)  ## A real client, the real server, an offline Gemini: no key, no network
@@ -74,9 +75,9 @@ frameworks: $(READY)  ## Run the pages of agent frameworks, each in an environme
 
 newest: $(READY)  ## Run the tests with the newest version of everything, in a folder of its own
 	@$(FIND_PYTHON); [ -d .tools/newest ] || "$$python" -m venv .tools/newest; \
-	.tools/newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $(PIP) && \
+	.tools/newest/bin/python -c $(DEV_TOOLS) > .tools/newest/dev-tools.txt && \
 	.tools/newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade \
-	--upgrade-strategy eager --editable '.[postgres]' --group dev && \
+	--upgrade-strategy eager --editable '.[postgres]' -r .tools/newest/dev-tools.txt && \
 	.tools/newest/bin/pytest -q $(if $(WORKERS),-n $(WORKERS))
 
 release-check: $(READY)  ## Say what is still needed to publish
@@ -85,9 +86,9 @@ release-check: $(READY)  ## Say what is still needed to publish
 constraints:  ## Resolve anew and write constraints.txt
 	@$(FIND_PYTHON); here=$$(mktemp -d) && trap 'rm -rf "$$here"' EXIT && \
 	"$$python" -m venv "$$here" && \
-	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade $(PIP) && \
+	"$$here/bin/python" -c $(DEV_TOOLS) > "$$here/dev-tools.txt" && \
 	"$$here/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' \
-	--group dev && \
+	-r "$$here/dev-tools.txt" && \
 	{ sed '/^[^#]/,$$d' constraints.txt && \
 	"$$here/bin/python" -m pip freeze --disable-pip-version-check --exclude-editable \
 	--exclude $(PACKAGE); } > "$$here/constraints.txt" && \
