@@ -16,6 +16,7 @@ from .types import CROCKFORD
 
 _OURS = re.compile(rf"([c{''.join(BY_PREFIX)}])_([{CROCKFORD}]{{10}})(?:/([1-9][0-9]{{0,8}}))?")
 _GOOGLES = re.compile(r"v1_[A-Za-z0-9_-]{1,253}")
+_USABLE = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 Kind = Literal["conversation", "turn", "interaction"] | ArtifactKind
 
@@ -30,6 +31,11 @@ class Id:
 
     def __str__(self) -> str:
         return self.name if self.turn is None else f"{self.name}/{self.turn}"
+
+
+def is_interaction_id(value: object) -> bool:
+    """Whether it may stand in an address at Google: the SDK puts ids there as they are."""
+    return isinstance(value, str) and _USABLE.fullmatch(value) is not None
 
 
 def read_id(text: str) -> Id:

@@ -23,6 +23,9 @@ CONTENTS: frozenset[str] = frozenset({"text", "image", "audio", "video", "docume
 CONTINUATION_LIMIT = "continuation_limit"
 """Code of the problem of an answer that was not asked on for (`…_MAX_CONTINUATIONS`)."""
 
+NOT_CONTINUED = "not_continued"
+"""Code of the problem of an answer that could not be asked on for."""
+
 Tool = dict[str, Any]
 """One Interactions tool object, such as ``{"type": "google_search"}``."""
 

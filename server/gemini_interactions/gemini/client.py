@@ -265,7 +265,7 @@ class Gemini:
             part = serialization.continuation(part, hop.last)
             hops += 1
             if hop.wants_more and (not part or not hop.moved or hops > self._max_continuations):
-                yield serialization.ended_early(hops - 1)
+                yield serialization.ended_early(hop, hops - 1, self._max_continuations)
                 return
 
     async def _hop(

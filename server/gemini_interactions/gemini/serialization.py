@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gemini_interactions.domain.errors import BadArgument, Garbled
+from gemini_interactions.domain.ids import is_interaction_id
 from gemini_interactions.domain.types import (
     CONTENTS,
     CONTINUATION_LIMIT,
+    NOT_CONTINUED,
     CreateRequest,
     Interaction,
 )
@@ -23,7 +24,6 @@ from gemini_interactions.interactions.stream_accumulator import (
     interaction_of,
 )
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MEDIA = frozenset({"image", "audio", "video"})
 
 # What the SDK insists on in steps sent again, though Google leaves it out or sends null.
@@ -64,7 +64,7 @@ class Model:
 
 def interaction_id(id: str) -> str:
     """The id itself. The SDK puts ids into URLs as they are, so nothing else may pass."""
-    if not _ID.fullmatch(id):
+    if not is_interaction_id(id):
         raise BadArgument("That is no interaction id of Google's; one looks like v1_… .")
     return id
 
@@ -115,7 +115,7 @@ def continuation(arguments: Mapping[str, Any], event: Mapping[str, Any]) -> dict
     if "agent" in arguments or "background" in arguments:
         return {}
     following = {**arguments, "continuation_token": token}
-    if arguments.get("store", True) and _ID.fullmatch(str(part.get("id"))):
+    if arguments.get("store", True) and is_interaction_id(part.get("id")):
         # Google has the input already, with the part it belongs to.
         following["previous_interaction_id"] = part["id"]
         following.pop("input", None)
@@ -153,10 +153,16 @@ class Hop:
         return as_mapping(self.last.get("interaction")).get("status") == "requires_continuation"
 
 
-def ended_early(times: int) -> dict[str, Any]:
-    """The event that ends an answer which Google wanted to be asked on for, and was not."""
-    message = f"Gemini wanted to go on; it was continued {times} times"
-    error = {"code": CONTINUATION_LIMIT, "message": message}
+def ended_early(hop: Hop, times: int, most: int) -> dict[str, Any]:
+    """The event that ends an answer which Google wanted to be asked on for, and was not: after
+    `times` of at most `most` continuations."""
+    if times >= most:
+        code, why = CONTINUATION_LIMIT, f"it was continued {times} times"
+    elif not hop.moved:
+        code, why = NOT_CONTINUED, "its last part brought nothing new"
+    else:
+        code, why = NOT_CONTINUED, "it did not say from where"
+    error = {"code": code, "message": f"Gemini wanted to go on; {why}"}
     interaction = {"status": "incomplete", "errors": [error]}
     return {"event_type": "interaction.completed", "interaction": interaction}
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from gemini_interactions.domain.ids import is_interaction_id
 from gemini_interactions.domain.types import Interaction, Problem, Step, Usage
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.interactions import token_usage
@@ -147,7 +148,7 @@ class InteractionAccumulator:
         # The same id again is a replay from the start, or said twice: a step that starts once
         # more replaces itself. A new id is the next hop. Without ids (store=false) there are no
         # replays.
-        new_id = as_text(interaction.get("id"))
+        new_id = _interaction_id(interaction.get("id"))
         if not (new_id and new_id == self.id):
             self._earlier = self._all_steps()
             self._earlier_usage = _sum(self._earlier_usage, self._usage)
@@ -167,12 +168,12 @@ class InteractionAccumulator:
         self.finished = self.status != "requires_continuation"
 
     def _update(self, event: Json) -> None:
-        self.id = as_text(event.get("interaction_id")) or self.id
+        self.id = _interaction_id(event.get("interaction_id")) or self.id
         self.status = as_text(event.get("status")) or self.status
         self._count(event.get("usage"))
 
     def _describe(self, interaction: Json) -> None:
-        self.id = as_text(interaction.get("id")) or self.id
+        self.id = _interaction_id(interaction.get("id")) or self.id
         self.status = as_text(interaction.get("status")) or self.status
         self._model = as_text(interaction.get("model")) or self._model
         self._agent = as_text(interaction.get("agent")) or self._agent
@@ -348,6 +349,11 @@ class _Step:
             last = self.step["content"][-1]
             last["text"] = as_text(last.get("text")) + "".join(self._text)
             self._text = []
+
+
+def _interaction_id(value: object) -> str:
+    """An id that can be asked for later, or ""."""
+    return as_text(value) if is_interaction_id(value) else ""
 
 
 def interaction_of(event: Json) -> Json:

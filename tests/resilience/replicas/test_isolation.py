@@ -131,9 +131,11 @@ async def test_no_route_tells_who_has_not_said_who_they_are(
 async def test_an_owners_daily_limit_holds_across_replicas_and_for_nobody_else(
     street: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="1")
+    one, other = await street.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="100")
     here, there = await street.visit(one), await street.visit(other)
     bob = await street.visit(other, token="bobs-token")
+    usage = {"total_input_tokens": 60, "total_output_tokens": 40, "total_tokens": 100}
+    street.brain.answer_next({"text": "Hi.", "usage": usage})
     first = await here.ask("Hello")
 
     refused = [await each.ask("Hello again") for each in (here, there)]
@@ -141,5 +143,5 @@ async def test_an_owners_daily_limit_holds_across_replicas_and_for_nobody_else(
     bobs = await bob.ask("Hello")
 
     assert first.status == bobs.status == "completed"
-    assert all("limit of 1 tokens is used up" in each.text for each in [*refused, research])
+    assert all("limit of 100 tokens is used up" in each.text for each in [*refused, research])
     assert len(street.brain.posts) == 2

@@ -17,6 +17,10 @@ from . import report
 log = logging.getLogger(__name__)
 
 NO_REASON = "Gemini ended this research without a result and gave no reason."
+NOTHING_YET = (
+    "Gemini reached its limit before it had written anything. Start a research with a narrower "
+    "question."
+)
 NO_CHART = "A chart could not be kept: this server's data folder cannot be written to."
 BAD_CHART = "A chart could not be kept: it came from Google as no image that can be read."
 FAR_CHART = "A chart could not be kept: it could not be fetched from Google."
@@ -54,6 +58,8 @@ class ResearchInterpreter:
         )
         if outcome.error is not None and outcome.error["kind"] == "Empty":
             outcome = replace(outcome, error={**outcome.error, "message": NO_REASON})
+        if outcome.status == "incomplete" and not outcome.text:
+            return replace(outcome, notes=(NOTHING_YET,))
         if turn.extra.get("plan"):
             done = outcome.status == "completed"
             return replace(outcome, status="plan_ready") if done else outcome

@@ -9,6 +9,7 @@ from typing import Any
 from ...domain.errors import NotKept, UpstreamError, quoted
 from ...domain.types import (
     CONTINUATION_LIMIT,
+    NOT_CONTINUED,
     Interaction,
     Problem,
     Status,
@@ -236,6 +237,8 @@ def _judge(
         case "incomplete" if problem and problem.code == CONTINUATION_LIMIT:
             note = f"The answer stops early: {problem.message}, which is the most that is done by "
             return "incomplete", None, (f"{note}itself (GEMINI_MCP_MAX_CONTINUATIONS). {GO_ON}",)
+        case "incomplete" if problem and problem.code == NOT_CONTINUED:
+            return "incomplete", None, (f"The answer stops early: {problem.message}. {GO_ON}",)
         case "cancelled":
             return "cancelled", None, ()
         case "incomplete" | "budget_exceeded":

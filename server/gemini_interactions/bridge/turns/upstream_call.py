@@ -81,7 +81,7 @@ class UpstreamCaller:
             case "stream":
                 return await self._stream(running, call)
             case "unary":
-                interaction = await self._create(running, call)
+                return await self._in_one_piece(running, call)
             case "background":
                 interaction = await self._create(running, call)
                 if not interaction.id:
@@ -91,6 +91,23 @@ class UpstreamCaller:
         if interaction.id:
             await self._named(running, interaction.id, interaction.api_version)
         return interaction
+
+    async def _in_one_piece(self, running: RunningTurn, call: CreateRequest) -> Interaction:
+        """A create that is answered once it is over. One that is not is Google's to finish, and
+        is paid for: it is looked at there."""
+        interaction = await self._create(running, call)
+        if not interaction.id:
+            return interaction
+        await self._named(running, interaction.id, interaction.api_version)
+        if outcomes.is_over(interaction):
+            return interaction
+        try:
+            with anyio.fail_after(call.timeout):
+                return await self.look(running.turn)
+        except Gone:
+            return interaction
+        except TimeoutError:
+            raise TimedOut() from None
 
     async def _in_background(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """A turn that Google may take its time for: its id is known at once, then it is looked

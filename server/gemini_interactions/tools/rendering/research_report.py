@@ -73,6 +73,8 @@ def _state(stands: ResearchStatus, calls: Sequence[FunctionCall]) -> tuple[list[
                 "Show this plan to the user. Then call approve_research_plan with research_id "
                 f'"{id}" to run it, or with `changes` to have it revised.',
             )
+        case "incomplete" if not turn.text:
+            return [f"The research took {stands.elapsed}."], ""
         case "completed" | "incomplete":
             return [f"The research took {stands.elapsed}."], (
                 f'Ask about it with gemini_continue and conversation_id "{id}".'

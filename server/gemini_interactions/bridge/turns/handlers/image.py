@@ -22,6 +22,9 @@ SHOWN_AGAIN = (
     "Google had forgotten this conversation; its last picture was sent again from the copy kept "
     "here, without what was said before."
 )
+STOPPED = (
+    "Gemini reached its limit before it had made the image. Ask for a simpler one, or try again."
+)
 
 
 class ImageHandler(TurnHandler[ImageRequest]):
@@ -150,6 +153,9 @@ def _without_picture(outcome: Outcome) -> Outcome:
         notes = tuple(each for each in outcome.notes if each != outcomes.DAMAGED)
         error = {"kind": problem.kind, "message": f"{outcomes.DAMAGED} {problem.message}"}
         return replace(outcome, status="failed", notes=notes, error=error)
+    if outcome.status == "incomplete" and not outcome.text:
+        error = {"kind": "NoImage", "message": STOPPED}
+        return replace(outcome, status="failed", notes=(), error=error)
     said = "Gemini made no image; what it said instead is above. " if outcome.text else ""
     return replace(
         outcome,
