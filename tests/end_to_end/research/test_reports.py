@@ -232,12 +232,13 @@ async def test_tokens_without_their_sorts_are_told_without_a_price(lab: Research
 # -- the file -----------------------------------------------------------------------------
 
 
-async def test_a_report_no_word_of_which_has_plain_letters_is_a_file_called_report(
-    lab: ResearchClient,
+@pytest.mark.parametrize(("title", "name"), [("コウノトリ", "コウノトリ"), ("!?", "report")])
+async def test_a_report_is_a_file_named_in_the_script_of_its_title(
+    lab: ResearchClient, title: str, name: str
 ) -> None:
-    said = await finished(lab, written({"type": "text", "text": "# コウノトリ\n\nいる。"}))
+    said = await finished(lab, written({"type": "text", "text": f"# {title}\n\nいる。"}))
 
-    assert path(said).name == f"report-{said.id}.md"
+    assert path(said).name == f"{name}-{said.id}.md"
 
 
 async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: ResearchClient) -> None:

@@ -365,9 +365,16 @@ REFUSED: dict[str, tuple[Before, str]] = {
         "Gemini's rate limit or quota is used up. Try again in a minute, or use another model.",
     ),
     "a key that is not accepted": (
-        lambda brain: brain.fail_next(403, on="create"),
+        lambda brain: brain.fail_next(401, on="create"),
         "Gemini did not accept the API key. Run `gemini-interactions-mcp key` in a terminal to set "
         "a valid one (from aistudio.google.com/apikey), then try again.",
+    ),
+    "a key that may not": (
+        lambda brain: brain.fail_next(403, on="create"),
+        "Google refuses this to the API key in use (permission denied): "
+        '"The caller does not have permission". Check in AI Studio or the Google Cloud console '
+        "what the key's project may use, or leave out what needs the permission (a model, a tool, "
+        "a file).",
     ),
     "Google in trouble": (
         lambda brain: brain.fail_next(503, on="create"),

@@ -49,8 +49,7 @@ async def test_after_one_renewal_work_goes_on_in_a_new_file(
     said = await guest.ask("After.")
 
     assert said.status == "completed"
-    prompts = [each["prompt"] for each in db_inspection.turns(house.folder)]
-    assert prompts[-1] == "After."
+    assert db_inspection.turn(house.folder, said.id)["prompt"] == "After."
 
 
 async def test_what_is_in_flight_is_finished_delivered_and_written_into_the_new_file(
