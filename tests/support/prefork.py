@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,8 @@ def _live(order: dict[str, Any], pipes: list[int]) -> None:
         os.environ.clear()
         os.environ.update(order["environ"])
         os.chdir(order["cwd"])
+        if ahead := os.environ.pop("GEMINI_TEST_CLOCK_AHEAD", ""):
+            _set_clock(float(ahead))
         from gemini_interactions.cli.command_line import main
 
         code = main(order["arguments"])
@@ -103,6 +106,13 @@ def _live(order: dict[str, Any], pipes: list[int]) -> None:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _set_clock(ahead: float) -> None:
+    """Make the server's wall clock so many seconds fast."""
+    from gemini_interactions.app import App
+
+    (App.__init__.__kwdefaults__ or {})["now"] = lambda: time.time() + ahead
 
 
 if __name__ == "__main__":

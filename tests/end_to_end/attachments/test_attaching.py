@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import wave
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from PIL import Image
 from gemini_interactions.files import interaction_content
 from gemini_interactions.files.interaction_content import Attachment
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
+from tests.support.git_repository import commit, git
 
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
@@ -439,3 +441,31 @@ async def test_a_slow_upload_answers_running_and_is_collected(
     assert collected.status == "completed"
     assert contents(house.last)[0]["uri"]
     assert len(house.brain.posts) == 1
+
+
+@pytest.mark.parametrize("form", ["path", "absolute", "folder", "glob", "git"])
+@pytest.mark.parametrize("name", ["x.pem.bak", "id_rsa~", ".env.old", "notes.txt"])
+async def test_copies_of_key_files_stay_here_in_every_form_of_naming(
+    guest: McpClient, house: AppHarness, work: Path, name: str, form: str
+) -> None:
+    git(work, "init", "-q")
+    (work / "app").mkdir()
+    (work / "app" / "main.py").write_text("one = 1\n")
+    commit(work, "Begin")
+    begin = "-----BEGIN RSA PRIVATE " + "KEY-----\n" if name == "notes.txt" else ""
+    (work / "app" / name).write_text(begin + f"{'VerySecret' * 6}\n" * 9)
+    (work / "app" / "main.py").write_text("one = 2\n")
+    git(work, "add", "-A", "-f")
+    forms = {
+        "path": f"app/{name}",
+        "absolute": str(work / "app" / name),
+        "folder": "app",
+        "glob": "app/{*,.*}",
+        "git": "git:staged",
+    }
+
+    said = await guest.ask("Explain.", files=[forms[form]])
+
+    assert "VerySecret" not in json.dumps(house.bodies)
+    assert said.is_error is (form in ("path", "absolute"))
+    assert name in said.text

@@ -45,7 +45,12 @@ def forked(house: AppHarness, forks: Path) -> Forked:
     """Starts a server process on the house's folder: `await forked(GEMINI_MCP_…="1")`."""
 
     async def start(
-        era: str = "modern", *, deaf: bool = False, names_take: float = 0.0, **variables: str
+        era: str = "modern",
+        *,
+        deaf: bool = False,
+        names_take: float = 0.0,
+        clock: float = 0.0,
+        **variables: str,
     ) -> ForkedServer:
         environ = {
             "GEMINI_API_KEY": "test-key",
@@ -54,7 +59,7 @@ def forked(house: AppHarness, forks: Path) -> Forked:
             "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
             **variables,
         }
-        order = ForkOrder(environ, names_take=names_take)
+        order = ForkOrder(environ, names_take=names_take, clock=clock)
         return await ForkedServer.to_fork(house.tasks, forks, order, era, deaf=deaf)
 
     return start

@@ -20,6 +20,7 @@ from anyio.abc import TaskGroup
 
 from gemini_emulator import Emulator, EmulatorControl, Gate
 from tests.support import db_inspection
+from tests.support.app_harness import AppHarness
 from tests.support.fork_server import ForkOrder
 from tests.support.forked_server import ForkedServer
 from tests.support.jsonrpc_client import Frame, HungUp, facts
@@ -271,3 +272,25 @@ async def test_killed_again_on_either_side_of_any_commit_while_it_recovers(
 
     stage.judge()
     assert len(stage.given) == 2 * len(diary) >= 8
+
+
+async def test_what_a_killed_process_had_begun_to_write_is_removed_at_the_next_start(
+    house: AppHarness,
+) -> None:
+    drafts = []
+    for name in ("images", "research"):
+        (house.folder / name).mkdir(parents=True, exist_ok=True)
+        drafts.append(house.folder / name / ".gemini-0123456789ab.part")
+        drafts[-1].write_bytes(b"half of a picture")
+    ours = house.folder / "images" / "chapter.md"
+    ours.write_text("not ours to remove")
+
+    guest = await house.connect()
+    await guest.history()
+    assert guest.app.maintenance is not None
+    await guest.app.maintenance.catch_up()
+    with anyio.fail_after(30):
+        while any(draft.exists() for draft in drafts):
+            await anyio.sleep(0.02)
+
+    assert ours.exists()

@@ -155,6 +155,28 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
 # -- clocks ---------------------------------------------------------------------------
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize("ahead", [3_600.0, -3_600.0], ids=["set back", "set forward"])
+async def test_a_turn_from_before_the_clock_was_set_is_taken_over(
+    house: AppHarness, forked: Forked, ahead: float
+) -> None:
+    """The clock of the process that was killed said another hour than the next one's."""
+    one = await forked(**SHORT, clock=ahead)
+    gate = house.brain.hold_next("create", "before_completed")
+    await one.call("gemini_ask", prompt="slow")
+    await one.meanwhile(
+        lambda: is_written(house, "slow") and bool(row(house, "slow")["interaction_id"])
+    )
+    one.kill()
+    gate.release()
+
+    other = await forked(**SHORT)
+    await other.use("gemini_history")
+    await other.meanwhile(lambda: status(house, "slow") == "completed")
+
+    assert sent(house) == {"slow": 1}
+
+
 class Clocks:
     def __init__(self) -> None:
         self.wall = 1_000_000.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 
+import anyio
 import pytest
 
 from tests.end_to_end.http.test_isolation import ROWS, SECRET, TEMPLATES, Names, anonymous
@@ -145,3 +146,24 @@ async def test_an_owners_daily_limit_holds_across_replicas_and_for_nobody_else(
     assert first.status == bobs.status == "completed"
     assert all("limit of 100 tokens is used up" in each.text for each in [*refused, research])
     assert len(street.brain.posts) == 2
+
+
+async def test_asks_at_once_on_two_replicas_reserve_before_they_are_sent(street: Cluster) -> None:
+    replicas = await street.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="3000")
+    visitors = [await street.visit(each) for each in replicas]
+    usage = {"total_input_tokens": 100, "total_output_tokens": 1_200, "total_tokens": 1_300}
+    for _ in range(20):
+        street.brain.answer_next({"text": "Hi.", "usage": usage})
+    said = []
+
+    async def ask(number: int) -> None:
+        said.append(await visitors[number % 2].ask(f"Question {number}?"))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(ask, number)
+
+    refused = [each for each in said if each.is_error]
+    assert len(street.brain.posts) == 2
+    assert len(refused) == 18
+    assert all("3,000 tokens has no room" in each.text for each in refused)

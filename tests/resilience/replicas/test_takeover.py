@@ -129,6 +129,58 @@ async def test_a_replica_that_stalled_and_wakes_again_writes_nothing_over_its_su
     assert creates(street) == 1
 
 
+# ------------------------------------------------------------------- clocks that are off
+
+
+@pytest.mark.parametrize("ahead", [60, -60])
+async def test_a_replica_whose_clock_is_a_minute_off_leaves_live_turns_alone(
+    street: Cluster, ahead: int
+) -> None:
+    settings = {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.5", "GEMINI_MCP_MAX_CONCURRENT": "1"}
+    (one,) = await street.open(1, **settings)
+    (off,) = await street.open(1, **settings, GEMINI_TEST_CLOCK_AHEAD=str(ahead))
+    here, there = await street.visit(one), await street.visit(off)
+    gates = [street.brain.hold_next("create", "before_completed") for _ in range(2)]
+    running = [await each.ask(f"Slowly, {name}") for each, name in ((here, "one"), (there, "off"))]
+    for gate in gates:
+        assert await gate.reached(PATIENCE)
+    queued = [await each.ask(f"Later, {name}") for each, name in ((here, "one"), (there, "off"))]
+
+    # Two leases long each asks for the other's turns: looking is when a lease is judged.
+    with anyio.move_on_after(4.5):
+        while True:
+            for each, others in ((here, 1), (there, 0)):
+                assert (await each.result(running[others].id)).status == "running"
+                assert (await each.result(queued[others].id)).status == "running"
+    for gate in gates:
+        gate.release()
+    said = [await here.finished(id=each.id) for each in (*running, *queued)]
+
+    assert {each.status for each in said} == {"completed"}
+    assert creates(street) == 4
+    assert "is another process's now" not in one.log + off.log
+
+
+@pytest.mark.parametrize("ahead", [60, -60])
+async def test_turns_of_a_killed_replica_whose_clock_was_a_minute_off_are_taken_over(
+    street: Cluster, ahead: int
+) -> None:
+    (off,) = await street.open(
+        1, GEMINI_MCP_MAX_WAIT_SECONDS="0.5", GEMINI_TEST_CLOCK_AHEAD=str(ahead)
+    )
+    (one,) = await street.open(1)
+    gate = street.brain.hold_next("create", "before_completed")
+    turn = await begun_slowly(street, off)
+
+    off.kill()
+    await off.ended()
+    gate.release()
+    said = await (await street.visit(one)).finished(id=turn)
+
+    assert said.status == "completed", said.text
+    assert creates(street) == 1
+
+
 # ---------------------------------------------------------------------------- a polite end
 
 
