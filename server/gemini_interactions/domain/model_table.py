@@ -65,6 +65,7 @@ NOTES = "notes of 2026-11-22"
 GUIDE = "Google's pages, read 2026-11-30"
 RELEASES = "Google's release notes of its SDKs, read 2026-11-30"
 THIRD_PARTY = "third party, read 2026-11-30"
+SDK = "ids in google-genai 3.4.0, read 2026-11-22"
 BETA_ONLY = "served by v1beta only"
 
 LEVELS = ("minimal", "low", "medium", "high", "xhigh")
@@ -266,12 +267,14 @@ TABLE: tuple[Model, ...] = (
         "gemini-3.1-pro-preview",
         "Gemini 3.1 Pro (preview)",
         prices=(_cost("2026-11-22", 2, 12, long=(4, 18)),),
+        source=NOTES,
     ),
     # Notes 2026-11-22: priced as 3.1 Pro.
     Model(
         "gemini-3.1-pro-preview-customtools",
         "Gemini 3.1 Pro for custom tools (preview)",
         prices=(_cost("2026-11-22", 2, 12, long=(4, 18)),),
+        source=NOTES,
     ),
     Model(
         "gemini-3.1-flash-lite",
@@ -313,8 +316,8 @@ TABLE: tuple[Model, ...] = (
         source=f"{NOTES}: it stays; price: {THIRD_PARTY}",
     ),
     # Notes 2026-11-22: free.
-    Model("gemma-4-26b-a4b-it", "Gemma 4 26B", prices=(_cost("2026-11-22", 0, 0),)),
-    Model("gemma-4-31b-it", "Gemma 4 31B", prices=(_cost("2026-11-22", 0, 0),)),
+    Model("gemma-4-26b-a4b-it", "Gemma 4 26B", prices=(_cost("2026-11-22", 0, 0),), source=NOTES),
+    Model("gemma-4-31b-it", "Gemma 4 31B", prices=(_cost("2026-11-22", 0, 0),), source=NOTES),
     # About $0.034 for a 1K image of 1,120 tokens, which is $30 a million.
     Model(
         IMAGE,
@@ -332,6 +335,7 @@ TABLE: tuple[Model, ...] = (
         "image",
         _DRAWING,
         (_cost("2026-11-22", 2, 120, thought=12, text=12),),
+        source=NOTES,
     ),
     # SDK 3.4.0 literal, 2026-11-22: "Gemini 3 Pro Image Preview".
     Model(
@@ -340,6 +344,7 @@ TABLE: tuple[Model, ...] = (
         "image",
         _DRAWING,
         (_cost("2026-11-22", 2, 120, thought=12, text=12),),
+        source=SDK,
     ),
     Model(
         "gemini-3.1-flash-image",
@@ -351,35 +356,44 @@ TABLE: tuple[Model, ...] = (
         source=f"{GUIDE}: deprecated 2026-10-06; shut down: {THIRD_PARTY}",
     ),
     # Notes 2026-11-22: 1K only; no price found.
-    Model("gemini-3.1-flash-lite-image", "Gemini 3.1 Flash-Lite Image", "image", _DRAWING),
+    Model(
+        "gemini-3.1-flash-lite-image",
+        "Gemini 3.1 Flash-Lite Image",
+        "image",
+        _DRAWING,
+        source=NOTES,
+    ),
     # No source for its price at hand.
-    Model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "image"),
+    Model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "image", source=SDK),
     # Third party, November 2026: $6 a million audio tokens for Lite, which is a third less than
     # Flash; text from $0.50. v1beta alone serves speech models (Google, release notes of SDKs).
     Model(
         SPEECH,
         "Gemini 3.8 Flash TTS: the default for speech",
         "speech",
-        prices=(_cost("2026-11-22", 0.75, 9),),
+        prices=(_cost("2026-11-22", 0.75, 9, source=THIRD_PARTY),),
+        source=f"{SDK}; prices: {THIRD_PARTY}",
     ),
     Model(
         "gemini-3.8-flash-lite-tts",
         "Gemini 3.8 Flash-Lite TTS: cheap and quick",
         "speech",
-        prices=(_cost("2026-11-22", 0.5, 6),),
+        prices=(_cost("2026-11-22", 0.5, 6, source=THIRD_PARTY),),
+        source=f"{SDK}; prices: {THIRD_PARTY}",
     ),
     # SDK 3.4.0 literal; 3.8 Flash-Lite TTS is its direct replacement. No price found.
-    Model("gemini-3.1-flash-tts-preview", "Gemini 3.1 Flash TTS (preview)", "speech"),
+    Model("gemini-3.1-flash-tts-preview", "Gemini 3.1 Flash TTS (preview)", "speech", source=SDK),
     # Notes 2026-11-22: $0.08 a song.
     Model(
         MUSIC,
         "Lyria 3.5: the default for music",
         "music",
         prices=(_cost("2026-11-22", 0, 0, piece=0.08),),
+        source=NOTES,
     ),
     # SDK 3.4.0 literals, 2026-11-22; no prices found.
-    Model("lyria-3-pro-preview", "Lyria 3 Pro (preview)", "music"),
-    Model("lyria-3-clip-preview", "Lyria 3 Clip (preview)", "music"),
+    Model("lyria-3-pro-preview", "Lyria 3 Pro (preview)", "music", source=SDK),
+    Model("lyria-3-clip-preview", "Lyria 3 Clip (preview)", "music", source=SDK),
     # Notes 2026-11-22: $0.10-0.15 a second for 1.1 Flash; the dearer end for both, and no source
     # for 1.2 at hand. Up to 15 and 10 seconds.
     Model(
@@ -388,6 +402,7 @@ TABLE: tuple[Model, ...] = (
         "video",
         prices=(_cost("2026-11-22", 0, 0, second=0.15),),
         longest=15,
+        source=NOTES,
     ),
     Model(
         "gemini-omni-1.1-flash",
@@ -395,15 +410,26 @@ TABLE: tuple[Model, ...] = (
         "video",
         prices=(_cost("2026-11-22", 0, 0, second=0.15),),
         longest=10,
+        source=NOTES,
     ),
     # SDK 3.4.0 literal, 2026-11-22; no price found.
-    Model("gemini-omni-flash-preview", "Gemini Omni Flash (preview)", "video", longest=10),
+    Model(
+        "gemini-omni-flash-preview", "Gemini Omni Flash (preview)", "video", longest=10, source=SDK
+    ),
     # Notes 2026-11-22, documented 2026-09-18: $1-3 for 250k in and 60k out, $3-7 for 900k and
     # 80k, searches included. $4/$18 (3.1 Pro above 200k) gives the middle of both: 2.1 and 5.0.
-    Model(AGENTS["fast"], "Deep Research", "agent", prices=(_cost("2026-09-18", 4, 18),)),
-    Model(AGENTS["max"], "Deep Research Max", "agent", prices=(_cost("2026-09-18", 4, 18),)),
+    Model(
+        AGENTS["fast"], "Deep Research", "agent", prices=(_cost("2026-09-18", 4, 18),), source=NOTES
+    ),
+    Model(
+        AGENTS["max"],
+        "Deep Research Max",
+        "agent",
+        prices=(_cost("2026-09-18", 4, 18),),
+        source=NOTES,
+    ),
     # Notes 2026-11-22: $0.25-3.25 a task; what a token costs depends on the model inside.
-    Model("antigravity-preview-09-2026", "Antigravity: a sandbox agent", "agent"),
+    Model("antigravity-preview-09-2026", "Antigravity: a sandbox agent", "agent", source=NOTES),
 )
 ROWS = {row.id: row for row in TABLE}
 

@@ -469,3 +469,30 @@ async def test_copies_of_key_files_stay_here_in_every_form_of_naming(
     assert "VerySecret" not in json.dumps(house.bodies)
     assert said.is_error is (form in ("path", "absolute"))
     assert name in said.text
+
+
+async def test_tools_that_only_read_write_nothing_where_the_user_works(
+    house: AppHarness, work: Path
+) -> None:
+    git(work, "init", "-q")
+    (work / "docs").mkdir()
+    (work / "docs" / "same.md").write_text("It stays.\n")
+    (work / "main.py").write_text("one = 1\n")
+    commit(work, "Begin")
+    (work / "main.py").write_text("one = 2\n")
+    before = {path: path.lstat() for path in work.rglob("*")}
+    guest = await house.connect(max_output_chars=700)
+    house.brain.answer_next("A long answer. " * 500)
+
+    said = await guest.ask("Explain.", files=["main.py", "git:diff", "docs"])
+    await guest.follow("And?", conversation_id=said.conversation)
+    await guest.result(said.id, offset=700)
+    await guest.history(id=said.conversation)
+
+    path = Path(said.text.partition(" characters) is in ")[2].partition("\n")[0].rstrip("."))
+    assert path.read_text().startswith("A long answer. " * 499)
+    assert path.is_relative_to(house.folder)
+    after = {path: path.lstat() for path in work.rglob("*")}
+    assert {path: (each.st_size, each.st_mtime_ns) for path, each in after.items()} == {
+        path: (each.st_size, each.st_mtime_ns) for path, each in before.items()
+    }

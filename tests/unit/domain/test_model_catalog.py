@@ -319,7 +319,49 @@ def test_levels_of_autumn_2026(model: str, asked: str, sent: str) -> None:
 def test_every_row_says_who_says_so() -> None:
     prices = [price for row in known() for price in row.prices]
 
+    assert all(row.source for row in known())
     assert all(price.source for price in prices)
+
+
+LOW = ("low", "medium", "high")
+UP_FROM_MINIMAL = ("minimal", *LOW)
+UP_TO_XHIGH = (*LOW, "xhigh")
+
+
+@pytest.mark.parametrize(
+    ("model", "levels", "prices"),
+    [
+        ("gemini-3.8-flash", LOW, (0.75, 3.75, 0.075)),
+        ("gemini-4-hydrogen", UP_TO_XHIGH, (1.5, 7.5, 0.075)),
+        ("gemini-4-argon", LOW, (4, 20, 0.2)),
+        ("gemini-4-carbon", LOW, (4, 20, 0.2)),
+        ("gemini-4-neon", UP_TO_XHIGH, (3, 15, 0.15)),
+        ("gemini-3.6-flash", UP_FROM_MINIMAL, (1.5, 7.5, 0.15)),
+        ("gemini-3.5-flash-lite", UP_FROM_MINIMAL, (0.3, 2.5, 0.03)),
+        ("gemini-3.1-pro-preview", (), (2, 12, 0)),
+        ("gemini-3.1-pro-preview-customtools", (), (2, 12, 0)),
+        ("gemini-3.1-flash-lite", (), (0.25, 1.5, 0)),
+        ("gemini-3-flash-preview", (), (0.5, 3, 0)),
+        ("gemini-2.5-flash-lite", (), (0.1, 0.4, 0)),
+        ("gemma-4-26b-a4b-it", (), (0, 0, 0)),
+        ("gemma-4-31b-it", (), (0, 0, 0)),
+        ("gemini-nano-banana-2.1", ("minimal", "medium", "high"), (1.5, 30, 0)),
+        ("gemini-3-pro-image", ("minimal", "medium", "high"), (2, 120, 0)),
+        ("nano-banana-pro-preview", ("minimal", "medium", "high"), (2, 120, 0)),
+        ("gemini-flash-latest", (), None),
+        ("gemini-flash-lite-latest", (), None),
+        ("gemini-pro-latest", (), None),
+        ("antigravity-preview-09-2026", (), None),
+    ],
+)
+def test_the_rows_of_december_2026(
+    model: str, levels: tuple[str, ...], prices: tuple[float, float, float] | None
+) -> None:
+    (row,) = (row for row in known() if row.id == model)
+    cost = row.price(DECEMBER)
+
+    assert row.levels == levels
+    assert (cost and (cost.input, cost.output, cost.cached)) == prices
 
 
 def test_long_input_costs_more_where_google_says_so() -> None:

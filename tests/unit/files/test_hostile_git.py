@@ -113,6 +113,8 @@ def test_a_hostile_repository_runs_and_writes_nothing(
 ) -> None:
     folder = made(tmp_path / "project")
     (folder / "src" / "main.py").write_text("print('two')\n")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "unchanged.md").write_text("A folder that stays as it is.\n")
     commit(folder, "Second commit")
     (folder / "src" / "main.py").write_text("print('staged')\n")
     git(folder, "add", "src/main.py")
@@ -134,6 +136,23 @@ def test_a_hostile_repository_runs_and_writes_nothing(
     assert not marker.exists()
     assert state(folder) == before
     assert "ran" not in text
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["loose", "packed"])
+def test_nothing_is_written_where_the_user_works(repository: Path, *, is_packed: bool) -> None:
+    (repository / "docs").mkdir()
+    (repository / "docs" / "unchanged.md").write_text("A folder that stays as it is.\n")
+    commit(repository, "Second commit")
+    if is_packed:
+        git(repository, "gc", "-q")
+    (repository / "a.txt").write_text("two\n")
+    (repository / "src" / "main.py").unlink()
+    before = state(repository)
+
+    for given in ("git:diff", "git:HEAD", "git:HEAD~1..HEAD"):
+        assert read(repository, given).text
+
+    assert state(repository) == before
 
 
 def private(tmp_path: Path) -> tuple[Path, str]:

@@ -154,6 +154,11 @@ class PrivateCopy:
         self.repository = repository
         self.folder = folder
         self.hash_name = repository.hash_name
+        objects = os.path.join(repository.common, "objects")
+        if "\n" in objects:
+            raise GitTrouble("cannot read a repository whose path has line ends in it")
+        quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
+        self._objects = f'"{quoted}"'
         self._git = _program(repository.top)
         self._fill()
 
@@ -188,7 +193,10 @@ class PrivateCopy:
         index: str = "",
         may_fail: bool = False,
     ) -> bytes:
-        """What git says, as much as `most` bytes of it; GitTrouble where it fails."""
+        """What git says, as much as `most` bytes of it; GitTrouble where it fails.
+
+        With an `index` of its own it writes, and sees no objects but those of the copy.
+        """
         command = [self._git, "--no-pager", "--literal-pathspecs", "--no-replace-objects"]
         # Every argument is ours, an id, or a revision behind --end-of-options.
         with subprocess.Popen(  # noqa: S603
@@ -252,7 +260,11 @@ class PrivateCopy:
             "GIT_PAGER": "cat",
         }
         if index:
+            # Git sets the time of an object that it would write and finds in the repository: what
+            # writes does not see those.
             ours["GIT_INDEX_FILE"] = index
+        else:
+            ours["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = self._objects
         return {name: os.environ[name] for name in kept if name in os.environ} | ours
 
     def _fill(self) -> None:
@@ -268,11 +280,6 @@ class PrivateCopy:
         if version:
             config += "[extensions]\n\tobjectFormat = sha256\n"
         self._write("config", config.encode())
-        objects = os.path.join(self.repository.common, "objects")
-        if "\n" in objects:
-            raise GitTrouble("cannot read a repository whose path has line ends in it")
-        quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
-        self._write("objects/info/alternates", f'"{quoted}"\n'.encode())
         git_dir, common = self.repository.git_dir, self.repository.common
         self._copy(git_dir, "HEAD", LARGEST_REF, needed=True)
         self._copy(git_dir, "index", LARGEST_COPY)
