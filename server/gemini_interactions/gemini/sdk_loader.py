@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from gemini_interactions.gemini import network_settings
+from gemini_interactions.gemini import model_cache, network_settings
 
 T = TypeVar("T")
 
@@ -140,6 +140,7 @@ def _warm() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("google_genai").setLevel(logging.ERROR)
     with _gently():
+        model_cache.install()
         asyncio.run(_rehearsal())
     _give_back()
 

@@ -1,0 +1,86 @@
+"""The SDK builds its wrapper models once, not at every call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+import pytest
+
+from gemini_emulator import Emulator, EmulatorControl
+from gemini_interactions.domain.types import CreateRequest
+from gemini_interactions.gemini import Gemini, model_cache
+
+CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+
+class Maker:
+    """Counts what `create_model` is asked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, name: str, /, **fields: Any) -> Any:
+        self.names.append(name)
+        return pydantic.create_model(name, **fields)
+
+
+def test_a_model_of_one_name_and_type_is_made_once() -> None:
+    maker = Maker()
+    create = model_cache.remembering(maker)
+
+    first = create("Marshaller", body=(int, ...), __config__=CONFIG)
+    again = create("Marshaller", body=(int, ...), __config__=CONFIG)
+    other = create("Marshaller", body=(str, ...), __config__=CONFIG)
+
+    assert first is again
+    assert other is not first
+    assert maker.names == ["Marshaller", "Marshaller"]
+
+
+def test_unions_that_differ_only_in_order_are_two_types() -> None:
+    create = model_cache.remembering(pydantic.create_model)
+
+    one = create("Unmarshaller", body=(int | str, ...), __config__=CONFIG)
+    other = create("Unmarshaller", body=(str | int, ...), __config__=CONFIG)
+
+    assert one is not other
+
+
+def test_a_model_of_another_shape_is_left_to_pydantic() -> None:
+    maker = Maker()
+    create = model_cache.remembering(maker)
+
+    create("Other", value=(int, ...))
+    create("Other", value=(int, ...))
+
+    assert maker.names == ["Other", "Other"]
+
+
+def test_an_sdk_that_makes_its_models_another_way_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from google.genai._gaos.utils import serializers
+
+    own = Maker()
+    monkeypatch.setattr(serializers, "create_model", own)
+
+    model_cache.install()
+
+    assert serializers.create_model is own
+
+
+async def test_a_second_create_makes_no_model(
+    gemini: Gemini, brain: EmulatorControl, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.genai._gaos.utils import serializers
+
+    await gemini.create(CreateRequest("one", model="gemini-3.8-flash"))  # which installs it
+    maker = Maker()
+    monkeypatch.setattr(serializers, "create_model", model_cache.remembering(maker))
+    await gemini.create(CreateRequest("two", model="gemini-3.8-flash"))
+    made = len(maker.names)
+
+    await gemini.create(CreateRequest("three", model="gemini-3.8-flash"))
+
+    assert len(maker.names) == made <= 2
