@@ -50,7 +50,8 @@ test: $(READY)  ## Lint, types and tests, changing nothing
 check: $(READY) format docs  ## What to run before a push: format, generate, lint, types, tests
 	@$(MAKE) --no-print-directory test
 
-docs: $(READY)  ## Write what is generated: reference, examples, manifests
+docs: $(READY)  ## Write what is generated: recorded handshake, reference, examples, manifests
+	@$(BIN)/python -m gemini_interactions.mcp_server.transports.handshake_recorder
 	@$(BIN)/python -m docs.generator.reference
 	@$(BIN)/python -m manifests.generator
 

@@ -28,7 +28,7 @@ from gemini_emulator.http import control_api as emulator_door
 from gemini_interactions.app import App
 from gemini_interactions.config.api_key import save_key
 from gemini_interactions.config.settings import Config
-from gemini_interactions.mcp_server import build
+from gemini_interactions.mcp_server.server import build
 from gemini_interactions.store import turns
 
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC: prices and times on the pages are of that day

@@ -20,7 +20,7 @@ from gemini_emulator import EmulatorControl, Request
 from gemini_interactions.app import App
 from gemini_interactions.bridge.source_links import Resolve
 from gemini_interactions.config.settings import Config
-from gemini_interactions.mcp_server import build
+from gemini_interactions.mcp_server.server import build
 
 META = "gemini-interactions-mcp/result"
 

@@ -18,7 +18,7 @@ from mcp.shared.message import SessionMessage
 
 from gemini_interactions.app import App
 from gemini_interactions.config.settings import Config
-from gemini_interactions.mcp_server import build
+from gemini_interactions.mcp_server.server import build
 from tests.support.app_harness import META, AppHarness
 
 LEGACY = "2025-11-25"

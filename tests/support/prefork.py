@@ -79,7 +79,7 @@ def _main(ours: socket.socket) -> None:
 def _warm() -> None:
     from gemini_interactions.cli.command_line import main  # noqa: F401
     from gemini_interactions.gemini import sdk_loader
-    from gemini_interactions.mcp_server import serve_stdio  # noqa: F401
+    from gemini_interactions.mcp_server.transports.stdio import serve_stdio  # noqa: F401
     from gemini_interactions.tools.registry import tools
 
     tools(["ask", "research", "images"])

@@ -218,21 +218,28 @@ def _log(config: Config) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     config = _config(options)
-    _log(config)
-
     # A seventh of the start would go to looking for garbage among the many objects that
     # imports make, all of which stay; frozen, they are never looked at again either.
     gc.disable()
-    from ..mcp_server import serve_stdio
-
     if getattr(options, "http", None) is not None:
+        _log(config)
         from ..mcp_server.transports.http.asgi_app import serve_http
 
         gc.enable()
         return serve_http(config, options.http)
+    from ..mcp_server.transports import recorded_handshake
+
+    handover = recorded_handshake.answer_while(_import_server, config, __version__)
+    _log(config)
+    from ..mcp_server.transports.stdio import serve_stdio
+
     gc.freeze()
     gc.enable()
-    return serve_stdio(config)
+    return serve_stdio(config, handover)
+
+
+def _import_server() -> None:
+    from ..mcp_server.transports import stdio  # noqa: F401  the SDK with it
 
 
 def _key(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .settings import BadSetting
 
-_OURS = frozenset({"key", "images", "research", "texts"})
+_OURS = frozenset({"handshake", "key", "images", "research", "texts"})
 """What a data folder holds besides files with "gemini" in their names."""
 
 

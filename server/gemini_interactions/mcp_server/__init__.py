@@ -1,6 +1,4 @@
-"""The MCP server: one door for every client, over stdio and over HTTP."""
+"""The MCP server: one for every client, over stdio and over HTTP.
 
-from .server import build
-from .transports.stdio import serve_stdio
-
-__all__ = ["build", "serve_stdio"]
+Nothing is imported here: the handshake on stdio is answered before the SDK is.
+"""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
-from typing import Any, TextIO
+from collections.abc import AsyncIterator, Sequence
 
 import anyio
 
@@ -59,26 +58,20 @@ def sound(line: str) -> str:
 
 
 class LineReader:
-    """Standard input as `stdio_server` reads it: line by line."""
+    """Standard input, line by line: first what was read of it before, then the rest of `wire`."""
 
-    def __init__(self) -> None:
-        self._file = anyio.wrap_file(_claimed())
+    def __init__(self, wire: int, waiting: Sequence[str] = (), rest: bytes = b"") -> None:
+        self._waiting = waiting
+        self._rest = rest
+        # Not closed: a thread may still wait for a line when we leave.
+        self._file = anyio.wrap_file(os.fdopen(wire, "rb", closefd=False))
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        async for line in self._file:
+        for line in self._waiting:
             yield shallow(sound(line))
-
-
-def stdin() -> Any:
-    """What to hand to `stdio_server`, which only iterates over it."""
-    return LineReader()
-
-
-def _claimed() -> TextIO:
-    """The wire, under a number of its own: a child process that reads stdin finds it empty."""
-    wire = os.dup(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    # Not closed: a thread may still wait for a line when we leave.
-    return os.fdopen(wire, encoding="utf-8", errors="replace", closefd=False)
+        async for part in self._file:
+            line = (self._rest + part).decode("utf-8", "replace")
+            self._rest = b""
+            yield shallow(sound(line))
+        if self._rest:
+            yield shallow(sound(self._rest.decode("utf-8", "replace")))

@@ -1,0 +1,74 @@
+"""The recorded handshake says what the SDK says, value by value, in both eras."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gemini_interactions import __version__
+from gemini_interactions.config.setting_values import TOOLSETS
+from gemini_interactions.config.settings import Config
+from gemini_interactions.mcp_server.transports import handshake_recorder
+from gemini_interactions.mcp_server.transports.handshake_recorder import FOLDER, VARIANTS
+from gemini_interactions.mcp_server.transports.recorded_handshake import (
+    LEGACY,
+    MODERN,
+    Recordings,
+    recorded_folder,
+)
+
+CHOICES = [(), ("ask",), ("research", "images"), ("ask", "research", "images"), TOOLSETS]
+
+
+@pytest.mark.parametrize("is_structured", [False, True])
+async def test_recordings_are_as_the_sdk_would_make_them_now(is_structured: bool):
+    kind = "structured" if is_structured else "plain"
+
+    made = await handshake_recorder.recordings(is_structured=is_structured)
+
+    for era, recording in made.items():
+        kept = json.loads((FOLDER / f"{era}-{kind}.json").read_text("utf-8"))
+        assert kept == recording, "run `make docs`"
+
+
+@pytest.mark.parametrize("toolsets", CHOICES, ids=lambda choice: "+".join(choice) or "none")
+@pytest.mark.parametrize("version", [*LEGACY, MODERN])
+async def test_every_answer_is_the_sdks_for_any_choice_of_toolsets(
+    version: str, toolsets: tuple[str, ...]
+):
+    config = replace(Config.read({}), toolsets=toolsets)
+    recordings = Recordings(str(FOLDER), toolsets, is_structured=False)
+
+    for name, capabilities in VARIANTS.items():
+        said = await handshake_recorder.answers(config, toolsets, version, capabilities)
+        assert {method: recordings.result(version, method, name) for method in said} == said
+
+
+def test_recordings_of_another_sdk_are_not_used(tmp_path: Path):
+    config = replace(Config.read({}), data_dir=tmp_path)
+
+    assert Recordings.find(config, __version__) is not None
+    assert Recordings.find(config, "0.0.0") is None
+
+
+def test_a_slow_start_records_the_answers_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from gemini_interactions.mcp_server.transports import recorded_handshake, stdio
+
+    config = replace(Config.read({}), data_dir=tmp_path / "data")
+    elsewhere = str(tmp_path / "nothing" / "module.py")
+    monkeypatch.setattr(recorded_handshake, "__file__", elsewhere)
+    assert Recordings.find(config, __version__) is None
+
+    stdio.record_for(config)
+
+    found = Recordings.find(config, __version__)
+    folder = Path(recorded_folder(str(config.data_dir)))
+    assert found is not None
+    assert found.result(MODERN, "tools/list", "") is not None
+    assert folder.stat().st_mode & 0o077 == 0
+    assert not [each for each in folder.iterdir() if each.name.startswith(".")]
