@@ -69,7 +69,7 @@ async def serve_client(server: Server[App], handover: Handover) -> None:
     """Serve whoever is at the other end of stdin and stdout, until stdin ends."""
     outgoing, answers = anyio.create_memory_object_stream[SessionMessage | InvalidMessage](0)
     async with server.lifespan(server) as state, anyio.create_task_group() as writing:
-        writing.start_soon(_write, answers, os.fdopen(handover.stdout, "w", encoding="utf-8"))
+        writing.start_soon(_write, answers, _writer(handover.stdout))
         async with outgoing, anyio.create_task_group() as tasks:
             eras = EraSwitch(server, state, cast(Outgoing, outgoing), tasks)
             lines = LineReader(handover.stdin, [*handover.replay, *handover.waiting], handover.rest)
@@ -110,6 +110,11 @@ async def _write(
                 line = answer.message.model_dump_json(by_alias=True, exclude_unset=True)
             await file.write(line + "\n")
             await file.flush()
+
+
+def _writer(wire: int) -> TextIO:
+    # Not closed: a thread may still wait for a reader when we leave.
+    return os.fdopen(wire, "w", encoding="utf-8", closefd=False)
 
 
 async def _leave_when_closed(app: App) -> None:
