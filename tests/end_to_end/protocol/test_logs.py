@@ -6,12 +6,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from gemini_interactions.cli.command_line import main
 from gemini_interactions.config import logging_setup
+from tests.support.stdio_stand_in import replace_stdio_server
 
 KEY = "AIza" + "made-up-key-for-tests"
 ours = logging.getLogger("gemini_interactions.some.module")
@@ -159,9 +159,7 @@ def test_a_host_that_closed_our_standard_error_is_no_trouble(
 def test_serving_logs_at_the_level_that_was_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    server = ModuleType("gemini_interactions.mcp_server")
-    server.serve_stdio = lambda _config: 0  # type: ignore[attr-defined]  # a stand-in made here
-    monkeypatch.setitem(sys.modules, "gemini_interactions.mcp_server", server)
+    replace_stdio_server(monkeypatch)
 
     main(["--log-level", "info", "--data-dir", str(tmp_path)])
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -14,6 +12,7 @@ from docs.generator import commands_page
 from gemini_interactions import __version__
 from gemini_interactions.cli.command_line import COMMANDS, main
 from gemini_interactions.config.settings import OFFERED, SETTINGS, Config
+from tests.support.stdio_stand_in import replace_stdio_server
 
 KEY = "made-up-key-for-tests"
 
@@ -21,16 +20,7 @@ KEY = "made-up-key-for-tests"
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configs the stdio server was started with; the server itself stays away."""
-    configs: list[Config] = []
-
-    def serve_stdio(config: Config) -> int:
-        configs.append(config)
-        return 0
-
-    server = ModuleType("gemini_interactions.mcp_server")
-    server.serve_stdio = serve_stdio  # type: ignore[attr-defined]  # a stand-in made here
-    monkeypatch.setitem(sys.modules, "gemini_interactions.mcp_server", server)
-    return configs
+    return replace_stdio_server(monkeypatch)
 
 
 @pytest.mark.parametrize("arguments", [[], ["serve"]])

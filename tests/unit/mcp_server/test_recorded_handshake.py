@@ -111,7 +111,7 @@ def test_a_client_that_shows_views_gets_their_recording(handshake: RecordedHands
 
 def test_other_declarations_change_nothing(handshake: RecordedHandshake):
     one = said(handshake.take(modern("server/discover")))
-    declared = {CAPABILITIES_KEY: {"sampling": {}, "extensions": {"x/y": {}}}}
+    declared: dict[str, object] = {CAPABILITIES_KEY: {"sampling": {}, "extensions": {"x/y": {}}}}
 
     other = said(handshake.take(request("server/discover", 2, _meta={**META, **declared})))
 
