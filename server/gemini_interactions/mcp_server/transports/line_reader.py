@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Sequence
 
-import anyio
+import anyio.to_thread
 
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # both halves: an emoji
@@ -64,14 +64,18 @@ class LineReader:
         self._waiting = waiting
         self._rest = rest
         # Not closed: a thread may still wait for a line when we leave.
-        self._file = anyio.wrap_file(os.fdopen(wire, "rb", closefd=False))
+        self._file = os.fdopen(wire, "rb", closefd=False)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         for line in self._waiting:
             yield shallow(sound(line))
-        async for part in self._file:
+        while part := await self._read():
             line = (self._rest + part).decode("utf-8", "replace")
             self._rest = b""
             yield shallow(sound(line))
         if self._rest:
             yield shallow(sound(self._rest.decode("utf-8", "replace")))
+
+    async def _read(self) -> bytes:
+        # Abandoned when its caller is cancelled: the next line may never come.
+        return await anyio.to_thread.run_sync(self._file.readline, abandon_on_cancel=True)
