@@ -68,9 +68,13 @@ async def _stdio(app: App, handover: Handover) -> None:
 async def serve_client(server: Server[App], handover: Handover) -> None:
     """Serve whoever is at the other end of stdin and stdout, until stdin ends."""
     outgoing, answers = anyio.create_memory_object_stream[SessionMessage | InvalidMessage](0)
-    async with server.lifespan(server) as state, anyio.create_task_group() as writing:
+    async with anyio.create_task_group() as writing:
         writing.start_soon(_write, answers, _writer(handover.stdout))
-        async with outgoing, anyio.create_task_group() as tasks:
+        async with (
+            outgoing,
+            server.lifespan(server) as state,  # ends first: a blocked write does not hold it
+            anyio.create_task_group() as tasks,
+        ):
             eras = EraSwitch(server, state, cast(Outgoing, outgoing), tasks)
             lines = LineReader(handover.stdin, [*handover.replay, *handover.waiting], handover.rest)
             async for line in lines:
