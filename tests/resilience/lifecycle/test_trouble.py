@@ -198,7 +198,8 @@ async def test_an_abort_that_cannot_be_written_down_still_stops_google(
     await wire.cancel(call, "user abort")
 
     assert await house.brain.until(lambda: house.brain.posts[0].closed_early)
-    found = await wire.use("gemini_result", id=db_inspection.turns(house.folder)[0]["id"])
+    id = db_inspection.turns(house.folder)[0]["id"]
+    found = await wire.use("gemini_result", id=id, wait_seconds=10)
     assert found["status"] == "cancelled"
 
 
