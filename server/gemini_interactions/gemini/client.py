@@ -335,12 +335,15 @@ class Gemini:
         """Send one request; what it yields is the SDK's response, its body not read yet."""
         client = await self._connected(deadline)
         request = getattr(client.aio.interactions.with_streaming_response, what)
-        with sdk_loader.called_before_send(before_send):
-            if before_send is not None:
-                await before_send()
+        check = sdk_loader.SendCheck(before_send) if before_send is not None else None
+        with sdk_loader.called_before_send(check):
+            if check is not None:
+                await check()
             try:
                 answer = await _by(deadline, _sent(request, arguments, named))
             except UpstreamError as problem:
+                if check is not None and check.problem is not None:
+                    raise check.problem from None
                 problem.said = self._sent_secrets.scrub(problem.said)
                 raise
         try:

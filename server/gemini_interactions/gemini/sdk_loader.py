@@ -33,13 +33,28 @@ _CONNECT, _WRITE = 20.0, 60.0
 
 _one_at_a_time = threading.Lock()
 
-_before_send: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
-    "before_send", default=None
-)
+
+class SendCheck:
+    """What is called when a request is about to leave, and why it forbade that: the SDK and its
+    HTTP client may make something else of an exception that goes through them."""
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._check = check
+        self.problem: Exception | None = None
+
+    async def __call__(self) -> None:
+        try:
+            await self._check()
+        except Exception as problem:
+            self.problem = problem
+            raise
+
+
+_before_send: ContextVar[SendCheck | None] = ContextVar("before_send", default=None)
 
 
 @contextmanager
-def called_before_send(check: Callable[[], Awaitable[None]] | None) -> Iterator[None]:
+def called_before_send(check: SendCheck | None) -> Iterator[None]:
     """Within the block, requests of this task call `check` when they are about to leave."""
     token = _before_send.set(check)
     try:

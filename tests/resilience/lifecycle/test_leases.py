@@ -8,14 +8,18 @@ import signal
 import time
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
 
+from gemini_interactions.bridge.turns import lease
 from gemini_interactions.bridge.turns.lease import GapDetector, LeaseLost, LeaseProof
+from gemini_interactions.domain.types import Turn
+from gemini_interactions.store import Store
 from tests.resilience.lifecycle.conftest import Forked
 from tests.support import db_inspection
-from tests.support.app_harness import AppHarness
+from tests.support.app_harness import AppHarness, McpClient
 from tests.support.forked_server import ForkedServer
 from tests.support.jsonrpc_client import facts
 
@@ -126,8 +130,8 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
     house: AppHarness, forked: Forked
 ) -> None:
     # Leases long enough for two processes to be woken, on any machine, within one interval.
-    lease = {"GEMINI_MCP_LEASE_SECONDS": "6", "GEMINI_MCP_MAX_CONCURRENT": "1"}
-    one, other = await forked(**lease), await forked(**lease)
+    settings = {"GEMINI_MCP_LEASE_SECONDS": "6", "GEMINI_MCP_MAX_CONCURRENT": "1"}
+    one, other = await forked(**settings), await forked(**settings)
     gates, queued = [], {}
     for server, name in ((one, "one"), (other, "other")):
         gates.append(house.brain.hold_next("create", "before_completed"))
@@ -250,6 +254,28 @@ async def test_a_lease_is_proven_again_where_a_second_passed_before_the_request_
     await proof.check()
 
     assert proofs == [0.0, pytest.approx(1.1)]
+
+
+async def test_a_turn_given_up_just_before_its_request_leaves_is_not_sent(
+    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "PROOF_SECONDS", -1.0)  # each look of the request proves it again
+    claim, claims = Store.claim_send, []
+
+    async def claimed(store: Store, turn: Turn, **more: Any) -> bool:
+        claims.append(turn.id)
+        if len(claims) == 3:  # in hand, about to be built, about to leave
+            await store.finish(turn, status="interrupted", now=house.clock())
+        return await claim(store, turn, **more)
+
+    monkeypatch.setattr(Store, "claim_send", claimed)
+
+    said = await guest.ask("Too late.")
+
+    assert (said.status, said.is_error) == ("interrupted", False)
+    assert "may have been sent" in said.text
+    assert len(claims) == 3
+    assert house.bodies == []
 
 
 async def test_what_another_process_has_taken_is_not_proven() -> None:

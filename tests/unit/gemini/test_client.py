@@ -75,6 +75,26 @@ async def test_a_stream_amounts_to_what_google_then_remembers(
     assert draft.interaction().usage == remembered.usage
 
 
+@pytest.mark.parametrize("number", [1, 2], ids=["before the SDK", "as the request leaves"])
+async def test_what_forbids_a_request_is_raised_as_it_is_and_nothing_is_sent(
+    gemini: Gemini, brain: EmulatorControl, number: int
+) -> None:
+    class TooLateError(Exception):
+        pass
+
+    calls: list[None] = []
+
+    async def check() -> None:
+        calls.append(None)
+        if len(calls) == number:
+            raise TooLateError
+
+    with pytest.raises(TooLateError):
+        await gemini.create(HELLO, before_send=check)
+
+    assert brain.posts == []
+
+
 async def test_an_answer_in_one_piece_says_the_same_as_a_stream(
     gemini: Gemini, brain: EmulatorControl
 ) -> None:
