@@ -13,11 +13,12 @@ from .request_log import Request
 from .research_scenarios import ResearchScenario
 from .responders.image import NoImage
 from .responders.scripted_answer import Answer, Json
+from .sandbox_control import SandboxControl
 from .service import Clock, Service
 from .waiters import Waiters
 
 
-class EmulatorControl:
+class EmulatorControl(SandboxControl):
     """Steers one emulated service. Every method may be called from any thread at any time."""
 
     def __init__(self, clock: Clock | None = None, keys: set[str] | None = None) -> None:

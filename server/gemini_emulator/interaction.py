@@ -22,6 +22,17 @@ TURN_OVER = (
 )
 
 
+STEP_TOKENS = 4_000  # of one step of an agent in a sandbox, most of them input
+
+
+def _step_usage(steps: int) -> Json:
+    """What the end of a step in a sandbox says it has cost, and all steps until then."""
+    return {
+        "usage": {"total_tokens": steps * STEP_TOKENS},
+        "step_usage": {"total_tokens": STEP_TOKENS},
+    }
+
+
 def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -48,6 +59,7 @@ class Interaction:
     lag_status: int = 404
     queued_looks: int | None = None  # looks until a queued run starts; None: it is not in line
     queued_until: datetime | None = None
+    environment_id: str = ""  # of the sandbox an agent works in
     usage_looks: int | None = 0  # looks at the finished run that find no usage; None: all of them
     usage_seconds: float = 0.0
     has_usage: bool = True
@@ -80,6 +92,11 @@ class Interaction:
         return self.status not in TURN_OVER
 
     @property
+    def rested(self) -> datetime:
+        """When it ended."""
+        return self.updated or self.created
+
+    @property
     def is_agents(self) -> bool:
         return bool(self.body.get("agent"))
 
@@ -95,7 +112,8 @@ class Interaction:
     def _brief(self) -> Json:
         # store=false: an empty id in streams, none at all in JSON bodies.
         brief: Json = {"id": self.id if self.stored else "", "status": self.status}
-        return {**brief, "object": "interaction", **self.who, **self.answer.fields}
+        where = {"environment_id": self.environment_id} if self.environment_id else {}
+        return {**brief, "object": "interaction", **self.who, **where, **self.answer.fields}
 
     def tell_status(self) -> None:
         self._tell(
@@ -155,6 +173,8 @@ class Interaction:
         """One more step of a run in progress."""
         self._end_thought()
         for event in step_events(len(self.steps), step):
+            if self.environment_id and event["event_type"] == "step.stop":
+                event |= _step_usage(len(self.steps) + 1)
             self._tell(event)
         self.steps.append(step)
         self.bell.ring()
@@ -259,6 +279,8 @@ class Interaction:
         body |= {"status": self.status, **self.who}
         if "agent" in body:
             body["role"] = "agent"
+        if self.environment_id:
+            body["environment_id"] = self.environment_id
         if self.previous_id:
             body["previous_interaction_id"] = self.previous_id
         steps = self.steps

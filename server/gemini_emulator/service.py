@@ -2,18 +2,22 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from . import ids, input_parsing, request_validation, token_usage
 from .api_errors import ApiError, invalid, missing, precondition
+from .custom_agents import CustomAgents
+from .environments import Environment, Environments
+from .file_search_stores import Document, FileSearchStores
 from .files import Files
 from .interaction import EventIds, Interaction
 from .model_catalog import MODELS
 from .research_scenarios import ResearchScenario
-from .responders import research, research_plan
+from .responders import antigravity, research, research_plan
+from .responders.antigravity import Antigravity
 from .responders.image import ImageResponder, Pictures
 from .responders.media import MediaResponder, MediaSettings
 from .responders.scripted_answer import Answer, Answerer, Json, Turn
@@ -36,7 +40,15 @@ class Service:
         self.lock = threading.RLock()
         self.keys = keys
         self.research = research.ResearchSettings()
-        self.agents: dict[str, Answerer] = {**research.agents(self.research), **AGENTS}
+        self.agents: dict[str, Answerer] = {
+            **research.agents(self.research),
+            antigravity.NAME: Antigravity(),
+            **AGENTS,
+        }
+        self.custom_agents = CustomAgents((antigravity.NAME,))
+        self.environments = Environments(self.now)
+        self.stores = FileSearchStores(self.now)
+        self.store_uploads: dict[str, Document] = {}  # on their way
         self.text: Answerer = TextResponder()
         self.studio = ImageResponder()
         self.pictures = Pictures(self.studio)
@@ -101,13 +113,15 @@ class Service:
             self._check_quota(body, key)
             previous = self._previous(body)
             given = input_parsing.steps_of(body["input"]) if body.get("input") else []
-            turn = self._turn(body, given)
+            environment = self._environment(body)
+            turn = self._turn(body, given, environment)
             if previous and body.get("continuation_token") not in (
                 None,
                 previous.answer.continuation_token,
             ):
                 raise invalid("Invalid value at 'continuation_token'.")
             self.files.check_input(given, key)
+            self.stores.check(_stores(body))
             input_parsing.check_results(turn.history, given)
             if _paints(body):
                 self.pictures.check_input(given)
@@ -132,7 +146,10 @@ class Service:
                 status=fate.status if fate else "in_progress",
                 moments=list(answer.progress),
                 event_ids=self.event_ids,
+                environment_id=environment.id if environment else "",
             )
+            if environment is not None:
+                environment.runs.append(interaction)
             self._begin(interaction, fate)
             return interaction
 
@@ -157,7 +174,35 @@ class Service:
             return self.research.seconds
         return self.background_seconds
 
-    def _turn(self, body: Json, given: list[Json]) -> Turn:
+    def _environment(self, body: Json) -> Environment | None:
+        """Where an agent that works in a sandbox does so."""
+        agent = self.agents.get(str(body.get("agent")))
+        if not isinstance(agent, Antigravity):
+            return None
+        own = agent.definition.get("base_environment")
+        wanted = body.get("environment")
+        return self.environments.prepare(own if wanted in (None, "remote") and own else wanted)
+
+    def create_agent(self, body: Any) -> Json:
+        with self.lock:
+            made = self.custom_agents.create(body)
+            self.agents[made["id"]] = Antigravity(made)
+            return made
+
+    def delete_agent(self, id: str) -> None:
+        with self.lock:
+            self.custom_agents.delete(id)
+            del self.agents[id]
+
+    def _search(self, names: Sequence[str], query: str) -> Json | None:
+        found = self.stores.search(names, query)
+        if found is None:
+            return None
+        document, line = found
+        name = document.display_name
+        return {"line": line, "citation": {"file_name": name, "document_uri": document.name}}
+
+    def _turn(self, body: Json, given: list[Json], environment: Environment | None = None) -> Turn:
         previous = body.get("previous_interaction_id")
         return Turn(
             body,
@@ -166,6 +211,8 @@ class Service:
             self.mint.call,
             self.mint.signature,
             [interaction.body for interaction in self.chain(previous)] if previous else [],
+            environment=environment,
+            search=self._search,
         )
 
     def _check_quota(self, body: Json, key: str | None) -> None:
@@ -287,7 +334,8 @@ class Service:
     def replan(self, interaction: Interaction, answer: Answer) -> None:
         """Let a run that has not ended say something else."""
         with self.lock:
-            turn = self._turn(interaction.body, interaction.input)
+            where = self.environments.all.get(interaction.environment_id)
+            turn = self._turn(interaction.body, interaction.input, where)
             answer, steps = self._scripted(answer, turn)
             interaction.answer, interaction.planned = answer, steps
             interaction.moments = list(answer.progress)
@@ -351,6 +399,11 @@ class Service:
                 interaction.close("cancelled", self.now())
             else:
                 interaction.conclude(self.now())
+
+
+def _stores(body: Json) -> list[str]:
+    tools = [tool for tool in body.get("tools") or [] if tool.get("type") == "file_search"]
+    return [str(name) for tool in tools for name in tool.get("file_search_store_names") or []]
 
 
 def _paints(body: Json) -> bool:

@@ -64,7 +64,7 @@ async def test_research_without_background_is_refused_in_these_words(gemini):
 
 
 @pytest.mark.parametrize(
-    "agent", ["deep-research-pro-preview-12-2025", "antigravity-preview-09-2026"]
+    "agent", ["deep-research-pro-preview-12-2025", "antigravity-preview-05-2026"]
 )
 async def test_an_agent_that_is_gone_or_not_played_here_is_404(gemini, agent):
     with pytest.raises(NotFoundError):

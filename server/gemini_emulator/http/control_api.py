@@ -11,6 +11,7 @@ from .connection import RequestResponse
 PATH = "/_emulator/"
 ORDERS = frozenset(
     [
+        "add_environment_file",
         "add_file",
         "advance",
         "answer_next",
@@ -20,10 +21,12 @@ ORDERS = frozenset(
         "delay",
         "expire",
         "expire_all",
+        "expire_environment",
         "expire_file",
         "expire_files",
         "fail",
         "fail_next",
+        "fail_next_document",
         "fail_next_file",
         "fault_next",
         "finish",
@@ -56,9 +59,11 @@ SETTINGS = frozenset(
         "image_bytes",
         "image_drafts",
         "isolate_keys",
+        "pending_document_looks",
         "report_bytes",
         "report_charts",
         "research_seconds",
+        "snapshot_seconds",
     ]
 )
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -16,7 +16,9 @@ from . import response_faults, routes
 from .connection import RequestResponse
 from .files_api import KINDS as FILE_KINDS
 from .files_api import FilesApi
+from .sandbox_api import SandboxApi
 from .sse_writer import SSEWriter
+from .stores_api import StoresApi
 
 MOST_INLINE = 100 * 1024 * 1024  # bytes of a whole create request
 _SECRET = ("x-goog-api-key", "authorization")
@@ -104,6 +106,10 @@ class RequestHandler:
         }
         if self.request.kind in FILE_KINDS:
             await FilesApi(self).run()
+        elif self.request.kind in ("agents", "environments"):
+            await SandboxApi(self).run()
+        elif self.request.kind in ("stores", "store_chunk"):
+            await StoresApi(self).run()
         else:
             await handlers.get(self.request.kind, self._other)()
 
@@ -114,7 +120,7 @@ class RequestHandler:
         elif self.has("api_key_not_valid"):
             message = "API key not valid. Please pass a valid API key."
             raise ApiError(400, message, "API_KEY_INVALID", shape="google")
-        elif self.request.kind == "chunk":
+        elif self.request.kind in ("chunk", "store_chunk"):
             return  # what breaks it off comes in the middle of its bytes
         elif self.fault is not None and self.fault.after_events is None:
             if self.fault.name == "hang":
@@ -127,12 +133,12 @@ class RequestHandler:
                 raise asyncio.CancelledError
 
     def _admit(self) -> None:
-        if self.request.kind == "chunk":
+        if self.request.kind in ("chunk", "store_chunk"):
             return  # known by its upload_id
         try:
             self.service.admit(self.key)
         except ApiError as refusal:
-            if self.request.kind in ("models", "other", *FILE_KINDS):
+            if self.request.kind in ("models", "other", "stores", *FILE_KINDS):
                 refusal.shape = "google"  # the classic endpoints speak google.rpc
             raise
 
@@ -245,9 +251,6 @@ class RequestHandler:
         return page
 
     async def _other(self) -> None:
-        if self.noun == "agents" and self.exchange.method == "GET" and not self.rest:
-            await self.show({"agents": [{"id": name} for name in self.service.agents]})
-            return
         is_known = routes.version(self.exchange.path)
         raise ApiError(404, shape="google" if is_known else "html")
 

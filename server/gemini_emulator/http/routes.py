@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _ROUTE = re.compile(
-    r"(?P<before>(?:/upload)?)/(?P<version>v1beta|v1)/(?P<noun>[a-z_]+)(?:/(?P<rest>.*))?"
+    r"(?P<before>(?:/upload)?)/(?P<version>v1beta|v1)/(?P<noun>[A-Za-z_]+)(?:/(?P<rest>.*))?"
 )
 
 BROKEN = "(not JSON)"
@@ -51,8 +51,11 @@ def route(method: str, path: str, query: Mapping[str, str]) -> tuple[str, str, s
         kind = "models"
     elif noun == "voices" and method == "GET" and not rest:
         kind = "voices"
-    elif noun == "agents":
-        kind = "agents"
+    elif noun in ("agents", "environments"):
+        kind = noun
+    elif noun == "fileSearchStores":
+        is_chunk = "upload_id" in query
+        kind = "store_chunk" if is_chunk else "stores"
     elif noun == "files":
         kind = _file_kind(method, rest, query, is_upload=match["before"].endswith("/upload"))
     return noun, rest, kind

@@ -26,7 +26,7 @@ def cite(turn: Turn, text: str) -> tuple[str, list[Json]]:
     """The answer with one more sentence per source, and its annotations in UTF-8 bytes."""
     annotations: list[Json] = []
     for tool in turn.tools:
-        source = _SOURCES.get(tool.get("type", ""))
+        source = _found(turn, tool) or _SOURCES.get(tool.get("type", ""))
         if source is None:
             continue
         # A dash of more than one byte: offsets counted in characters come out wrong.
@@ -35,6 +35,17 @@ def cite(turn: Turn, text: str) -> tuple[str, list[Json]]:
         text += sentence
         annotations.append({**annotation, "start_index": start, "end_index": len(text.encode())})
     return text, annotations
+
+
+def _found(turn: Turn, tool: Json) -> tuple[str, Json] | None:
+    """What a search in stores that are known here finds about the prompt."""
+    if tool.get("type") != "file_search":
+        return None
+    names = tool.get("file_search_store_names")
+    found = turn.search(names if isinstance(names, list) else [], turn.prompt)
+    if found is None:
+        return None
+    return f"The store says: {found['line']}", {"type": "file_citation", **found["citation"]}
 
 
 _SOURCES: dict[str, tuple[str, Json]] = {

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from ..environments import Environment
 
 Json = dict[str, Any]
 
@@ -77,6 +80,8 @@ class Turn:
     signature: Callable[[], str]
     bodies: Sequence[Json] = ()  # the requests of the chain before this one
     wish: Answer = field(default_factory=Answer)
+    environment: "Environment | None" = None  # where an agent of the sandbox works
+    search: Callable[[Sequence[str], str], Json | None] = lambda _names, _query: None
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ import re
 
 from .. import attachments, jpeg_writer
 from ..schema_sample import instance
-from . import builtin_tools, function_calls, image, research_report
+from . import builtin_tools, computer_use, function_calls, image, research_report
 from .scripted_answer import Answer, Json, Turn, text_step, words
 
 _QUOTE = 200  # characters of the prompt an answer repeats
@@ -39,7 +39,7 @@ class TextResponder:
         """Text models have no rules beyond those of rules.py."""
 
     def answer(self, turn: Turn) -> Answer:
-        given = function_calls.report(turn) or function_calls.call(turn)
+        given = computer_use.act(turn) or function_calls.report(turn) or function_calls.call(turn)
         if given:
             return given
         wanted = _json_format(turn)
