@@ -52,6 +52,27 @@ async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarnes
         await stream.aclose()
 
 
+async def test_unfinished_requests_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
+    """Each is answered with 401 and read on for a moment: none of them is idle, and whoever comes
+    next is."""
+    await site.open(tokens=TOKENS)
+    head = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer wrong\r\n"
+    slow = []
+    for _ in range(connection_limits.STRANGERS_PER_ADDRESS + 8):
+        slow.append(await site.socket())
+        await slow[-1].send(head + b"content-length: 99999\r\n\r\n{")
+        assert (await slow[-1].receive()).startswith(b"HTTP/1.1 401")
+
+    async with site.raw() as raw:
+        health = await raw.get("/healthz")
+    said = await (await site.visit(token="anns-token")).ask("mine")
+
+    assert health.status_code == 200
+    assert said.status == "completed"
+    for stream in slow:
+        await stream.aclose()
+
+
 async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
     site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

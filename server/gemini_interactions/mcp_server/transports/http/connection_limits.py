@@ -46,9 +46,9 @@ class ConnectionLimits:
         self._strangers[connection] = address
         self._per_address[address] += 1
         if self._per_address[address] > STRANGERS_PER_ADDRESS:
-            self._end_oldest(address)
+            self._end_oldest(address, connection)
         elif len(self._strangers) > STRANGERS:
-            self._end_oldest(next(iter(self._strangers.values())))
+            self._end_oldest(next(iter(self._strangers.values())), connection)
 
     def known(self, connection: ClientConnection) -> None:
         """It is no stranger's (any more)."""
@@ -57,8 +57,11 @@ class ConnectionLimits:
             if not self._per_address[address]:
                 del self._per_address[address]
 
-    def _end_oldest(self, address: str) -> None:
-        theirs = [each for each, whose in self._strangers.items() if whose == address]
+    def _end_oldest(self, address: str, new: ClientConnection) -> None:
+        """Make room for a new one, which has had no time to show anything."""
+        theirs = [
+            each for each, whose in self._strangers.items() if whose == address and each is not new
+        ]
         oldest = next((each for each in theirs if each.is_idle), theirs[0])
         self.known(oldest)
         oldest.transport.abort()
