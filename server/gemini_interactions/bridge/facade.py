@@ -11,6 +11,7 @@ from .conversations import Conversations
 from .images import Images
 from .research.service import Researches
 from .runtime import Runtime
+from .tasks import Tasks
 from .turns.executor import TurnExecutor
 from .turns.handlers.conversation import ConversationHandler
 from .turns.handlers.image import ImageHandler
@@ -28,6 +29,7 @@ class Bridge:
     artifacts: ArtifactRepository
     budget: UsageBudget
     executor: TurnExecutor
+    tasks: Tasks
 
 
 def build_bridge(runtime: Runtime, tasks: anyio.abc.TaskGroup) -> Bridge:
@@ -37,11 +39,13 @@ def build_bridge(runtime: Runtime, tasks: anyio.abc.TaskGroup) -> Bridge:
     research = ResearchHandler(runtime)
     executor = TurnExecutor(runtime, TurnHandlers(conversation, image, research), tasks)
     submission = TurnSubmission(runtime, executor)
+    researches = Researches(runtime, submission, executor, research)
     return Bridge(
         Conversations(runtime, submission, executor, conversation),
-        Researches(runtime, submission, executor, research),
+        researches,
         Images(runtime, submission, image),
         runtime.artifacts,
         runtime.budget,
         executor,
+        Tasks(runtime, executor, researches),
     )

@@ -17,6 +17,10 @@ def _forget(_turn: Turn) -> bool:
     return False
 
 
+def _ignore() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whose call this is.
@@ -24,7 +28,8 @@ class Caller:
     `session` is empty where the connection has none. `fingerprint` is equal for identical
     calls. `made` is told which turn the call makes, so that an abort can find it, and
     answers whether one has come already. `came` is when the call came, by the loop's clock:
-    its time budget counts from there.
+    its time budget counts from there. `joins` is told where it gets the turn of an earlier call.
+    `task` is the task that what it makes goes on with, if any.
     """
 
     owner: str = "local"
@@ -33,6 +38,10 @@ class Caller:
     progress: Progress = no_progress
     made: Callable[[Turn], bool] = _forget
     came: float = field(default_factory=anyio.current_time)
+    joins: Callable[[], None] = _ignore
+    task: str = ""
+    max_wait: float | None = None
+    """Seconds after which its call is answered "running"; None: as the settings say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,12 @@ SETTINGS: tuple[Setting, ...] = (
         _number(0.05, 86_400, " of seconds"),
     ),
     Setting(
+        "task_after_seconds",
+        "longest a call waits before it goes on as a task, for clients that take tasks",
+        parse=_number(0.05, 86_400, " of seconds"),
+        otherwise="the time budget",
+    ),
+    Setting(
         "max_output_chars",
         "longest answer in characters",
         parse=_whole(500),
@@ -377,6 +383,7 @@ class Config:
     video_model: str = ""
     toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
     max_wait_seconds: float = 45.0
+    task_after_seconds: float | None = None
     max_output_chars: int = 0
     lease_seconds: float = 30.0
     store_lag_seconds: float = 120.0

@@ -23,7 +23,8 @@ Kind = Literal["conversation", "turn", "interaction"] | ArtifactKind
 
 @dataclass(frozen=True, slots=True)
 class Id:
-    """What an id names: `name` without the turn, `turn` only for ``c_…/n``."""
+    """What an id names: `name` without the turn, `turn` only for ``c_…/n``, and for
+    ``r_…/n``, the n-th turn of a research: its plan, a revision, the run."""
 
     kind: Kind
     name: str
@@ -49,8 +50,9 @@ def read_id(text: str) -> Id:
         name = f"{letter}_{rest}"
         if letter == "c":
             return Id("turn", name, int(turn)) if turn else Id("conversation", name)
-        if turn is None:
-            return Id(BY_PREFIX[letter], name)
+        kind = BY_PREFIX[letter]
+        if turn is None or kind is ArtifactKind.RESEARCH:
+            return Id(kind, name, int(turn) if turn else None)
     shown = text if len(text) <= 40 else text[:39] + "…"
     raise BadArgument(
         f"'{shown}' is not an id of this server. Ids look like c_4k9x2m7q0z (a conversation) or "

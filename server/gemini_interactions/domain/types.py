@@ -204,6 +204,8 @@ class Turn:
     delivery: str = "waiting"
     owed: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """What was answered of it as a task (MCP Tasks), if it was; its keys are in `bridge.tasks`."""
 
     @property
     def id(self) -> str:

@@ -38,6 +38,11 @@ class InFlightCall:
     def __init__(self) -> None:
         self.turn: Turn | None = None
         self.aborted = False
+        self.is_joined = False
+
+    def joins(self) -> None:
+        """It gets the turn that an earlier call has made."""
+        self.is_joined = True
 
     def made(self, turn: Turn) -> bool:
         """Remember the turn; whether an abort had come before there was one."""

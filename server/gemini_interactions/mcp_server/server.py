@@ -17,7 +17,9 @@ from mcp.shared.exceptions import MCPError
 from .. import __version__
 from ..app import App
 from ..domain.errors import Refused
-from .apps import extension
+from .apps import extension as apps
+from .declared_extensions import with_extensions
+from .tasks import extension as tasks
 
 if TYPE_CHECKING:
     from .tool_dispatcher import ToolDispatcher
@@ -56,7 +58,6 @@ def build(app: App) -> Server[App]:
         .strip(),
         lifespan=lifespan,
         on_list_tools=door.list_tools,
-        on_call_tool=door.call_tool,
         on_list_resources=door.list_resources,
         on_list_resource_templates=door.list_templates,
         on_read_resource=door.read_resource,
@@ -66,6 +67,11 @@ def build(app: App) -> Server[App]:
         cache_hints=dict.fromkeys(("server/discover", *_LISTS), _FRESH),
         get_tool_input_schema=lambda tool: door.inside.schema(tool),
     )
+    # Not `on_call_tool`, whose type knows no answer of an extension.
+    server.add_request_handler("tools/call", types.CallToolRequestParams, door.call_tool)
+    server.add_request_handler("tasks/get", tasks.TaskParams, door.get_task)
+    server.add_request_handler("tasks/update", tasks.TaskUpdateParams, door.update_task)
+    server.add_request_handler("tasks/cancel", tasks.TaskParams, door.cancel_task)
     server.middleware.append(door.watch)
     return server
 
@@ -89,8 +95,17 @@ class _Door:
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
+    ) -> HandlerResult:
         return await self.inside.call_tool(context, params)
+
+    async def get_task(self, context: Context, params: tasks.TaskParams) -> HandlerResult:
+        return await self.inside.tasks.get(context, params)
+
+    async def update_task(self, context: Context, params: tasks.TaskUpdateParams) -> HandlerResult:
+        return await self.inside.tasks.update(context, params)
+
+    async def cancel_task(self, context: Context, params: tasks.TaskParams) -> HandlerResult:
+        return await self.inside.tasks.cancel(context, params)
 
     async def list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
@@ -144,8 +159,9 @@ class _Door:
         if ctx.method == "notifications/cancelled":
             await self.inside.cancelled(ctx)
         answered = await call_next(ctx)
-        if ctx.method in ("initialize", "server/discover") and extension.is_declared(ctx):
-            answered = extension.with_capability(answered)
+        if ctx.method in ("initialize", "server/discover"):
+            offered = [each.EXTENSION for each in (apps, tasks) if each.is_declared(ctx)]
+            answered = with_extensions(answered, offered)
         if ctx.method == "tools/list":
             self._app.wake()
         return answered

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import mcp_types as types
+from mcp.server.context import HandlerResult
 from mcp.shared.exceptions import MCPError
 
 from ..app import App
@@ -27,10 +28,12 @@ from .call_record import CallRecord
 from .cancellation import InFlightCall, InFlightCalls, fingerprint
 from .progress_notifications import ProgressReporter, keeping_company
 from .request_context import Context
+from .tasks import extension as tasks_extension
 from .transports.http.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from .resource_handlers import ResourceHandlers
+    from .tasks.methods import TaskMethods
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,12 @@ class ToolDispatcher:
         )
 
         return ResourceHandlers(self._app, self._tools)
+
+    @cached_property
+    def tasks(self) -> TaskMethods:
+        from .tasks.methods import TaskMethods  # nobody needs them before there is a task
+
+        return TaskMethods(self._app)
 
     async def list_tools(
         self, context: Context, _params: types.PaginatedRequestParams | None
@@ -74,7 +83,7 @@ class ToolDispatcher:
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
+    ) -> HandlerResult:
         tools = self._tools_for(context)
         tool = tools.get(params.name)
         if tool is None:
@@ -98,7 +107,12 @@ class ToolDispatcher:
         finally:
             with anyio.CancelScope(shield=True):
                 await record.close(None if answer is gone else answer)
+        if self._may_be_task(tool, context):
+            return await self.tasks.created(context, answer, is_joined=call.is_joined)
         return answer
+
+    def _may_be_task(self, tool: Tool, context: Context) -> bool:
+        return tool.may_be_task and tasks_extension.is_declared(context)
 
     async def _use(
         self,
@@ -121,6 +135,10 @@ class ToolDispatcher:
                 fingerprint=fingerprint(tool.name, arguments),
                 progress=company.tell,
                 made=call.made,
+                joins=call.joins,
+                max_wait=self._app.config.task_after_seconds
+                if self._may_be_task(tool, context)
+                else None,
             )
             bridge = await self._app.bridge()
             return await tool.run(ToolContext(caller, bridge, room), **arguments)

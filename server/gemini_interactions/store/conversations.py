@@ -70,6 +70,7 @@ class NewTurn:
     input: list[dict[str, Any]] | None
     extra: Mapping[str, Any]
     reservation: Reservation | None = None
+    task: Mapping[str, Any] | None = None
 
 
 def begin(t: Transaction, new: NewTurn, *, stored: bool) -> Turn:
@@ -136,6 +137,7 @@ def _put(t: Transaction, new: NewTurn, conversation_id: str, *, n: int, parent: 
         "input": row_mapping.maybe_json(new.input),
         "text": "",
         "steps": "[]",
+        "task": row_mapping.to_json(dict(new.task)) if new.task else "",
     }
     values = cleaned(row.values())
     t.change(

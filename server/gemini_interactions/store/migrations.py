@@ -187,6 +187,9 @@ MIGRATIONS: list[str] = [
     ALTER TABLE usage ADD COLUMN estimated BIGINT NOT NULL DEFAULT 0;
     ALTER TABLE turns ADD COLUMN lease_seconds DOUBLE PRECISION NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE turns ADD COLUMN task TEXT NOT NULL DEFAULT '';
+    """,
 ]
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 TURN = """conversation_id, n, owner, kind, status, parent, chained, interaction_id, created, sent,
     finished, lease_holder, lease_until, session, fingerprint, delivery, owed, model, usage, error,
-    settings, notes, extra, prompt, input, text, steps"""
+    settings, notes, extra, prompt, input, text, steps, task"""
 
 
 def folded(text: str) -> str:
@@ -57,6 +57,7 @@ def turn(row: Row) -> Turn:
             "input": _loaded(row["input"]),
             "error": _loaded(row["error"]),
             "extra": json.loads(row["extra"]),
+            "task": json.loads(row["task"]) if row["task"] else {},
         }
     )
 

@@ -99,12 +99,14 @@ class Store(Transactions):
         extra: Mapping[str, Any] | None = None,
         handle: Artifact | None = None,
         reservation: Reservation | None = None,
+        task: Mapping[str, Any] | None = None,
     ) -> Turn | None:
         """The next turn, running; None where the owner has no such conversation, OverLimit where
         its `reservation` does not fit.
 
         No `parent` means the newest turn at this moment.
         `handle` names the new turn from now on; None also where it has named another since.
+        `task` as for `mark_task`.
         """
         new = NewTurn(
             owner=owner,
@@ -119,6 +121,7 @@ class Store(Transactions):
             input=input,
             extra=extra or {},
             reservation=reservation,
+            task=task,
         )
         return await self._write_new(
             conversations.follow, new, conversation_id, parent=parent, handle=handle
@@ -251,6 +254,17 @@ class Store(Transactions):
             booking=booking,
             books_estimate=books_estimate,
         )
+
+    # Tasks
+
+    async def mark_task(self, turn: Turn, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Add to what was answered of a turn as a task; all of it, as it now is. Once there is an
+        `answer`, nothing that is known changes."""
+        return await self._write(turns.mark_task, turn, facts)
+
+    async def with_cancelled_task(self, holder: str) -> list[str]:
+        """The ids of running turns of this holder whose task somebody has cancelled elsewhere."""
+        return await self._read(turns.with_cancelled_task, holder)
 
     # Leases
 

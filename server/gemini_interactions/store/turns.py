@@ -187,6 +187,26 @@ def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str)
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
 
 
+def mark_task(t: Transaction, turn: Turn, facts: Mapping[str, Any]) -> dict[str, Any]:
+    while before := t.execute(f"SELECT task FROM turns WHERE {_THIS}", _key(turn)):
+        text = before[0]["task"]
+        known: dict[str, Any] = json.loads(text) if text else {}
+        marked = {**facts, **known} if "answer" in known else {**known, **facts}
+        if _set(t, turn, {"task": row_mapping.to_json(marked)}, "task = %s", text):
+            return marked
+        # Somebody else has marked it between the two.
+    return {}
+
+
+def with_cancelled_task(t: Transaction, holder: str) -> list[str]:
+    found = t.execute(
+        "SELECT conversation_id, n FROM turns WHERE status = 'running' AND lease_holder = %s "
+        "AND task LIKE %s",
+        (holder, '%"cancel":true%'),
+    )
+    return [f"{row['conversation_id']}/{row['n']}" for row in found]
+
+
 def renew(t: Transaction, holder: str, until: float, now: float | None) -> int:
     until = until if now is None else t.clock(now) + until - now
     return t.change(

@@ -33,6 +33,7 @@ from .rendering import image, research_report, result
     "Ask Gemini",
     toolset="ask",
     read_only=True,
+    may_be_task=True,
     meta={"anthropic/searchHint": "opinion"},
 )
 async def gemini_ask(
@@ -60,7 +61,7 @@ async def gemini_ask(
     return await image.answer(await use.bridge.conversations.ask(use.caller, question), use)
 
 
-@tool("Continue with Gemini", toolset="", read_only=True)
+@tool("Continue with Gemini", toolset="", read_only=True, may_be_task=True)
 async def gemini_continue(
     use: ToolContext,
     prompt: Prompt = "",

@@ -21,6 +21,7 @@ Ratio = Literal[
     "Make an image",
     toolset="images",
     read_only=False,
+    may_be_task=True,
     meta={"anthropic/searchHint": "logo, illustration"},
 )
 async def gemini_generate_image(

@@ -41,6 +41,7 @@ class Tool:
     read_only: bool
     destructive: bool
     is_for_views: bool = False
+    may_be_task: bool = False
     meta: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -73,16 +74,26 @@ def tool(
     read_only: bool,
     destructive: bool = False,
     is_for_views: bool = False,
+    may_be_task: bool = False,
     meta: dict[str, Any] | None = None,
 ) -> Callable[[Run], Run]:
     """Registers a function as a tool of `toolset` ("" is always there).
 
-    One that `is_for_views` is seen and called by views of MCP Apps alone.
+    One that `is_for_views` is seen and called by views of MCP Apps alone. Where one that
+    `may_be_task` would answer "running", a client that takes tasks gets a task instead.
     """
 
     def register(run: Run) -> Run:
         _ALL[run.__name__] = Tool(
-            run.__name__, title, toolset, run, read_only, destructive, is_for_views, meta or {}
+            run.__name__,
+            title,
+            toolset,
+            run,
+            read_only,
+            destructive,
+            is_for_views,
+            may_be_task,
+            meta or {},
         )
         return run
 

@@ -19,6 +19,7 @@ ResearchId = Annotated[str, Field(description="r_…")]
     "Start Deep Research",
     toolset="research",
     read_only=False,
+    may_be_task=True,
     meta={"anthropic/searchHint": "report, sources"},
 )
 async def start_deep_research(
@@ -53,7 +54,7 @@ async def start_deep_research(
     return await result.told(await use.bridge.researches.start(use.caller, task), use.room)
 
 
-@tool("Approve a research plan", toolset="research", read_only=False)
+@tool("Approve a research plan", toolset="research", read_only=False, may_be_task=True)
 async def approve_research_plan(
     use: ToolContext,
     research_id: ResearchId,

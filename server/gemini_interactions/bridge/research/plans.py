@@ -9,6 +9,27 @@ from ..ports import Store
 ENDED_BADLY = ("failed", "interrupted", "cancelled", "stalled")
 
 
+async def turns_of(store: Store, research: Artifact) -> list[Turn]:
+    """The turns of a research in order: plan, revisions, run. ``r_…/n`` is the n-th of these."""
+    found: list[Turn] = []
+    for n in range(research.n, 0, -1):
+        turn = await store.turn(research.owner, research.conversation_id, n)
+        if turn is None:
+            continue
+        goes_on = turn.extra.get("research") == research.id
+        if goes_on or not found or turn.n == found[-1].parent:
+            found.append(turn)
+            if not goes_on:  # what all of it began with
+                break
+    return found[::-1]
+
+
+async def nth_turn(store: Store, research: Artifact, number: int) -> Turn | None:
+    """The turn that ``r_…/number`` names."""
+    turns = await turns_of(store, research)
+    return turns[number - 1] if number <= len(turns) else None
+
+
 async def waiting_plan(store: Store, research: Artifact, newest: Turn) -> Turn | None:
     """The plan that waits for approval: the newest turn, or the one it was to follow where it
     ended badly."""

@@ -155,14 +155,14 @@ class Researches:
             handle = await self._store.handle(owner, id.name)
         else:
             handle = await self._named(owner, id)
-        turn = (
-            await self._store.turn(owner, handle.conversation_id, handle.n)
-            if handle is not None
-            else None
-        )
+        turn: Turn | None = None
+        if handle is not None and id.kind == "research" and id.turn is not None:
+            turn = await plans.nth_turn(self._store, handle, id.turn)
+        elif handle is not None:
+            turn = await self._store.turn(owner, handle.conversation_id, handle.n)
         if handle is None or turn is None:
             raise UnknownId(
-                f"There is no research '{id.name}' here. "
+                f"There is no research '{id}' here. "
                 'Call gemini_history with kind "research" to see those there are.'
             )
         return handle, turn
@@ -170,7 +170,7 @@ class Researches:
     async def _named(self, owner: str, id: Id) -> Artifact:
         """The research of a turn that is named in another way; refuses what is none."""
         turn = None if id.kind == "interaction" else await self._runtime.resolver.find(owner, id)
-        handle = await self._of(turn) if turn is not None and turn.kind == "research" else None
+        handle = await self.of(turn) if turn is not None and turn.kind == "research" else None
         if handle is None:
             raise BadArgument(
                 f"{id} is not a research. Research ids look like r_4k9x2m7q0z; "
@@ -178,7 +178,7 @@ class Researches:
             )
         return handle
 
-    async def _of(self, turn: Turn) -> Artifact | None:
+    async def of(self, turn: Turn) -> Artifact | None:
         """The research a turn belongs to, which may have gone on from it since."""
         names = await self._store.handles_of(turn)
         handle = next((each for each in names if each.kind == "research"), None)

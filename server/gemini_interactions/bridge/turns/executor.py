@@ -161,10 +161,18 @@ class TurnExecutor:
         await self._keep_file()
         if len(self.running):
             await runtime.store.renew(runtime.holder, runtime.lease_until, runtime.now())
+            await self._end_cancelled()
         self._gaps.renewed()
         if is_overdue:
             log.info("this process was held up or its clock was set: others are not judged yet")
             self._gaps.spare_others()
+
+    async def _end_cancelled(self) -> None:
+        """End the turns of this process whose tasks were cancelled by way of another one."""
+        cancelled = set(await self._runtime.store.with_cancelled_task(self._runtime.holder))
+        for running in self.running:
+            if running.turn.id in cancelled:
+                running.end("abort")
 
     async def catch_up(self) -> None:
         """Write down what could not be before; take over what processes that are gone left."""

@@ -49,6 +49,7 @@ class TurnSubmission:
             caller = new.caller
             reply = await self._joined(caller, handler)
             if reply is not None:
+                caller.joins()
                 for _, piece in new.attached.waiting:
                     piece.close()
             else:
@@ -74,7 +75,10 @@ class TurnSubmission:
 
     def left(self, caller: Caller) -> float:
         """Seconds of the caller's time budget that are left."""
-        return caller.came + self._runtime.config.max_wait_seconds - anyio.current_time()
+        budget = self._runtime.config.max_wait_seconds
+        if caller.max_wait is not None:
+            budget = caller.max_wait
+        return caller.came + budget - anyio.current_time()
 
     # -- a new turn -------------------------------------------------------------------
 
@@ -145,6 +149,7 @@ class TurnSubmission:
                 new.conversation_id,
                 parent=new.parent,
                 handle=new.continues,
+                task={"id": caller.task} if caller.task else None,
                 **intent,
             )
         return await runtime.store.begin(

@@ -8,6 +8,7 @@ from ...domain.ids import Id, read_id
 from ...domain.types import Turn
 from ..ports import Store
 from ..requests import Caller
+from ..research import plans
 from .session_registry import LIST_THEM, SessionRegistry
 
 
@@ -37,11 +38,11 @@ class TurnResolver:
                 )
             case _:
                 handle = await self._store.handle(owner, id.name)
-                turn = (
-                    await self._store.turn(owner, handle.conversation_id, handle.n)
-                    if handle is not None
-                    else None
-                )
+                turn = None
+                if handle is not None and id.turn is not None:
+                    turn = await plans.nth_turn(self._store, handle, id.turn)
+                elif handle is not None:
+                    turn = await self._store.turn(owner, handle.conversation_id, handle.n)
         if turn is None:
             raise unknown(id)
         return turn
@@ -116,7 +117,7 @@ def unknown(id: Id) -> UnknownId:
     """The same words for what is not here and for what is somebody else's."""
     if isinstance(id.kind, ArtifactKind):
         return UnknownId(
-            f"There is no {id.kind.noun} '{id.name}' here. "
+            f"There is no {id.kind.noun} '{id}' here. "
             f'Call gemini_history with kind "{id.kind.listed}" to see those there are.'
         )
     noun = "conversation" if id.kind == "turn" else id.kind

@@ -11,12 +11,9 @@ from importlib.resources import files
 from typing import Any
 
 import mcp_types as types
-from mcp.server.context import HandlerResult, ServerRequestContext
-from pydantic import BaseModel
 
-from ...app import App
-
-Context = ServerRequestContext[App, Any]
+from .. import declared_extensions
+from ..declared_extensions import Context
 
 EXTENSION = "io.modelcontextprotocol/ui"
 MIME_TYPE = "text/html;profile=mcp-app"
@@ -83,14 +80,8 @@ VIEWS: tuple[View, ...] = (
 
 def is_declared(context: Context) -> bool:
     """Whether the client shows views: it declares the extension and the type of their pages."""
-    if context.method == "initialize":  # before the SDK has taken in what it says
-        capabilities = (context.params or {}).get("capabilities")
-        extensions = capabilities.get("extensions") if isinstance(capabilities, Mapping) else None
-    else:
-        declared = context.session.client_capabilities
-        extensions = declared.extensions if declared else None
-    settings = extensions.get(EXTENSION) if isinstance(extensions, Mapping) else None
-    mime_types = settings.get("mimeTypes") if isinstance(settings, Mapping) else None
+    settings = declared_extensions.settings(context, EXTENSION)
+    mime_types = settings.get("mimeTypes") if settings is not None else None
     return isinstance(mime_types, list | tuple) and MIME_TYPE in mime_types
 
 
@@ -105,18 +96,6 @@ def with_views(listed: Iterable[types.Tool]) -> list[types.Tool]:
         else each
         for each in listed
     ]
-
-
-def with_capability(result: HandlerResult) -> HandlerResult:
-    """An `initialize` or `server/discover` result that names the extension: mcp 2.3 drops the
-    extensions of a server from `initialize`, and some hosts render a view only if they see it."""
-    if isinstance(result, BaseModel):
-        result = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-    if not isinstance(result, dict):
-        return result
-    capabilities = dict(result.get("capabilities") or {})
-    extensions = {**(capabilities.get("extensions") or {}), EXTENSION: {}}
-    return {**result, "capabilities": {**capabilities, "extensions": extensions}}
 
 
 def views(toolsets: Iterable[str]) -> tuple[View, ...]:

@@ -1,0 +1,1 @@
+"""The Tasks extension (`io.modelcontextprotocol/tasks`): turns that are answered as tasks."""
