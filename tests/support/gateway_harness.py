@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +16,7 @@ import anyio
 import httpx2
 from anyio.abc import SocketStream, TaskStatus
 from mcp.client import Client
+from mcp.client.extension import ClientExtension
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation
 
@@ -113,10 +114,13 @@ class GatewayHarness:
         token: str = "",
         name: str = "claude-code",
         place: RunningGateway | None = None,
+        extensions: Sequence[ClientExtension] = (),
     ) -> McpClient:
         """A real client of the latest gateway (or of `place`)."""
         place = place or self.place
-        guest: McpClient = await self.house.tasks.start(self._host, place, legacy, token, name)
+        guest: McpClient = await self.house.tasks.start(
+            self._host, place, legacy, token, name, extensions
+        )
         self._guests.append(guest)
         return guest
 
@@ -126,6 +130,7 @@ class GatewayHarness:
         legacy: bool,
         token: str,
         name: str,
+        extensions: Sequence[ClientExtension],
         *,
         task_status: TaskStatus[McpClient],
     ) -> None:
@@ -141,6 +146,7 @@ class GatewayHarness:
                         streamable_http_client(place.url, http_client=http),
                         mode="legacy" if legacy else "auto",
                         client_info=Implementation(name=name, version="1"),
+                        extensions=extensions,
                     )
                 )
                 guest = McpClient(client, place.gateway.app)

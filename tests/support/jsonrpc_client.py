@@ -84,13 +84,19 @@ class JsonRpcClient:
         await self.tell("notifications/cancelled", {"requestId": id, **said, **more})
 
     async def ask(
-        self, method: str, params: Mapping[str, Any] | None = None, *, id: str | int | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        id: str | int | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> str | int:
         id = next(self._ids) if id is None else id
-        meta: Frame = {"progressToken": id}
+        told: Frame = {"progressToken": id}
         if self._era == "modern":
-            meta |= ENVELOPE
-        await self._send({"id": id, "method": method, "params": {**(params or {}), "_meta": meta}})
+            told |= ENVELOPE
+        told |= meta or {}
+        await self._send({"id": id, "method": method, "params": {**(params or {}), "_meta": told}})
         return id
 
     async def tell(self, method: str, params: Mapping[str, Any] | None = None) -> None:

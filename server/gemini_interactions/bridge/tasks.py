@@ -56,6 +56,11 @@ class Task:
         return found if isinstance(found, Mapping) else None
 
     @property
+    def asks(self) -> bool:
+        """Whether a decision about a plan is still wanted of its client."""
+        return self.waits and self.answer is None
+
+    @property
     def research_id(self) -> str:
         return self.research.id if self.research is not None else ""
 
@@ -75,7 +80,7 @@ class Task:
         if self.is_cancelled:
             return f"{CANCELLED} {ALSO_ENDED}" if is_shared else CANCELLED
         if self.turn.is_final or self.answer is not None:
-            return "A plan waits for approval" if self.waits and self.answer is None else "Done"
+            return "A plan waits for approval" if self.asks else "Done"
         doing = "Being cancelled" if self.turn.task.get("cancel") else self.doing
         note = str(self.first.task.get("note") or "")
         return " ".join(each for each in (note, doing, SHARED if is_shared else "") if each)
@@ -120,7 +125,7 @@ class Tasks:
     async def cancel(self, caller: Caller, task: Task) -> None:
         """End the work of a task, at Google too; where another process does it, that one does so
         when it next renews its lease."""
-        if task.waits and task.answer is None:
+        if task.asks:
             await self.keep(task, {"status": "cancelled"})
         if task.turn.is_final:
             return

@@ -73,7 +73,7 @@ class TaskMethods:
         task = await self._found(context, params)
         key = plan_form.key(task)
         # Answers to what is not asked, or not asked any more, mean nothing.
-        if task.waits and key in params.input_responses:
+        if task.asks and key in params.input_responses:
             decision, changes = plan_form.read(params.input_responses[key])
             if decision == "decline":
                 await (await self._app.bridge()).tasks.keep(task, {"status": "completed"})
@@ -110,7 +110,7 @@ class TaskMethods:
             return await self._kept(context, task)
         if not task.turn.is_final:
             return _fields(task, "working")
-        if task.waits and takes_forms(context):
+        if task.asks and takes_forms(context):
             budget = request_context.room(context, self._app).budget
             asked = {plan_form.key(task): plan_form.request(task, budget)}
             return {**_fields(task, "input_required"), "inputRequests": asked}
@@ -164,7 +164,7 @@ class TaskMethods:
             said = result.refusal(f"{words} {again}", use.room)
             now = await tasks.find(task.turn.owner, task.id)
             # Unless another answer came first.
-            if now is not None and now.waits and now.turn.n == task.turn.n:
+            if now is not None and now.asks and now.turn.n == task.turn.n:
                 await tasks.keep(now, {"status": "completed", "result": _dumped(said)})
         finally:
             await record.close(said)

@@ -34,6 +34,7 @@ from .recorded_handshake import (
     LEGACY,
     LISTS,
     MODERN,
+    TASKS,
     VERSION_KEY,
 )
 
@@ -42,6 +43,8 @@ CLIENT = {"name": "recorder", "version": "1"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "": {},
     "apps": {"extensions": {APPS: {"mimeTypes": [APPS_TYPE]}}},
+    "tasks": {"extensions": {TASKS: {}}},
+    "apps+tasks": {"extensions": {APPS: {"mimeTypes": [APPS_TYPE]}, TASKS: {}}},
 }
 """What a client declares, by the name of its variant."""
 

@@ -26,6 +26,7 @@ CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
 APPS = "io.modelcontextprotocol/ui"
 APPS_TYPE = "text/html;profile=mcp-app"
+TASKS = "io.modelcontextprotocol/tasks"
 LISTS = {
     "tools/list": "tools",
     "prompts/list": "prompts",
@@ -42,9 +43,13 @@ Json = dict[str, Any]
 def variant(capabilities: object) -> str:
     """The recording for a client with these capabilities: what it declares that changes answers."""
     extensions = capabilities.get("extensions") if isinstance(capabilities, Mapping) else None
-    apps = extensions.get(APPS) if isinstance(extensions, Mapping) else None
+    if not isinstance(extensions, Mapping):
+        return ""
+    apps = extensions.get(APPS)
     mime_types = apps.get("mimeTypes") if isinstance(apps, Mapping) else None
-    return "apps" if isinstance(mime_types, list) and APPS_TYPE in mime_types else ""
+    has_apps = isinstance(mime_types, list) and APPS_TYPE in mime_types
+    has_tasks = isinstance(extensions.get(TASKS), Mapping)
+    return "+".join(name for name, has in (("apps", has_apps), ("tasks", has_tasks)) if has)
 
 
 class Settings(Protocol):
