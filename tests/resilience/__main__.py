@@ -1,4 +1,4 @@
-"""The kill tests in their long form: `python -m tests.resilience [--stdio 500] [--mixed 200]
+"""The kill tests in their long form: `python -m tests.resilience [--stdio 500] [--mixed 300]
 [--replicas 100]`.
 
 Prints the table of docs/explanation/reliability.md; exits with 1 where anything was lost, sent
@@ -24,7 +24,7 @@ REPLICAS = "tests/resilience/replicas/test_kills.py"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.resilience", description=__doc__)
     parser.add_argument("--stdio", type=int, default=500, help="kills over stdio (0: none)")
-    parser.add_argument("--mixed", type=int, default=200, help="kills amid mixed work (0: none)")
+    parser.add_argument("--mixed", type=int, default=300, help="kills amid mixed work (0: none)")
     parser.add_argument("--replicas", type=int, default=100, help="kills of replicas (0: none)")
     wanted = parser.parse_args()
     tests = [STDIO] * bool(wanted.stdio) + [MIXED] * bool(wanted.mixed)

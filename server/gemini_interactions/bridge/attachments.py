@@ -19,6 +19,7 @@ from ..domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ..domain.errors import (
     BadArgument,
     ConnectionLost,
+    Garbled,
     Gone,
     Refused,
     Rejected,
@@ -234,12 +235,15 @@ class Attachments:
         while True:
             try:
                 return await self._gemini.upload(piece.file, piece.mime_type, piece.name)
-            except (ConnectionLost, Unreachable, Unavailable) as problem:
+            except (ConnectionLost, Garbled, Unreachable, Unavailable) as problem:
                 tries += 1
                 if tries == TRIES:
+                    why = f"the connection broke {tries} times on the way"
+                    if isinstance(problem, Garbled):
+                        why = f"its answer could not be read, {tries} times"
                     raise Refused(
-                        f"{piece.label} could not be sent to Google: the connection broke "
-                        f"{tries} times on the way. Gemini was not asked, and nothing was billed. "
+                        f"{piece.label} could not be sent to Google: {why}. "
+                        f"Gemini was not asked, and nothing was billed. "
                         "Try again, or send less of it."
                     ) from problem
                 await self._sleep(float(tries))

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from gemini_interactions.domain.errors import Garbled, Gone, Rejected
+from gemini_interactions.domain.errors import Garbled, Rejected
 from gemini_interactions.domain.types import UploadedFile
 from gemini_interactions.gemini import error_mapping
 
@@ -17,6 +17,7 @@ _ADDRESS = re.compile(
     r"(?:https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*/)?(files/[a-z0-9][a-z0-9-]{0,62})"
     r"(?::download)?(?:\?alt=media)?"
 )
+_NAME = re.compile(r"files/[a-z0-9][a-z0-9-]{0,62}")
 FIRST_LOOK = 0.5
 LONGEST_LOOK = 5.0
 
@@ -86,7 +87,9 @@ async def look(client: Any, name: str) -> UploadedFile:
 
 
 def _uploaded(file: Any) -> UploadedFile:
+    """What the SDK read of a file; Garbled where that names no file of Google's."""
     state = getattr(file.state, "value", None) or str(file.state or "ACTIVE")
-    if not file.name or not file.uri:
-        raise Gone()
+    is_named = isinstance(file.name, str) and _NAME.fullmatch(file.name)
+    if not is_named or not isinstance(file.uri, str) or not file.uri:
+        raise Garbled()
     return UploadedFile(file.name, file.uri, file.mime_type or "", state)

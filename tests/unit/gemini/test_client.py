@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -27,7 +28,7 @@ from gemini_interactions.domain.errors import (
     WrongKey,
 )
 from gemini_interactions.domain.types import CreateRequest, Interaction
-from gemini_interactions.gemini import Gemini, client
+from gemini_interactions.gemini import Gemini, client, uploads
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 from tests.support.raw_http_server import HANG_UP, KEEP_WAITING, RawHttpServer
 from tests.support.samples import SAMPLES
@@ -558,3 +559,24 @@ async def test_many_calls_at_once_share_one_client(gemini: Gemini, brain: Emulat
             tasks.start_soon(one)
 
     assert answers == ["Hi."] * 12
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"name": None},
+        {"name": "../../x"},
+        {"name": "files/A b"},
+        {"name": ["files/a"]},
+        {"uri": None},
+        {"uri": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_an_uploaded_file_without_a_name_of_googles_is_none(facts: dict[str, Any]) -> None:
+    named = {"name": "files/a", "uri": "https://x/files/a", "mime_type": None, "state": None}
+
+    with pytest.raises(Garbled):
+        uploads._uploaded(SimpleNamespace(**{**named, **facts}))
+
+    assert uploads._uploaded(SimpleNamespace(**named)).state == "ACTIVE"
