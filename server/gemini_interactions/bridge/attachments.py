@@ -32,6 +32,7 @@ from ..domain.errors import (
     quoted,
 )
 from ..domain.ids import read_id
+from ..domain.sandbox import SourceFile
 from ..domain.types import CROCKFORD, UploadedFile
 from ..interactions import answer_text
 from .artifact_repository import ArtifactRepository
@@ -73,10 +74,20 @@ class LoadedAttachments(Protocol):
     def close(self) -> None: ...
 
 
+class PlainFiles(Protocol):
+    """Local files as they are, and what is to be said of them."""
+
+    @property
+    def files(self) -> Sequence[SourceFile]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
 class AttachmentLoader(Protocol):
     """Opens what callers name, inside the allowed folders."""
 
     def take(self, given: Sequence[str], ours: dict[str, str]) -> LoadedAttachments: ...
+    def plain(self, given: Sequence[str], ours: dict[str, str]) -> PlainFiles: ...
     def save(self, path: str, target: str, name: str) -> tuple[str, str]: ...
     def check_target(self, target: str) -> None: ...
 
@@ -153,6 +164,11 @@ class Attachments:
         if uploaded:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
         return Attached(tuple(contents), labels, tuple(notes), tuple(waiting))
+
+    async def sources(self, owner: str, given: Sequence[str]) -> PlainFiles:
+        """Local files as they are, for a sandbox; refuses what is none."""
+        ours = {each: path for each in given if (path := await self._made_here(owner, each))}
+        return await anyio.to_thread.run_sync(self._porter.plain, list(given), ours)
 
     async def sent(self, work: RunningTurn, attached: Attached) -> Attached:
         """The same with everything at Google; a large file is uploaded once for two days."""

@@ -71,6 +71,14 @@ class Conversations:
             lines = [history.line(each) for each in found]
             entries = [history.entry(each) for each in found]
             return Listing(lines, offset, total, query, kind, entries)
+        if kind == "agents":
+            environments = self._store.environments
+            runs = await environments.runs(caller.owner, query=query, limit=limit, offset=offset)
+            total = await environments.count_runs(caller.owner, query)
+            kept = {each.id: each for each in await environments.of_owner(caller.owner)}
+            now = self._runtime.now()
+            lines = [history.run_line(each, kept.get(each.environment_id), now) for each in runs]
+            return Listing(lines, offset, total, query, kind, list(map(history.run_entry, runs)))
         named = BY_LIST[kind]
         handles = await self._store.handles(
             caller.owner, named, query=query, limit=limit, offset=offset

@@ -11,8 +11,10 @@ from .conversations import Conversations
 from .images import Images
 from .research.service import Researches
 from .runtime import Runtime
+from .sandbox.service import Agents
 from .tasks import Tasks
 from .turns.executor import TurnExecutor
+from .turns.handlers.agent import AgentHandler
 from .turns.handlers.conversation import ConversationHandler
 from .turns.handlers.image import ImageHandler
 from .turns.handlers.research import ResearchHandler
@@ -26,6 +28,7 @@ class Bridge:
     conversations: Conversations
     researches: Researches
     images: Images
+    agents: Agents
     artifacts: ArtifactRepository
     budget: UsageBudget
     executor: TurnExecutor
@@ -37,13 +40,16 @@ def build_bridge(runtime: Runtime, tasks: anyio.abc.TaskGroup) -> Bridge:
     conversation = ConversationHandler(runtime)
     image = ImageHandler(runtime)
     research = ResearchHandler(runtime)
-    executor = TurnExecutor(runtime, TurnHandlers(conversation, image, research), tasks)
+    agent = AgentHandler(runtime)
+    handlers = TurnHandlers(conversation, image, research, agent)
+    executor = TurnExecutor(runtime, handlers, tasks)
     submission = TurnSubmission(runtime, executor)
     researches = Researches(runtime, submission, executor, research)
     return Bridge(
         Conversations(runtime, submission, executor, conversation),
         researches,
         Images(runtime, submission, image),
+        Agents(runtime, submission, executor, agent),
         runtime.artifacts,
         runtime.budget,
         executor,

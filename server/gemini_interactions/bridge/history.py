@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..domain.sandbox import AgentRun, Environment
 from ..domain.types import Turn
 from .ports import ArtifactSummary, Summary
 from .turns import function_calls
@@ -66,6 +67,32 @@ def handle_entry(summary: ArtifactSummary) -> dict[str, Any]:
         "turn": handle.n,
         "updated": iso(handle.created),
         "prompt": _about(summary),
+    }
+
+
+ENVIRONMENT_KEPT = 7 * 86_400.0
+"""Seconds for which Google keeps an environment after its last use."""
+
+
+def run_line(run: AgentRun, environment: Environment | None, now: float) -> str:
+    """One run of an agent: its turn, when, state, its task, how long its files are kept."""
+    state = "" if run.status == "completed" else f" · {run.status}"
+    prompt = " ".join(run.prompt.split())
+    prompt = prompt if len(prompt) <= 100 else prompt[:99] + "…"
+    until = environment.used + ENVIRONMENT_KEPT if environment is not None else 0.0
+    kept = f" · files kept until {when(until)}" if until > now else ""
+    return f'{run.id} · {when(run.created)}{state} · "{prompt}"{kept}'
+
+
+def run_entry(run: AgentRun) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "id": run.id,
+        "status": run.status,
+        "conversation_id": run.conversation_id,
+        "turn": run.n,
+        "updated": iso(run.created),
+        "prompt": run.prompt,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from ..domain.access import AccessRecords
 from ..domain.artifact import ArtifactKind
 from ..domain.daily_limits import Booking, BudgetState, Reservation
+from ..domain.sandbox import AgentRun, Environment
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -93,11 +94,30 @@ class Spent(Protocol):
     def estimated(self) -> int: ...
 
 
+class EnvironmentRecords(Protocol):
+    """What is remembered of environments at Google, and of the runs in them."""
+
+    async def add(
+        self, owner: str, id: str, conversation_id: str, *, has_files: bool, now: float
+    ) -> None: ...
+    async def find(self, owner: str, id: str) -> Environment | None: ...
+    async def of_conversation(self, owner: str, conversation_id: str) -> list[Environment]: ...
+    async def of_owner(self, owner: str) -> list[Environment]: ...
+    async def orphans(self, before: float) -> list[Environment]: ...
+    async def forget(self, owner: str, id: str) -> None: ...
+    async def runs(
+        self, owner: str, *, query: str = "", limit: int, offset: int = 0
+    ) -> list[AgentRun]: ...
+    async def count_runs(self, owner: str, query: str = "") -> int: ...
+
+
 class Store(Protocol):
     """Remembers conversations, turns and sessions; times are epoch seconds, handed in."""
 
     @property
     def access(self) -> AccessRecords: ...
+    @property
+    def environments(self) -> EnvironmentRecords: ...
     def connections(self) -> tuple[int, int]:
         """Connections to the database: how many there are, and how many of them are in use."""
 

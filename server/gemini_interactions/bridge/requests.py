@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
 from ..domain.model_catalog import Depth
+from ..domain.sandbox import SourceFile
 from ..domain.types import Artifact, Tool, Turn
 from .turns.running_turns import Progress, no_progress
 
@@ -80,6 +81,23 @@ class ResearchRequest:
     files: Sequence[str] = ()
     research: Artifact | None = None
     service_tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRequest:
+    """What an agent should do, and how; `files` are local ones, which go into its sandbox.
+
+    `network` is "" where the call does not say; `sources` are the files once they are read.
+    """
+
+    prompt: str
+    agent: str = ""
+    conversation_id: str = ""
+    files: Sequence[str] = ()
+    tools: Sequence[Tool] = ()
+    network: Literal["", "on", "off"] = ""
+    max_total_tokens: int = 0
+    sources: Sequence[SourceFile] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ def beside_prompt(turn: Turn, usage: Usage) -> int:
 
 def _run(use: PlannedUse) -> tuple[int, float] | None:
     """Tokens and dollars where they are known for a run as a whole."""
-    name = use.model.lower()
+    # Custom agents have names of their own, and work as the one they are based on.
+    name = "antigravity" if use.extra.get("agent") else use.model.lower()
     if _VIDEO in name:
         seconds = use.extra.get("duration") or _VIDEO_SECONDS
         tokens, usd = _VIDEO_SECOND

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-TOOLSETS = ("ask", "research", "images", "media")
+TOOLSETS = ("ask", "research", "images", "media", "agents")
 """Every set of tools there is; `all` chooses them."""
-LATER_TOOLSETS = ("agents",)
 
 
 def parse_number(least: float, most: float = 1e9, unit: str = "") -> Callable[[str], float]:
@@ -166,8 +165,6 @@ def parse_toolsets(value: str) -> tuple[str, ...]:
     if "all" in wanted:
         wanted = (*TOOLSETS, *(name for name in wanted if name != "all"))
     for name in wanted:
-        if name in LATER_TOOLSETS:
-            raise ValueError(f"{allowed}; {name} is a later set that is not here yet")
         if name not in TOOLSETS:
             raise ValueError(allowed)
     return tuple(name for name in TOOLSETS if name in wanted)

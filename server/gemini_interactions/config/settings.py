@@ -235,6 +235,18 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
         _whole(1, 10_000),
     ),
+    Setting(
+        "agent_token_limit",
+        "most tokens of an agent's run that names no `max_total_tokens`; 0 is no limit",
+        "0",
+        _whole(0),
+    ),
+    Setting(
+        "agent_network_hosts",
+        "hosts an agent that was given local files may reach where its network is named on",
+        parse=_list,
+        otherwise="none",
+    ),
     Setting("service_tier", "tier of calls that name none", "standard", _one_of(*TIERS)),
     Setting("max_continuations", "how often a long answer is continued", "64", _whole(0, 10_000)),
     Setting("log_level", "how much to log on stderr", "warning", _one_of(*LOG_LEVELS)),
@@ -391,6 +403,8 @@ class Config:
     upstream_timeout_seconds: float = 600.0
     max_concurrent: int = 8
     service_tier: str = "standard"
+    agent_token_limit: int = 0
+    agent_network_hosts: tuple[str, ...] = ()
     max_continuations: int = 64
     images_dir: Path = Path()
     allowed_dirs: tuple[Path, ...] | None = None

@@ -61,6 +61,9 @@ AGENTS: dict[Depth, str] = {
     "max": "deep-research-max-preview-04-2026",
 }
 
+# Notes: documented 2026-09-29.
+SANDBOX_AGENT = "antigravity-preview-09-2026"
+
 NOTES = "notes of 2026-11-22"
 GUIDE = "Google's pages, read 2026-11-30"
 RELEASES = "Google's release notes of its SDKs, read 2026-11-30"

@@ -138,7 +138,8 @@ class CreateRequest:
     """One create, ready to send.
 
     `input` is a string, a list of content objects or a list of steps. `model` and `agent`
-    exclude each other. `timeout` bounds the whole foreground call, in seconds.
+    exclude each other. `environment` is where an agent works: "remote", the id of one, or an
+    object. `timeout` bounds the whole foreground call, in seconds.
     """
 
     input: str | list[dict[str, Any]]
@@ -153,6 +154,7 @@ class CreateRequest:
     service_tier: str = ""
     store: bool = True
     background: bool = False
+    environment: str | dict[str, Any] = ""
     api_version: str = ""
     timeout: float = 600.0
 

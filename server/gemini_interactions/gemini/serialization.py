@@ -79,6 +79,8 @@ def create(call: CreateRequest) -> dict[str, Any]:
         arguments["agent"] = call.agent
         if call.agent_config:
             arguments["agent_config"] = call.agent_config
+        if call.environment:
+            arguments["environment"] = call.environment
     else:
         arguments["model"] = call.model
         if generation := _generation(call):

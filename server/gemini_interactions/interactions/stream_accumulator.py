@@ -134,6 +134,11 @@ class InteractionAccumulator:
         return f"Writing: …{line[-_TAIL:].lstrip()}" if len(line) > _TAIL else f"Writing: {line}"
 
     @property
+    def tokens_so_far(self) -> int:
+        """Tokens used up to now, where that is told on the way, as agents do; else 0."""
+        return self._usage.total if self._usage else 0
+
+    @property
     def text_so_far(self) -> str:
         """The text of the answer, without thoughts and tool steps."""
         return "".join(

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from .database import Database, Row, Transaction, run
 from .usage import day_of
 
-_BY_CONVERSATION = ("turns", "words", "handles", "reservations")
+_BY_CONVERSATION = ("turns", "words", "handles", "reservations", "environments")
 _KEYS = {
     "conversations": ("id",),
     "turns": ("conversation_id", "n"),
     "words": ("conversation_id", "n"),
     "handles": ("id",),
     "reservations": ("conversation_id", "n"),
+    "environments": ("owner", "id"),
     "usage": ("owner", "day", "model"),
 }
 

@@ -190,6 +190,37 @@ MIGRATIONS: list[str] = [
     """
     ALTER TABLE turns ADD COLUMN task TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE environments (
+        owner TEXT NOT NULL,
+        id TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        used DOUBLE PRECISION NOT NULL,
+        has_files INTEGER NOT NULL,
+        PRIMARY KEY (owner, id)
+    );
+    CREATE INDEX environments_by_conversation ON environments (conversation_id);
+    CREATE INDEX environments_by_age ON environments (used);
+    CREATE INDEX turns_of_agents ON turns (owner, created) WHERE kind = 'agent';
+
+    CREATE TABLE file_search_stores (
+        name TEXT PRIMARY KEY,
+        short_name TEXT NOT NULL UNIQUE,
+        created DOUBLE PRECISION NOT NULL,
+        used DOUBLE PRECISION NOT NULL
+    );
+    CREATE TABLE file_search_documents (
+        store TEXT NOT NULL,
+        path TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        document TEXT NOT NULL,
+        bytes BIGINT NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (store, path)
+    );
+    CREATE INDEX known_names_by_name ON known_names (kind, name);
+    """,
 ]
 
 

@@ -24,6 +24,7 @@ from .access import AccessRepository
 from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database
+from .environments import EnvironmentRepository
 from .sessions import Session
 from .transactions import Transactions
 from .usage import Spent
@@ -37,6 +38,7 @@ class Store(Transactions):
     def __init__(self, database: Database, url: str = "") -> None:
         super().__init__(database, url)
         self.access = AccessRepository(self._read, self._write)
+        self.environments = EnvironmentRepository(self._read, self._write)
 
     # Conversations
 

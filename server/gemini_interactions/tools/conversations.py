@@ -26,7 +26,7 @@ from .parameter_types import (
     WaitSeconds,
 )
 from .registry import ToolContext, tool
-from .rendering import image, research_report, result
+from .rendering import agent, image, research_report, result
 
 
 @tool(
@@ -98,6 +98,8 @@ async def gemini_result(
     """The outcome of any earlier call: collects what was still running, reads on in a long
     text."""
     reply = await use.bridge.conversations.result(use.caller, id, wait_seconds)
+    if reply.turn.kind == "agent":
+        return await agent.told(reply, use, offset)
     if reply.turn.kind == "image":
         return await image.told(reply, use, offset)
     if reply.turn.kind == "research":
@@ -111,7 +113,8 @@ async def gemini_result(
 async def gemini_history(
     use: ToolContext,
     kind: Annotated[
-        Literal["conversations", "research", "images"], Field(description="What to list.")
+        Literal["conversations", "research", "images", "agents"],
+        Field(description="What to list."),
     ] = "conversations",
     query: Annotated[str, Field(description="Only those with this text.")] = "",
     limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,

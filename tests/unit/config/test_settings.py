@@ -130,13 +130,8 @@ def test_sets_that_cost_more_are_there_for_those_who_ask_for_them() -> None:
     assert read().toolsets == ("ask", "research", "images")
 
 
-@pytest.mark.parametrize("name", ["agents"])
-def test_later_toolsets_are_refused_as_later(name: str) -> None:
-    assert f"{name} is a later set that is not here yet" in refusal(toolsets=f"ask,{name}")
-
-
 def test_unknown_toolsets_are_refused_with_the_known_ones() -> None:
-    assert "ask, research, images, media, or all" in refusal(toolsets="ask,video")
+    assert "ask, research, images, media, agents, or all" in refusal(toolsets="ask,video")
 
 
 def test_the_database_lies_in_the_data_folder_unless_said_otherwise(tmp_path: Path) -> None:

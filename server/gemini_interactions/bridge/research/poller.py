@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import random
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import anyio
 
@@ -30,7 +32,6 @@ from ..turns import outcomes
 from ..turns.lease import LeaseLost
 from ..turns.outcomes import Outcome
 from ..turns.running_turns import RunningTurn
-from .interpreter import ResearchInterpreter
 from .progress import ResearchProgress
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,31 @@ class LookRateLimit:
             self._free = anyio.current_time() + self._gap
 
 
-class ResearchPoller:
-    """Looks at runs in growing intervals until Google is done with them."""
+class Interpreter(Protocol):
+    async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome: ...
 
-    def __init__(self, runtime: Runtime, interpreter: ResearchInterpreter) -> None:
+
+class ResearchPoller:
+    """Looks at runs in growing intervals until Google is done with them; what else goes on there,
+    such as agents, is followed in the same way."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        interpreter: Interpreter,
+        *,
+        interval: float | None = None,
+        forgotten: str = "",
+        is_whole: Callable[[Interaction], bool] | None = None,
+        progress: type[ResearchProgress] = ResearchProgress,
+    ) -> None:
         self._runtime = runtime
         self._gemini = runtime.gemini
         self._interpreter = interpreter
+        self._interval = interval or runtime.config.research_poll_seconds
+        self._forgotten = forgotten or FORGOTTEN
+        self._is_whole = is_whole or _is_whole
+        self._progress = progress
         self._rate_limit = LookRateLimit()
 
     # -- following a run ------------------------------------------------------------
@@ -79,7 +98,7 @@ class ResearchPoller:
         if not turn.interaction_id:
             return outcomes.interrupted()
         began = turn.sent or turn.created
-        first = self._runtime.config.research_poll_seconds
+        first = self._interval
         pause = min(max(began + first - self._runtime.now(), 0.0), first)
         over: Interaction | None = None
         late_looks = 0
@@ -101,7 +120,7 @@ class ResearchPoller:
                 if isinstance(problem, Gone):
                     missing_since = self._runtime.now() if missing_since is None else missing_since
                     if self._runtime.now() > missing_since + self._runtime.config.store_lag_seconds:
-                        return outcomes.refused(problem.kind, FORGOTTEN)
+                        return outcomes.refused(problem.kind, self._forgotten)
                 elif is_late and isinstance(problem, WrongKey | Rejected):
                     return _stalled(turn)  # answered, and it will be the same again
                 running.tell(TROUBLE)
@@ -110,13 +129,13 @@ class ResearchPoller:
             else:
                 missing_since = None
                 if outcomes.is_over(found):
-                    if _is_whole(found) or late_looks == LATE_LOOKS:
+                    if self._is_whole(found) or late_looks == LATE_LOOKS:
                         return await self._interpreter.interpret(turn, found)
                     over, late_looks, pause = found, late_looks + 1, min(first, HASTE)
                     continue
                 if is_late:
                     return _stalled(turn)
-                doings = ResearchProgress.of(found)
+                doings = self._progress.of(found)
                 # Google may show no steps before the end: that unsays nothing its stream told.
                 if doings.line or running.doing == TROUBLE:
                     running.tell(doings.line, doings.known)
@@ -129,13 +148,13 @@ class ResearchPoller:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen, running)
             while True:
-                await self._runtime.sleep(self._runtime.config.research_poll_seconds)
+                await self._runtime.sleep(self._interval)
                 running.look_soon()
 
     async def _until_due(self, running: RunningTurn, pause: float) -> None:
         """Until the next look is due, or somebody wants to know, and there is a place for it."""
         pause *= random.uniform(0.8, 1.2)
-        least = min(pause, self._runtime.config.research_poll_seconds, HASTE)
+        least = min(pause, self._interval, HASTE)
         await self._runtime.sleep(least)
         await running.until_look_due(pause - least, self._runtime.sleep)
         # Looks that waited for the SDK to be imported would all leave at once.
@@ -144,7 +163,7 @@ class ResearchPoller:
         await self._rate_limit.go()
 
     async def _listen(self, running: RunningTurn) -> None:
-        doings = ResearchProgress()
+        doings = self._progress()
         try:
             async with self._gemini.follow(
                 running.turn.interaction_id, api_version=running.turn.api_version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from ...domain.types import Interaction
 from ...interactions.stream_accumulator import InteractionAccumulator
@@ -20,7 +20,7 @@ class ResearchProgress:
         self._pages: dict[int, int] = {}
 
     @classmethod
-    def of(cls, interaction: Interaction) -> ResearchProgress:
+    def of(cls, interaction: Interaction) -> Self:
         """What one look at a run shows."""
         doings = cls(InteractionAccumulator.of(interaction))
         for number, step in enumerate(interaction.steps):

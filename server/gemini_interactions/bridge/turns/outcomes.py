@@ -116,7 +116,11 @@ def of(interaction: Interaction, targets: Mapping[str, str] | None = None) -> Ou
 
 
 def _told_by_google(interaction: Interaction) -> dict[str, Any]:
-    told = {"service_tier": interaction.service_tier, "api_version": interaction.api_version}
+    told = {
+        "service_tier": interaction.service_tier,
+        "api_version": interaction.api_version,
+        "environment_id": interaction.environment_id,
+    }
     return {name: value for name, value in told.items() if value}
 
 

@@ -38,6 +38,8 @@ class RetryPolicy:
                 spent = anyio.current_time() - self._start
                 fits = spent + wish <= self._max_wait
                 return pause if fits and self._limits <= TRIES_AT_THE_LIMIT else None
+            case Gone(said=said) if "environment" in said.lower():
+                return None  # an interaction may be too young to be found; where it worked is not
             case Gone(code=code) if code != "model_not_found" and now < running.young_until:
                 self._lag += 1
                 return float(min(0.5 * 2**self._lag, 10.0))

@@ -89,7 +89,8 @@ class UpstreamCaller:
             case unknown:
                 assert_never(unknown)
         if interaction.id:
-            await self._named(running, interaction.id, interaction.api_version)
+            where = interaction.environment_id
+            await self._named(running, interaction.id, interaction.api_version, environment=where)
         return interaction
 
     async def _in_one_piece(self, running: RunningTurn, call: CreateRequest) -> Interaction:
@@ -198,9 +199,10 @@ class UpstreamCaller:
         api_version: str = "",
         *,
         is_background: bool = False,
+        environment: str = "",
     ) -> None:
         """Google's id, stored the moment it is known, and the version of the API that knows it
-        where that is not the usual one."""
+        where that is not the usual one; `environment` is where an agent works."""
         if running.turn.interaction_id:
             running.passed.append(running.turn.interaction_id)
         running.turn = replace(running.turn, interaction_id=interaction_id)
@@ -217,6 +219,7 @@ class UpstreamCaller:
                 )
             facts: dict[str, Any] = {"api_version": api_version} if api_version else {}
             facts |= {"background": True} if is_background else {}
+            facts |= {"environment_id": environment} if environment else {}
             if facts:
                 running.turn = replace(running.turn, extra={**running.turn.extra, **facts})
                 await self._runtime.store.remark(running.turn, facts, holder=self._runtime.holder)

@@ -7,6 +7,7 @@ that ran has plotted.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 
 import mcp_types as types
@@ -40,7 +41,7 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
         replace(
             told,
             facts=facts,
-            said=[*told.said, *_placed(pictures, room), *_saved(reply.turn, room)],
+            said=[*told.said, *placed(pictures, room), *saved(reply.turn, room)],
             next_step=told.next_step or _edit(reply.turn, first),
             pictures=await previews(pictures, use.bridge.artifacts),
         ),
@@ -76,14 +77,14 @@ async def previews(
     ]
 
 
-def _saved(turn: Turn, room: ClientLimits) -> list[str]:
+def saved(turn: Turn, room: ClientLimits) -> list[str]:
     """Where copies were put; a client elsewhere learns no path of this machine."""
     shown = "path" if room.keep_whole is not None else "name"
     return [f"Saved as {copy[shown]}" for copy in turn.extra.get("saved", ())]
 
 
-def _placed(pictures: list[Artifact], room: ClientLimits) -> list[str]:
-    """Each picture in a line, with where it is for this client."""
+def placed(pictures: Sequence[Artifact], room: ClientLimits) -> list[str]:
+    """Each file in a line, with where it is for this client."""
     lines = []
     for line, picture in zip(described(pictures), pictures, strict=True):
         if room.keep_whole is not None:

@@ -68,6 +68,7 @@ class Result(TypedDict, total=False):
     interaction_id: str
     research_id: str
     image_id: str
+    environment_id: str
     service_tier: str
     model: str
     usage: TokenCounts

@@ -21,7 +21,7 @@ from ...bridge.turns import function_calls, outcomes
 from ...domain.types import FunctionCall, Turn, Usage
 from ...interactions import answer_text, text_pages
 from ...interactions.citation_marks import Source
-from ...interactions.json_values import one_line
+from ...interactions.json_values import as_text, one_line
 
 META = "gemini-interactions-mcp/result"
 META_BYTES = 2048
@@ -156,6 +156,7 @@ def facts_of(turn: Turn) -> dict[str, Any]:
         "conversation_id": turn.conversation_id,
         "turn": turn.n,
         "interaction_id": turn.interaction_id or None,
+        "environment_id": as_text(turn.extra.get("environment_id")) or None,
         "service_tier": turn.tier if turn.tier not in ("", "standard") else None,
         "model": _model(turn) or None,
         "usage": _usage(turn.usage),
@@ -177,16 +178,19 @@ _NOUNS = {
     "conversations": ("conversation", "conversations"),
     "research": ("research", "researches"),
     "images": ("image", "images"),
+    "agents": ("run of an agent", "runs of agents"),
 }
 _START = {
     "conversations": "Start one with gemini_ask.",
     "research": "Start one with start_deep_research.",
     "images": "Make one with gemini_generate_image.",
+    "agents": "Start one with gemini_run_agent.",
 }
 _USE = {
     "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
     "research": "Read one with check_research, ask about it with gemini_continue and its id.",
     "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
+    "agents": "gemini_result reads one, gemini_run_agent goes on.",
 }
 
 

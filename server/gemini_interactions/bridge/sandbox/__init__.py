@@ -1,0 +1,1 @@
+"""Agents that work in a sandbox of Google's: their runs, environments and files."""

@@ -1,0 +1,46 @@
+"""Agents: run one in a sandbox, and what is to be known of its runs."""
+
+from __future__ import annotations
+
+from ...domain.errors import BadArgument
+from ...domain.types import Turn
+from ..requests import AgentRequest, Caller, Reply
+from ..research import report
+from ..runtime import Runtime
+from ..turns.executor import TurnExecutor
+from ..turns.handlers.agent import AgentHandler
+from ..turns.submission import TurnSubmission
+from ..turns.turn_handler import NewTurn
+from ..turns.validation import check_prompt
+
+
+class Agents:
+    def __init__(
+        self,
+        runtime: Runtime,
+        submission: TurnSubmission,
+        executor: TurnExecutor,
+        handler: AgentHandler,
+    ) -> None:
+        self._runtime = runtime
+        self._submission = submission
+        self._executor = executor
+        self._handler = handler
+
+    async def run(self, caller: Caller, wanted: AgentRequest) -> Reply:
+        """Start a run; returns as soon as Google's id of it is committed."""
+        if not wanted.prompt.strip():
+            raise BadArgument("`prompt` is empty. Say what the agent should do.")
+        check_prompt(self._runtime.config, wanted.prompt)
+        queue = self._runtime.resolver.queue_of(wanted.conversation_id)
+        new = NewTurn(caller, "agent", wanted.prompt, wanted, queue)
+        return await self._submission.submit(new, self._handler)
+
+    def doing(self, turn: Turn) -> str:
+        """What a run is doing and for how long, as far as is known here; "" once it is over."""
+        if turn.is_final:
+            return ""
+        running = self._executor.running.of(turn)
+        doing = running.doing if running is not None else str(turn.extra.get("doing") or "")
+        elapsed = report.duration(turn, self._runtime.now())
+        return f"{elapsed} so far{f': {doing}' if doing else ''}"

@@ -1,0 +1,24 @@
+"""Runs of agents as tests ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.app_harness import McpClient, ToolResult
+
+AGENT = "antigravity-preview-09-2026"
+
+
+async def run(
+    guest: McpClient, prompt: str = "Write notes.md with hello", **more: Any
+) -> ToolResult:
+    """A run, collected."""
+    started = await guest.call("gemini_run_agent", prompt=prompt, **more)
+    assert started.status == "running", started.text
+    return await guest.result(started.id, wait_seconds=20)
+
+
+def put(name: str, data: str | bytes) -> None:
+    """A file in the working folder."""
+    Path(name).write_bytes(data.encode() if isinstance(data, str) else data)
