@@ -259,7 +259,7 @@ class Attachments:
                         why = f"its answer could not be read, {tries} times"
                     raise Refused(
                         f"{piece.label} could not be sent to Google: {why}. "
-                        f"Gemini was not asked, and nothing was billed. "
+                        "Gemini was not asked, and nothing was billed. "
                         "Try again, or send less of it."
                     ) from problem
                 await self._sleep(float(tries))
