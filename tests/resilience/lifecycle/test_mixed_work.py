@@ -26,6 +26,7 @@ from tests.end_to_end.product.conftest import nursery, start
 from tests.support import tally
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.server_process import PATIENCE, Server, Start
+from tests.support.task_client import of_process, told
 
 __all__ = ["nursery", "start"]
 
@@ -41,6 +42,7 @@ FINAL = ("completed", "interrupted")
 SOON = {
     "GEMINI_MCP_LEASE_SECONDS": "0.4",
     "GEMINI_MCP_MAX_WAIT_SECONDS": "0.3",
+    "GEMINI_MCP_TASK_AFTER_SECONDS": "0.05",
     "GEMINI_MCP_MAX_CONCURRENT": "3",
     "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.1",
 }
@@ -62,6 +64,7 @@ class Diary:
     asked: int = 0
     told: dict[str, ToolResult] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
+    tasks: list[str] = field(default_factory=list)
     stops: int = 0
 
     def take(self, tool: str, said: ToolResult) -> None:
@@ -110,7 +113,14 @@ class Client:
                 tool, arguments = "gemini_ask", {"prompt": prompt, "service_tier": "flex"}
             case _:
                 tool = "gemini_ask"
-        self._diary.take(tool, await server.call(tool, **arguments))
+        if server.era == "legacy" or self._dice.random() < 0.6:
+            self._diary.take(tool, await server.call(tool, **arguments))
+            return
+        answer = await of_process(server).call(tool, **arguments)
+        if answer.get("resultType") == "task":
+            self._diary.tasks.append(answer["taskId"])
+        else:
+            self._diary.take(tool, told(answer))
 
 
 async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
@@ -123,9 +133,9 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
         for client in clients:
             tasks.start_soon(client.run)
         for _ in range(KILLS):
-            told = len(diary.told)
+            heard = len(diary.told)
             with anyio.fail_after(PATIENCE):
-                while len(diary.told) < told + 3:
+                while len(diary.told) < heard + 3:
                     await anyio.sleep(0.02)
             await anyio.sleep(dice.uniform(0, 0.2))
             while not (alive := [each.server for each in clients if each.server is not None]):
@@ -145,22 +155,27 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
         await server.ended()
     real.brain.delay(0)
 
-    survivor = await start(**SOON)
+    survivor = await start("modern", **SOON)
     ended = {id: await _ended(survivor, id) for id in diary.told}
     for id, said in ended.items():
         assert said.status in FINAL, said.text
         if diary.told[id].status == "completed":
             assert said.piece == diary.told[id].piece
+    reader = of_process(survivor)
+    for id in diary.tasks:
+        said = await reader.result(id)
+        assert said.status in FINAL, said.text
+        assert (await _ended(survivor, id)).piece == said.piece
     posted = Counter(_words(body) for body in real.bodies)
     assert {words: count for words, count in posted.items() if count > 1} == {}
     with anyio.fail_after(PATIENCE):
         while running := _running(real.folder):
             await anyio.sleep(0.1)
     tally.add(
-        "two processes on one folder: texts, pictures, researches, flex; kill -9, and stops before",
+        "two processes on one folder: texts, pictures, researches, flex, tasks; kill -9, and stops before",
         kills=KILLS,
         turns=diary.asked,
-        told=len(diary.told),
+        told=len(diary.told) + len(diary.tasks),
         lost=sum(said.status not in FINAL for said in ended.values()),
         doubled=sum(count > 1 for count in posted.values()),
         stuck=running,
@@ -168,6 +183,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
     if KILLS >= 12:
         tools = {"gemini_ask", "gemini_continue", "gemini_generate_image", "start_deep_research"}
         assert tools <= {tool for tool, count in diary.kinds.items() if count}
+        assert diary.tasks
     # A picture is a file, whole and there once, and nothing half made is left.
     paths = [said.facts["path"] for said in ended.values() if said.facts.get("path")]
     assert all(map(os.path.getsize, paths))
