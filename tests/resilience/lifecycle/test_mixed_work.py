@@ -172,7 +172,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
         while running := _running(real.folder):
             await anyio.sleep(0.1)
     tally.add(
-        "two processes on one folder: texts, pictures, researches, flex, tasks; kill -9, and stops before",
+        "two processes on one folder: every kind of call; kill -9, and stops before",
         kills=KILLS,
         turns=diary.asked,
         told=len(diary.told) + len(diary.tasks),
