@@ -1,0 +1,114 @@
+"""Tasks of processes that die, and of several that share a folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.support.app_harness import AppHarness
+from tests.support.research_client import QUESTION
+from tests.support.server_process import Start
+from tests.support.task_client import WITH_FORMS, of_process, told
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+]
+
+SOON = {"GEMINI_MCP_LEASE_SECONDS": "0.5", "GEMINI_MCP_TASK_AFTER_SECONDS": "0.05"}
+"""Leases end soon after a kill, and little waiting makes a task."""
+APPROVE = {"action": "accept", "content": {"decision": "approve"}}
+
+
+@pytest.fixture
+def house(real: AppHarness) -> AppHarness:
+    """Servers are processes, whose clock is the real one."""
+    return real
+
+
+async def test_another_process_answers_for_a_research_whose_process_was_killed(
+    house: AppHarness, start: Start
+) -> None:
+    house.brain.research_seconds = 2.0
+    first = await start("modern", **SOON)
+    id = await of_process(first).task("start_deep_research", question=QUESTION)
+    first.kill()
+    assert await first.ended() == -signal.SIGKILL
+
+    second = of_process(await start("modern", **SOON))
+    meanwhile = await second.get(id)
+    said = await second.result(id)
+
+    assert meanwhile["status"] == "working"
+    assert said.status == "completed"
+    assert len(house.bodies) == 1
+
+
+async def test_another_process_answers_for_a_question_whose_process_was_killed(
+    house: AppHarness, start: Start
+) -> None:
+    gate = house.brain.hold_next(point="before_completed")
+    first = await start("modern", **SOON)
+    id = await of_process(first).task("gemini_ask", prompt="Slowly, please.")
+    assert await gate.reached(30)
+    first.kill()
+    await first.ended()
+    gate.release()
+
+    second = of_process(await start("modern", **SOON))
+    said = await second.result(id)
+
+    assert said.id == id
+    assert said.status in ("completed", "interrupted")
+    assert len(house.bodies) == 1
+    assert told((await second.get(id))["result"]).raw == said.raw
+
+
+async def test_a_plan_is_approved_by_way_of_another_process(
+    house: AppHarness, start: Start
+) -> None:
+    first = of_process(await start("modern", **SOON), WITH_FORMS)
+    second = of_process(await start("modern", **SOON), WITH_FORMS)
+    id = await first.task("start_deep_research", question=QUESTION, plan_first=True)
+    await second.until(id, "input_required")
+
+    await second.update(id, plan_1=APPROVE)
+    said = await first.result(id)
+
+    assert said.status == "completed"
+    assert said.turn == 2
+    assert len(house.bodies) == 2
+
+
+async def test_a_cancel_by_way_of_another_process_ends_the_work(
+    house: AppHarness, start: Start
+) -> None:
+    gate = house.brain.hold_next(point="before_completed")
+    first = of_process(await start("modern", **SOON))
+    second = of_process(await start("modern", **SOON))
+    id = await first.task("gemini_ask", prompt="Never mind.")
+    assert await gate.reached(30)
+
+    await second.cancel(id)
+    task = await second.until(id)
+
+    assert task["status"] == "cancelled"
+    assert (await first.get(id))["status"] == "cancelled"
+    assert (await first.use("gemini_result", id=id)).status == "cancelled"
+
+
+async def test_a_server_that_ends_leaves_its_task_to_the_next(
+    house: AppHarness, start: Start
+) -> None:
+    house.brain.research_seconds = 2.0
+    first = await start("modern", **SOON)
+    id = await of_process(first).task("start_deep_research", question=QUESTION)
+    first.hang_up()
+    assert await first.ended() == 0
+
+    second = of_process(await start("modern", **SOON))
+
+    assert (await second.result(id)).status == "completed"
+    assert len(house.bodies) == 1
