@@ -117,6 +117,10 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         str(api_key.BadKeyFile("can be read by other users of this machine"))
     ],
     file_errors.CannotKeep: lambda: [str(file_errors.CannotKeep(FULL))],
+    file_errors.NotFetched: lambda: [
+        str(file_errors.NotFetched.too_large("core.dump", 100 * 2**20)),
+        str(file_errors.NotFetched.full(2**30)),
+    ],
     file_errors.CannotKeepMedia: lambda: [str(file_errors.CannotKeepMedia(FULL))],
 }
 

@@ -65,7 +65,9 @@ def build_components(
 ) -> Components:
     """Every component, with what it needs of the others; turns run in `tasks`."""
     made = partial(_made_dir, config)
-    files = FileStore(config.data_dir, config.images_dir, made("research"), made("media"))
+    files = FileStore(
+        config.data_dir, config.images_dir, made("research"), made("media"), made("agents")
+    )
     artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
     sessions = SessionRegistry(store, config.max_wait_seconds, now)
     runtime = Runtime(
@@ -106,6 +108,7 @@ def _attachment_loader(config: Config) -> AttachmentLoader:
         config.images_dir,
         _made_dir(config, "research"),
         _made_dir(config, "media"),
+        _made_dir(config, "agents"),
     ]
     # Among several owners a path says nothing of whose image it is: there only ids do.
     private = [config.data_dir, *(made_here if config.is_multi_owner else ())]

@@ -205,6 +205,8 @@ def described(files: Sequence[Artifact]) -> list[str]:
 
 def shape(facts: Mapping[str, Any]) -> str:
     kind, _, name = str(facts.get("mime_type", "")).partition("/")
+    if "source" in facts:  # of a sandbox: whatever it is called there
+        return str(facts.get("mime_type") or "a file")
     if kind in ("audio", "video"):
         return _played(facts, kind, name)
     if kind != "image":

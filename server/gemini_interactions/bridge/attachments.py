@@ -195,7 +195,9 @@ class Attachments:
         the allowed folder on."""
         made = await self._gallery.find(owner, file_id, kind)
         path = str(made.facts["path"])
-        name = path.replace("\\", "/").rsplit("/", 1)[-1]
+        # A file of a sandbox is called as it is there, whatever name was free here.
+        named = str(made.facts.get("source") or path)
+        name = named.replace("\\", "/").rsplit("/", 1)[-1]
         path, name = await anyio.to_thread.run_sync(self._porter.save, path, target, name)
         return {"path": path, "name": name}
 

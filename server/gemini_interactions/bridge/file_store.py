@@ -58,6 +58,14 @@ class FileStore(Protocol):
         extension of its bytes; raw samples become a WAV file."""
         ...
 
+    def trouble(self, path: str) -> str:
+        """Why a path of a sandbox is not fetched; "" where it may be."""
+        ...
+
+    async def keep_agent_file(self, data: Fetch, path: str) -> StoredFile:
+        """A file of an agent's sandbox, fetched piece by piece, under the name it has there."""
+        ...
+
     def name_of(self, words: str, id: str, otherwise: str) -> str:
         """What a file is called after its words and id; `otherwise` where no word serves."""
         ...

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from ..domain.access import AccessRecords
 from ..domain.artifact import ArtifactKind
 from ..domain.daily_limits import Booking, BudgetState, Reservation
-from ..domain.sandbox import AgentRun, Environment
+from ..domain.sandbox import AgentDefinition, AgentRun, Environment, SandboxFile
 from ..domain.types import (
     Artifact,
     Conversation,
@@ -321,9 +321,28 @@ BeforeSend = Callable[[], Awaitable[None]]
 """Called as late as can be before a request leaves, which it does not where this raises."""
 
 
+class Sandboxes(Protocol):
+    """Google's side of agents and their environments."""
+
+    async def agents(self) -> Sequence[AgentDefinition]: ...
+    async def agent(self, id: str) -> Mapping[str, Any]: ...
+    async def create_agent(self, definition: Mapping[str, Any]) -> Mapping[str, Any]: ...
+    async def delete_agent(self, id: str) -> None: ...
+    async def environment(self, id: str) -> Mapping[str, Any]: ...
+    async def delete_environment(self, id: str) -> None: ...
+    async def files(
+        self, id: str, path: str = "", *, recursive: bool = True
+    ) -> Sequence[SandboxFile]: ...
+    async def download(
+        self, id: str, path: str, write: Callable[[bytes], Awaitable[None]]
+    ) -> None: ...
+
+
 class Gemini(Protocol):
     """Google's side; every failure is an UpstreamError."""
 
+    @property
+    def sandboxes(self) -> Sandboxes: ...
     def stream(
         self, call: CreateRequest, before_send: BeforeSend | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]: ...

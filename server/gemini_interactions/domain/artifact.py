@@ -20,6 +20,7 @@ class ArtifactKind(StrEnum):
     IMAGE = "image", "i", "images", "image", "images"
     AUDIO = "audio", "a", "audio", "audio file", "audio files"
     VIDEO = "video", "v", "video", "video", "videos"
+    AGENT_FILE = "agent_file", "f", "agents", "file of an agent", "files of agents"
 
     def __new__(cls, value: str, prefix: str, listed: str, noun: str, nouns: str) -> ArtifactKind:
         kind = str.__new__(cls, value)

@@ -8,7 +8,8 @@
     ├── NotTaken     it is there, but Gemini cannot take it
     ├── BadAddress   Google cannot fetch this
     ├── CannotSave   the image cannot be written there
-    └── CannotKeep   nor in our own folder
+    ├── CannotKeep   nor in our own folder
+    └── NotFetched   it is in an agent's sandbox, and stays there
 
 The message is the rule, then the way out. A path is quoted only as the caller gave it; the
 allowed folders are named, since a caller cannot guess them; nothing outside them ever is.
@@ -151,6 +152,24 @@ class CannotKeep(NotKept):
             f"The {self.noun} cannot be kept in this server's own folder: {_reason(error)}. Have "
             f"that mended, or {self.setting} set to a folder that can be written to and the "
             "server restarted."
+        )
+
+
+class NotFetched(Refused):
+    """It is in an agent's sandbox, and stays there."""
+
+    @classmethod
+    def too_large(cls, given: str, most: int) -> NotFetched:
+        return cls(
+            f"{shown(given)} is larger than {most // 2**20} MB and was not fetched. Have the agent "
+            "split or compress it."
+        )
+
+    @classmethod
+    def full(cls, most: int) -> NotFetched:
+        return cls(
+            f"Files of agents take up {most // 2**20} MB here, which is the most. Delete "
+            "conversations that are no longer needed, then fetch it again."
         )
 
 

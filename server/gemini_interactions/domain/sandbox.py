@@ -43,9 +43,22 @@ class SandboxFile:
     """A file or folder of an environment, as Google lists it: any text may be in its path."""
 
     path: str
-    is_folder: bool = False
+    type: str = "file"
     bytes: int = 0
     mime_type: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        return self.type == "file"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """An agent of the key, as a list shows it."""
+
+    id: str
+    description: str = ""
+    base_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from gemini_interactions.domain.errors import (
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import error_mapping, sdk_loader, serialization, sse_parser, uploads
+from gemini_interactions.gemini.sandboxes import Sandboxes
 from gemini_interactions.gemini.sent_secrets import SentSecrets
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
@@ -89,6 +90,8 @@ class Gemini:
         self._versions: dict[str, str] = {}
         self._max_continuations = max_continuations
         self._sent_secrets = SentSecrets()
+        # Served by the other version alone, as far as is known.
+        self.sandboxes = Sandboxes(self._connected, other_version)
         self._lock = threading.Lock()
         self._client_key: str | None = None
         self._client: Future[Any] | None = None

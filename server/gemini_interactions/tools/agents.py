@@ -52,3 +52,14 @@ async def gemini_run_agent(
         max_total_tokens or 0,
     )
     return await rendering.told(await use.bridge.agents.run(use.caller, wanted), use)
+
+
+@tool("Files of an agent", toolset="agents", read_only=False)
+async def gemini_agent_files(
+    use: ToolContext,
+    id: Annotated[str, Field(description="The run (c_…/n) or its conversation.")],
+    path: Annotated[str, Field(description="A folder to list, or the file to fetch.")] = "",
+    save_to: Annotated[str, Field(description="Also copy it to this file or folder.")] = "",
+) -> types.CallToolResult:
+    """List the files in the environment of an agent's run, or fetch one of them."""
+    return await rendering.files(await use.bridge.agents.files(use.caller, id, path, save_to), use)

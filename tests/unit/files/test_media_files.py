@@ -24,7 +24,8 @@ VIDEO = mp4_writer.mp4(mp4_writer.Video("a boat", 3, "1080p", "9:16"))
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
-    return FileStore(tmp_path, tmp_path / "images", tmp_path / "research", tmp_path / "media")
+    folders = [tmp_path / name for name in ("images", "research", "media", "agents")]
+    return FileStore(tmp_path, *folders)
 
 
 def base64_of(data: bytes) -> str:
@@ -148,7 +149,7 @@ async def test_nothing_is_overwritten_but_what_a_killed_process_left(
 
 async def test_a_folder_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "media").write_text("a file")
-    store = FileStore(tmp_path, tmp_path, tmp_path, tmp_path / "media")
+    store = FileStore(tmp_path, tmp_path, tmp_path, tmp_path / "media", tmp_path)
 
     with pytest.raises(NotKept, match="GEMINI_MCP_DATA_DIR"):
         await store.check_media()

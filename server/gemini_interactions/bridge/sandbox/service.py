@@ -12,6 +12,7 @@ from ..turns.handlers.agent import AgentHandler
 from ..turns.submission import TurnSubmission
 from ..turns.turn_handler import NewTurn
 from ..turns.validation import check_prompt
+from .files import AgentFiles, FetchedFile, FileListing
 
 
 class Agents:
@@ -26,6 +27,13 @@ class Agents:
         self._submission = submission
         self._executor = executor
         self._handler = handler
+        self._files = AgentFiles(runtime)
+
+    async def files(
+        self, caller: Caller, id: str, path: str, save_to: str
+    ) -> FileListing | FetchedFile:
+        """List the files of the environment of a run, or fetch one of them."""
+        return await self._files.look(caller, id, path, save_to)
 
     async def run(self, caller: Caller, wanted: AgentRequest) -> Reply:
         """Start a run; returns as soon as Google's id of it is committed."""
@@ -35,6 +43,10 @@ class Agents:
         queue = self._runtime.resolver.queue_of(wanted.conversation_id)
         new = NewTurn(caller, "agent", wanted.prompt, wanted, queue)
         return await self._submission.submit(new, self._handler)
+
+    def trouble(self, path: str) -> str:
+        """Why a file of a sandbox is not fetched; "" where it may be."""
+        return self._runtime.files.trouble(path)
 
     def doing(self, turn: Turn) -> str:
         """What a run is doing and for how long, as far as is known here; "" once it is over."""

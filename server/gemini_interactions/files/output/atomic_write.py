@@ -52,15 +52,21 @@ class NewFile:
         mode: int,
         refused: Callable[[OSError], Refused],
         replaces: bool = False,
+        split: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
         self._folder = folder
         self._replaces = replaces
         self.refused = refused
-        self._stem, self._extension = _split(wish)
+        self._stem, self._extension = (split or _split)(wish)
         self._draft = draft_name()
         self._is_kept = False
         self.file = open(folder.new_file(self._draft, mode), "w+b")  # noqa: SIM115  closed in __exit__
         hold(self.file.fileno())
+
+    @property
+    def extension(self) -> str:
+        """The one of the name that was asked for, where that is one of a file of ours."""
+        return _usual(self._extension)
 
     def keep(self, extension: str) -> Path:
         """Give the file its name and say what that is; `extension` is what the bytes are."""
@@ -73,6 +79,10 @@ class NewFile:
     def _named(self, extension: str) -> str:
         if _usual(self._extension) == extension:
             extension = self._extension
+        elif extension and self._stem.lower().endswith(extension.lower()):
+            # A name of any other kind is whole as it is.
+            end = len(self._stem) - len(extension)
+            self._stem, extension = self._stem[:end], self._stem[end:]
         if self._replaces:
             name = f"{self._stem}{extension}"
             self._folder.replace(self._draft, name)

@@ -13,7 +13,7 @@ import anyio.to_thread
 from ...domain.errors import Refused
 from ...domain.file_errors import CannotKeepMedia
 from ..path_sandbox.allowed_dirs import Folders
-from . import images, media_files, previews
+from . import agent_files, images, media_files, previews
 from .atomic_write import NewFile, draft_name, hold, remove_drafts
 from .images import Saved
 from .wav import raw_audio
@@ -23,16 +23,26 @@ Fetch = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
 
 
 class FileStore:
-    """Files in the folders of images, of reports with their charts, and of audio and videos; work
-    is in threads."""
+    """Files in the folders of images, of reports with their charts, of audio and videos, and of
+    agents; work is in threads."""
 
     def __init__(
-        self, data_dir: Path, images_dir: Path, reports_dir: Path, media_dir: Path
+        self,
+        data_dir: Path,
+        images_dir: Path,
+        reports_dir: Path,
+        media_dir: Path,
+        agents_dir: Path,
     ) -> None:
         self._data_dir = data_dir
         self._images_dir = images_dir
         self._reports_dir = reports_dir
         self._media_dir = media_dir
+        self._agents_dir = agents_dir
+
+    @property
+    def _folders(self) -> list[Path]:
+        return [self._images_dir, self._reports_dir, self._media_dir, self._agents_dir]
 
     async def check(self) -> None:
         """Refuse if an image could not be kept: before it is paid for."""
@@ -87,6 +97,22 @@ class FileStore:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(new.__exit__)
 
+    def trouble(self, path: str) -> str:
+        """Why a path of a sandbox is not fetched; "" where it may be."""
+        return agent_files.trouble(path)
+
+    async def keep_agent_file(self, data: Fetch, path: str) -> Saved:
+        """A file of an agent's sandbox, fetched piece by piece, under the name it has there."""
+        run = anyio.to_thread.run_sync
+        taken = await run(agent_files.taken, self._agents_dir)
+        new = await run(agent_files.new_file, self._agents_dir, path)
+        try:
+            await data(agent_files.BoundedWriter(new, path, taken, run).write)
+            return await run(agent_files.finish, new)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run(new.__exit__)
+
     def name_of(self, words: str, id: str, otherwise: str) -> str:
         """What a file is called after its words and id; `otherwise` where no word serves."""
         return images.name_of(words, id, otherwise)
@@ -123,7 +149,7 @@ class FileStore:
         """A file made here, for reading; None where it is gone, or elsewhere."""
 
         def opened() -> BinaryIO | None:
-            ours = Folders([self._images_dir, self._reports_dir, self._media_dir])
+            ours = Folders(self._folders)
             try:
                 return ours.open_inside(path).file
             except (OSError, Refused):
@@ -135,8 +161,7 @@ class FileStore:
         """Delete files made here; those that are gone, or elsewhere, are left alone."""
 
         def forget() -> None:
-            folders = (self._images_dir, self._reports_dir, self._media_dir)
-            ours = [folder.resolve() for folder in folders]
+            ours = [folder.resolve() for folder in self._folders]
             for path in map(Path, paths):
                 if path.parent.resolve() in ours:
                     with suppress(OSError):
@@ -148,7 +173,7 @@ class FileStore:
         """Remove what processes that were killed had begun to write."""
 
         def remove() -> None:
-            for folder in (self._images_dir, self._reports_dir, self._media_dir):
+            for folder in self._folders:
                 remove_drafts(folder)
 
         await anyio.to_thread.run_sync(remove)

@@ -190,7 +190,7 @@ _USE = {
     "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
     "research": "Read one with check_research, ask about it with gemini_continue and its id.",
     "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
-    "agents": "gemini_result reads one, gemini_run_agent goes on.",
+    "agents": "gemini_result reads one, gemini_agent_files its files, gemini_run_agent goes on.",
 }
 
 

@@ -101,10 +101,11 @@ class ArtifactRoute:
         name = os.path.basename(str(made.facts["path"]))
         mime_type = str(made.facts.get("mime_type", ""))
         # Pictures are looked at; what plays may hold anything, and is a download.
+        is_shown = mime_type.startswith(_SHOWN) and kind is not ArtifactKind.AGENT_FILE
         how = "inline" if kind is ArtifactKind.IMAGE else "attachment"
         return StreamingResponse(
             _pieces(file),
-            media_type=mime_type if mime_type.startswith(_SHOWN) else "application/octet-stream",
+            media_type=mime_type if is_shown else "application/octet-stream",
             headers={
                 **SAFETY,
                 "content-length": str(os.fstat(file.fileno()).st_size),
