@@ -21,6 +21,7 @@ from gemini_emulator.fault_injection import Gate
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.transports.http import asgi_app, connection_limits
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway
+from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness, RunningGateway, Wire
 
@@ -164,6 +165,9 @@ async def test_told_twice_it_does_not_wait_for_calls(
 
     async def stop_twice() -> None:
         await gate.reached()
+        # What has no id yet would end as interrupted.
+        while not any(row["interaction_id"] for row in db_inspection.turns(house.folder)):
+            await anyio.sleep(0.01)
         place.gateway.stop()
         await anyio.lowlevel.checkpoint()
         place.gateway.stop()
