@@ -97,7 +97,7 @@ def build_components(
         resolve_redirects=resolve,
     )
     bridge = build_bridge(runtime, tasks)
-    retention = Retention(store, files, config.retention_days, now)
+    retention = Retention(store, gemini, files, config.retention_days, now)
     maintenance = Maintenance(bridge.executor, retention, config.lease_seconds / 3)
     return Components(store, bridge, bridge.executor, maintenance)
 

@@ -1,16 +1,20 @@
-"""Retention: older words and files are deleted here; what Google keeps runs out by itself."""
+"""Retention: older words and files are deleted here, and environments of agents at Google; what
+else Google keeps runs out by itself."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from ..domain.errors import Gone, Refused, UpstreamError
 from .file_store import FileStore
-from .ports import Store
+from .ports import Gemini, Store
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400.0
+KEPT_AT_GOOGLE = 8 * DAY
+"""Google keeps an environment for seven days after its last use."""
 EVERY = 3_600.0
 """How often there is something to look for, in seconds."""
 
@@ -18,8 +22,16 @@ EVERY = 3_600.0
 class Retention:
     """Keeps things for `days`; 0 keeps them. `now` is the wall clock, in epoch seconds."""
 
-    def __init__(self, store: Store, shelf: FileStore, days: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        gemini: Gemini,
+        shelf: FileStore,
+        days: int,
+        now: Callable[[], float],
+    ) -> None:
         self._store = store
+        self._gemini = gemini
         self._shelf = shelf
         self._days = days
         self._now = now
@@ -31,11 +43,31 @@ class Retention:
         if not self._has_begun:
             self._has_begun = True
             await self._shelf.remove_drafts()
-        if not self._days or self._now() < self._next:
+        if self._now() < self._next:
             return
         self._next = self._now() + EVERY
+        if self._days:
+            await self._delete_older()
+        await self._delete_environments()
+
+    async def _delete_older(self) -> None:
         deleted = await self._store.delete_older(self._now() - self._days * DAY)
         await self._shelf.forget(deleted.files)
         await self._shelf.forget_texts_before(self._now() - self._days * DAY)
         if deleted.conversations:
             log.info("deleted %s conversations past their time", deleted.conversations)
+
+    async def _delete_environments(self) -> None:
+        """Delete at Google the environments of conversations that are gone here, and forget those
+        that have run out there."""
+        over = self._now() - KEPT_AT_GOOGLE
+        for environment in await self._store.environments.orphans(over):
+            if environment.used >= over:
+                try:
+                    await self._gemini.sandboxes.delete_environment(environment.id)
+                except Gone:
+                    pass
+                except (UpstreamError, Refused):  # the next time may do better
+                    log.warning("could not delete an environment at Google")
+                    continue
+            await self._store.environments.forget(environment.owner, environment.id)

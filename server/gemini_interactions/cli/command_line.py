@@ -21,7 +21,8 @@ from ..domain.errors import Refused
 PROGRAM = "gemini-interactions-mcp"
 
 COMMANDS = (
-    *("serve", "key", "history", "export", "delete", "access", "doctor", "install", "demo"),
+    *("serve", "key", "history", "export", "delete", "access", "agents"),
+    *("doctor", "install", "demo"),
     "emulator",
 )
 _HOSTS = (
@@ -149,6 +150,22 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     _add_settings(access, *_KEPT)
     access.set_defaults(run=_access)
 
+    agents = _command(commands, "agents", "look after the custom agents of your key")
+    agents.add_argument(
+        "what", choices=["list", "show", "create", "test", "delete"], help="what to do"
+    )
+    agents.add_argument(
+        "id",
+        metavar="ID|FILE",
+        nargs="?",
+        default="",
+        help="the agent; for create a JSON file with its definition, or - for standard input",
+    )
+    _add_owner(agents)
+    agents.add_argument("--yes", action="store_true", help="do not ask before deleting")
+    _add_settings(agents, *_KEPT, *_GOOGLE)
+    agents.set_defaults(run=_agents)
+
     doctor = _command(commands, "doctor", "check key, network, folders and database")
     doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
     doctor.add_argument("--offline", action="store_true", help="do not ask Google")
@@ -186,6 +203,12 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
         name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False
     )
     return command
+
+
+def _add_owner(parser: argparse.ArgumentParser) -> None:
+    """Whose things these are: on a gateway the operator gives them to its users."""
+    parser.add_argument("--owner", default="", metavar="NAME", help="for this user of a gateway")
+    parser.add_argument("--everyone", action="store_true", help="for all its users")
 
 
 def _add_settings(parser: argparse.ArgumentParser, *only: str, scope: str = "everywhere") -> None:
@@ -290,6 +313,19 @@ def _access(options: argparse.Namespace) -> int:
     from .access import run
 
     return run(_config(options), options.what, options.id, options.owner)
+
+
+def _agents(options: argparse.Namespace) -> int:
+    from .agents import run
+
+    return run(
+        _config(options),
+        options.what,
+        options.id,
+        options.owner,
+        everyone=options.everyone,
+        is_sure=options.yes,
+    )
 
 
 def _doctor(options: argparse.Namespace) -> int:

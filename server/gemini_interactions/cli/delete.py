@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import anyio
@@ -35,7 +35,11 @@ async def _run(config: Config, id: str, is_sure: bool) -> int:
             print("Nothing was deleted.")
             return 1
         # Google first: once its ids are forgotten here, nobody could tell it any more.
-        left = await _delete_at_google(config, turns)
+        environments = await store.environments.of_conversation(store_access.OWNER, name)
+        left = await _delete_at_google(config, turns, [each.id for each in environments])
+        for each in environments:
+            if not any(each.id in ids for ids in left.values()):
+                await store.environments.forget(store_access.OWNER, each.id)
         await store.delete_conversation(store_access.OWNER, name)
     kept = [file for file in files if not _is_removed(file)]
     print(f"Deleted {name} here{'' if left else ' and at Google'}.")
@@ -68,23 +72,34 @@ def _confirmed(name: str, turns: Sequence[Turn], files: Sequence[Path]) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-async def _delete_at_google(config: Config, turns: Iterable[Turn]) -> dict[str, list[str]]:
+async def _delete_at_google(
+    config: Config, turns: Iterable[Turn], environments: Iterable[str]
+) -> dict[str, list[str]]:
     """What could not be deleted there, by the reason why."""
     left: dict[str, list[str]] = {}
     google = gemini(config)
     try:
         for id in dict.fromkeys(id for turn in turns for id in _interactions(turn)):
-            try:
-                await google.delete(id)
-            except Gone:
-                continue
-            except UpstreamError as problem:
-                left.setdefault(problem.message, []).append(id)
-            except Refused as refusal:
-                left.setdefault(str(refusal), []).append(id)
+            await _deleted(google.delete, id, left)
+        for id in environments:
+            await _deleted(google.sandboxes.delete_environment, id, left)
     finally:
         await google.aclose()
     return left
+
+
+async def _deleted(
+    delete: Callable[[str], Awaitable[None]], id: str, left: dict[str, list[str]]
+) -> None:
+    """Delete one thing at Google; what is gone there already is no trouble."""
+    try:
+        await delete(id)
+    except Gone:
+        pass
+    except UpstreamError as problem:
+        left.setdefault(problem.message, []).append(id)
+    except Refused as refusal:
+        left.setdefault(str(refusal), []).append(id)
 
 
 def _interactions(turn: Turn) -> list[str]:

@@ -41,6 +41,16 @@ async def opened(config: Config) -> AsyncIterator[Store]:
         await store.close()
 
 
+@asynccontextmanager
+async def made(config: Config) -> AsyncIterator[Store]:
+    """The store, made where there is none yet."""
+    store = await open_store(config)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 async def conversation_of(store: Store, text: str) -> tuple[Id, str]:
     """What an id names, and the conversation it is in; refuses unknown ones."""
     id = read_id(text)
@@ -57,6 +67,17 @@ async def conversation_of(store: Store, text: str) -> tuple[Id, str]:
             "there is."
         )
     return id, name
+
+
+def confirmed(question: str) -> bool:
+    """Whether somebody at the terminal says yes; refuses where nobody is there."""
+    if not sys.stdin.isatty():
+        raise Refused("Nobody is here to confirm it. Pass --yes to delete without being asked.")
+    try:
+        answer = input(f"{printed(question)} [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")
 
 
 def printed(text: str) -> str:

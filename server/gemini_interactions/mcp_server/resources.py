@@ -129,6 +129,19 @@ async def _models(reader: Reader, _: str) -> str:
     return await reader.app.lineup.told()
 
 
+async def _agents(reader: Reader, _: str) -> str:
+    return await (await reader.app.bridge()).agents.told(reader.owner)
+
+
+async def _agent(reader: Reader, id: str) -> str:
+    return await (await reader.app.bridge()).agents.definition(reader.owner, id)
+
+
+async def agent_ids(reader: Reader, begun: str) -> list[str]:
+    found = await (await reader.app.bridge()).agents.listed(reader.owner)
+    return [each.id for each in found if each.id.startswith(begun.strip())][:MOST]
+
+
 async def _usage(reader: Reader, _: str) -> str:
     return await (await reader.app.bridge()).budget.told(reader.owner)
 
@@ -140,6 +153,23 @@ KINDS: tuple[ResourceKind, ...] = (
         "Gemini models",
         "Model ids, aliases, thinking levels and prices, and which this server's key may use.",
         _models,
+    ),
+    ResourceKind(
+        "gemini://agents",
+        "agents",
+        "Gemini agents",
+        "The agents that gemini_run_agent can run with this server's key, custom ones included.",
+        _agents,
+        toolset="agents",
+    ),
+    ResourceKind(
+        "gemini://agents/{id}",
+        "agent",
+        "Gemini agent",
+        "The definition of one agent.",
+        _agent,
+        agent_ids,
+        toolset="agents",
     ),
     ResourceKind(
         "gemini://usage",

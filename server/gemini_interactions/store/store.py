@@ -26,6 +26,7 @@ from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database
 from .environments import EnvironmentRepository
 from .sessions import Session
+from .shared_names import SharedNames
 from .transactions import Transactions
 from .usage import Spent
 
@@ -39,6 +40,7 @@ class Store(Transactions):
         super().__init__(database, url)
         self.access = AccessRepository(self._read, self._write)
         self.environments = EnvironmentRepository(self._read, self._write)
+        self.names = SharedNames(self._read, self._write)
 
     # Conversations
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from ...domain.errors import BadArgument
+import json
+
+from ...domain import model_catalog
+from ...domain.errors import BadArgument, Refused, UnknownId, UpstreamError
+from ...domain.sandbox import AgentDefinition
 from ...domain.types import Turn
+from ...interactions.json_values import one_line, printable
+from ...interactions.text_pages import fenced
 from ..requests import AgentRequest, Caller, Reply
 from ..research import report
 from ..runtime import Runtime
@@ -43,6 +49,37 @@ class Agents:
         queue = self._runtime.resolver.queue_of(wanted.conversation_id)
         new = NewTurn(caller, "agent", wanted.prompt, wanted, queue)
         return await self._submission.submit(new, self._handler)
+
+    async def listed(self, owner: str) -> list[AgentDefinition]:
+        """The agents this owner may run, as Google lists them now."""
+        found = list(await self._runtime.gemini.sandboxes.agents())
+        if not self._runtime.config.is_multi_owner:
+            return found
+        granted = await self._runtime.store.names.granted(owner, "agent")
+        return [each for each in found if not each.base_agent or each.id in granted]
+
+    async def told(self, owner: str) -> str:
+        """The agents as Markdown; without an answer of Google's the default alone, and why."""
+        lines = ["# Agents", "", f"Default: {model_catalog.SANDBOX_AGENT}.", ""]
+        try:
+            found = await self.listed(owner)
+        except (UpstreamError, Refused) as problem:
+            why = problem.message if isinstance(problem, UpstreamError) else str(problem)
+            return "\n".join([*lines, f"No live list from Google: {why}"])
+        lines += ["| agent | based on | what |", "|---|---|---|"]
+        for each in found:
+            cells = (each.id, each.base_agent, one_line(printable(each.description), 200))
+            lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        return "\n".join(lines)
+
+    async def definition(self, owner: str, id: str) -> str:
+        """The whole definition of one agent, as JSON in Markdown."""
+        if all(each.id != id for each in await self.listed(owner)):
+            raise UnknownId(
+                f"There is no agent '{id[:60]}'. gemini://agents lists those there are."
+            )
+        definition = dict(await self._runtime.gemini.sandboxes.agent(id))
+        return fenced(json.dumps(definition, ensure_ascii=False, indent=2), "json")
 
     def trouble(self, path: str) -> str:
         """Why a file of a sandbox is not fetched; "" where it may be."""

@@ -67,6 +67,7 @@ class AgentHandler(TurnHandler[AgentRequest]):
     ) -> NewTurn[AgentRequest]:
         wanted, caller = new.request, new.caller
         agent, notes = self._agent(wanted.agent)
+        await self._check_granted(caller.owner, agent)
         tools = self._tools(wanted.tools)
         if wanted.conversation_id:
             place = await self._runtime.resolver.of_ours(caller, wanted.conversation_id)
@@ -192,6 +193,16 @@ class AgentHandler(TurnHandler[AgentRequest]):
         choice = model_catalog.choose(name, today=self._runtime.today)
         is_alias = not choice.note and choice.model.lower() != name.lower()
         return (name, ()) if is_alias else (choice.model, (choice.note,) if choice.note else ())
+
+    async def _check_granted(self, owner: str, agent: str) -> None:
+        """Among several owners a custom agent is for those it was given to."""
+        if not self._runtime.config.is_multi_owner or model_catalog.is_agent(agent):
+            return
+        if agent not in await self._runtime.store.names.granted(owner, "agent"):
+            raise BadArgument(
+                f"There is no agent '{agent[:60]}' here. The resource gemini://agents lists those "
+                "there are; leave `agent` out for the default."
+            )
 
     def _tools(self, tools: Sequence[Tool]) -> list[Tool]:
         read = self._runtime.tools.read(list(tools))
