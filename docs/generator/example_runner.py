@@ -41,7 +41,7 @@ PATIENCE = 120  # seconds after which something hangs that should not
 SETTINGS = {"GEMINI_MCP_RESOLVE_REDIRECTS": "off", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.05"}
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"\b([criav])_[0-9a-hjkmnp-tv-z]{10}\b|\bv1_[\w-]{8,}")
+_ID = re.compile(r"\b([acfirv])_[0-9a-hjkmnp-tv-z]{10}\b|\bv1_[\w-]{8,}")
 
 
 class Names:

@@ -12,6 +12,7 @@ import mcp_types as types
 from docs.generator.example_runner import ExampleRunner
 from docs.generator.tables import joined, table
 from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.tools import registry
 
 HEAD = """\
 # Tools
@@ -44,6 +45,8 @@ async def page(stage: ExampleRunner) -> str:
     for name, tools in sets.items():
         own = [tool for tool in tools.values() if tool.name not in always]
         parts += [f"## The set `{name}`", *map(_tool, own)]
+    views = [each.listed for each in registry.tools(TOOLSETS).values() if each.is_for_views]
+    parts += [VIEWS, *map(_tool, views)]
     prompts = (await stage.client.list_prompts()).prompts
     parts += [PROMPTS, *map(_prompt, prompts)]
     resources = [
@@ -57,6 +60,12 @@ async def page(stage: ExampleRunner) -> str:
     parts += [RESOURCES, table(["address", "what it is"], [_resource(*each) for each in resources])]
     return joined(parts)
 
+
+VIEWS = """\
+## For views alone
+
+Clients that show [views](../how-to/see-it-inside-the-conversation.md) list these too, for the views and not for their model; nobody else does.
+"""
 
 PROMPTS = """\
 ## Prompts

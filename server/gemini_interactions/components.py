@@ -31,6 +31,7 @@ from .bridge.usage_budget import UsageBudget
 from .config.api_key import find_key, where_keys_are
 from .config.data_dir import close_to_others, ensure_private_dir
 from .config.settings import BadSetting, Config, given
+from .domain.client_profiles import OTHER_CLIENT
 from .domain.daily_limits import DailyLimits
 from .files.attachment_loader import AttachmentLoader
 from .files.output.file_store import FileStore
@@ -69,7 +70,7 @@ def build_components(
         config.data_dir, config.images_dir, made("research"), made("media"), made("agents")
     )
     artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
-    sessions = SessionRegistry(store, config.max_wait_seconds, now)
+    sessions = SessionRegistry(store, config.max_wait_seconds or OTHER_CLIENT.time_budget, now)
     runtime = Runtime(
         config=config,
         store=store,

@@ -15,9 +15,14 @@ from docs.generator.page_renderer import Block, blocks, is_woven
 from gemini_emulator.fault_injection import FAULTS
 from gemini_emulator.research_scenarios import FATES
 from gemini_interactions.config.settings import SETTINGS, TOOLSETS
-from gemini_interactions.domain.client_profiles import HOSTS, Host, Launch
+from gemini_interactions.domain.client_profiles import (
+    CLIENTS,
+    HOSTS,
+    ClientProfile,
+    Host,
+    Launch,
+)
 from gemini_interactions.domain.types import Status
-from gemini_interactions.interactions import text_pages
 from gemini_interactions.tools.registry import tools
 from tests.support import doc_snippets
 
@@ -83,9 +88,13 @@ def test_every_error_is_documented(kind: str) -> None:
     assert f"\n### `{kind}`\n" in written("errors")
 
 
-@pytest.mark.parametrize(("client", "size"), text_pages.BUDGETS.items())
-def test_what_each_host_takes_is_documented(client: str, size: int) -> None:
-    assert f"| `{client}` | {size:,} |" in TEXTS[Path("docs/how-to/hosts/README.md")]
+@pytest.mark.parametrize(("client", "profile"), CLIENTS.items(), ids=str)
+def test_what_each_client_takes_is_documented(
+    client: str | tuple[str, str], profile: ClientProfile
+) -> None:
+    name = client if isinstance(client, str) else client[0]
+    row = f"| `{name}` | {profile.text_budget:,} | {profile.time_budget:g} |"
+    assert row in TEXTS[Path("docs/how-to/hosts/README.md")]
 
 
 @pytest.mark.parametrize("status", get_args(Status))

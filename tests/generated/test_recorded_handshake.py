@@ -11,13 +11,16 @@ import pytest
 from gemini_interactions import __version__
 from gemini_interactions.config.setting_values import TOOLSETS
 from gemini_interactions.config.settings import Config
+from gemini_interactions.domain.client_profiles import CLIENTS
 from gemini_interactions.mcp_server.transports import handshake_recorder
 from gemini_interactions.mcp_server.transports.handshake_recorder import FOLDER, VARIANTS
 from gemini_interactions.mcp_server.transports.recorded_handshake import (
     LEGACY,
     MODERN,
+    PLAIN_LISTS,
     Recordings,
     recorded_folder,
+    variant,
 )
 
 CHOICES = [(), ("ask",), ("research", "images"), ("ask", "research", "images"), TOOLSETS]
@@ -42,9 +45,18 @@ async def test_every_answer_is_the_sdks_for_any_choice_of_toolsets(
     config = replace(Config.read({}), toolsets=toolsets)
     recordings = Recordings(str(FOLDER), toolsets, is_structured=False)
 
-    for name, capabilities in VARIANTS.items():
-        said = await handshake_recorder.answers(config, toolsets, version, capabilities)
+    for name, client in VARIANTS.items():
+        said = await handshake_recorder.answers(config, toolsets, version, client)
         assert {method: recordings.result(version, method, name) for method in said} == said
+
+
+def test_the_clients_that_take_plain_lists_are_those_of_the_table_of_clients():
+    rows = {key if isinstance(key, str) else key[0]: row for key, row in CLIENTS.items()}
+
+    assert {name for name, row in rows.items() if not row.mixed_lists} == PLAIN_LISTS
+    assert {variant(each.capabilities, {"name": each.name}) for each in VARIANTS.values()} == set(
+        VARIANTS
+    )
 
 
 def test_recordings_of_another_sdk_are_not_used(tmp_path: Path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from ..config.settings import Config
+from ..domain.client_profiles import OTHER_CLIENT
 from ..domain.types import Interaction
 from . import source_links
 from .artifact_repository import ArtifactRepository
@@ -44,6 +45,11 @@ class Runtime:
     @property
     def lease_until(self) -> float:
         return self.now() + self.config.lease_seconds
+
+    @property
+    def max_wait(self) -> float:
+        """The time budget of a call, in seconds, of a client of which nothing is known."""
+        return self.config.max_wait_seconds or OTHER_CLIENT.time_budget
 
     @property
     def today(self) -> date:

@@ -202,7 +202,7 @@ class UsageBudget:
         if self._limits.tokens:
             limits.append(f"{state.booked_tokens:,} of {self._limits.tokens:,} tokens")
         if self._limits.usd:
-            limits.append(f"${state.booked_usd:,.2f} of ${self._limits.usd:,.2f}")
+            limits.append(f"{_bill(state.booked_usd)} of {_bill(self._limits.usd)}")
         if limits:
             lines.append(f"Today's limits: {', '.join(limits)}. {reset(self._now())}")
         return lines
@@ -254,8 +254,19 @@ def price(model: str, usage: Usage | None, at: float, tier: str = "") -> float |
 
 
 def dollars(usd: float | None) -> str:
-    if usd is None:
-        return ""
+    """An estimate as people read it; "" for none."""
+    return "" if usd is None else f"~{amount(usd)}"
+
+
+def amount(usd: float) -> str:
+    """Dollars with cents; what is below a dollar, with as many digits as show that it is not 0."""
     if usd >= 0.995:
-        return f"~${usd:,.2f}"
-    return f"~${usd:.4f}" if usd >= 0.00005 else "~$0"
+        return f"${usd:,.2f}"
+    if usd >= 0.00005:
+        return f"${usd:.4f}"
+    return f"${usd:.10f}".rstrip("0").rstrip(".")[:12] if usd > 0 else "$0"
+
+
+def _bill(usd: float) -> str:
+    """Dollars and cents; below a cent, the digits."""
+    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else amount(usd)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +169,14 @@ def parse_toolsets(value: str) -> tuple[str, ...]:
         if name not in TOOLSETS:
             raise ValueError(allowed)
     return tuple(name for name in TOOLSETS if name in wanted)
+
+
+def default_data_dir(platform: str = sys.platform) -> Path:
+    """The platform's user data folder for us."""
+    name = "gemini-interactions-mcp"
+    if platform == "linux":  # as platformdirs says it, whose import costs 20 ms of each start
+        folder = os.environ.get("XDG_DATA_HOME", "")
+        return Path(folder if folder.strip() else os.path.expanduser("~/.local/share")) / name
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(name, appauthor=False))

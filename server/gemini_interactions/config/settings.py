@@ -8,8 +8,6 @@ can be read by everybody on the machine) and no place in `Config`; `api_key` fin
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from . import setting_values
 from .raw_values import given as given
 from .raw_values import with_version_apart
 from .setting_values import TOOLSETS as TOOLSETS
+from .setting_values import default_data_dir
 
 _address = setting_values.parse_address
 _database = setting_values.parse_database
@@ -162,8 +161,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "max_wait_seconds",
         "longest a call waits before it answers 'running'; 4 for clients that stop after 5 s",
-        "45",
-        _number(0.05, 86_400, " of seconds"),
+        parse=_number(0.05, 86_400, " of seconds"),
+        otherwise="45; less for clients that are known to wait less",
     ),
     Setting(
         "task_after_seconds",
@@ -176,6 +175,13 @@ SETTINGS: tuple[Setting, ...] = (
         "longest answer in characters",
         parse=_whole(500),
         otherwise="what the client is known to take",
+    ),
+    Setting("previews", "send a small preview of each image", "on", _switch),
+    Setting(
+        "facts",
+        "send facts for programs in `_meta`: on or off for everybody",
+        parse=_switch,
+        otherwise="on but for clients that show them to their model",
     ),
     Setting(
         "research_poll_seconds",
@@ -378,8 +384,8 @@ OFFERED: tuple[Setting, ...] = tuple(each for each in SETTINGS if each.available
 class Config:
     """What this process was told, read once at its start.
 
-    An empty `model` or `base_url` means Google's or our own default; a `max_output_chars` of 0
-    leaves the budget to what is known of the client.
+    An empty `model` or `base_url` means Google's or our own default; a `max_output_chars` or
+    `max_wait_seconds` of 0, and `facts` of None, leave it to what is known of the client.
     """
 
     data_dir: Path
@@ -394,9 +400,11 @@ class Config:
     music_model: str = ""
     video_model: str = ""
     toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
-    max_wait_seconds: float = 45.0
+    max_wait_seconds: float = 0.0
     task_after_seconds: float | None = None
     max_output_chars: int = 0
+    previews: bool = True
+    facts: bool | None = None
     lease_seconds: float = 30.0
     store_lag_seconds: float = 120.0
     max_prompt_bytes: int = 4 * 2**20
@@ -482,14 +490,3 @@ class Config:
         if "data_dir" not in values:
             values["data_dir"] = default_data_dir()
         return cls(**values)
-
-
-def default_data_dir(platform: str = sys.platform) -> Path:
-    """The platform's user data folder for us."""
-    name = "gemini-interactions-mcp"
-    if platform == "linux":  # as platformdirs says it, whose import costs 20 ms of each start
-        folder = os.environ.get("XDG_DATA_HOME", "")
-        return Path(folder if folder.strip() else os.path.expanduser("~/.local/share")) / name
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir(name, appauthor=False))

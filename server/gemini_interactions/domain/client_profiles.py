@@ -1,4 +1,4 @@
-"""Hosts: how each assistant is told of this server, in its own words.
+"""Hosts and clients: how each is told of this server, and what each takes of it.
 
 One table of facts, from which `install`, the manifests and the pages per host come. Each
 snippet is the whole entry, ready for the file it belongs in; where a host has a command that
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 NAME = "gemini"
 PACKAGE = "gemini-interactions-mcp"
@@ -317,3 +317,67 @@ HOSTS: tuple[Host, ...] = (
 def host(id: str) -> Host | None:
     """The host of that name."""
     return next((each for each in HOSTS if each.id == id), None)
+
+
+# ------------------------------------------------------------------------------ at run time
+
+Era = Literal["legacy", "modern"]
+"""Of 2025-11-25 and before (`initialize`), or of 2026-07-28 (`server/discover`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientProfile:
+    """What a client takes, as far as it is known to differ.
+
+    `text_budget` is in characters and in UTF-8 bytes, `time_budget` in seconds.
+    """
+
+    text_budget: int = 20_000
+    time_budget: float = 45.0
+    previews: bool = True
+    """Whether its model sees images; else they would cost it text."""
+    facts: bool = True
+    """Whether `_meta` of results stays away from its model."""
+    resends: bool = False
+    """Whether it sends a call again without having cancelled the first."""
+    answers_elicitation: bool = True
+    """Whether somebody sees and answers what it is asked."""
+    mixed_lists: bool = True
+    """Whether it takes a list whose items are text or objects."""
+
+
+NAMELESS_CLIENT = ClientProfile(text_budget=11_000)
+OTHER_CLIENT = ClientProfile()
+
+# By `clientInfo.name`, in both eras or in one. Text measured 2026-11-22: Codex cuts at ~12,000
+# characters, Copilot between 20 and 60 KB, Gemini CLI at 40,000, Claude Code at 50,000, OpenCode
+# at ~51,000. The frameworks were driven 2026-11-30.
+CLIENTS: dict[str | tuple[str, Era], ClientProfile] = {
+    "codex-mcp-client": ClientProfile(text_budget=11_000),
+    "copilot-cli": ClientProfile(text_budget=18_000),
+    "gemini-cli-mcp-client": ClientProfile(text_budget=35_000),
+    "claude-code": ClientProfile(text_budget=40_000),
+    "opencode": ClientProfile(text_budget=40_000),
+    # It shows `_meta` to its model.
+    "kimi-code": ClientProfile(text_budget=40_000, facts=False),
+    # Stops after 5 s, the start of the server included, and shows a preview as base64 text.
+    "google-adk": ClientProfile(time_budget=3.0, previews=False),
+    # The SDK's own name. CrewAI, LlamaIndex and Haystack stop after 30 s; CrewAI then sends the
+    # same call again from another process.
+    "mcp": ClientProfile(time_budget=25.0),
+    ("mcp", "legacy"): ClientProfile(time_budget=25.0, resends=True),
+    # agno stops after 10 s.
+    ("fastmcp", "legacy"): ClientProfile(time_budget=8.0),
+    # Facts turn every text into escaped JSON; of "text or object" its converter keeps the object.
+    "@langchain/mcp-adapters": ClientProfile(facts=False, mixed_lists=False),
+    # Stops after 60 s.
+    "mcporter": ClientProfile(time_budget=45.0),
+}
+
+
+def client_profile(name: str | None, era: Era = "legacy") -> ClientProfile:
+    """The row of the client that goes by this name; the one for its era first."""
+    key = (name or "").strip().lower()
+    if not key:
+        return NAMELESS_CLIENT
+    return CLIENTS.get((key, era)) or CLIENTS.get(key) or OTHER_CLIENT

@@ -13,28 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# clientInfo.name → characters its model surely sees, footer included. Measured 2026-11-22:
-# Codex cuts at ~12,000, Copilot between 20 and 60 KB, Gemini CLI at 40,000, Claude Code at
-# 50,000, opencode at ~51,000.
-BUDGETS: dict[str, int] = {
-    "codex-mcp-client": 11_000,
-    "copilot-cli": 18_000,
-    "gemini-cli-mcp-client": 35_000,
-    "claude-code": 40_000,
-    "opencode": 40_000,
-    "kimi-code": 40_000,
-}
-OTHER_CLIENT = 20_000
-NAMELESS_CLIENT = 11_000
-
-
-def budget(client_name: str | None, override: int | None = None) -> int:
-    """The characters (and bytes) one result may have for this client, footer included."""
-    if override:
-        return override
-    name = (client_name or "").strip().lower()
-    return BUDGETS.get(name, OTHER_CLIENT) if name else NAMELESS_CLIENT
-
 
 @dataclass(frozen=True, slots=True)
 class Page:

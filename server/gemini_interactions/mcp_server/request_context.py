@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from ..app import App
 from ..config.settings import given
-from ..interactions import text_pages
+from ..domain.client_profiles import ClientProfile, client_profile
 from ..tools.rendering.result import ClientLimits
 from .cancellation import Key
 
@@ -56,17 +56,36 @@ def session(context: Context, app: App) -> str:
     return f"process:{app.session}"
 
 
-def room(context: Context, app: App) -> ClientLimits:
-    """The text budget of this client; files mean something only to clients on this machine."""
+def profile(context: Context) -> ClientProfile:
+    """What is known of the client that calls, by the name it goes by and its era."""
     client = context.session.client_params
-    name = client.client_info.name if client else None
-    budget = text_pages.budget(name, app.config.max_output_chars)
-    keep_whole = app.keep_whole if context.request is None else None
+    is_legacy = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    return client_profile(
+        client.client_info.name if client else None, "legacy" if is_legacy else "modern"
+    )
+
+
+def time_budget(context: Context, app: App) -> float:
+    """Seconds after which a call of this client answers "running"."""
+    return app.config.max_wait_seconds or profile(context).time_budget
+
+
+def room(context: Context, app: App) -> ClientLimits:
+    """What this client takes; files mean something only to clients on this machine."""
+    client, config = profile(context), app.config
     link = None
     if context.request is not None and app.link:
         link = partial(app.link, owner(context), credential=credential(context))
-    wait = max(1, min(40, int(app.config.max_wait_seconds)))
-    return ClientLimits(budget, keep_whole, app.config.structured, link, wait)
+    return ClientLimits(
+        budget=config.max_output_chars or client.text_budget,
+        keep_whole=app.keep_whole if context.request is None else None,
+        structured=config.structured,
+        link=link,
+        wait=max(1, min(40, int(time_budget(context, app)))),
+        previews=config.previews and client.previews,
+        facts=client.facts if config.facts is None else config.facts,
+        has_session=bool(session(context, app)),
+    )
 
 
 def key(context: Context, request_id: Any, app: App) -> Key | None:

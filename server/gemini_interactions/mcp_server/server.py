@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib.resources import files
@@ -31,6 +31,13 @@ _FRESH = CacheHint(ttl_ms=300_000, scope="public")
 """Lists are the same for everybody and for as long as a server runs; one that is restarted with
 other settings is believed this much later."""
 
+WEBSITE = "https://github.com/gemini-interactions/gemini-interactions-mcp"
+# Inline and small: every result of 2026-07-28 carries it, and a host may fetch nothing.
+ICON = (
+    "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0,0,2,2'%3E"
+    "%3Cpath%20fill='%2348f'%20d='M1,0Q1,1,2,1,1,1,1,2,1,1,0,1,1,1,1,0'/%3E%3C/svg%3E"
+)
+
 _LISTS: tuple[CacheableMethod, ...] = (
     "tools/list",
     "prompts/list",
@@ -52,6 +59,8 @@ def build(app: App) -> Server[App]:
         "gemini",
         version=__version__,
         title="Gemini",
+        website_url=WEBSITE,
+        icons=[types.Icon(src=ICON)],
         instructions=files("gemini_interactions")
         .joinpath("instructions.md")
         .read_text("utf-8")
@@ -158,6 +167,8 @@ class _Door:
             self._admit_session(str(ctx.request.user.username))
         if ctx.method == "notifications/cancelled":
             await self.inside.cancelled(ctx)
+        if ctx.method == "tools/call":
+            _check_arguments((ctx.params or {}).get("arguments"))
         answered = await call_next(ctx)
         if ctx.method in ("initialize", "server/discover"):
             offered = [each.EXTENSION for each in (apps, tasks) if each.is_declared(ctx)]
@@ -165,3 +176,12 @@ class _Door:
         if ctx.method == "tools/list":
             self._app.wake()
         return answered
+
+
+def _check_arguments(arguments: Any) -> None:
+    """The SDK would only say that something is invalid."""
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise MCPError(
+            types.INVALID_PARAMS,
+            '`arguments` must be an object, such as {"prompt": "Hello."}, one key a parameter.',
+        )

@@ -7,6 +7,7 @@ only once somebody asks for it.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -64,8 +65,9 @@ class ToolDispatcher:
     async def list_tools(
         self, context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
+        is_plain = not request_context.profile(context).mixed_lists
         tools = self._tools_for(context).values()
-        listed = [tool.listed for tool in tools]
+        listed = [tool.listed_plainly if is_plain else tool.listed for tool in tools]
         if self._app.config.structured:
             from ..tools.rendering.output_schema import schema  # only programs ask for it
 
@@ -114,6 +116,13 @@ class ToolDispatcher:
     def _may_be_task(self, tool: Tool, context: Context) -> bool:
         return tool.may_be_task and tasks_extension.is_declared(context)
 
+    def _max_wait(self, tool: Tool, context: Context) -> float:
+        """Seconds that this call waits before it is answered "running", or as a task."""
+        after = self._app.config.task_after_seconds
+        if after is not None and self._may_be_task(tool, context):
+            return after
+        return request_context.time_budget(context, self._app)
+
     async def _use(
         self,
         tool: Tool,
@@ -128,7 +137,7 @@ class ToolDispatcher:
             owner = request_context.owner(context)
             if context.request is not None:
                 self._pace.admit(owner)
-            arguments = tool.arguments.read(given)
+            arguments = tool.arguments.read(given, self._is_file)
             caller = Caller(
                 owner=owner,
                 session=request_context.session(context, self._app),
@@ -136,9 +145,8 @@ class ToolDispatcher:
                 progress=company.tell,
                 made=call.made,
                 joins=call.joins,
-                max_wait=self._app.config.task_after_seconds
-                if self._may_be_task(tool, context)
-                else None,
+                max_wait=self._max_wait(tool, context),
+                resends=request_context.profile(context).resends,
             )
             bridge = await self._app.bridge()
             return await tool.run(ToolContext(caller, bridge, room), **arguments)
@@ -153,6 +161,15 @@ class ToolDispatcher:
                 "Nothing that was handed out is lost: gemini_history lists it.",
                 room,
             )
+
+    def _is_file(self, name: str) -> bool:
+        """Whether a file in a folder that may be read really has that name."""
+        folders = self._app.config.allowed_dirs
+        places = ("",) if folders is None else folders
+        try:
+            return any(os.path.lexists(os.path.join(each, name)) for each in places)
+        except ValueError:  # a NUL in it
+            return False
 
     def schema(self, tool: str) -> Mapping[str, Any] | None:
         """What a tool takes; without it the SDK lists all tools anew for every modern call."""

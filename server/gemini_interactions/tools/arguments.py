@@ -1,8 +1,9 @@
-"""Arguments as models really send them: forgiving in form, strict in meaning.
+"""Arguments as models and hosts really send them: forgiving in form, strict in meaning.
 
-`null`, `""` and `[]` on an optional parameter mean omitted; one string where a list is
-expected is a list of one; lossless coercions (`"2"` for 2) are taken. Everything else,
-unknown names included, is refused by name with what is allowed.
+`null`, `""`, `[]` and the words for nothing on an optional parameter mean omitted; one string
+where a list is expected is a list of one; a string that is JSON of the wanted type is read as
+that; lossless coercions (`"2"` for 2) are taken; what hosts add by themselves is dropped.
+Everything else, unknown names included, is refused by name with what is allowed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,24 @@ from ..domain.errors import BadArgument
 from ..domain.unicode_repair import replace_lone_surrogates
 
 Schema = dict[str, Any]
+
+Exists = Callable[[str], bool]
+"""Whether a file really has that name, however odd it looks."""
+
+HOST_KEYS: dict[str, str] = {
+    # key: the host that adds it to every call, and where that was seen
+    "toolCallId": "n8n (n8n-io/n8n#21500)",
+    "sessionId": "n8n, from its chat trigger (n8n-io/n8n#22787)",
+    "chatInput": "n8n, from its chat trigger (n8n-io/n8n#22787)",
+    "action": "n8n, from its chat trigger (n8n-io/n8n#22787)",
+    "wait_for_previous": "Gemini CLI 0.61.0 (measured; MemPalace/mempalace#322)",
+    "task_progress": "Cline (hi-godot/godot-ai#193)",
+}
+FREE_TEXT = frozenset({"prompt", "query", "text"})
+"""Parameters in which "null" is a word like any other."""
+FILES = frozenset({"files", "images", "video"})
+"""Parameters that name files: one that really has the literal name wins."""
+NOTHING = frozenset({"null", "undefined"})
 
 LARGEST = 10**9
 """No count, offset or turn number is larger; what is would break databases further in."""
@@ -44,10 +63,16 @@ class Arguments:
         self.schema.pop("description", None)
         self.schema["additionalProperties"] = False
 
-    def read(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    def read(
+        self, given: Mapping[str, Any] | None, exists: Exists = lambda _name: False
+    ) -> dict[str, Any]:
         """The arguments as the tool takes them; raises BadArgument naming what is wrong."""
-        given = replace_lone_surrogates(dict(given or {}))
         properties: dict[str, Schema] = self.schema["properties"]
+        given = {
+            name: value
+            for name, value in replace_lone_surrogates(dict(given or {})).items()
+            if name in properties or not self._is_host_key(name, value)
+        }
         required = self.schema.get("required", [])
         unknown = [name for name in given if name not in properties]
         if unknown:
@@ -56,9 +81,9 @@ class Arguments:
             verb = "is not a parameter" if len(unknown) == 1 else "are not parameters"
             raise BadArgument(f"{names} {verb} of {self._tool}. It takes: {', '.join(properties)}.")
         kept = {
-            name: _eased(value, properties[name])
+            name: _eased(value, properties[name], exists if name in FILES else _no_file)
             for name, value in given.items()
-            if name in required or not _is_omitted(value)
+            if name in required or not (_is_omitted(value) or _is_nothing(name, value, exists))
         }
         try:
             model = self._model.model_validate(kept)
@@ -75,6 +100,10 @@ class Arguments:
         if huge := [name for name, value in read.items() if _is_huge(value)]:
             raise BadArgument(" ".join(f"`{name}` must be at most {LARGEST:,}." for name in huge))
         return read
+
+    def _is_host_key(self, name: str, value: Any) -> bool:
+        # n8n also sends the name of the tool itself.
+        return name in HOST_KEYS or (name == "tool" and value == self._tool)
 
     def _sentence(self, name: str, given: Mapping[str, Any], schema: Schema, wrong: Any) -> str:
         """What is wrong with one argument; `wrong` is what pydantic says of it."""
@@ -104,26 +133,71 @@ def _is_omitted(value: Any) -> bool:
     return value is None or value == "" or value == []
 
 
-def _eased(value: Any, schema: Schema) -> Any:
+def _is_nothing(name: str, value: Any, exists: Exists) -> bool:
+    """Whether this is a word for nothing, or a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if name in FREE_TEXT or not isinstance(value, str) or value.strip().lower() not in NOTHING:
+        return False
+    return not (name in FILES and exists(value))
+
+
+def _no_file(_name: str) -> bool:
+    return False
+
+
+def _eased(value: Any, schema: Schema, exists: Exists = _no_file) -> Any:
     """`value` with the mistakes undone that lose nothing."""
     kinds = _kinds(schema)
     if "array" in kinds:
+        value = _as_list(value, schema["items"], exists)
         is_item = isinstance(value, str) or (
             isinstance(value, dict) and "object" in _kinds(schema["items"])
         )
         items = [value] if is_item else value
         if isinstance(items, list):
+            items = [_as_item(item, schema["items"]) for item in items]
             return [_without_omitted(item, schema["items"]) for item in items]
         return value
     if kinds == {"object"} and isinstance(value, str):
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            return value
+        parsed = _parsed(value)
         return parsed if isinstance(parsed, dict) else value
     if kinds == {"integer"} and isinstance(value, bool):
         return str(value)  # pydantic would read true as 1
     return value
+
+
+def _as_list(value: Any, items: Schema, exists: Exists) -> Any:
+    """The list that a string spells out in JSON, unless it is the name of a file."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    parsed = _parsed(value)
+    if not isinstance(parsed, list) or not all(_is_item(each, items) for each in parsed):
+        return value
+    names_file = not any(str(each).startswith("git:") for each in parsed) and exists(value)
+    return value if names_file else parsed
+
+
+def _as_item(item: Any, schema: Schema) -> Any:
+    """The object that an item of a list spells out in JSON, where objects are wanted."""
+    if isinstance(item, str) and "object" in _kinds(schema) and item.lstrip().startswith("{"):
+        parsed = _parsed(item)
+        return parsed if isinstance(parsed, dict) else item
+    return item
+
+
+def _is_item(value: Any, schema: Schema) -> bool:
+    kinds = _kinds(schema)
+    if isinstance(value, str):
+        return "string" in kinds or isinstance(_as_item(value, schema), dict)
+    return isinstance(value, dict) and "object" in kinds
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_omitted(item: Any, schema: Schema) -> Any:
@@ -139,7 +213,8 @@ def _without_omitted(item: Any, schema: Schema) -> Any:
 def _kinds(schema: Schema) -> set[str]:
     if "anyOf" in schema:
         return {kind for option in schema["anyOf"] for kind in _kinds(option)}
-    return {schema["type"]} if "type" in schema else set()
+    kinds = schema.get("type", [])
+    return {kinds} if isinstance(kinds, str) else set(kinds)
 
 
 def _allowed(schema: Schema) -> str:
@@ -181,7 +256,7 @@ def _shown(value: Any) -> str:
             return str(value)[:40] if abs(value) <= LARGEST else "so large a number"
         case None:
             return "null"
-        case [[str(why)]] if why.startswith("nested more than"):  # as `server.lines` says it
+        case [[str(why)]] if why.startswith("nested more than"):  # as `line_reader` says it
             return f"something {why}"
         case list():
             return "a list"

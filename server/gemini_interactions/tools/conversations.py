@@ -118,9 +118,7 @@ async def gemini_history(
     ] = "conversations",
     query: Annotated[str, Field(description="Only those with this text.")] = "",
     limit: Annotated[int, Field(description="How many at most.", ge=1, le=100)] = 20,
-    offset: Annotated[
-        int, Field(description="Skip so many entries (with id: characters).", ge=0)
-    ] = 0,
+    offset: Annotated[int, Field(description="Skip entries (with id: characters).", ge=0)] = 0,
     id: Annotated[str, Field(description="A c_… id: its whole transcript.")] = "",
 ) -> types.CallToolResult:
     """Find earlier conversations and their ids again, or read one, after your context was lost."""

@@ -63,6 +63,22 @@ class Tool:
             _meta=self.meta or None,
         )
 
+    @cached_property
+    def listed_plainly(self) -> types.Tool:
+        """The same for clients that take no list of texts or objects: objects go as JSON text."""
+        schema = dict(self.arguments.schema)
+        schema["properties"] = {
+            name: _with_text_items(each) for name, each in schema["properties"].items()
+        }
+        return self.listed.model_copy(update={"input_schema": schema})
+
+
+def _with_text_items(parameter: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" not in parameter.get("items", {}):
+        return parameter
+    description = f"{parameter.get('description', '')} Objects as JSON text."
+    return {**parameter, "items": {"type": "string"}, "description": description.strip()}
+
 
 _ALL: dict[str, Tool] = {}
 

@@ -35,9 +35,7 @@ async def start_deep_research(
     ] = [],  # noqa: B006
     report_format: Annotated[str, Field(description="Layout wanted.")] = "",
     service_tier: ServiceTier = None,
-    conversation_id: Annotated[
-        str, Field(description="Go on from this conversation (c_…, i_…). Default: a new one.")
-    ] = "",
+    conversation_id: Annotated[str, Field(description="Default: a new one.")] = "",
 ) -> types.CallToolResult:
     """Have Gemini research a question on the web for minutes to an hour ($1 to $7) and write a
     cited report. Returns at once; check_research brings the report."""
@@ -58,7 +56,7 @@ async def start_deep_research(
 async def approve_research_plan(
     use: ToolContext,
     research_id: ResearchId,
-    changes: Annotated[str, Field(description="What to change in the plan first.")] = "",
+    changes: Annotated[str, Field(description="What to change first.")] = "",
 ) -> types.CallToolResult:
     """Run a research plan, or with `changes` have it revised. Show the plan to the user first."""
     stands = await use.bridge.researches.approve(use.caller, research_id, changes)
@@ -68,7 +66,9 @@ async def approve_research_plan(
 @tool("Check a research", toolset="research", read_only=True)
 async def check_research(
     use: ToolContext,
-    research_id: Annotated[str, Field(description="r_… Default: this session's latest.")] = "",
+    research_id: Annotated[
+        str, Field(description="r_… Default: the session's latest, if any.")
+    ] = "",
     wait_seconds: WaitSeconds = 0,
     offset: Offset = 0,
 ) -> types.CallToolResult:

@@ -105,7 +105,8 @@ async def test_a_report_ends_with_what_it_took(lab: ResearchClient) -> None:
     assert said.tail.splitlines()[0] == "The research took 20 min 0 s."
     assert re.search(
         r"^research r_\w+ · conversation c_\w+ · turn 1 · deep-research-preview-04-2026 · "
-        r"1,117,031 tokens \(428,865 in, 22,294 out, 26,213 thinking\) · ~\$[\d.]+$",
+        r"1,117,031 tokens \(428,865 in, 22,294 out, 26,213 thinking, "
+        r"639,659 tool use\) · ~\$[\d.]+$",
         said.footer,
     )
 

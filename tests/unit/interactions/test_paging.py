@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from gemini_interactions.interactions.text_pages import (
     Page,
-    budget,
     characters_at,
     fences,
     joined,
@@ -26,31 +25,6 @@ def pages(text: str, room: int) -> list[str]:
         pieces.append(piece.text)
         offset = piece.next_offset
     return pieces
-
-
-# ------------------------------------------------------------------------------------- budget
-
-
-@pytest.mark.parametrize(
-    ("client", "room"),
-    [
-        ("codex-mcp-client", 11_000),
-        ("copilot-cli", 18_000),
-        ("gemini-cli-mcp-client", 35_000),
-        ("claude-code", 40_000),
-        ("opencode", 40_000),
-        ("kimi-code", 40_000),
-        ("somebody-new", 20_000),
-        ("", 11_000),
-        (None, 11_000),
-    ],
-)
-def test_each_client_has_the_room_it_was_measured_with(client: str | None, room: int) -> None:
-    assert budget(client, None) == room
-
-
-def test_the_setting_overrides_every_client() -> None:
-    assert budget("claude-code", 5_000) == budget(None, 5_000) == 5_000
 
 
 # -------------------------------------------------------------------------------------- pages

@@ -68,7 +68,7 @@ class TurnRecovery:
 
     async def look_again(self, turn: Turn, seconds: float | None = None) -> Turn:
         """One look at Google for a turn that was given up; a real outcome beats "interrupted"."""
-        longest = self._runtime.config.max_wait_seconds
+        longest = self._runtime.max_wait
         seconds = longest if seconds is None else max(seconds, 0.0)
         try:
             with anyio.fail_after(seconds):

@@ -75,9 +75,7 @@ class TurnSubmission:
 
     def left(self, caller: Caller) -> float:
         """Seconds of the caller's time budget that are left."""
-        budget = self._runtime.config.max_wait_seconds
-        if caller.max_wait is not None:
-            budget = caller.max_wait
+        budget = self._runtime.max_wait if caller.max_wait is None else caller.max_wait
         return caller.came + budget - anyio.current_time()
 
     # -- a new turn -------------------------------------------------------------------

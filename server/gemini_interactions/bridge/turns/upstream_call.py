@@ -150,7 +150,7 @@ class UpstreamCaller:
 
     async def _listen(self, running: RunningTurn, call: CreateRequest) -> None:
         """Send the create and take in its stream until it ends, well or not."""
-        patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
+        patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
         proof = LeaseProof(partial(self._claim_send, running))
         while True:
             try:
@@ -282,7 +282,7 @@ class UpstreamCaller:
 
     async def _create(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create answered in one piece; repeated only when it surely never arrived."""
-        patience = RetryPolicy(self._runtime.config.max_wait_seconds, anyio.current_time())
+        patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
         proof = LeaseProof(partial(self._claim_send, running))
         async with self._place(running.turn.owner):
             while True:

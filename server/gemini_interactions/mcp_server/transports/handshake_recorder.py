@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -34,21 +33,33 @@ from .recorded_handshake import (
     LEGACY,
     LISTS,
     MODERN,
+    PLAIN_LISTS,
     TASKS,
     VERSION_KEY,
 )
 
 FOLDER = Path(__file__).parent / "recordings"
-CLIENT = {"name": "recorder", "version": "1"}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "": {},
-    "apps": {"extensions": {APPS: {"mimeTypes": [APPS_TYPE]}}},
-    "tasks": {"extensions": {TASKS: {}}},
-    "apps+tasks": {"extensions": {APPS: {"mimeTypes": [APPS_TYPE]}, TASKS: {}}},
-}
-"""What a client declares, by the name of its variant."""
-
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedClient:
+    """A client whose answers are recorded: the name it gives itself, what it declares."""
+
+    capabilities: Json = field(default_factory=dict)
+    name: str = "recorder"
+
+
+_APPS: Json = {APPS: {"mimeTypes": [APPS_TYPE]}}
+_TASKS: Json = {TASKS: {}}
+VARIANTS: dict[str, RecordedClient] = {
+    "": RecordedClient(),
+    "plain": RecordedClient(name=min(PLAIN_LISTS)),
+    "apps": RecordedClient({"extensions": _APPS}),
+    "tasks": RecordedClient({"extensions": _TASKS}),
+    "apps+tasks": RecordedClient({"extensions": {**_APPS, **_TASKS}}),
+}
+"""By the name of the variant."""
 
 
 def sdk() -> str:
@@ -68,11 +79,11 @@ async def recordings(*, is_structured: bool) -> dict[str, Json]:
 async def _recording(config: Config, protocol: str) -> Json:
     items: list[Json] = []
     variants: dict[str, Json] = {}
-    for name, capabilities in VARIANTS.items():
-        whole = await answers(config, TOOLSETS, protocol, capabilities)
+    for name, client in VARIANTS.items():
+        whole = await answers(config, TOOLSETS, protocol, client)
         answered: Json = {method: each for method, each in whole.items() if method not in LISTS}
-        alone = {each: await answers(config, (each,), protocol, capabilities) for each in TOOLSETS}
-        none = await answers(config, (), protocol, capabilities)
+        alone = {each: await answers(config, (each,), protocol, client) for each in TOOLSETS}
+        none = await answers(config, (), protocol, client)
         for method, noun in LISTS.items():
             listed = []
             for item in whole[method][noun]:
@@ -87,11 +98,11 @@ async def _recording(config: Config, protocol: str) -> Json:
 
 
 async def answers(
-    config: Config, toolsets: tuple[str, ...], protocol: str, capabilities: Json
+    config: Config, toolsets: tuple[str, ...], protocol: str, client: RecordedClient
 ) -> dict[str, Json]:
     """What the SDK answers to each request of a handshake, by method."""
     app = App(replace(config, toolsets=toolsets))
-    asked = _requests(protocol, capabilities)
+    asked = _requests(protocol, client)
     found: dict[str, Json] = {}
     send, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](16)
     outgoing, receive = anyio.create_memory_object_stream[SessionMessage](16)
@@ -120,16 +131,17 @@ async def answers(
     return found
 
 
-def _requests(protocol: str, capabilities: Mapping[str, Any]) -> list[Json]:
+def _requests(protocol: str, client: RecordedClient) -> list[Json]:
+    info = {"name": client.name, "version": "1"}
     if protocol == MODERN:
         meta = {
             VERSION_KEY: MODERN,
-            CLIENT_KEY: CLIENT,
-            CAPABILITIES_KEY: capabilities,
+            CLIENT_KEY: info,
+            CAPABILITIES_KEY: client.capabilities,
         }
         methods = ("server/discover", *LISTS)
         return [_request(method, {"_meta": meta}) for method in methods]
-    hello = {"protocolVersion": protocol, "capabilities": capabilities, "clientInfo": CLIENT}
+    hello = {"protocolVersion": protocol, "capabilities": client.capabilities, "clientInfo": info}
     return [
         _request("initialize", hello),
         {"jsonrpc": "2.0", "method": "notifications/initialized"},

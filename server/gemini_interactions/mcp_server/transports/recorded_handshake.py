@@ -37,19 +37,26 @@ LISTS = {
 REPLAYED_ID = "recorded-handshake"
 """The id of what is replayed into the SDK; its answer goes to nobody."""
 
+PLAIN_LISTS = frozenset({"@langchain/mcp-adapters"})
+"""Clients that take no list of texts or objects: the rows of `domain.client_profiles` that say so,
+which takes longer to import than the rest of this."""
+
 Json = dict[str, Any]
 
 
-def variant(capabilities: object) -> str:
-    """The recording for a client with these capabilities: what it declares that changes answers."""
+def variant(capabilities: object, client: object = None) -> str:
+    """The recording for a client: what it is and declares that changes answers."""
+    name = client.get("name") if isinstance(client, Mapping) else None
+    is_plain = isinstance(name, str) and name.strip().lower() in PLAIN_LISTS
     extensions = capabilities.get("extensions") if isinstance(capabilities, Mapping) else None
     if not isinstance(extensions, Mapping):
-        return ""
+        extensions = {}
     apps = extensions.get(APPS)
     mime_types = apps.get("mimeTypes") if isinstance(apps, Mapping) else None
     has_apps = isinstance(mime_types, list) and APPS_TYPE in mime_types
     has_tasks = isinstance(extensions.get(TASKS), Mapping)
-    return "+".join(name for name, has in (("apps", has_apps), ("tasks", has_tasks)) if has)
+    parts = {"plain": is_plain, "apps": has_apps, "tasks": has_tasks}
+    return "+".join(part for part, has in parts.items() if has)
 
 
 class Settings(Protocol):
@@ -223,7 +230,7 @@ class RecordedHandshake:
             "_meta",
         }:
             return None
-        declared = variant(capabilities)
+        declared = variant(capabilities, client)
         result = self._recordings.result(version, "initialize", declared)
         if result is not None:
             self._version, self._variant = version, declared
@@ -241,10 +248,11 @@ class RecordedHandshake:
         if method == "server/discover":
             if params.keys() - {"_meta"}:
                 return None
-            return self._recordings.result(MODERN, method, variant(capabilities))
+            declared = variant(capabilities, meta[CLIENT_KEY])
+            return self._recordings.result(MODERN, method, declared)
         if method == "ping":
             return None  # not in this era
-        self._variant = variant(capabilities)
+        self._variant = variant(capabilities, meta[CLIENT_KEY])
         listed = self._listed(method, params, MODERN)
         if listed is not None and not self._version:
             self._version = MODERN

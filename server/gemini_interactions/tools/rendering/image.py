@@ -43,7 +43,7 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
             facts=facts,
             said=[*told.said, *placed(pictures, room), *saved(reply.turn, room)],
             next_step=told.next_step or _edit(reply.turn, first),
-            pictures=await previews(pictures, use.bridge.artifacts),
+            pictures=await previews(pictures, use.bridge.artifacts) if room.previews else [],
         ),
         room,
         offset,

@@ -18,9 +18,9 @@ from ..arguments import slim
 class TokenCounts(TypedDict):
     input_tokens: int
     output_tokens: int
-    thought_tokens: int
-    cached_tokens: int
-    tool_use_tokens: int
+    thought_tokens: NotRequired[int]
+    cached_tokens: NotRequired[int]
+    tool_use_tokens: NotRequired[int]
     total_tokens: int
 
 

@@ -44,6 +44,11 @@ class ClientLimits:
     """Where a client elsewhere can fetch an image, by its id."""
     wait: int = 40
     """For how many seconds a next step advises to wait."""
+    previews: bool = True
+    facts: bool = True
+    """Whether `_meta` tells programs what the text tells a model."""
+    has_session: bool = True
+    """Whether a call that names no conversation has one to go on with."""
 
     def without_files(self) -> ClientLimits:
         """The same room for a text that is not to be written to a file."""
@@ -81,10 +86,10 @@ async def present(told: ResultParts, room: ClientLimits, offset: int = 0) -> typ
     )
     path = told.facts.get("path") or shown.path or None
     facts = {**told.facts, "path": path, "next_offset": shown.next_offset}
-    result = made(shown.text, facts, told.calls, is_error=told.is_error)
+    result = made(shown.text, facts, told.calls, room, is_error=told.is_error)
     if room.structured:
         result.structured_content = _structured(told, shown, facts)
-    else:
+    elif room.previews:
         # A host that is given both may drop the picture, and programs need no preview.
         result.content.extend(told.pictures)
     return result
@@ -223,7 +228,7 @@ def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
         )
     text = "\n".join(lines)
     facts = {"next_offset": next_offset}
-    result = made(text_pages.layout(text, tail), facts)
+    result = made(text_pages.layout(text, tail), facts, (), room)
     if room.structured:
         entries = list(found.entries[: len(lines)])
         result.structured_content = _given(
@@ -385,6 +390,11 @@ def footer(turn: Turn) -> str:
         counted = [f"{usage.input:,} in", f"{usage.output:,} out"]
         if usage.thought:
             counted.append(f"{usage.thought:,} thinking")
+        if usage.tool_use:
+            counted.append(f"{usage.tool_use:,} tool use")
+        other = usage.total - usage.input - usage.output - usage.thought - usage.tool_use
+        if other > 0:
+            counted.append(f"{other:,} other")
         itemized = f" ({', '.join(counted)})" if usage.is_itemized else ""
         parts.append(f"{usage.total:,} tokens{itemized}")
         parts.append(usage_budget.estimate(model, usage, turn.created, turn.tier))
@@ -400,12 +410,15 @@ def _model(turn: Turn) -> str:
 def _usage(usage: Usage | None) -> dict[str, int] | None:
     if usage is None:
         return None
-    return {
-        "input_tokens": usage.input,
-        "output_tokens": usage.output,
+    rarer = {
         "thought_tokens": usage.thought,
         "cached_tokens": usage.cached,
         "tool_use_tokens": usage.tool_use,
+    }
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        **{name: count for name, count in rarer.items() if count},
         "total_tokens": usage.total,
     }
 
@@ -413,10 +426,14 @@ def _usage(usage: Usage | None) -> dict[str, int] | None:
 def made(
     text: str,
     facts: Mapping[str, Any],
-    calls: Sequence[FunctionCall] = (),
+    calls: Sequence[FunctionCall],
+    room: ClientLimits,
     *,
     is_error: bool = False,
 ) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(text=text)]
+    if not room.facts:
+        return types.CallToolResult(content=content, is_error=is_error)
     facts = {name: value for name, value in facts.items() if value is not None}
     if calls:
         facts["function_calls"] = _listed(calls)
@@ -425,9 +442,7 @@ def made(
     while sum(sizes.values()) > META_BYTES:
         largest = max(sizes, key=sizes.__getitem__)
         del sizes[largest], facts[largest]
-    return types.CallToolResult(
-        content=[types.TextContent(text=text)], is_error=is_error, _meta={META: facts}
-    )
+    return types.CallToolResult(content=content, is_error=is_error, _meta={META: facts})
 
 
 def _structured(told: ResultParts, shown: ShownText, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ What comes in carries its owner as `request.user`.
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 
 import anyio
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp_types import INVALID_REQUEST
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match
@@ -22,6 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ....config.settings import Config
 from ...request_context import LOCAL
+from .. import jsonrpc_messages
+from ..jsonrpc_messages import InvalidMessage
 from ..line_reader import sound
 from .auth.authenticator import Authenticator, rights_of, user
 from .client_address import ClientAddresses
@@ -112,7 +117,9 @@ class TransportSecurity:
         scope["user"] = found
         body = self._refusal(scope) or await self._body(scope, receive, self._largest, BODY_SECONDS)
         if isinstance(body, bytes):
-            again = _again(_sound(body), receive)
+            body = _readable(_sound(body))
+        if isinstance(body, bytes):
+            again = _again(body, receive)
             await self._requests.run(rights_of(found), self._app, scope, again, send)
         else:
             await self._turn_away(body, receive, send, LINGER_SECONDS)
@@ -276,6 +283,29 @@ def _sound(body: bytes) -> bytes:
         return sound(body.decode()).encode()
     except UnicodeDecodeError:
         return body
+
+
+_ODD = re.compile(
+    rb'"(?:id|progressToken)"\s*:\s*(?:-?\d+(?:\.|[eE])|true|false|null|[\[{])'
+    rb'|"params"\s*:\s*[^{\s]|\A\s*[^{\s]'
+)
+"""What the SDK may read as something that needs no answer, or answer without a reason."""
+
+
+def _readable(body: bytes) -> bytes | Response:
+    """The body as the SDK reads it, or the error that its message is answered with."""
+    if not body.strip() or not _ODD.search(body):
+        return body
+    text = body.decode("utf-8", "replace")
+    messages = jsonrpc_messages.read(text)
+    if text.lstrip("\ufeff \t\r\n").startswith("["):
+        problem = "Batches are not served over HTTP: send one message a request."
+        messages = [InvalidMessage(INVALID_REQUEST, problem)]
+    for message in messages:
+        if isinstance(message, InvalidMessage):
+            return Response(message.as_json(), 400, media_type="application/json")
+        return json.dumps(message).encode()
+    return body
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
