@@ -87,7 +87,7 @@ class App:
     def lineup(self) -> ModelList:
         from .bridge.model_list import ModelList
 
-        return ModelList(self.gemini, self.now, self.config.model, self.config.image_model)
+        return ModelList(self.gemini, self.now, self.config)
 
     @cached_property
     def upstream(self) -> UpstreamHealth:

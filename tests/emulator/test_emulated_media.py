@@ -7,7 +7,7 @@ import wave
 from itertools import pairwise
 
 import pytest
-from google.genai._interactions import BadRequestError, RateLimitError
+from google.genai._interactions import BadRequestError, NotFoundError, RateLimitError
 
 from gemini_emulator import EmulatorControl, audio_writer, mp4_writer
 
@@ -22,7 +22,13 @@ def audio(mime_type=None, **more):
 
 async def speak(gemini, text="Hello there.", *, voices=(), model=SPEECH, **format):
     config = {"generation_config": {"speech_config": list(voices)}} if voices else {}
-    return await gemini.create(model=model, input=text, response_format=audio(**format), **config)
+    return await gemini.create(
+        model=model,
+        input=text,
+        response_format=audio(**format),
+        api_version="v1beta",
+        **config,
+    )
 
 
 async def film(gemini, prompt="A red boat", task=None, **wanted):
@@ -81,6 +87,11 @@ def test_the_checksum_of_a_page_of_ogg_is_that_of_its_bytes():
         for _ in range(8):
             crc = (crc << 1 ^ 0x04C11DB7 if crc & 1 << 31 else crc << 1) & 0xFFFFFFFF
     assert struct.unpack("<I", page[22:26]) == (crc,)
+
+
+async def test_models_of_speech_are_not_there_on_v1(gemini):
+    with pytest.raises(NotFoundError, match="is not found for API version v1"):
+        await gemini.create(model=SPEECH, input="Hello.")
 
 
 async def test_music_takes_pictures_and_half_a_minute(gemini):

@@ -9,6 +9,7 @@ from ..api_errors import ApiError, invalid
 from ..control import EmulatorControl
 from ..fault_injection import Fault, Point
 from ..interaction import Interaction
+from ..model_catalog import MODELS
 from ..request_log import Request
 from ..responders.media import VOICES
 from ..responders.scripted_answer import Answer, Json
@@ -184,11 +185,12 @@ class RequestHandler:
             self.service.replan(interaction, Answer(steps=steps))
 
     def _check_version(self) -> None:
-        """Version v1 lacks the ids that float, such as gemini-flash-latest."""
+        """Version v1 lacks ids that float, such as gemini-flash-latest, and models of speech."""
         model = self.body.get("model") if isinstance(self.body, dict) else None
         if not isinstance(model, str) or routes.version(self.exchange.path) != "v1":
             return
-        if model.endswith("-latest"):
+        known = MODELS.get(model.removeprefix("models/"))
+        if model.endswith("-latest") or (known is not None and known.makes == "speech"):
             message = f"{model} is not found for API version v1, or is not supported there."
             raise ApiError(404, message, "model_not_found")
 

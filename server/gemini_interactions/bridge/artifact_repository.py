@@ -151,6 +151,11 @@ class ArtifactRepository:
         kept = [each for each in handles if each.kind.is_file and each.facts.get("path")]
         return sorted(kept, key=lambda each: (each.kind, each.facts["number"]))
 
+    async def named(self, turn: Turn) -> Artifact | None:
+        """The file a turn is making, which has its id already."""
+        handles = await self._store.handles_of(turn)
+        return next((each for each in handles if each.kind.is_file), None)
+
     async def preview(self, picture: Artifact, largest: int = 60_000) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""
         return await self._shelf.preview(str(picture.facts["path"]), largest)

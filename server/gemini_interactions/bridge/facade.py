@@ -9,6 +9,7 @@ import anyio.abc
 from .artifact_repository import ArtifactRepository
 from .conversations import Conversations
 from .images import Images
+from .media import Media
 from .research.service import Researches
 from .runtime import Runtime
 from .sandbox.service import Agents
@@ -17,7 +18,10 @@ from .turns.executor import TurnExecutor
 from .turns.handlers.agent import AgentHandler
 from .turns.handlers.conversation import ConversationHandler
 from .turns.handlers.image import ImageHandler
+from .turns.handlers.music import MusicHandler
 from .turns.handlers.research import ResearchHandler
+from .turns.handlers.speech import SpeechHandler
+from .turns.handlers.video import VideoHandler
 from .turns.submission import TurnSubmission
 from .turns.turn_handler import TurnHandlers
 from .usage_budget import UsageBudget
@@ -29,6 +33,7 @@ class Bridge:
     researches: Researches
     images: Images
     agents: Agents
+    media: Media
     artifacts: ArtifactRepository
     budget: UsageBudget
     executor: TurnExecutor
@@ -41,7 +46,8 @@ def build_bridge(runtime: Runtime, tasks: anyio.abc.TaskGroup) -> Bridge:
     image = ImageHandler(runtime)
     research = ResearchHandler(runtime)
     agent = AgentHandler(runtime)
-    handlers = TurnHandlers(conversation, image, research, agent)
+    speech, music, video = SpeechHandler(runtime), MusicHandler(runtime), VideoHandler(runtime)
+    handlers = TurnHandlers(conversation, image, research, agent, speech, music, video)
     executor = TurnExecutor(runtime, handlers, tasks)
     submission = TurnSubmission(runtime, executor)
     researches = Researches(runtime, submission, executor, research)
@@ -50,6 +56,7 @@ def build_bridge(runtime: Runtime, tasks: anyio.abc.TaskGroup) -> Bridge:
         researches,
         Images(runtime, submission, image),
         Agents(runtime, submission, executor, agent),
+        Media(runtime, submission, speech, music, video),
         runtime.artifacts,
         runtime.budget,
         executor,

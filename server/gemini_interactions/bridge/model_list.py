@@ -8,12 +8,16 @@ from datetime import UTC, date, datetime
 
 import anyio
 
+from ..config.settings import Config
 from ..domain import model_catalog, model_table
 from ..domain.errors import Refused, UpstreamError
+from ..domain.voices import VOICES
 from .history import when
 from .ports import Gemini, Offered
 
 HOUR = 3600.0
+MOST_VOICES = 100
+"""How many voices of a key's own are named."""
 PAUSE = 30.0
 """Seconds after a failure in which Google is not asked again."""
 PATIENCE = 10.0
@@ -28,12 +32,11 @@ class ModelList:
     `now` is the wall clock, in epoch seconds.
     """
 
-    def __init__(
-        self, gemini: Gemini, now: Callable[[], float], model: str = "", image_model: str = ""
-    ) -> None:
+    def __init__(self, gemini: Gemini, now: Callable[[], float], config: Config) -> None:
         self._gemini = gemini
         self._now = now
-        self._defaults = (model, image_model)
+        self._config = config
+        self._voices: Sequence[str] = ()
         self._live: Sequence[Offered] = ()
         self._as_of = 0.0
         self._failure = ("", 0.0)
@@ -43,9 +46,10 @@ class ModelList:
         """All models as Markdown; without key or network the table alone, and why."""
         trouble = await self._look()
         today = self._today()
-        model, image_model = self._defaults
-        model = model_catalog.choose(model, today=today).model
-        image_model = model_catalog.choose(image_model, kind="image", today=today).model
+        model = model_catalog.choose(self._config.model, today=today).model
+        image_model = model_catalog.choose(
+            self._config.image_model, kind="image", today=today
+        ).model
         rows = [row for row in model_catalog.known() if not _is_over(row, today)]
         offered = {each.id: each for each in self._live}
         lines = [
@@ -66,7 +70,18 @@ class ModelList:
         if others:
             lines += ["", "Also offered, without a row in the table:", ""]
             lines += [_other(each) for each in others]
+        if "media" in self._config.toolsets:
+            lines += self._spoken()
         return "\n".join(lines)
+
+    def _spoken(self) -> list[str]:
+        """The voices: those of the table, and what else Google lists for this key."""
+        own = [voice for voice in self._voices if voice not in VOICES]
+        told = [f"{voice} ({manner})" for voice, manner in VOICES.items()]
+        lines = ["", "Voices of speech models: " + ", ".join(told) + "."]
+        if own:
+            lines.append(f"Also for this key: {', '.join(own[:MOST_VOICES])}.")
+        return lines
 
     def names(self, kind: model_catalog.Kind) -> list[str]:
         """Aliases and ids of a kind, for completion; no call is made for it."""
@@ -91,11 +106,20 @@ class ModelList:
             before = f", {when(self._as_of)} is the last known" if self._live else ""
             return f"No live list from Google{before}: {why}" if why else ""
 
+    async def _ask_voices(self) -> None:
+        """The voices of this key; the table is there without them."""
+        try:
+            self._voices = await self._gemini.voices()
+        except (Refused, UpstreamError):
+            log.info("Google did not list its voices", exc_info=True)
+
     async def _ask(self) -> str:
         """Google's answer becomes the live list; "" or why there is none."""
         why = "it did not answer in time."
         try:
             with anyio.move_on_after(PATIENCE):
+                if "media" in self._config.toolsets:
+                    await self._ask_voices()
                 self._live, self._as_of = await self._gemini.models(), self._now()
                 why = ""
         except Refused as refusal:

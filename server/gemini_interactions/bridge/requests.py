@@ -116,6 +116,49 @@ class ImageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """What to read aloud: a text, or the newest answer of a conversation; by whom, and in which
+    format. `speakers` are objects with `speaker` and `voice`."""
+
+    text: str = ""
+    conversation_id: str = ""
+    voice: str = ""
+    speakers: Sequence[Mapping[str, str]] = ()
+    language: str = ""
+    format: str = "mp3"
+    save_to: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MusicRequest:
+    """What to compose, from words and pictures, and in which format."""
+
+    prompt: str
+    images: Sequence[str] = ()
+    format: str = "mp3"
+    save_to: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """What to film: the prompt, what to start from, and the shape wanted; `duration` in seconds,
+    0 is Gemini's choice."""
+
+    prompt: str
+    images: Sequence[str] = ()
+    video: str = ""
+    task: str = ""
+    duration: int = 0
+    aspect_ratio: str = ""
+    resolution: str = ""
+    conversation_id: str = ""
+    save_to: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a call brings back: the turn as it stands, whether an earlier call had made it, and
     the artifact that is named with it, for kinds that have one."""

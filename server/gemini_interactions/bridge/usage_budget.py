@@ -155,6 +155,13 @@ class UsageBudget:
         if len(self._typical) > _MOST_KNOWN:
             del self._typical[next(iter(self._typical))]
 
+    async def usd_left(self, owner: str) -> float | None:
+        """Estimated dollars of today's limit that are left; None where there is no limit."""
+        if not self._limits.usd:
+            return None
+        spent = await self._store.usage(owner, self._today().isoformat())
+        return self._limits.usd - sum(each.usd or 0.0 for each in spent)
+
     async def told(self, owner: str) -> str:
         """The last days' use as Markdown."""
         today = self._today()

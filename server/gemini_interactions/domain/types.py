@@ -139,7 +139,8 @@ class CreateRequest:
 
     `input` is a string, a list of content objects or a list of steps. `model` and `agent`
     exclude each other. `environment` is where an agent works: "remote", the id of one, or an
-    object. `timeout` bounds the whole foreground call, in seconds.
+    object. `timeout` bounds the whole foreground call, in seconds. `generation` is what
+    `generation_config` has besides, such as voices.
     """
 
     input: str | list[dict[str, Any]]
@@ -150,6 +151,7 @@ class CreateRequest:
     system_instruction: str = ""
     thinking: str = ""
     tools: tuple[Tool, ...] = ()
+    generation: Mapping[str, Any] = field(default_factory=dict)
     response_format: list[dict[str, Any]] | dict[str, Any] | None = None
     service_tier: str = ""
     store: bool = True

@@ -236,7 +236,7 @@ class Gemini:
         self, call: CreateRequest, before_send: BeforeSend | None, *, stream: bool
     ) -> Events:
         deadline = _in(call.timeout)
-        part = serialization.create(call)
+        part = serialization.create(call, is_enterprise=sdk_loader.is_enterprise())
         self._sent_secrets.remember(call)
         if stream:
             part["stream"] = True

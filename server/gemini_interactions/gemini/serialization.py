@@ -69,7 +69,7 @@ def interaction_id(id: str) -> str:
     return id
 
 
-def create(call: CreateRequest) -> dict[str, Any]:
+def create(call: CreateRequest, *, is_enterprise: bool = False) -> dict[str, Any]:
     """What `interactions.create` takes for this call."""
     given = call.input
     arguments: dict[str, Any] = {
@@ -92,7 +92,7 @@ def create(call: CreateRequest) -> dict[str, Any]:
     if call.tools:
         arguments["tools"] = list(call.tools)
     if call.response_format:
-        arguments["response_format"] = call.response_format
+        arguments["response_format"] = _formats(call, is_enterprise=is_enterprise)
     if call.service_tier:
         arguments["service_tier"] = call.service_tier
     if not call.store:
@@ -220,10 +220,23 @@ def _sendable(step: dict[str, Any]) -> dict[str, Any]:
     return {**step, **missing} if missing else step
 
 
-def _generation(call: CreateRequest) -> dict[str, str]:
+def _formats(call: CreateRequest, *, is_enterprise: bool) -> Any:
+    """The response formats. Vertex AI gives nothing by its address without a bucket to put it
+    in: there even large files come in the answer."""
+    if not is_enterprise or not isinstance(call.response_format, list):
+        return call.response_format
+    return [
+        {key: value for key, value in each.items() if (key, value) != ("delivery", "uri")}
+        for each in call.response_format
+    ]
+
+
+def _generation(call: CreateRequest) -> dict[str, Any]:
     formats = call.response_format
     formats = [formats] if isinstance(formats, dict) else formats or []
-    generation = {"thinking_level": call.thinking} if call.thinking else {}
+    generation = dict(call.generation)
+    if call.thinking:
+        generation["thinking_level"] = call.thinking
     # Summaries are what progress is told from. Those of image models hold draft images.
     if not any(wanted.get("type") in _MEDIA for wanted in formats):
         generation["thinking_summaries"] = "auto"

@@ -111,6 +111,17 @@ def _read(reply: Sequence[Json], targets: Mapping[str, str]) -> Answer:
     )
 
 
+def spoken(steps: Iterable[Json]) -> str:
+    """The words of an answer alone, as somebody would read them aloud: no marks, no sources."""
+    said = [
+        contents_in(step.get("content"))
+        for step in _reply(steps)
+        if type_of(step) == "model_output"
+    ]
+    texts = ("".join(as_text(content.get("text")) for content in each) for each in said)
+    return "\n\n".join(text.strip() for text in texts if text.strip())
+
+
 def redirects(steps: Iterable[Json]) -> tuple[str, ...]:
     """Google's redirect URLs in these steps' answer, each once, in order."""
     urls: list[str] = []

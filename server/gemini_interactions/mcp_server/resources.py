@@ -6,6 +6,7 @@ their owner's alone: somebody else's reads like an unknown one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import mcp_types as types
 
 from ..app import App
-from ..bridge.history import document
+from ..bridge.history import document, iso
 from ..bridge.requests import Caller
 from ..domain.artifact import ArtifactKind
 from ..domain.errors import UnknownId
@@ -125,6 +126,34 @@ async def _preview(reader: Reader, id: str) -> bytes:
     return preview
 
 
+async def audio_ids(reader: Reader, begun: str) -> list[str]:
+    bridge = await reader.app.bridge()
+    return await bridge.conversations.ids(reader.owner, ArtifactKind.AUDIO, begun, MOST)
+
+
+async def video_ids(reader: Reader, begun: str) -> list[str]:
+    bridge = await reader.app.bridge()
+    return await bridge.conversations.ids(reader.owner, ArtifactKind.VIDEO, begun, MOST)
+
+
+async def _audio(reader: Reader, id: str) -> str:
+    return await _facts(reader, id, ArtifactKind.AUDIO)
+
+
+async def _video(reader: Reader, id: str) -> str:
+    return await _facts(reader, id, ArtifactKind.VIDEO)
+
+
+async def _facts(reader: Reader, id: str, kind: ArtifactKind) -> str:
+    """What there is to know of a file, as JSON; never where it is on this machine."""
+    bridge = await reader.app.bridge()
+    made = await bridge.artifacts.find(reader.owner, id, kind)
+    shown = ("mime_type", "bytes", "seconds", "width", "height")
+    facts = {name: made.facts[name] for name in shown if made.facts.get(name)}
+    place = {"id": made.id, "conversation_id": made.conversation_id, "turn": made.n}
+    return json.dumps({**place, **facts, "created": iso(made.created)}, indent=2)
+
+
 async def _models(reader: Reader, _: str) -> str:
     return await reader.app.lineup.told()
 
@@ -203,5 +232,25 @@ KINDS: tuple[ResourceKind, ...] = (
         _preview,
         image_ids,
         mime_type="image/jpeg",
+    ),
+    ResourceKind(
+        "gemini://audio/{id}",
+        "audio",
+        "Gemini audio",
+        "Format, length and size of one speech or piece of music (a_…).",
+        _audio,
+        audio_ids,
+        mime_type="application/json",
+        toolset="media",
+    ),
+    ResourceKind(
+        "gemini://video/{id}",
+        "video",
+        "Gemini video",
+        "Format, pixels, length and size of one video (v_…).",
+        _video,
+        video_ids,
+        mime_type="application/json",
+        toolset="media",
     ),
 )

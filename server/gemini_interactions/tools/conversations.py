@@ -26,7 +26,7 @@ from .parameter_types import (
     WaitSeconds,
 )
 from .registry import ToolContext, tool
-from .rendering import agent, image, research_report, result
+from .rendering import agent, image, media, research_report, result
 
 
 @tool(
@@ -100,6 +100,8 @@ async def gemini_result(
     reply = await use.bridge.conversations.result(use.caller, id, wait_seconds)
     if reply.turn.kind == "agent":
         return await agent.told(reply, use, offset)
+    if reply.turn.kind in media.KINDS:
+        return await media.told(reply, use, offset)
     if reply.turn.kind == "image":
         return await image.told(reply, use, offset)
     if reply.turn.kind == "research":
@@ -113,7 +115,7 @@ async def gemini_result(
 async def gemini_history(
     use: ToolContext,
     kind: Annotated[
-        Literal["conversations", "research", "images", "agents"],
+        Literal["conversations", "research", "images", "audio", "video", "agents"],
         Field(description="What to list."),
     ] = "conversations",
     query: Annotated[str, Field(description="Only those with this text.")] = "",

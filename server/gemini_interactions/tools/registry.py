@@ -118,7 +118,7 @@ def tool(
 
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name."""
-    from . import agents, conversations, images, research, views  # noqa: F401  they register their tools on import
+    from . import agents, conversations, images, media, research, views  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
     return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}

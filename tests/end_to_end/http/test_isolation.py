@@ -31,6 +31,7 @@ FREE = {
     *("prompt", "question", "changes", "model", "tools", "thinking", "system_instruction"),
     *("response_schema", "store", "kind", "wait_seconds", "limit", "offset", "depth"),
     *("plan_first", "report_format", "aspect_ratio", "size", "service_tier"),
+    *("text", "voice", "speakers", "language", "format", "task", "duration", "resolution"),
 }
 """Parameters that name nothing anybody owns."""
 
@@ -64,7 +65,10 @@ def _filled(value: Any, names: Mapping[str, str]) -> Any:
             return value
 
 
-ANY_ID = ("{conversation}", "{turn}", "{image}", "{research}", "{interaction}")
+ANY_ID = (
+    *("{conversation}", "{turn}", "{image}", "{audio}", "{video}", "{research}"),
+    "{interaction}",
+)
 
 ROWS = [
     Row("gemini_ask", {"files": ["{path}"]}, {"prompt": "x"}),
@@ -89,12 +93,21 @@ ROWS = [
     *(Row("gemini_history", {"id": id}) for id in ANY_ID),
     *(
         Row("gemini_history", {"query": "{word}"}, {"kind": kind})
-        for kind in ("conversations", "research", "images")
+        for kind in ("conversations", "research", "images", "audio", "video")
     ),
     *(Row("gemini_generate_image", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
     Row("gemini_generate_image", {"images": ["{path}"]}, {"prompt": "x"}),
     Row("gemini_generate_image", {"images": ["{image}"]}, {"prompt": "x"}),
     Row("gemini_generate_image", {"save_to": "{path}"}, {"prompt": "x"}),
+    *(Row("gemini_ask", {"files": [id]}, {"prompt": "x"}) for id in ("{audio}", "{video}")),
+    *(Row("gemini_generate_speech", {"conversation_id": id}) for id in ANY_ID),
+    Row("gemini_generate_speech", {"save_to": "{path}"}, {"text": "x"}),
+    Row("gemini_generate_music", {"images": ["{image}"]}, {"prompt": "x"}),
+    Row("gemini_generate_music", {"save_to": "{path}"}, {"prompt": "x"}),
+    *(Row("gemini_generate_video", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
+    Row("gemini_generate_video", {"images": ["{path}"]}, {"prompt": "x"}),
+    Row("gemini_generate_video", {"video": "{video}"}, {"prompt": "x"}),
+    Row("gemini_generate_video", {"save_to": "{path}"}, {"prompt": "x"}),
     *(Row("start_deep_research", {"conversation_id": id}, {"question": "x"}) for id in ANY_ID),
     Row("start_deep_research", {"files": ["{path}"]}, {"question": "x"}),
     *(
@@ -116,6 +129,8 @@ TEMPLATES = {
     "gemini://conversations/{id}": ("conversation", "turn", "research", "image"),
     "gemini://research/{id}/report": ("research", "conversation"),
     "gemini://images/{id}": ("image", "conversation"),
+    "gemini://audio/{id}": ("audio", "image"),
+    "gemini://video/{id}": ("video", "conversation"),
 }
 """Resource templates and what of another's may be tried in them."""
 
@@ -144,7 +159,7 @@ class Names:
 
 @pytest.fixture
 async def bob(site: GatewayHarness) -> McpClient:
-    await site.open(tokens=TOKENS, rate_limit=0)
+    await site.open(tokens=TOKENS, rate_limit=0, toolsets=TOOLSETS, research_poll_seconds=0.1)
     return await site.visit(token="bobs-token")
 
 
@@ -152,11 +167,14 @@ async def bob(site: GatewayHarness) -> McpClient:
 async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Names:
     """Everything Ann has made, under names that Bob may have seen over her shoulder."""
     ann = await site.visit(token="anns-token")
+    video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
+    await ann.result(video.id, wait_seconds=20)
     house.brain.hold_background()
     asked = await ann.ask(f"Tell me of the {SECRET}.")
+    audio = await ann.call("gemini_generate_speech", text=f"a {SECRET}")
     image = await ann.call("gemini_generate_image", prompt=f"a {SECRET}")
     research = await ann.call("start_deep_research", question=f"Who made the {SECRET}?")
-    assert [each.is_error for each in (asked, image, research)] == [False, False, False]
+    assert [each.is_error for each in (asked, image, audio, video, research)] == [False] * 5
     stored = next(house.folder.glob("images/**/*.png"), None) or next(
         file for file in house.folder.rglob("*") if file.suffix in (".png", ".jpg", ".jpeg")
     )
@@ -166,6 +184,8 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
             "turn": asked.id,
             "interaction": asked.interaction,
             "image": str(image.facts["image_id"]),
+            "audio": str(audio.facts["audio_id"]),
+            "video": str(video.facts["video_id"]),
             "research": str(research.facts["research_id"]),
             "path": str(stored),
             "word": SECRET,
@@ -175,6 +195,8 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
             "turn": "c_0000000000/1",
             "interaction": house.brain.unknown_id(),
             "image": "i_0000000000",
+            "audio": "a_0000000000",
+            "video": "v_0000000000",
             "research": "r_0000000000",
             "path": str(stored.with_stem("0" * len(stored.stem))),
             "word": "qwertyuiop",

@@ -42,7 +42,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "offset": "a whole number of at least 0",
     },
     "gemini_history": {
-        "kind": "one of conversations, research, images",
+        "kind": "one of conversations, research, images, audio, video",
         "query": "text",
         "limit": "a whole number from 1 to 100",
         "offset": "a whole number of at least 0",
@@ -73,7 +73,7 @@ KINDS: dict[str, str] = {
     "a whole number from 1 to 100": "numbers",
     "one of minimal, low, medium, high, xhigh": "choices",
     "one of standard, flex, priority": "choices",
-    "one of conversations, research, images": "choices",
+    "one of conversations, research, images, audio, video, agents": "choices",
     "true or false": "switches",
     "an object": "objects",
     "a list, each item text or an object": "lists",

@@ -69,7 +69,7 @@ class Interpreter(Protocol):
 
 class ResearchPoller:
     """Looks at runs in growing intervals until Google is done with them; what else goes on there,
-    such as agents, is followed in the same way."""
+    such as agents and videos, is followed in the same way."""
 
     def __init__(
         self,

@@ -38,13 +38,17 @@ class HistoryChain:
         A conversation that began from an interaction made elsewhere ends in a turn 0.
         """
         found: Turn | None = turn
+        spoken: Turn | None = None
         while found is not None:
             if found.status in CHAINABLE and (found.interaction_id or not stored):
-                return found
+                # A speech knows nothing of the conversation it reads from.
+                if found.kind != "speech":
+                    return found
+                spoken = spoken or found
             if found.parent is None:
-                return _foreign_root(found)
+                return _foreign_root(found) or spoken
             found = await self._before(found)
-        return None
+        return spoken
 
     async def settings(self, before: Turn | None, changes: Mapping[str, Any]) -> TurnSettings:
         """Those of the nearest ask or continue before, with this turn's changes."""
@@ -137,6 +141,8 @@ def not_sent_again(lost: Sequence[str]) -> tuple[str, ...]:
 def passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:
     """One line when the chain goes past the turn just before."""
     if before is None or (good is not None and before.n == good.n):
+        return ()
+    if before.kind == "speech" and before.status in CHAINABLE:
         return ()
     if not before.is_final:
         state = "is still running"

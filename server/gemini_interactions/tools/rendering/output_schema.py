@@ -70,6 +70,8 @@ class Result(TypedDict, total=False):
     image_id: str
     environment_id: str
     service_tier: str
+    audio_id: str
+    video_id: str
     model: str
     usage: TokenCounts
     cost_usd: Annotated[float, Field(description="An estimate.")]

@@ -184,18 +184,26 @@ _NOUNS = {
     "research": ("research", "researches"),
     "images": ("image", "images"),
     "agents": ("run of an agent", "runs of agents"),
+    "audio": ("audio file", "audio files"),
+    "video": ("video", "videos"),
 }
+_FILES = {"speech": "audio", "music": "audio", "video": "video"}
+"""What the file is called that a kind of turn makes; others make images."""
 _START = {
     "conversations": "Start one with gemini_ask.",
     "research": "Start one with start_deep_research.",
     "images": "Make one with gemini_generate_image.",
     "agents": "Start one with gemini_run_agent.",
+    "audio": "Make one with gemini_generate_speech or gemini_generate_music.",
+    "video": "Make one with gemini_generate_video.",
 }
 _USE = {
     "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
     "research": "Read one with check_research, ask about it with gemini_continue and its id.",
     "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
     "agents": "gemini_result reads one, gemini_agent_files its files, gemini_run_agent goes on.",
+    "audio": "gemini_result says where one is; ask about one with its id in `files`.",
+    "video": "gemini_result says where one is, gemini_generate_video edits it by its id.",
 }
 
 
@@ -352,7 +360,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             return (
                 [turn.error["message"]],
                 f'Call gemini_result with id "{turn.id}" once it can be: Google still has the '
-                "image, and nothing is paid twice.",
+                f"{_FILES.get(turn.kind, 'image')}, and nothing is paid twice.",
             )
         case "interrupted":
             prompt = [f"Its prompt is kept: {excerpt(turn.prompt)}"] if turn.prompt else []
@@ -396,8 +404,11 @@ def footer(turn: Turn) -> str:
         if other > 0:
             counted.append(f"{other:,} other")
         itemized = f" ({', '.join(counted)})" if usage.is_itemized else ""
-        parts.append(f"{usage.total:,} tokens{itemized}")
+        if usage.total or not usage.pieces:  # some files are paid by the piece or the second
+            parts.append(f"{usage.total:,} tokens{itemized}")
         parts.append(usage_budget.estimate(model, usage, turn.created, turn.tier))
+    elif not turn.is_final and (most := turn.extra.get("most_usd")) is not None:
+        parts.append(f"at most {usage_budget.dollars(most)}")
     if turn.tier not in ("", "standard"):
         parts.append(f"{turn.tier} tier")
     return " · ".join(part for part in parts if part)

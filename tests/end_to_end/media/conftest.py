@@ -1,0 +1,28 @@
+"""The house of the product tests, started in a working folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.product.conftest import clock, emulator, house, nursery, start
+from tests.support.app_harness import AppHarness, McpClient
+
+__all__ = ["clock", "emulator", "house", "nursery", "start"]
+
+
+@pytest.fixture
+async def guest(house: AppHarness) -> McpClient:
+    """A client that has every tool, and a server that looks at videos soon."""
+    house.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1")
+    return await house.connect()
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder the server is started in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
