@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.settings import DEFAULT_TOOLSETS
 from gemini_interactions.tools.registry import tools
 
 ASK, GO_ON, RESULT, HISTORY = "gemini_ask", "gemini_continue", "gemini_result", "gemini_history"
@@ -97,7 +97,9 @@ REQUESTS: dict[str, dict[str, str]] = {
         "deep research sulle batterie": RESEARCH,
     },
 }
-LISTED = {name: tool.listed for name, tool in tools(TOOLSETS).items() if "_view_" not in name}
+LISTED = {
+    name: tool.listed for name, tool in tools(DEFAULT_TOOLSETS).items() if "_view_" not in name
+}
 Search = Callable[[str], list[str]]
 
 
