@@ -6,6 +6,7 @@ travel inside the request, large ones through the Files API, once per content an
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -59,6 +60,8 @@ class LoadedAttachment(Protocol):
     def google_name(self) -> str: ...
     @property
     def mime_type(self) -> str: ...
+    @property
+    def stamp(self) -> str: ...
     def hash(self) -> str: ...
     def content(self, uri: str = "", mime_type: str = "") -> dict[str, Any]: ...
     def close(self) -> None: ...
@@ -101,6 +104,19 @@ class Attached:
     notes: tuple[str, ...] = ()
     waiting: tuple[tuple[int, LoadedAttachment], ...] = ()
     """The large ones, opened, by their place in `contents`: uploaded once the turn is made."""
+
+    def hash(self, salt: str) -> str:
+        """SHA-256 of what is attached, and of `salt`; equal only for equal contents.
+
+        Blocking: call it in a thread. A file that is to be uploaded counts by its size and time.
+        """
+        sha = hashlib.sha256(salt.encode())
+        stamps = {at: piece.stamp for at, piece in self.waiting}
+        for at, each in enumerate(self.contents):
+            sha.update(f"\n{at} {stamps.get(at, '')}".encode())
+            for name, value in sorted(each.items()):
+                sha.update(f"\n{name} {value}".encode("utf-8", "replace"))
+        return sha.hexdigest()
 
     def kept(self) -> list[dict[str, Any]]:
         """The contents as they are written down: without bytes, each with its name."""

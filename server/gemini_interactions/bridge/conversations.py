@@ -12,6 +12,7 @@ from . import history
 from .history import Listing
 from .requests import AskRequest, Caller, Reply
 from .runtime import Runtime
+from .turns import function_calls
 from .turns.executor import TurnExecutor
 from .turns.handlers.conversation import ConversationHandler
 from .turns.submission import TurnSubmission
@@ -46,6 +47,9 @@ class Conversations:
         turn_number: int | None = None,
     ) -> Reply:
         """Continue a conversation, branch from an earlier turn, or adopt a raw interaction."""
+        if question.function_results and not conversation_id and turn_number is None:
+            ids = function_calls.call_ids(question.function_results)
+            conversation_id = await self._resolver.waiting_for(caller.owner, ids)
         question = replace(question, conversation_id=conversation_id, turn_number=turn_number)
         queue = ""
         if turn_number is None:

@@ -32,8 +32,23 @@ def line(summary: Summary) -> str:
     turns = "1 turn" if summary.turns == 1 else f"{summary.turns} turns"
     prompt = " ".join(summary.first_prompt.split())
     prompt = prompt if len(prompt) <= 100 else prompt[:99] + "…"
-    state = "" if summary.last_status == "completed" else f" · last turn {summary.last_status}"
+    state = _state(
+        summary.last_status,
+        is_at_google=summary.last_is_at_google,
+        is_worked_on=summary.last_is_worked_on,
+    )
+    state = f" · last turn {state}" if state != "completed" else ""
     return f'{summary.id} · {turns} · {when(summary.updated)}{state} · "{prompt}"'
+
+
+def _state(status: str, *, is_at_google: bool, is_worked_on: bool) -> str:
+    """A status in words. What Google has is collected by whoever asks, though the process that
+    waited for it is gone."""
+    if status == "running" and is_at_google and not is_worked_on:
+        return "at Google, whose process here ended: gemini_result collects it"
+    if status in ("interrupted", "stalled") and is_at_google:
+        return f"{status}, known to Google: gemini_result looks again"
+    return status
 
 
 def entry(summary: Summary) -> dict[str, Any]:
@@ -113,7 +128,9 @@ def transcript(turns: Sequence[Turn]) -> str:
 
 def _told(turn: Turn) -> str:
     model = turn.model or turn.settings.model
-    facts = [turn.status, when(turn.created), *([model] if model else [])]
+    is_at_google, is_worked_on = bool(turn.interaction_id), bool(turn.lease_until)
+    state = _state(turn.status, is_at_google=is_at_google, is_worked_on=is_worked_on)
+    facts = [state, when(turn.created), *([model] if model else [])]
     if turn.chained is not None and turn.chained != turn.n - 1 and turn.n > 1:
         facts.append(f"continues turn {turn.chained}")
     calls = [

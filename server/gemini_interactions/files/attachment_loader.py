@@ -55,6 +55,11 @@ class LoadedAttachment:
     def mime_type(self) -> str:
         return self.attachment.mime if self.attachment else ""
 
+    @property
+    def stamp(self) -> str:
+        """Another one for a file to upload once it has been written to."""
+        return self.steady.stamp if self.steady else ""
+
     def hash(self) -> str:
         """SHA-256 of a file that is to be uploaded."""
         return interaction_content.hash_of(self.steady) if self.steady else ""

@@ -20,6 +20,12 @@ class UnchangedFileReader(io.BufferedIOBase):
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
 
+    @property
+    def stamp(self) -> str:
+        """Another one for each file, and for one that was written to."""
+        opened = self._opened
+        return f"{opened.inode} {opened.size} {opened.modified}"
+
     def read(self, size: int | None = -1, /) -> bytes:
         left = self._opened.size - self.tell()
         data = self._opened.file.read(left if size is None or size < 0 else min(size, left))

@@ -89,7 +89,9 @@ class InFlightCalls:
         return call.turn
 
 
-def fingerprint(tool: str, arguments: dict[str, Any]) -> str:
-    """Equal for identical calls of a tool, whatever order the arguments came in."""
-    told = json.dumps([tool, arguments], sort_keys=True, default=str)
+def fingerprint(tool: str, arguments: dict[str, Any], sender: str = "") -> str:
+    """Equal for identical calls of a tool, whatever order the arguments came in; with a `sender`,
+    for those of clients of that name."""
+    call = [tool, arguments, sender] if sender else [tool, arguments]
+    told = json.dumps(call, sort_keys=True, default=str)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()

@@ -56,13 +56,16 @@ def session(context: Context, app: App) -> str:
     return f"process:{app.session}"
 
 
+def client_name(context: Context) -> str:
+    """What the client calls itself; "" where it does not say."""
+    client = context.session.client_params
+    return client.client_info.name if client else ""
+
+
 def profile(context: Context) -> ClientProfile:
     """What is known of the client that calls, by the name it goes by and its era."""
-    client = context.session.client_params
     is_legacy = context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
-    return client_profile(
-        client.client_info.name if client else None, "legacy" if is_legacy else "modern"
-    )
+    return client_profile(client_name(context), "legacy" if is_legacy else "modern")
 
 
 def time_budget(context: Context, app: App) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,7 @@ class ToolDispatcher:
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )
         room = request_context.room(context, self._app)
+        sends_facts, room = room.facts, replace(room, facts=True)  # the record reads them too
         record = CallRecord(self._app, request_context.owner(context), tool.name)
         answer = gone = result.refusal("The client went away.", room)  # and does not read this
         key = request_context.key(context, context.request_id, self._app)
@@ -109,6 +111,8 @@ class ToolDispatcher:
         finally:
             with anyio.CancelScope(shield=True):
                 await record.close(None if answer is gone else answer)
+        if not sends_facts:
+            answer = answer.model_copy(update={"meta": None})
         if self._may_be_task(tool, context):
             return await self.tasks.created(context, answer, is_joined=call.is_joined)
         return answer
@@ -138,15 +142,17 @@ class ToolDispatcher:
             if context.request is not None:
                 self._pace.admit(owner)
             arguments = tool.arguments.read(given, self._is_file)
+            known = request_context.profile(context)
+            sender = request_context.client_name(context) if known.resends else ""
             caller = Caller(
                 owner=owner,
                 session=request_context.session(context, self._app),
-                fingerprint=fingerprint(tool.name, arguments),
+                fingerprint=fingerprint(tool.name, arguments, sender),
                 progress=company.tell,
                 made=call.made,
                 joins=call.joins,
                 max_wait=self._max_wait(tool, context),
-                resends=request_context.profile(context).resends,
+                resends=known.resends,
             )
             bridge = await self._app.bridge()
             return await tool.run(ToolContext(caller, bridge, room), **arguments)

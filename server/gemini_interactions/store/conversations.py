@@ -34,6 +34,10 @@ class ConversationSummary:
     first_prompt: str
     last_status: str
     last_model: str
+    last_is_at_google: bool = False
+    """Whether Google knows the last turn."""
+    last_is_worked_on: bool = True
+    """Whether a process has not given up the last turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,8 @@ def summaries(
     found = t.execute(
         "SELECT c.id, c.newest AS turns, c.created, c.updated, "
         f"SUBSTR(first.prompt, 1, {FIRST_WORDS}) AS first_prompt, "
-        "last.status AS last_status, last.model AS last_model "
+        "last.status AS last_status, last.model AS last_model, "
+        "last.interaction_id AS last_interaction_id, last.lease_until AS last_lease_until "
         # The page first: what is skipped over must not be looked up in `turns`.
         f"FROM (SELECT * FROM conversations c WHERE {where} "
         "ORDER BY c.updated DESC, c.id DESC LIMIT %s OFFSET %s) c "
@@ -179,7 +184,15 @@ def summaries(
         "ORDER BY c.updated DESC, c.id DESC",
         (*values, limit, offset),
     )
-    return [ConversationSummary(**row) for row in found]
+    return [_summary(dict(row)) for row in found]
+
+
+def _summary(row: dict[str, Any]) -> ConversationSummary:
+    return ConversationSummary(
+        last_is_at_google=bool(row.pop("last_interaction_id")),
+        last_is_worked_on=bool(row.pop("last_lease_until")),
+        **row,
+    )
 
 
 def ids(t: Transaction, owner: str, prefix: str, limit: int) -> list[str]:

@@ -221,6 +221,9 @@ MIGRATIONS: list[str] = [
     );
     CREATE INDEX known_names_by_name ON known_names (kind, name);
     """,
+    """
+    CREATE INDEX turns_waiting ON turns (owner, created) WHERE status = 'requires_action';
+    """,
 ]
 
 

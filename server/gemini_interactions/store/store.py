@@ -310,6 +310,17 @@ class Store(Transactions):
         any of the owner's."""
         return await self._read(turns.joinable, owner, session, fingerprint, since=since)
 
+    async def waited_for(
+        self, owner: str, session: str, fingerprint: str, *, before: float
+    ) -> Turn | None:
+        """The running turn of an identical call that somebody waits for, where there is exactly
+        one and it was begun before that time; without a session, of any of the owner's."""
+        return await self._read(turns.waited_for, owner, session, fingerprint, before=before)
+
+    async def waiting_for_results(self, owner: str, limit: int) -> list[Turn]:
+        """The turns that wait for results of functions, newest first, and have got none yet."""
+        return await self._read(turns.waiting_for_results, owner, limit)
+
     async def claim_join(self, turn: Turn) -> bool:
         """True for exactly one of those who want to wait for what is owed."""
         return await self._write(turns.claim_join, turn)

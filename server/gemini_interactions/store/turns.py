@@ -291,6 +291,33 @@ def joinable(
     )
 
 
+def waited_for(
+    t: Transaction, owner: str, session: str, fingerprint: str, *, before: float
+) -> Turn | None:
+    of_session, values = ("AND session = %s", (session,)) if session else ("", ())
+    found = t.execute(
+        f"SELECT {row_mapping.TURN} FROM turns "
+        f"WHERE owner = %s AND fingerprint = %s {of_session} "
+        "AND delivery = 'waiting' AND status = 'running' ORDER BY created LIMIT 2",
+        (owner, fingerprint, *values),
+    )
+    turn = _first(found) if len(found) == 1 else None
+    return turn if turn is not None and turn.created <= before else None
+
+
+def waiting_for_results(t: Transaction, owner: str, limit: int) -> list[Turn]:
+    found = t.execute(
+        f"SELECT {row_mapping.TURN} FROM turns WHERE owner = %s AND status = 'requires_action' "
+        "AND NOT EXISTS (SELECT 1 FROM turns later WHERE "
+        "later.conversation_id = turns.conversation_id AND later.n > turns.n "
+        "AND (later.parent = turns.n OR later.chained = turns.n) "
+        "AND later.status NOT IN ('failed', 'cancelled', 'interrupted')) "
+        "ORDER BY created DESC LIMIT %s",
+        (owner, limit),
+    )
+    return [row_mapping.turn(row) for row in found]
+
+
 def claim_join(t: Transaction, turn: Turn) -> bool:
     return _set(t, turn, {"delivery": "waiting", "owed": None}, "delivery = 'owed'")
 

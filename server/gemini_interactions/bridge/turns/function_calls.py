@@ -55,6 +55,12 @@ def _names_files(result: Any) -> bool:
     )
 
 
+def call_ids(results: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The calls these are results of; none where one does not say."""
+    ids = frozenset(str(each.get("call_id") or "") for each in results)
+    return frozenset() if "" in ids else ids
+
+
 def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
     """The results as steps for Google; refuses wrong, repeated and missing call ids by name."""
     calls = {call.call_id: call for call in pending(turn)}

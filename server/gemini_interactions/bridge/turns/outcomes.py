@@ -28,7 +28,9 @@ _ENDED = frozenset(
 
 DAMAGED = "A picture came damaged, and could not be kept."
 
-GO_ON = 'Call gemini_continue with prompt "Go on." for the rest.'
+_GO_ON = "Call gemini_continue with prompt"
+GO_ON = f'{_GO_ON} "Go on." for the rest.'
+
 STOPPED_EARLY = f"The answer stops early: Gemini wanted to go on, and was not asked to. {GO_ON}"
 UNREADABLE_CALL = (
     "Gemini waits for a function to be run, but its call could not be read: nothing says which. "
@@ -50,6 +52,12 @@ _BLOCKED = frozenset(
         "content_blocked",
     }
 )
+
+
+def naming(note: str, conversation_id: str) -> str:
+    """A note for callers without a session, to whom it must name the conversation."""
+    named = f'Call gemini_continue with conversation_id "{conversation_id}", prompt'
+    return note.replace(_GO_ON, named)
 
 
 @dataclass(frozen=True, slots=True)

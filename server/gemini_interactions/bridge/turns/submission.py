@@ -2,13 +2,12 @@
 
 Once something is written down it is also made, whatever becomes of the call. What a call
 did not wait for is owed: an identical call within ten minutes gets it instead of paying
-for it again.
+for it again. Some clients send a call again while they wait: theirs also gets the turn of
+the one call that is waited for.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -31,8 +30,9 @@ from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)
 
-GIT = "git:"
-"""How files begin that are changes of a repository."""
+RESENT_AFTER = 5.0
+"""For how long a call must have been waited for, in seconds, to be one that was given up: what
+comes sooner was meant to be a call of its own."""
 
 
 class TurnSubmission:
@@ -45,9 +45,9 @@ class TurnSubmission:
         """What an identical call has left to be read, or else a new turn; waits for its outcome
         within the time budget, or for Google's id of a background turn."""
         async with self._in_order(new.caller, new.queue):
-            new = await self._with_changes(new)
+            new = await self._with_contents(new)
             caller = new.caller
-            reply = await self._joined(caller, handler)
+            reply = await self._joined(new, handler)
             if reply is not None:
                 caller.joins()
                 for _, piece in new.attached.waiting:
@@ -80,16 +80,16 @@ class TurnSubmission:
 
     # -- a new turn -------------------------------------------------------------------
 
-    async def _with_changes(self, new: NewTurn[Any]) -> NewTurn[Any]:
-        """The turn with its files where changes of a repository are among them: the same name
-        stands for another change after each edit, and only the same change is the same call."""
+    async def _with_contents(self, new: NewTurn[Any]) -> NewTurn[Any]:
+        """The turn with its files. The same name stands for other contents after each edit, and
+        only a call with the same contents is the same call."""
         caller = new.caller
-        if not caller.fingerprint or not any(each.startswith(GIT) for each in new.files):
+        if not caller.fingerprint or not new.files:
             return new
         attached = await self._runtime.attachments.read(caller.owner, new.files, self.left(caller))
-        said = json.dumps([caller.fingerprint, *attached.contents], sort_keys=True, default=str)
-        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
-        return replace(new, attached=attached, caller=replace(caller, fingerprint=fingerprint))
+        # Megabytes are hashed in milliseconds, but not in those of the event loop.
+        hash = await anyio.to_thread.run_sync(attached.hash, caller.fingerprint)
+        return replace(new, attached=attached, caller=replace(caller, fingerprint=hash))
 
     async def _with_files(self, new: NewTurn[Any]) -> NewTurn[Any]:
         """The turn with its files, which are read once it is sure to be sent."""
@@ -199,22 +199,36 @@ class TurnSubmission:
 
     # -- joins --------------------------------------------------------------------
 
-    async def _joined(self, caller: Caller, handler: TurnHandler[Any]) -> Reply | None:
-        """The turn of an identical call that went away or was told "running", if any."""
+    async def _joined(self, new: NewTurn[Any], handler: TurnHandler[Any]) -> Reply | None:
+        """The turn of an identical call that went away, was told "running", or was sent again
+        by its client, if any."""
+        caller = new.caller
+        if not caller.fingerprint:
+            return None
+        session = _session_of_repeats(new)
         if handler.sends == "background":
-            return await self._joined_background(caller, handler)
+            return await self._joined_background(caller, session, handler)
         # A caller that goes away between the two would leave it claimed for ever.
         with anyio.CancelScope(shield=True):
-            while (turn := await self._joinable(caller)) is not None:
+            while (turn := await self._joinable(caller, session)) is not None:
                 if await self._runtime.store.claim_join(turn):
-                    if caller.made(turn):
-                        await self._executor.stop(turn)
                     break
                 # Another repeat was faster; there may be one more that is owed.
+            if turn is None and caller.resends and handler.may_join_waiting:
+                turn = await self._runtime.store.waited_for(
+                    caller.owner,
+                    session,
+                    caller.fingerprint,
+                    before=self._runtime.now() - RESENT_AFTER,
+                )
+            if turn is not None and caller.made(turn):
+                await self._executor.stop(turn)
         return Reply(turn, joined=True) if turn is not None else None
 
-    async def _joined_background(self, caller: Caller, handler: TurnHandler[Any]) -> Reply | None:
-        turn = await self._joinable(caller)
+    async def _joined_background(
+        self, caller: Caller, session: str, handler: TurnHandler[Any]
+    ) -> Reply | None:
+        turn = await self._joinable(caller, session)
         if turn is None:
             return None
         named = await self._runtime.store.handles_of(turn)
@@ -224,11 +238,9 @@ class TurnSubmission:
             return None
         return Reply(turn, joined=True, artifact=artifact)
 
-    async def _joinable(self, caller: Caller) -> Turn | None:
-        if not caller.fingerprint:
-            return None
+    async def _joinable(self, caller: Caller, session: str) -> Turn | None:
         return await self._runtime.store.joinable(
-            caller.owner, caller.session, caller.fingerprint, since=self._runtime.now() - MEMORY
+            caller.owner, session, caller.fingerprint, since=self._runtime.now() - MEMORY
         )
 
     # -- delivery -----------------------------------------------------------------
@@ -323,3 +335,14 @@ class TurnSubmission:
                 await self._runtime.store.waits(turn, delivery, now=self._runtime.now())
             except Exception:
                 log.exception("could not set delivery=%s for turn %s", delivery, turn.id)
+
+
+def _session_of_repeats(new: NewTurn[Any]) -> str:
+    """The session among whose calls an identical one is looked for; "" is any of the owner's.
+
+    A client that sends a call again may do so from another process, which is another session.
+    What goes on in the session's own conversation means another one there.
+    """
+    caller = new.caller
+    is_elsewhere = new.kind == "continue" and not new.request.conversation_id
+    return "" if caller.resends and not is_elsewhere else caller.session

@@ -102,6 +102,8 @@ class TurnHandler(ABC, Generic[R]):
     returns once Google's id is committed, and is not ended by an abort."""
     session_kind: ClassVar[SessionKind | None] = None
     """What becomes the session's default by it, if anything."""
+    may_join_waiting: ClassVar[bool] = True
+    """Whether a call that its client sends again may get the turn that is still waited for."""
     artifact: ClassVar[ArtifactKind | None] = None
     """An artifact that is named with the turn, before anything is sent."""
 

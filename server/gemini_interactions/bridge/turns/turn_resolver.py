@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...domain.artifact import ArtifactKind
 from ...domain.errors import BadArgument, Refused, StillRunning, UnknownId
 from ...domain.ids import Id, read_id
@@ -9,7 +11,11 @@ from ...domain.types import Turn
 from ..ports import Store
 from ..requests import Caller
 from ..research import plans
+from . import function_calls
 from .session_registry import LIST_THEM, SessionRegistry
+
+MOST_WAITING = 100
+"""How many turns that wait for function results are looked through."""
 
 
 class TurnResolver:
@@ -71,6 +77,23 @@ class TurnResolver:
         if not self._foreign_ids:
             raise unknown(id)
         return id
+
+    async def waiting_for(self, owner: str, call_ids: Collection[str]) -> str:
+        """The conversation, or its turn, that waits for the results of these calls, where it is
+        the owner's only one; else ""."""
+        if not call_ids:
+            return ""
+        found = [
+            turn
+            for turn in await self._store.waiting_for_results(owner, MOST_WAITING)
+            if {call.call_id for call in function_calls.pending(turn)}.issuperset(call_ids)
+        ]
+        if len(found) != 1:
+            return ""
+        (turn,) = found
+        conversation = await self._store.conversation(owner, turn.conversation_id)
+        is_newest = conversation is not None and conversation.newest == turn.n
+        return turn.conversation_id if is_newest else turn.id
 
     async def of_ours(self, caller: Caller, conversation_id: str) -> Id:
         """The same for what makes no conversation out of Google's own ids."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import mcp_types as types
 
@@ -26,7 +27,7 @@ async def told(
     turn = outcomes.read_again(stands.turn)
     id = stands.handle.id
     calls = function_calls.pending(turn)
-    said, next_step = _state(stands, calls)
+    said, next_step = _state(stands, calls, room)
     if stands.note and turn.text:
         next_step = f'Read it with {CHECK} "{id}".'
     notes = [*turn.notes, *result.unread(turn), *_charts(stands, room)]
@@ -55,7 +56,9 @@ async def told(
     return await result.present(told, room.without_files() if path else room, offset)
 
 
-def _state(stands: ResearchStatus, calls: Sequence[FunctionCall]) -> tuple[list[str], str]:
+def _state(
+    stands: ResearchStatus, calls: Sequence[FunctionCall], room: ClientLimits
+) -> tuple[list[str], str]:
     """What to say of a research beside its text, and the next step."""
     turn, id = stands.turn, stands.handle.id
     check = f'{CHECK} "{id}"'
@@ -99,9 +102,9 @@ def _state(stands: ResearchStatus, calls: Sequence[FunctionCall]) -> tuple[list[
             return [f"This research was cancelled after {stands.elapsed}; {kept}."], ""
         case "failed":
             is_vain = (turn.error or {}).get("kind") == NEEDS_PAID_KEY
-            return result.state(turn, ())[0], "" if is_vain else _start_again(stands)
+            return result.state(turn, (), room)[0], "" if is_vain else _start_again(stands)
         case _:
-            said, next_step = result.state(turn, calls)
+            said, next_step = result.state(turn, calls, replace(room, has_session=True))
             return said, f'{next_step} Its conversation_id is "{id}".'
 
 

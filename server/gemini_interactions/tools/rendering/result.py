@@ -104,12 +104,14 @@ def told_of(reply: Reply, room: ClientLimits) -> ResultParts:
     """What there is to tell of a turn."""
     turn = outcomes.read_again(reply.turn)
     notes = [*turn.notes, *unread(turn)]
+    if not room.has_session:
+        notes = [outcomes.naming(note, turn.conversation_id) for note in notes]
     if turn.extra.get("response_schema"):
         notes += _cited(turn)  # the text is JSON, and nothing but JSON
     if reply.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     calls = function_calls.pending(turn)
-    said, next_step = state(turn, calls, room.wait)
+    said, next_step = state(turn, calls, room)
     text, said = in_pieces(turn.text if turn.is_final else "", said, calls, room)
     return ResultParts(
         text,
@@ -333,14 +335,16 @@ def _sent(turn: Turn) -> str:
     return "It may have been sent, and may be billed, but no answer was seen."
 
 
-def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[list[str], str]:
-    """What to say of a turn beside its text, and the next step."""
+def state(turn: Turn, calls: Sequence[FunctionCall], room: ClientLimits) -> tuple[list[str], str]:
+    """What to say of a turn beside its text, and the next step; where there is no session, it
+    names the conversation."""
+    named = "" if room.has_session else f' and conversation_id "{turn.conversation_id}"'
     match turn.status:
         case "running":
             return (
                 ["Gemini is still working on this; the work goes on in the server."],
                 f'Do other work, then call gemini_result with id "{turn.id}" and wait_seconds '
-                f"{wait}.",
+                f"{room.wait}.",
             )
         case "requires_action":
             known = function_calls.declared(turn)
@@ -351,7 +355,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
             ]
             return (
                 ["Gemini waits for these functions:", *listed],
-                function_calls.NEXT_STEP,
+                f"{function_calls.NEXT_STEP.rstrip('.')}{named}.",
             )
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
@@ -370,7 +374,7 @@ def state(turn: Turn, calls: Sequence[FunctionCall], wait: int = 40) -> tuple[li
                     f"process ended. {_sent(turn)} It was not sent again by itself.",
                     *prompt,
                 ],
-                "Send it again with gemini_continue if it is still wanted.",
+                f"Send it again with gemini_continue{named} if it is still wanted.",
             )
         case "cancelled":
             kept = "what had arrived is above" if turn.text else "nothing had arrived"

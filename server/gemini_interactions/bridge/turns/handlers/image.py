@@ -30,6 +30,7 @@ STOPPED = (
 class ImageHandler(TurnHandler[ImageRequest]):
     kinds = ("image",)
     sends = "unary"
+    may_join_waiting = False  # four identical calls are four pictures
 
     async def prepare(
         self, new: NewTurn[ImageRequest], recovery: TurnRecovery
