@@ -45,9 +45,9 @@ def _state(status: str, *, is_at_google: bool, is_worked_on: bool) -> str:
     """A status in words. What Google has is collected by whoever asks, though the process that
     waited for it is gone."""
     if status == "running" and is_at_google and not is_worked_on:
-        return "at Google, whose process here ended: gemini_result collects it"
+        return "running at Google (its process here ended; gemini_result collects it)"
     if status in ("interrupted", "stalled") and is_at_google:
-        return f"{status}, known to Google: gemini_result looks again"
+        return f"{status} (Google knows it; gemini_result looks again)"
     return status
 
 
