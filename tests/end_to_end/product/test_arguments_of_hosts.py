@@ -51,7 +51,9 @@ async def test_tools_are_read_from_json_in_text(
     assert house.last["tools"] == sent
 
 
-@pytest.mark.parametrize("given", ['["a.txt", "b.txt"]', ' ["a.txt","b.txt"]\n', ["a.txt", "b.txt"]])
+@pytest.mark.parametrize(
+    "given", ['["a.txt", "b.txt"]', ' ["a.txt","b.txt"]\n', ["a.txt", "b.txt"]]
+)
 async def test_files_are_read_from_json_in_text(
     house: AppHarness, guest: McpClient, work: Path, given: Any
 ) -> None:
@@ -79,9 +81,7 @@ async def test_a_file_that_really_has_the_literal_name_wins(
     assert "another file" not in attached(house)
 
 
-async def test_no_file_stands_in_for_a_change_of_a_repository(
-    guest: McpClient, work: Path
-) -> None:
+async def test_no_file_stands_in_for_a_change_of_a_repository(guest: McpClient, work: Path) -> None:
     (work / '["git:diff"]').write_text("not a change")
 
     said = await guest.ask("Review.", files='["git:diff"]')

@@ -155,9 +155,7 @@ async def test_two_that_are_waited_for_are_a_pool_and_join_nothing(
     assert len(house.bodies) == 3
 
 
-async def test_pictures_join_none_that_is_waited_for(
-    house: AppHarness, attempts: Attempts
-) -> None:
+async def test_pictures_join_none_that_is_waited_for(house: AppHarness, attempts: Attempts) -> None:
     guest = await house.connect(**CREWAI)
     gate = house.brain.hold_next(point="before_response")
     said: list[ToolResult] = []
