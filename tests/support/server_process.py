@@ -108,6 +108,13 @@ class Server:
                     return message
         raise ConnectionError(f"The server ended without an answer. Its log: {self.log}")
 
+    async def next(self) -> Message:
+        """The next message, whatever it is."""
+        with anyio.fail_after(PATIENCE):
+            line = await self._reader.readline()
+        self.lines.append(line.decode())
+        return dict(json.loads(line))
+
     @staticmethod
     def said(message: Message) -> ToolResult:
         assert "result" in message, message
