@@ -220,7 +220,7 @@ async def test_an_initialize_after_a_probe_leads_to_a_session(
     server = await bear(nursery, tmp_path, "legacy")
     for line in lines:
         await server.send(line)
-    said = {}
+    said: dict[Any, Any] = {}
     while len(said) < len(answered) + len(refused):  # in whatever order they come
         message = await server.next()
         said[message["id"]] = message

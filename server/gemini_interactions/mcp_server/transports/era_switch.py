@@ -36,6 +36,8 @@ class EraSwitch:
         self._outgoing = outgoing
         self._tasks = tasks
         self._incoming: Incoming | None = None
+        self._probed: Incoming | None = None
+        """Where the probe went that `initialize` followed: it may still be being answered."""
         self._only_probed = False
 
     async def receive(self, message: JSONRPCMessage) -> None:
@@ -43,7 +45,7 @@ class EraSwitch:
         if isinstance(message, JSONRPCRequest):
             is_probe = message.method == "server/discover" and _is_modern(message.params)
             if message.method == "initialize" and self._only_probed:
-                self.close()
+                self._probed, self._incoming = self._incoming, None
             self._only_probed = is_probe and (self._incoming is None or self._only_probed)
         if self._incoming is None:
             self._incoming = self._open()
@@ -51,9 +53,10 @@ class EraSwitch:
 
     def close(self) -> None:
         """No more messages: what serves them ends."""
-        if self._incoming is not None:
-            self._incoming.close()
-            self._incoming = None
+        for stream in (self._probed, self._incoming):
+            if stream is not None:
+                stream.close()
+        self._probed = self._incoming = None
 
     def _open(self) -> Incoming:
         send: Incoming
