@@ -221,7 +221,7 @@ async def test_an_initialize_after_a_probe_leads_to_a_session(
     for line in lines:
         await server.send(line)
     said: dict[Any, Any] = {}
-    while len(said) < len(answered) + len(refused):  # in whatever order they come
+    while not {*answered, *refused} <= said.keys():  # in whatever order they come
         message = await server.next()
         said[message["id"]] = message
     await server.send(READY)
