@@ -34,7 +34,14 @@ from gemini_interactions.domain.errors import (
 )
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
-from gemini_interactions.gemini import error_mapping, sdk_loader, serialization, sse_parser, uploads
+from gemini_interactions.gemini import (
+    error_mapping,
+    prebuilt_request,
+    sdk_loader,
+    serialization,
+    sse_parser,
+    uploads,
+)
 from gemini_interactions.gemini.sandboxes import Sandboxes
 from gemini_interactions.gemini.sent_secrets import SentSecrets
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
@@ -450,9 +457,12 @@ async def _json(answer: Any) -> Any:
 async def _sent(request: Any, arguments: Any, named: dict[str, Any]) -> Any:
     """The SDK's response to a request, which it builds here.
 
-    It refuses to send steps whose shape its own models do not know, such as what a tool gave
-    back or a newer model said: those are sent past its models, as they came.
+    A create goes past its models where that can be, see `prebuilt_request`. Otherwise it refuses
+    to send steps whose shape its models do not know: those are then sent past its models alone.
     """
+    built = prebuilt_request.past_models(named) if "input" in named else None
+    if built is not None:
+        return await request(*arguments, **built).__aenter__()
     try:
         return await request(*arguments, **named).__aenter__()
     except (TypeError, ValueError) as error:

@@ -1,21 +1,28 @@
-"""Remembers the wrapper models that google-genai would build anew for every call.
+"""Remembers what google-genai would build anew for every call.
 
 `google.genai._gaos.utils.serializers` calls `pydantic.create_model` twice a call, which rebuilds
-the validators of the whole request tree: two thirds of the CPU of a create (seen in 3.4.0, 3.5.0
-and 3.6.1). Delete this module once the SDK keeps them itself.
+the validators of the whole request tree: two thirds of the CPU of a create. `url`, `queryparams`
+and `headers` evaluate the annotations of the same few classes at every call: another tenth. And
+the hook that puts the key into the headers runs in a thread, though it only sets headers (all seen
+in 3.4.0, 3.5.0 and 3.6.1). Delete what the SDK does by itself one day.
 """
 
 from __future__ import annotations
 
+import functools
+import typing
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 MOST = 256
 """How many are kept; the SDK needs a handful, one for each type that is sent or read."""
 
+_HINTED = ("url", "queryparams", "headers", "forms")
+
 
 def install() -> None:
-    """Put the cache in place; does nothing where the SDK is not as expected."""
+    """Put the caches in place; does nothing where the SDK is not as expected."""
     try:
         import pydantic
         from google.genai._gaos.utils import serializers
@@ -23,6 +30,15 @@ def install() -> None:
         return
     if getattr(serializers, "create_model", None) is pydantic.create_model:
         setattr(serializers, "create_model", remembering(pydantic.create_model))  # noqa: B010  private
+    hints = functools.lru_cache(MOST)(typing.get_type_hints)
+    for name in _HINTED:
+        try:
+            module = import_module(f"google.genai._gaos.utils.{name}")
+        except ImportError:
+            continue
+        if getattr(module, "get_type_hints", None) is typing.get_type_hints:
+            # The SDK only reads what it gets.
+            setattr(module, "get_type_hints", hints)  # noqa: B010  private
 
 
 def remembering(create_model: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,3 +60,33 @@ def remembering(create_model: Callable[..., Any]) -> Callable[..., Any]:
         return model
 
     return create
+
+
+def authenticate_inline(client: Any) -> None:
+    """Let a client's hook that sets the key's header run where it is called, in no thread.
+
+    Not for Vertex AI, whose hook may fetch a token over the network. Does nothing where the SDK is
+    not as expected.
+    """
+    try:
+        from google.genai._gaos._hooks.adapters import SyncToAsyncBeforeRequestAdapter
+        from google.genai._gaos._hooks.google_genai_auth import GoogleGenAIAuthHook
+
+        configuration = client.aio.interactions.sdk_configuration
+        hooks = configuration.__dict__["_async_hooks"].before_request_hooks
+        for place, hook in enumerate(hooks):
+            inner = getattr(hook, "_sync_hook", None)
+            if type(hook) is SyncToAsyncBeforeRequestAdapter and isinstance(
+                inner, GoogleGenAIAuthHook
+            ):
+                hooks[place] = _Inline(inner)
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return
+
+
+class _Inline:
+    def __init__(self, hook: Any) -> None:
+        self._hook = hook
+
+    async def before_request(self, context: Any, request: Any) -> Any:
+        return self._hook.before_request(context, request)

@@ -143,6 +143,8 @@ def _client(key: str | None, base_url: str, api_version: str, **options: Any) ->
         ),
     )
     _ = made.aio.interactions  # imported at first use: half of the whole
+    if not is_enterprise():
+        model_cache.authenticate_inline(made)
     return made
 
 
@@ -157,6 +159,8 @@ def _warm() -> None:
     with _gently():
         model_cache.install()
         asyncio.run(_rehearsal())
+    # All of it stays: looked at no more, a full garbage collection takes 5 ms instead of 60.
+    gc.freeze()
     _give_back()
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
+from gemini_interactions.domain.unicode_repair import may_need_repair, replace_lone_surrogates
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -71,7 +71,9 @@ class Reader:
             self.done = True
             return None
         try:
-            event = replace_lone_surrogates(json.loads(data.decode(errors="replace")))
+            event = json.loads(data.decode(errors="replace"))
+            if may_need_repair(data):
+                event = replace_lone_surrogates(event)
         except (ValueError, RecursionError):
             return None
         if not isinstance(event, dict):

@@ -6,6 +6,7 @@ asked about a file, or about a turn that was given up, or while the store opens.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import inf
@@ -51,9 +52,22 @@ class ProgressReporter:
 
 @asynccontextmanager
 async def keeping_company(say: Say) -> AsyncIterator[ProgressReporter]:
-    """Keeps a client company for as long as its call is worked on."""
+    """Keeps a client company for as long as its call is worked on.
+
+    Most calls end before anybody has to speak up, and a task for each of them costs more than all
+    the rest of this: it begins once a call has taken so long.
+    """
     company = ProgressReporter(say)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(company.fill_in)
+    filling: list[asyncio.Task[None]] = []
+
+    def begin() -> None:
+        filling.append(asyncio.ensure_future(company.fill_in()))
+        filling[0].add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    timer = asyncio.get_running_loop().call_later(SILENCE, begin)
+    try:
         yield company
-        tasks.cancel_scope.cancel()
+    finally:
+        timer.cancel()
+        for task in filling:
+            task.cancel()

@@ -1,4 +1,4 @@
-"""Transactions: each runs whole, in a thread, on the database that is open now."""
+"""Transactions: each runs whole, off the event loop, on the database that is open now."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 
 from .carry_over import carry_over
 from .database import FILE_GONE, Database, StoreError, Transaction, open_database, run
+from .transaction_thread import TransactionThread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +23,8 @@ class Transactions:
         self._database = database
         self._url = url
         self._places = CapacityLimiter(database.workers)
+        # A database that runs one transaction at a time has a thread of its own for them.
+        self._thread = TransactionThread(database) if database.workers == 1 else None
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -30,9 +33,13 @@ class Transactions:
 
     async def close(self) -> None:
         with CancelScope(shield=True):
+            if self._thread is not None:
+                await self._thread.close()
             await to_thread.run_sync(self._database.close)
 
     def connections(self) -> tuple[int, int]:
+        if self._thread is not None:
+            return 1, int(self._thread.is_busy)
         return self._database.workers, self._places.borrowed_tokens
 
     async def check(self) -> None:
@@ -57,9 +64,13 @@ class Transactions:
                 fresh.close()
                 raise
             old, self._database = self._database, fresh
+            if self._thread is not None:
+                self._thread.database = fresh
             old.close()
             return number
 
+        if self._thread is not None:
+            return await self._thread.call(reopen)
         return await to_thread.run_sync(reopen, limiter=self._places)
 
     async def _read(
@@ -86,6 +97,8 @@ class Transactions:
 
     async def _run(self, writes: bool, work: Callable[[Transaction], T]) -> T:
         # Not abandoned on cancellation: the caller's end waits for the commit.
+        if self._thread is not None:
+            return await self._thread.run(work, writes=writes)
         return await to_thread.run_sync(
             partial(run, self._database, work, writes=writes), limiter=self._places
         )

@@ -127,7 +127,7 @@ class RunningTurn:
         self.scope.cancel()
 
     async def wait(
-        self, seconds: float, progress: Progress, enough: Callable[[], bool] = lambda: False
+        self, seconds: float, progress: Progress, enough: Callable[[], bool] | None = None
     ) -> None:
         """Until the work is done, this is enough or `seconds` have passed, telling the client
         what happens."""
@@ -136,7 +136,7 @@ class RunningTurn:
         told = ""
 
         def is_over() -> bool:
-            return self.done.is_set() or enough()
+            return self.done.is_set() or (enough is not None and enough())
 
         while not is_over() and anyio.current_time() < deadline:
             with anyio.move_on_at(min(deadline, last + HEARTBEAT)):
@@ -148,6 +148,9 @@ class RunningTurn:
             told = self.doing
             await progress(last - start, told)
             with anyio.move_on_at(min(deadline, last + SMALLEST_GAP)):
+                if enough is None:
+                    # Nothing that changes in between is told: who waits need not wake up for it.
+                    await self.done.wait()
                 while not is_over():
                     await self._changed.wait()
 
