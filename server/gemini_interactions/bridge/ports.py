@@ -16,6 +16,7 @@ from ..domain.types import (
     Conversation,
     CreateRequest,
     Interaction,
+    Preparation,
     Status,
     Step,
     Turn,
@@ -205,11 +206,12 @@ class Store(Protocol):
         now: float,
         lease_until: float,
         reservation: Reservation | None = None,
+        preparation: Preparation | None = None,
     ) -> bool: ...
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool: ...
 
-    async def finish(
+    async def finish_and_read(
         self,
         turn: Turn,
         *,
@@ -225,7 +227,8 @@ class Store(Protocol):
         extra: Mapping[str, Any] | None = None,
         booking: Booking | None = None,
         books_estimate: bool = False,
-    ) -> bool: ...
+        is_read: bool = False,
+    ) -> tuple[bool, Turn | None]: ...
 
     async def mark_task(self, turn: Turn, facts: Mapping[str, Any]) -> dict[str, Any]: ...
     async def with_cancelled_task(self, holder: str) -> list[str]: ...

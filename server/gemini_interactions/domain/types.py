@@ -8,7 +8,7 @@ replayed verbatim; everything that reads them lives in `answers`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -159,6 +159,17 @@ class CreateRequest:
     environment: str | dict[str, Any] = ""
     api_version: str = ""
     timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What is about to be sent for a turn, as it is written down: the turn it goes after, and what
+    is None stays as it is."""
+
+    chained: int | None = None
+    settings: TurnSettings | None = None
+    notes: Sequence[str] | None = None
+    input: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

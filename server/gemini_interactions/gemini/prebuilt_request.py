@@ -17,7 +17,9 @@ from gemini_interactions.interactions.json_values import type_of
 
 _OPTIONS = ("automatic_continuation", "api_version")
 _KINDS = ("stream", "background")
-MOST_ESCAPED = 256 * 1024
+_CHECKED = frozenset({"tools", "agent_config"})
+"""What callers write in Google's own shape: the SDK's models are left to refuse what is none."""
+_MOST_ESCAPED = 256 * 1024
 """Characters of a text beyond ASCII up to which it goes this way: `extra_body` is written with
 escapes, which double it."""
 
@@ -28,13 +30,16 @@ def past_models(named: Mapping[str, Any]) -> dict[str, Any] | None:
     body = {name: value for name, value in named.items() if name not in _OPTIONS}
     if _swells(body.get("input")):
         return None
+    given = body.get("input")
+    if isinstance(given, list) and given and all(type_of(each) in CONTENTS for each in given):
+        body["input"] = [{"type": "user_input", "content": given}]
+    if body.keys() & _CHECKED:
+        given = {name: body[name] for name in ("input",) if name in body}
+        return {**named, "input": "", "extra_body": given} if given else None
     kind = {name: True for name in _KINDS if body.get(name)}
     request = _request("agent" in body, tuple(kind), named.get("api_version"))
     if request is None:
         return None
-    given = body.get("input")
-    if isinstance(given, list) and given and all(type_of(each) in CONTENTS for each in given):
-        body["input"] = [{"type": "user_input", "content": given}]
     arguments: dict[str, Any] = {"request": request, "extra_body": body}
     if "automatic_continuation" in named:
         arguments["automatic_continuation"] = named["automatic_continuation"]
@@ -42,7 +47,7 @@ def past_models(named: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _swells(given: Any) -> bool:
-    return isinstance(given, str) and len(given) > MOST_ESCAPED and not given.isascii()
+    return isinstance(given, str) and len(given) > _MOST_ESCAPED and not given.isascii()
 
 
 @functools.lru_cache(64)

@@ -10,6 +10,7 @@ from ..domain.daily_limits import Booking, BudgetState, Reservation
 from ..domain.types import (
     Artifact,
     Conversation,
+    Preparation,
     Status,
     Step,
     Turn,
@@ -201,9 +202,12 @@ class Store(Transactions):
         now: float,
         lease_until: float,
         reservation: Reservation | None = None,
+        preparation: Preparation | None = None,
     ) -> bool:
         """Right before each POST: the lease renewed by compare-and-set, the turn marked as sent.
         False where this holder no longer runs the turn: do not send.
+
+        With a `preparation` it does what `prepare` would, in the same transaction.
 
         With a `reservation` the daily limits are looked at again: OverLimit changes nothing.
         """
@@ -214,6 +218,7 @@ class Store(Transactions):
             now=now,
             lease_until=lease_until,
             reservation=reservation,
+            preparation=preparation,
         )
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool:
@@ -259,6 +264,7 @@ class Store(Transactions):
             books_estimate=books_estimate,
         )
 
+
     # Tasks
 
     async def mark_task(self, turn: Turn, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,6 +275,47 @@ class Store(Transactions):
     async def with_cancelled_task(self, holder: str) -> list[str]:
         """The ids of running turns of this holder whose task somebody has cancelled elsewhere."""
         return await self._read(turns.with_cancelled_task, holder)
+
+    async def finish_and_read(
+        self,
+        turn: Turn,
+        *,
+        status: Status,
+        now: float,
+        steps: Sequence[Step] = (),
+        usage: Usage | None = None,
+        model: str = "",
+        text: str = "",
+        notes: Sequence[str] = (),
+        error: Mapping[str, str] | None = None,
+        interaction_id: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        booking: Booking | None = None,
+        books_estimate: bool = False,
+        is_read: bool = False,
+    ) -> tuple[bool, Turn | None]:
+        """`finish`, and the turn as it now stands; None where it is gone.
+
+        `is_read` marks the outcome as delivered: somebody waits for it.
+        """
+        return await self._write(
+            turns.finish_and_read,
+            turn,
+            status=status,
+            now=now,
+            steps=steps,
+            usage=usage,
+            model=model,
+            text=text,
+            notes=notes,
+            error=error,
+            interaction_id=interaction_id,
+            extra=extra,
+            booking=booking,
+            books_estimate=books_estimate,
+            is_read=is_read,
+        )
+
 
     # Leases
 

@@ -11,6 +11,7 @@ from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
@@ -68,15 +69,17 @@ class TransactionThread:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            await self._put(lambda: None, None, started=True)
+            await self._put(_nothing, None, starts=False)
             self._jobs.put(None)
 
-    async def _put(self, work: Callable[..., Any], writes: bool | None, started: bool = False) -> Any:
+    async def _put(
+        self, work: Callable[..., Any], writes: bool | None, started: bool = False
+    ) -> Any:
         await checkpoint_if_cancelled()
         loop = get_running_loop()
         job = _Job(work, writes, loop, loop.create_future())
         self._jobs.put(job)
-        if self._thread is None and not started:
+        if starts and self._thread is None:
             self._start()
         with CancelScope(shield=True):
             return await job.answer
@@ -121,7 +124,7 @@ class TransactionThread:
     def _commit(self, group: Sequence[_Job]) -> None:
         if len(group) < 2 or not any(job.writes for job in group):
             for job in group:
-                _alone(job, lambda job=job: run(self.database, job.work, writes=bool(job.writes)))
+                self._by_itself(job)
             return
         try:
             with self.database.transaction(writes=True) as transaction:
@@ -131,11 +134,12 @@ class TransactionThread:
             for job in group:
                 if isinstance(problem, TryAgain):  # surely nothing of it was done
                     job.problem = None
-                    _alone(
-                        job, lambda job=job: run(self.database, job.work, writes=bool(job.writes))
-                    )
+                    self._by_itself(job)
                 else:
                     job.problem = job.problem or problem
+
+    def _by_itself(self, job: _Job) -> None:
+        _alone(job, partial(run, self.database, job.work, writes=bool(job.writes)))
 
 
 def _in_part(transaction: Transaction, job: _Job) -> None:
@@ -154,6 +158,10 @@ def _alone(job: _Job, work: Callable[[], Any]) -> None:
         job.result = work()
     except BaseException as problem:
         job.problem = problem
+
+
+def _nothing() -> None:
+    """What is done once everything before it is."""
 
 
 def _tell(jobs: Sequence[_Job]) -> None:

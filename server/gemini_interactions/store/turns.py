@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain.daily_limits import Booking, Reservation
-from ..domain.types import Status, Step, Turn, TurnSettings, Usage
+from ..domain.types import Preparation, Status, Step, Turn, TurnSettings, Usage
 from . import reservations, row_mapping
 from .database import Row, Transaction, Value
 
@@ -81,14 +81,19 @@ def prepare(
     notes: Sequence[str] | None,
     input: list[dict[str, Any]] | None,
 ) -> bool:
-    values: dict[str, Value] = {"chained": chained}
-    if settings is not None:
-        values["settings"] = row_mapping.settings_json(settings)
-    if notes is not None:
-        values["notes"] = row_mapping.to_json(list(notes))
-    if input is not None:
-        values["input"] = row_mapping.to_json(input)
+    values = _prepared(Preparation(chained, settings, notes, input))
     return _set(t, turn, values, "status = 'running' AND lease_holder = %s", holder)
+
+
+def _prepared(preparation: Preparation) -> dict[str, Value]:
+    values: dict[str, Value] = {"chained": preparation.chained}
+    if preparation.settings is not None:
+        values["settings"] = row_mapping.settings_json(preparation.settings)
+    if preparation.notes is not None:
+        values["notes"] = row_mapping.to_json(list(preparation.notes))
+    if preparation.input is not None:
+        values["input"] = row_mapping.to_json(preparation.input)
+    return values
 
 
 def claim_send(
@@ -99,12 +104,17 @@ def claim_send(
     now: float,
     lease_until: float,
     reservation: Reservation | None,
+    preparation: Preparation | None = None,
 ) -> bool:
     # The lease is compared and set before the budget is looked at: nobody waits in a circle.
     held = _set(
         t,
         turn,
-        {"sent": turn.sent or now, "lease_until": t.clock(now) + lease_until - now},
+        {
+            "sent": turn.sent or now,
+            "lease_until": t.clock(now) + lease_until - now,
+            **(_prepared(preparation) if preparation is not None else {}),
+        },
         "status = 'running' AND lease_holder = %s",
         holder,
     )
@@ -137,6 +147,7 @@ def finish(
     extra: Mapping[str, Any] | None,
     booking: Booking | None,
     books_estimate: bool,
+    is_read: bool = False,
 ) -> bool:
     # Conversation before turn, as everywhere: nobody waits in a circle.
     t.change(
@@ -163,6 +174,8 @@ def finish(
     }
     if interaction_id is not None:
         values["interaction_id"] = interaction_id
+    if is_read:
+        values |= {"delivery": "delivered", "owed": None}
     # A real outcome beats "interrupted"; among two of a kind the first stays.
     given_up = ("interrupted", "stalled")
     open_to = "('running')" if status in given_up else "('running', 'interrupted', 'stalled')"
@@ -176,6 +189,13 @@ def finish(
             f"UPDATE words SET answer = %s WHERE {_THIS}", (row_mapping.folded(text), *_key(turn))
         )
     return took
+
+
+def finish_and_read(t: Transaction, turn: Turn, /, **outcome: Any) -> tuple[bool, Turn | None]:
+    """`finish`, and the turn as it now stands."""
+    took = finish(t, turn, **outcome)
+    found = t.execute(f"SELECT {row_mapping.TURN} FROM turns WHERE {_THIS}", _key(turn))
+    return took, _first(found)
 
 
 def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str) -> bool:

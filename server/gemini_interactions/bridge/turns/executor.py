@@ -7,8 +7,8 @@ taken over here; what Google has of such turns is the business of `recovery`.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import anyio.abc
 
 from ... import telemetry
 from ...domain.errors import ForeignSchema, Refused, UpstreamError
-from ...domain.types import CHAINABLE, CreateRequest, Interaction, Turn
+from ...domain.types import CHAINABLE, CreateRequest, Interaction, Preparation, Turn
 from ..runtime import Runtime
 from . import outcomes
 from .finalizer import TurnFinalizer
@@ -111,6 +111,19 @@ class TurnExecutor:
             await progress(anyio.current_time() - start, doing)
             turn = await self._finalizer.reload(turn)
         return turn
+
+    @contextmanager
+    def reading(self, turn: Turn) -> Iterator[None]:
+        """Somebody waits for the outcome: if it comes within the block, it is delivered."""
+        running = self.running.of(turn)
+        if running is None:
+            yield
+            return
+        running.readers += 1
+        try:
+            yield
+        finally:
+            running.readers -= 1
 
     @asynccontextmanager
     async def _attended(self, running: RunningTurn, seconds: float) -> AsyncIterator[None]:
@@ -229,7 +242,7 @@ class TurnExecutor:
         new = replace(new, attached=attached)
         after = await self._predecessor(running.turn, stored=new.stored)
         plan = await running.handler.build_request(running.turn, new, after)
-        request = await self._persist(running, plan, after)
+        request = self._planned(running, plan, after)
         try:
             return await self._upstream.send(running, request)
         except UpstreamError as problem:
@@ -261,10 +274,11 @@ class TurnExecutor:
     def _is_background(self, turn: Turn) -> bool:
         return self._handlers.of(turn).sends == "background"
 
-    async def _persist(
+    def _planned(
         self, running: RunningTurn, plan: RequestPlan, after: Predecessor
     ) -> CreateRequest:
-        """Write down what is about to be sent, and after which turn; LeaseLost forbids it."""
+        """What is about to be sent, and after which turn: written down with the proof of the lease
+        that comes right before it, or with the turn's end."""
         turn, good = running.turn, after.good
         chained = good.n if good else None
         notes = (*passed_over(after.before, good), *plan.notes)
@@ -288,17 +302,8 @@ class TurnExecutor:
             input=running.turn.input,
             before=good,
         )
+        running.preparation = Preparation(chained, plan.settings, notes, plan.input)
         running.changed()
-        held = await self._runtime.store.prepare(
-            turn,
-            holder=self._runtime.holder,
-            chained=chained,
-            settings=plan.settings,
-            notes=notes,
-            input=plan.input,
-        )
-        if not held:
-            raise LeaseLost()
         return plan.request
 
     async def _run(self, running: RunningTurn) -> None:
@@ -342,7 +347,10 @@ class TurnExecutor:
         if running.passed:
             outcome = replace(outcome, extra={**outcome.extra, "passed": running.passed})
         try:
-            turn = await self._finalizer.finalize(running.turn, outcome)
+            await self._write_preparation(running)
+            turn = await self._finalizer.finalize(
+                running.turn, outcome, is_read=running.readers > 0
+            )
         except Exception:
             log.exception("could not write down the end of turn %s", running.turn.id)
             running.unwritten = outcome
@@ -350,6 +358,19 @@ class TurnExecutor:
         else:
             self.running.drop(running)
         running.finished(turn)
+
+    async def _write_preparation(self, running: RunningTurn) -> None:
+        """Of a turn that ends before anything was sent for it: what comes next may need it."""
+        if (planned := running.preparation) is not None:
+            running.preparation = None
+            await self._runtime.store.prepare(
+                running.turn,
+                holder=self._runtime.holder,
+                chained=planned.chained,
+                settings=planned.settings,
+                notes=planned.notes,
+                input=planned.input,
+            )
 
     async def _write_again(self) -> None:
         for running in self.running:

@@ -18,8 +18,10 @@ class TurnFinalizer:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def finalize(self, turn: Turn, outcome: Outcome) -> Turn:
-        """Write down how a turn ended, book what it used; the turn as it now stands."""
+    async def finalize(self, turn: Turn, outcome: Outcome, *, is_read: bool = False) -> Turn:
+        """Write down how a turn ended, book what it used; the turn as it now stands.
+
+        `is_read` where a call waits for the outcome, which is then delivered."""
         transcripts = self._runtime.config.transcripts
         kept = outcome if transcripts else outcome.without_words()
         usage, booking, books_estimate = self._runtime.budget.settlement(
@@ -31,7 +33,7 @@ class TurnFinalizer:
         )
         outcome = replace(outcome, usage=usage)
         finish = partial(
-            self._runtime.store.finish,
+            self._runtime.store.finish_and_read,
             turn,
             status=outcome.status,
             now=self._runtime.now(),
@@ -43,18 +45,19 @@ class TurnFinalizer:
             error=kept.error,
             interaction_id=outcome.interaction_id or None,
             extra=kept.remarks,
+            is_read=is_read,
         )
         try:
-            took = await finish(booking=booking, books_estimate=books_estimate)
+            took, stored = await finish(booking=booking, books_estimate=books_estimate)
         except Exception:
             # An answer is worth more than its line in the accounts.
             log.exception("could not finish turn %s with its booking", turn.id)
-            took = await finish()
+            took, stored = await finish()
         if not took:
             log.info("turn %s had been finished elsewhere", turn.id)
         elif booking is not None:
             self._runtime.budget.count(booking)
-        turn = await self.reload(outcomes.told(turn, outcome, self._runtime.now()))
+        turn = stored or outcomes.told(turn, outcome, self._runtime.now())
         if not transcripts:
             extra = {**turn.extra, **outcome.remarks}
             turn = replace(

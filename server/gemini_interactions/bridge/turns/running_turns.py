@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from ...domain.daily_limits import Reservation
-from ...domain.types import Turn
+from ...domain.types import Preparation, Turn
 from ...interactions.stream_accumulator import InteractionAccumulator
 from .outcomes import Outcome
 
@@ -62,6 +62,11 @@ class RunningTurn:
         """Until when a 404 on what it chains to is Google's store lagging (epoch seconds)."""
         self.reservation: Reservation | None = None
         """What it is estimated to use, once it is known what is sent."""
+        self.preparation: Preparation | None = None
+        """What is about to be sent, until that is written down with the first proof of the lease
+        before a request."""
+        self.readers = 0
+        """Calls that wait for the outcome and will have read it once it is there."""
         self.decided: Outcome | None = None
         """How it is to end, where that was settled outside, such as by a cancel."""
         # Of one that was taken over, the process before may have told something.

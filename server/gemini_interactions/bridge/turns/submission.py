@@ -251,12 +251,17 @@ class TurnSubmission:
         active = self._runtime.sessions.active(caller, kind, turn.conversation_id) if kind else None
         with active or nullcontext():
             try:
-                left = self.left(caller)
-                turn = await self._executor.until_final(turn, min(left, FLEX_WAIT), caller.progress)
-                if not turn.is_final and turn.settings.service_tier != FLEX:
+                with self._executor.reading(turn):
                     left = self.left(caller)
-                    turn = await self._executor.until_final(turn, left, caller.progress)
-                await self._mark(turn, "delivered" if turn.is_final else "owed")
+                    wait = min(left, FLEX_WAIT)
+                    turn = await self._executor.until_final(turn, wait, caller.progress)
+                    if not turn.is_final and turn.settings.service_tier != FLEX:
+                        left = self.left(caller)
+                        turn = await self._executor.until_final(turn, left, caller.progress)
+                if not turn.is_final:
+                    await self._mark(turn, "owed")
+                elif turn.delivery != "delivered":
+                    await self._mark(turn, "delivered")
                 await self._make_default(caller, turn, handler)
                 await anyio.lowlevel.checkpoint_if_cancelled()
             except BaseException:

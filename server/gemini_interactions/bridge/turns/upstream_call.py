@@ -304,9 +304,11 @@ class UpstreamCaller:
             now=runtime.now(),
             lease_until=runtime.lease_until,
             reservation=running.reservation if turn.sent is None else None,
+            preparation=running.preparation,
         )
         if not is_held:
             raise LeaseLost()
+        running.preparation = None
         running.turn = replace(running.turn, sent=turn.sent or runtime.now())
         running.changed()
 
