@@ -73,7 +73,7 @@ class TransactionThread:
             self._jobs.put(None)
 
     async def _put(
-        self, work: Callable[..., Any], writes: bool | None, started: bool = False
+        self, work: Callable[..., Any], writes: bool | None, *, starts: bool = True
     ) -> Any:
         await checkpoint_if_cancelled()
         loop = get_running_loop()
