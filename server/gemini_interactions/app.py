@@ -120,6 +120,14 @@ class App:
             raise Refused("This server's store is not open.")
         return self._components.store.access
 
+    async def count_call(self, owner: str, most: int) -> float:
+        """Count a call with all processes that share the store; where an owner has made `most` in
+        the last minute, it does not count: in how many seconds there is room again."""
+        await self.bridge()
+        if self._components is None:
+            raise Refused("This server's store is not open.")
+        return await self._components.store.count_call(owner, most, self.now())
+
     def gauges(self) -> list[tuple[Metric, float]]:
         """What holds right now, for metrics."""
         if self._components is None:

@@ -106,11 +106,18 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.set_defaults(run=_serve)
 
     serve = _command(commands, "serve", "serve MCP over stdio (the default) or over HTTP")
-    serve.usage = "%(prog)s [--http HOST:PORT] [--SETTING VALUE ...]"
+    serve.usage = "%(prog)s [--http HOST:PORT [--workers N]] [--SETTING VALUE ...]"
     serve.add_argument(
         "--http",
         metavar="HOST:PORT",
         help="serve many clients over Streamable HTTP there, at /mcp; port 0 is any free one",
+    )
+    serve.add_argument(
+        "--workers",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="with --http: so many processes share the address, one for each core (default 1)",
     )
     _add_settings(serve)
     _add_settings(serve, scope="http")
@@ -248,8 +255,12 @@ def _serve(options: argparse.Namespace) -> int:
         _log(config)
         from ..mcp_server.transports.http.asgi_app import serve_http
 
+        # A call makes some thousand objects that are gone a moment later.
+        gc.set_threshold(10_000, 20, 20)
         gc.enable()
-        return serve_http(config, options.http)
+        return serve_http(config, options.http, options.workers)
+    if getattr(options, "workers", 1) > 1:
+        raise Refused("--workers goes with --http: over stdio one process serves one client.")
     from ..mcp_server.transports import recorded_handshake
 
     handover = recorded_handshake.answer_while(_import_server, config, __version__)

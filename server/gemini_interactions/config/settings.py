@@ -442,6 +442,8 @@ class Config:
     rate_limit: int | None = None
     max_body_bytes: int = 6 * 2**20
     stateless: bool | None = None
+    workers: int = 1
+    """Processes that serve one address (`--workers`): limits are kept in the store for them."""
 
     def __post_init__(self) -> None:
         if not self.database_url:

@@ -30,6 +30,7 @@ def install() -> None:
         return
     if getattr(serializers, "create_model", None) is pydantic.create_model:
         setattr(serializers, "create_model", remembering(pydantic.create_model))  # noqa: B010  private
+    _remember_sockets()
     hints = functools.lru_cache(MOST)(typing.get_type_hints)
     for name in _HINTED:
         try:
@@ -39,6 +40,30 @@ def install() -> None:
         if getattr(module, "get_type_hints", None) is typing.get_type_hints:
             # The SDK only reads what it gets.
             setattr(module, "get_type_hints", hints)  # noqa: B010  private
+
+
+def _remember_sockets() -> None:
+    """The connection pool looks at every idle connection at every request and again at its end; to
+    find its socket, it asks anyio for all that is known of the connection, addresses included."""
+    try:
+        stream = import_module("httpcore2._backends.anyio").AnyIOStream
+        is_readable = import_module("httpcore2._utils").is_socket_readable
+        attribute = import_module("anyio.abc").SocketAttribute.raw_socket
+        look = stream.get_extra_info
+    except (ImportError, AttributeError):
+        return
+
+    def get_extra_info(self: Any, info: str) -> Any:
+        if info != "is_readable":
+            return look(self, info)
+        try:
+            socket = self._socket_looked_up
+        except AttributeError:
+            socket = self._socket_looked_up = self._stream.extra(attribute, None)
+        return is_readable(socket)
+
+    if look.__name__ == "get_extra_info" and look.__module__ == stream.__module__:
+        stream.get_extra_info = get_extra_info
 
 
 def remembering(create_model: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,7 +31,7 @@ from .cancellation import InFlightCall, InFlightCalls, fingerprint
 from .progress_notifications import ProgressReporter, keeping_company
 from .request_context import Context
 from .tasks import extension as tasks_extension
-from .transports.http.rate_limit import RateLimiter
+from .transports.http.rate_limit import RateLimiter, too_many
 
 if TYPE_CHECKING:
     from .resource_handlers import ResourceHandlers
@@ -140,7 +140,7 @@ class ToolDispatcher:
         try:
             owner = request_context.owner(context)
             if context.request is not None:
-                self._pace.admit(owner)
+                await self._admit(owner)
             arguments = tool.arguments.read(given, self._is_file)
             known = request_context.profile(context)
             sender = request_context.client_name(context) if known.resends else ""
@@ -176,6 +176,16 @@ class ToolDispatcher:
             return any(os.path.lexists(os.path.join(each, name)) for each in places)
         except ValueError:  # a NUL in it
             return False
+
+    async def _admit(self, owner: str) -> None:
+        """Count a call of an owner, or refuse it; workers count together, in the store."""
+        config = self._app.config
+        if config.workers == 1 or not config.calls_a_minute:
+            self._pace.admit(owner)
+            return
+        wait = await self._app.count_call(owner, config.calls_a_minute)
+        if wait:
+            raise too_many(config.calls_a_minute, wait)
 
     def schema(self, tool: str) -> Mapping[str, Any] | None:
         """What a tool takes; without it the SDK lists all tools anew for every modern call."""

@@ -224,6 +224,18 @@ MIGRATIONS: list[str] = [
     """
     CREATE INDEX turns_waiting ON turns (owner, created) WHERE status = 'requires_action';
     """,
+    """
+    CREATE TABLE call_counts (
+        owner TEXT PRIMARY KEY,
+        n BIGINT NOT NULL
+    );
+    CREATE TABLE calls_made (
+        owner TEXT NOT NULL,
+        n BIGINT NOT NULL,
+        at DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (owner, n)
+    );
+    """,
 ]
 
 

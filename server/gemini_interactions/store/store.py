@@ -19,7 +19,7 @@ from ..domain.types import (
     Usage,
 )
 from . import artifacts as handles
-from . import conversations, reservations, sessions, turns
+from . import conversations, rates, reservations, sessions, turns
 from . import usage as ledger
 from .access import AccessRepository
 from .artifacts import ArtifactSummary
@@ -316,6 +316,10 @@ class Store(Transactions):
             is_read=is_read,
         )
 
+    async def count_call(self, owner: str, most: int, now: float) -> float:
+        """Counts a call; seconds to wait where there were `most` in the last minute already, and
+        then nothing is counted."""
+        return await self._write(rates.count_call, owner, most, now)
 
     # Leases
 

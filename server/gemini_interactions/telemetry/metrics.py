@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MOST_SERIES = 500
@@ -55,7 +55,13 @@ RESEARCHES = Metric("gemini_mcp_researches_running", "Researches followed here."
 POOL_SIZE = Metric("gemini_mcp_store_connections", "Most connections to the database.", "gauge")
 POOL_USED = Metric("gemini_mcp_store_connections_used", "Those in use.", "gauge")
 
+_NOW = (RUNNING, WAITING, RESEARCHES, POOL_SIZE, POOL_USED)
 COUNTED = (TOOL_CALLS, TOOL_SECONDS, UPSTREAM_CALLS, UPSTREAM_SECONDS, TOKENS, COST)
+
+_BY_NAME = {metric.name: metric for metric in (*COUNTED, *_NOW)}
+
+Snapshot = list[Any]
+"""Of one process: for each series its metric's name, its labels, and its value or buckets."""
 
 
 class Registry:
@@ -79,6 +85,33 @@ class Registry:
             buckets = self._buckets.setdefault(key, [0.0] * (len(SECONDS) + 2))
             buckets[bisect_left(SECONDS, seconds)] += 1
             buckets[-1] += seconds
+
+    def snapshot(self, gauges: Iterable[tuple[Metric, float]]) -> Snapshot:
+        """Everything counted and what holds right now, as JSON can carry it elsewhere."""
+        with self._lock:
+            counts = [[m.name, labels, value] for (m, labels), value in self._counts.items()]
+            buckets = [[m.name, labels, [*values]] for (m, labels), values in self._buckets.items()]
+        return [*counts, *buckets, *([metric.name, (), value] for metric, value in gauges)]
+
+    def absorb(self, snapshot: Snapshot) -> list[tuple[Metric, float]]:
+        """Add what another process counted; what holds there, which adds up otherwise."""
+        gauges = []
+        for name, labels, value in snapshot:
+            metric = _BY_NAME[name]
+            if metric.kind == "gauge":
+                gauges.append((metric, float(value)))
+            elif metric.kind == "histogram":
+                self._add_buckets(metric, tuple(labels), value)
+            else:
+                self.add(metric, *labels, by=value)
+        return gauges
+
+    def _add_buckets(self, metric: Metric, labels: Labels, values: Iterable[float]) -> None:
+        with self._lock:
+            key = self._key(metric, labels, self._buckets)
+            buckets = self._buckets.setdefault(key, [0.0] * (len(SECONDS) + 2))
+            for place, value in enumerate(values):
+                buckets[place] += value
 
     def _key(
         self, metric: Metric, labels: Labels, known: Mapping[tuple[Metric, Labels], object]

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -88,11 +88,15 @@ class Address:
             raise Refused(f"{flag} names an address that cannot be listened on: {why}.") from None
 
 
-def serve_http(config: Config, address: str) -> int:
+def serve_http(config: Config, address: str, workers: int = 1) -> int:
     """Serve until a signal says stop. Whoever else could reach the address needs a token."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     raise_file_limit()
+    if workers > 1:
+        from .workers import serve_workers
+
+        return serve_workers(config, address, workers)
     where = Address.read(address)
     tokens = tokens_for(config, where)
     gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
@@ -116,16 +120,24 @@ def tokens_for(config: Config, address: Address) -> Tokens | None:
     return None
 
 
-def metrics_server(app: App) -> MetricsServer | None:
-    """Refuses an address that others can reach, unless that is meant."""
-    if not app.config.metrics:
+def metrics_address(config: Config) -> Address | None:
+    """Where metrics are served, if anywhere. Refuses an address that others can reach, unless
+    that is meant."""
+    if not config.metrics:
         return None
-    where = Address.read(app.config.metrics, "--metrics")
-    if not (where.is_loopback or app.config.metrics_open):
+    where = Address.read(config.metrics, "--metrics")
+    if not (where.is_loopback or config.metrics_open):
         raise BadSetting(
             "GEMINI_MCP_METRICS (--metrics) names an address that others can reach, and metrics "
             "ask for no token: set GEMINI_MCP_METRICS_OPEN (--metrics-open), or use 127.0.0.1."
         )
+    return where
+
+
+def metrics_server(app: App) -> MetricsServer | None:
+    where = metrics_address(app.config)
+    if where is None:
+        return None
     from .metrics_route import MetricsServer
 
     return MetricsServer(app, where.listen("--metrics"), where.name)
@@ -168,6 +180,7 @@ class Gateway:
         self._listener = listener
         self._told = anyio.Event()
         self._told_again = anyio.Event()
+        self.ended = anyio.Event()
         base = app.config.public_url or self.url
         addresses = ClientAddresses(app.config.trusted_proxies)
         auth: Authentication | None = None
@@ -225,6 +238,7 @@ class Gateway:
                     task_status.started()
                     await self._server.serve(sockets=[self._listener])
                 tasks.cancel_scope.cancel()
+        self.ended.set()
 
     def stop(self) -> None:
         """Let nobody in, let calls finish for a moment; told twice, do not wait for them."""
@@ -266,16 +280,17 @@ class Gateway:
 
 async def _serve_until_told(gateway: Gateway) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_listen_for_signals, gateway)
+        tasks.start_soon(told_to_stop, gateway, (signal.SIGTERM, signal.SIGINT))
         await gateway.serve()
         tasks.cancel_scope.cancel()
 
 
-async def _listen_for_signals(gateway: Gateway) -> None:
+async def told_to_stop(gateway: Gateway, signals: Sequence[signal.Signals]) -> None:
+    """Stop a gateway when a signal comes; at the second one it waits for nothing."""
     if sys.platform == "win32":
         return
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
+    with anyio.open_signal_receiver(*signals) as received:
+        async for _ in received:
             gateway.stop()
 
 

@@ -29,9 +29,13 @@ class RateLimiter:
         while made and not 0 <= now - made[0] < MINUTE:
             made.popleft()
         if len(made) >= self._calls:
-            seconds = max(1, math.ceil(made[0] + MINUTE - now))
-            raise Refused(
-                f"That is more than the {self._calls} calls a minute this server allows; "
-                f"nothing was sent. Wait {seconds} s, then call again."
-            )
+            raise too_many(self._calls, made[0] + MINUTE - now)
         made.append(now)
+
+
+def too_many(calls: int, seconds: float) -> Refused:
+    """More than `calls` in a minute; there is room again in so many seconds."""
+    return Refused(
+        f"That is more than the {calls} calls a minute this server allows; nothing was sent. "
+        f"Wait {max(1, math.ceil(seconds))} s, then call again."
+    )
