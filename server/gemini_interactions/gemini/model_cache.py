@@ -59,7 +59,8 @@ def _remember_sockets() -> None:
         try:
             socket = self._socket_looked_up
         except AttributeError:
-            socket = self._socket_looked_up = self._stream.extra(attribute, None)
+            look_up = self._stream.extra
+            socket = self._socket_looked_up = look_up(attribute, None)
         return is_readable(socket)
 
     if look.__name__ == "get_extra_info" and look.__module__ == stream.__module__:
