@@ -264,7 +264,6 @@ class Store(Transactions):
             books_estimate=books_estimate,
         )
 
-
     # Tasks
 
     async def mark_task(self, turn: Turn, facts: Mapping[str, Any]) -> dict[str, Any]:
