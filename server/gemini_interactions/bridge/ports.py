@@ -207,6 +207,7 @@ class Store(Protocol):
         lease_until: float,
         reservation: Reservation | None = None,
         preparation: Preparation | None = None,
+        places: int = 0,
     ) -> bool: ...
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool: ...

@@ -35,6 +35,11 @@ import re
 from enum import StrEnum
 from typing import Any, assert_never
 
+
+class NoPlace(Exception):
+    """As many of the owner's calls are at Google as may be: wait, then try again. Never told."""
+
+
 _SECRETS = re.compile(
     r"AIza[\w-]+|AQ\.[\w-]+|ya29\.[\w.-]+"
     r"|\b(?i:bearer|basic|authorization|token|api[-_ ]?key|secret|password)"

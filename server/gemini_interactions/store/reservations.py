@@ -26,7 +26,7 @@ def add(t: Transaction, key: tuple[str, int, str], reservation: Reservation, *, 
     """Reserve for a new turn; OverLimit where that does not fit beside all that is reserved."""
     conversation_id, n, owner = key
     if reservation.limits:
-        _lock(t, owner)
+        lock(t, owner)
         _check(state(t, owner, reservation.day), reservation, now)
     t.change(
         "INSERT INTO reservations (conversation_id, n, owner, day, model, tokens, usd, sent) "
@@ -51,7 +51,7 @@ def confirm(t: Transaction, turn: Turn, reservation: Reservation, *, now: float)
         return
     day = str(found[0]["day"])
     if reservation.limits:
-        _lock(t, turn.owner)
+        lock(t, turn.owner)
         t.change(f"UPDATE reservations SET sent = 0 WHERE {_THIS}", _key(turn))
         _check(state(t, turn.owner, day, only_sent=True), reservation, now)
     t.change(
@@ -128,7 +128,7 @@ def _check(state: BudgetState, reservation: Reservation, now: float) -> None:
         raise OverLimit(refusal(state, reservation, now))
 
 
-def _lock(t: Transaction, owner: str) -> None:
+def lock(t: Transaction, owner: str) -> None:
     """Whoever else admits or sends work of this owner commits first. Taken last in every
     transaction, after conversation and turn: nobody waits in a circle."""
     t.change(

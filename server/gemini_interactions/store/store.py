@@ -203,10 +203,12 @@ class Store(Transactions):
         lease_until: float,
         reservation: Reservation | None = None,
         preparation: Preparation | None = None,
+        places: int = 0,
     ) -> bool:
         """Right before each POST: the lease renewed by compare-and-set, the turn marked as sent.
         False where this holder no longer runs the turn: do not send.
 
+        With `places`, NoPlace where so many other turns of the owner are at Google already.
         With a `preparation` it does what `prepare` would, in the same transaction.
 
         With a `reservation` the daily limits are looked at again: OverLimit changes nothing.
@@ -219,6 +221,7 @@ class Store(Transactions):
             lease_until=lease_until,
             reservation=reservation,
             preparation=preparation,
+            places=places,
         )
 
     async def named(self, turn: Turn, interaction_id: str, *, holder: str) -> bool:

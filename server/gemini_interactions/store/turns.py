@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain.daily_limits import Booking, Reservation
+from ..domain.errors import NoPlace
 from ..domain.types import Preparation, Status, Step, Turn, TurnSettings, Usage
 from . import reservations, row_mapping
 from .database import Row, Transaction, Value
@@ -105,6 +106,7 @@ def claim_send(
     lease_until: float,
     reservation: Reservation | None,
     preparation: Preparation | None = None,
+    places: int = 0,
 ) -> bool:
     # The lease is compared and set before the budget is looked at: nobody waits in a circle.
     held = _set(
@@ -118,9 +120,24 @@ def claim_send(
         "status = 'running' AND lease_holder = %s",
         holder,
     )
+    if held and places:
+        _take_place(t, turn, places, t.clock(now))
     if held and reservation is not None:
         reservations.confirm(t, turn, reservation, now=now)
     return held
+
+
+def _take_place(t: Transaction, turn: Turn, places: int, now: float) -> None:
+    """NoPlace where so many other turns of the owner are at Google, and their calls wait there."""
+    reservations.lock(t, turn.owner)
+    (others,) = t.execute(
+        "SELECT COUNT(*) AS n FROM turns WHERE owner = %s AND status = 'running' "
+        "AND sent IS NOT NULL AND lease_until > %s AND kind NOT IN ('research', 'video', 'agent') "
+        "AND REPLACE(extra, %s, '') = extra AND NOT (conversation_id = %s AND n = %s)",
+        (turn.owner, now, '"background":true', turn.conversation_id, turn.n),
+    )
+    if int(others["n"]) >= places:
+        raise NoPlace()
 
 
 def named(t: Transaction, turn: Turn, interaction_id: str, *, holder: str) -> bool:

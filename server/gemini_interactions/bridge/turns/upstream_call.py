@@ -21,6 +21,7 @@ from ...domain.errors import (
     Garbled,
     Gone,
     NoKey,
+    NoPlace,
     RateLimited,
     Refused,
     TimedOut,
@@ -44,6 +45,9 @@ CONFIRMED = 60.0
 """Seconds Google may take to confirm what it does in the background."""
 FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
+FIRST_PLACE = 0.05
+LONGEST_PLACE = 1.0
+"""How long to wait, in seconds, before looking again for a place that other workers hold."""
 MOST_WAITING = 100
 """How many of an owner's turns may stand before Google's door in one process."""
 HANDED_OVER = 1.0
@@ -59,6 +63,9 @@ class UpstreamCaller:
         self._runtime = runtime
         self._gemini = runtime.gemini
         self._places: dict[str, anyio.CapacityLimiter] = {}
+        config = runtime.config
+        # Workers of one address count an owner's places together, in the store.
+        self._shared_places = config.max_concurrent if config.workers > 1 else 0
 
     def admit(self, owner: str, queued: int) -> None:
         """Refuse more running for an owner who has very much of it waiting already; `queued` of it
@@ -298,14 +305,22 @@ class UpstreamCaller:
         Nothing may be sent without: another process may have said that this turn is over.
         """
         turn, runtime = running.turn, self._runtime
-        is_held = await runtime.store.claim_send(
-            turn,
-            holder=runtime.holder,
-            now=runtime.now(),
-            lease_until=runtime.lease_until,
-            reservation=running.reservation if turn.sent is None else None,
-            preparation=running.preparation,
-        )
+        pause = FIRST_PLACE
+        while True:
+            try:
+                is_held = await runtime.store.claim_send(
+                    turn,
+                    holder=runtime.holder,
+                    now=runtime.now(),
+                    lease_until=runtime.lease_until,
+                    reservation=running.reservation if turn.sent is None else None,
+                    preparation=running.preparation,
+                    places=self._shared_places,
+                )
+                break
+            except NoPlace:
+                await runtime.sleep(pause * random.uniform(0.8, 1.2))
+                pause = min(pause * 1.5, LONGEST_PLACE)
         if not is_held:
             raise LeaseLost()
         running.preparation = None
