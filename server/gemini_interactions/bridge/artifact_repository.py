@@ -61,6 +61,8 @@ class ArtifactRepository:
             ArtifactKind.AUDIO: [each for each in answer.media if each["type"] == "audio"],
             ArtifactKind.VIDEO: [each for each in answer.media if each["type"] == "video"],
         }
+        if not any(made.values()):
+            return []
         problem: NotKept | Garbled | None = None
         for kind, contents in made.items():
             shown = enumerate(contents, 1)
