@@ -350,7 +350,7 @@ class Gemini:
             if check is not None:
                 await check()
             try:
-                answer = await _by(deadline, _sent(request, arguments, named))
+                answer = await _by(deadline, prebuilt_request.sent(request, arguments, named))
             except UpstreamError as problem:
                 if check is not None and check.problem is not None:
                     raise check.problem from None
@@ -452,29 +452,6 @@ async def _json(answer: Any) -> Any:
         return replace_lone_surrogates(await answer.json())
     except (ValueError, RecursionError):
         raise Garbled(status=200) from None
-
-
-async def _sent(request: Any, arguments: Any, named: dict[str, Any]) -> Any:
-    """The SDK's response to a request, which it builds here.
-
-    A create goes past its models where that can be, see `prebuilt_request`. Otherwise it refuses
-    to send steps whose shape its models do not know: those are then sent past its models alone.
-    """
-    built = prebuilt_request.past_models(named) if "input" in named else None
-    if built is not None:
-        return await request(*arguments, **built).__aenter__()
-    try:
-        return await request(*arguments, **named).__aenter__()
-    except (TypeError, ValueError) as error:
-        raw = serialization.past_models(named) if _minds_the_shape(error) else None
-        if raw is None:
-            raise
-    return await request(*arguments, **raw).__aenter__()
-
-
-def _minds_the_shape(error: Exception) -> bool:
-    """Whether the SDK's models refused what was to be sent: only then was surely nothing sent."""
-    return type(error).__name__ == "ValidationError" or "unhashable type" in str(error)
 
 
 async def _drafted(events: Events) -> Interaction:

@@ -228,44 +228,14 @@ class Store(Transactions):
         """Google's id, the moment it is known."""
         return await self._write(turns.named, turn, interaction_id, holder=holder)
 
-    async def finish(
-        self,
-        turn: Turn,
-        *,
-        status: Status,
-        now: float,
-        steps: Sequence[Step] = (),
-        usage: Usage | None = None,
-        model: str = "",
-        text: str = "",
-        notes: Sequence[str] = (),
-        error: Mapping[str, str] | None = None,
-        interaction_id: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        booking: Booking | None = None,
-        books_estimate: bool = False,
-    ) -> bool:
+    async def finish(self, turn: Turn, **outcome: Any) -> bool:
         """The outcome; False where there was one already ("interrupted" is none).
 
         `notes` and `extra` are added to those already there. What the turn used is booked, and
         its reservation ends, in the same transaction; see `reservations.settle`.
         """
-        return await self._write(
-            turns.finish,
-            turn,
-            status=status,
-            now=now,
-            steps=steps,
-            usage=usage,
-            model=model,
-            text=text,
-            notes=notes,
-            error=error,
-            interaction_id=interaction_id,
-            extra=extra,
-            booking=booking,
-            books_estimate=books_estimate,
-        )
+        took, _ = await self.finish_and_read(turn, **outcome)
+        return took
 
     # Tasks
 
