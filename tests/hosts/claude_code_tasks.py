@@ -303,29 +303,21 @@ def functions() -> bool:
 
 
 def plan() -> bool:
+    """The plan comes back by itself, and so does the report once the model has approved it."""
+
     def prepare(google: EmulatorControl) -> None:
         google.research_seconds = 10.0
         google.answer_when("The plan is approved", "REPORT-OF-STORKS: they soar.")
 
-    def act(session: Session) -> None:
-        asked = wait(lambda: "inputRequests" in session.said, 40)
-        time.sleep(4)
-        print(f"  asked on the wire: {asked}; the screen then:")
-        print(session.terminal.shown[-2500:])
-        for keys in PLAN_KEYS:
-            session.terminal.type(keys)
-            time.sleep(1.5)
-        print("  after the keys:")
-        print(session.terminal.shown[-1500:])
+    def begin(_: Json) -> Block:
+        return use(f"{TOOL}start_deep_research", question="PLAN-2: How?", plan_first=True)
 
-    begin = lambda _: use(  # noqa: E731
-        f"{TOOL}start_deep_research", question="How do storks fly?", plan_first=True
-    )
-    return run(calling("PLAN", begin), "PLAN-1 please", "REPORT-OF-STORKS", prepare, act)
+    def approve(body: Json) -> Block:
+        found = re.search(r"r_[0-9a-z]{10}", last_user(body))
+        return use(f"{TOOL}approve_research_plan", research_id=found[0] if found else "")
 
-
-PLAN_KEYS = tuple(os.environ.get("PLAN_KEYS", "\r,\x1b[B,\x1b[B,\r").split(","))
-"""What is typed into the form: take the first choice, go down to Accept, press it."""
+    script = calling("PLAN", begin, approve)
+    return run(script, "PLAN-1 please", "REPORT-OF-STORKS", prepare)
 
 
 def subagent() -> bool:
@@ -350,6 +342,7 @@ def subagent() -> bool:
         is_inner = "DELEGATED-1" in words(body["messages"][0]) if body.get("messages") else False
         return (inner if is_inner else outer)(session, body)
 
+    # Its calls do not declare tasks (2.1.330): it is told "running" in words.
     return run(script, "SUB-1 please", "REPORT-OF-STORKS", prepare)
 
 

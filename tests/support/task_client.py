@@ -44,7 +44,7 @@ class TaskClient:
 
     ask: Ask
     capabilities: Json = field(default_factory=lambda: DECLARED)
-    name: str = "claude-code"
+    name: str = "inspector"
 
     async def request(self, method: str, **params: Any) -> Json:
         meta = {

@@ -342,6 +342,8 @@ class ClientProfile:
     """Whether it sends a call again without having cancelled the first."""
     answers_elicitation: bool = True
     """Whether somebody sees and answers what it is asked."""
+    task_images: bool = True
+    """Whether its model sees the images in the result of a task."""
     mixed_lists: bool = True
     """Whether it takes a list whose items are text or objects."""
 
@@ -356,7 +358,9 @@ CLIENTS: dict[str | tuple[str, Era], ClientProfile] = {
     "codex-mcp-client": ClientProfile(text_budget=11_000),
     "copilot-cli": ClientProfile(text_budget=18_000),
     "gemini-cli-mcp-client": ClientProfile(text_budget=35_000),
-    "claude-code": ClientProfile(text_budget=40_000),
+    # Its form shows one line of a plan, which nobody could judge; the result of a task has a file
+    # in the place of an image (2.1.330, 2026-12-01).
+    "claude-code": ClientProfile(text_budget=40_000, answers_elicitation=False, task_images=False),
     "opencode": ClientProfile(text_budget=40_000),
     # It shows `_meta` to its model.
     "kimi-code": ClientProfile(text_budget=40_000, facts=False),

@@ -111,21 +111,25 @@ class ToolDispatcher:
         finally:
             with anyio.CancelScope(shield=True):
                 await record.close(None if answer is gone else answer)
+        if self._may_be_task(tool, context):
+            task = await self.tasks.created(context, answer, is_joined=call.is_joined)
+            if task is not None:
+                return task
         if not sends_facts:
             answer = answer.model_copy(update={"meta": None})
-        if self._may_be_task(tool, context):
-            return await self.tasks.created(context, answer, is_joined=call.is_joined)
         return answer
 
     def _may_be_task(self, tool: Tool, context: Context) -> bool:
-        return tool.may_be_task and tasks_extension.is_declared(context)
+        if not tool.may_be_task or not tasks_extension.is_declared(context):
+            return False
+        return tool.toolset != "images" or request_context.profile(context).task_images
 
     def _max_wait(self, tool: Tool, context: Context) -> float:
         """Seconds that this call waits before it is answered "running", or as a task."""
         after = self._app.config.task_after_seconds
-        if after is not None and self._may_be_task(tool, context):
-            return after
-        return request_context.time_budget(context, self._app)
+        budget = request_context.time_budget(context, self._app)
+        is_sooner = after is not None and after < budget and self._may_be_task(tool, context)
+        return after if after is not None and is_sooner else budget
 
     async def _use(
         self,

@@ -107,6 +107,18 @@ async def test_without_forms_a_plan_is_the_result(client: TaskClient, house: App
     assert (await TaskClient(client.ask, WITH_FORMS).get(id))["status"] == "completed"
 
 
+async def test_a_client_whose_form_nobody_can_judge_a_plan_by_is_not_asked(
+    asker: TaskClient, house: AppHarness
+) -> None:
+    asker.name = "claude-code"
+
+    _, task = await planned(asker, house)
+
+    assert task["status"] == "completed"
+    assert told(task["result"]).status == "plan_ready"
+    assert "approve_research_plan" in told(task["result"]).tail
+
+
 async def test_a_plan_asks_and_goes_on_as_the_same_task(
     asker: TaskClient, house: AppHarness
 ) -> None:

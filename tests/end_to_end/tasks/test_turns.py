@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gemini_emulator import Answer
-from tests.support.app_harness import AppHarness, ToolResult
+from tests.support.app_harness import META, AppHarness, ToolResult
 from tests.support.task_client import DECLARED, TaskClient, in_process, told
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
@@ -209,6 +209,33 @@ async def test_a_result_fits_the_client_that_reads_it(
 
     assert budget * 0.8 < len(said.text) <= budget
     assert said.facts["next_offset"] == len(said.piece)
+
+
+async def test_a_picture_is_no_task_for_a_client_that_shows_none_in_its_result(
+    client: TaskClient, house: AppHarness
+) -> None:
+    client.name = "claude-code"
+    house.brain.delay(0.3)
+
+    answered = await client.call("gemini_generate_image", prompt="A stork.")
+
+    assert answered["resultType"] == "complete"
+    assert [block["type"] for block in answered["content"]] == ["text", "image"]
+
+
+async def test_facts_stay_away_from_a_model_that_would_see_them(
+    client: TaskClient, house: AppHarness
+) -> None:
+    client.name = "kimi-code"
+    quick = await client.call("gemini_ask", prompt="")
+    gate = house.brain.hold_next(point="before_completed")
+    id = await client.task("gemini_ask", prompt="Slowly, please.")
+    gate.release()
+
+    task = await client.until(id)
+
+    assert META not in quick.get("_meta", {})
+    assert META not in task["result"].get("_meta", {})
 
 
 async def test_waiting_listing_and_cancelling_are_never_tasks(

@@ -49,12 +49,12 @@ class TaskMethods:
 
     async def created(
         self, context: Context, answer: types.CallToolResult, *, is_joined: bool
-    ) -> dict[str, Any] | types.CallToolResult:
-        """The answer of a call as a task where it says "running", else as it is. The task is
-        written down before it is told."""
+    ) -> dict[str, Any] | None:
+        """The answer of a call as a task where it says "running"; the task is written down before
+        it is told. None where it is no task."""
         facts = (answer.meta or {}).get(result.META)
         if answer.is_error or not isinstance(facts, dict) or facts.get("status") != "running":
-            return answer
+            return None
         place = str(facts["conversation_id"]), int(facts["turn"])
         try:
             tasks = (await self._app.bridge()).tasks
@@ -62,7 +62,7 @@ class TaskMethods:
             task = await tasks.issue(owner, *place, is_joined=is_joined)
         except Exception:  # its turn is found by its id all the same
             log.exception("turn %s/%s could not be answered as a task", *place)
-            return answer
+            return None
         return {"resultType": "task", **_fields(task, "working")}
 
     async def get(self, context: Context, params: TaskParams) -> HandlerResult:
@@ -110,7 +110,7 @@ class TaskMethods:
             return await self._kept(context, task)
         if not task.turn.is_final:
             return _fields(task, "working")
-        if task.asks and takes_forms(context):
+        if task.asks and self._asks_forms(context):
             budget = request_context.room(context, self._app).budget
             asked = {plan_form.key(task): plan_form.request(task, budget)}
             return {**_fields(task, "input_required"), "inputRequests": asked}
@@ -127,6 +127,9 @@ class TaskMethods:
             words = {} if task.turn.status == "plan_ready" else {"result": said}
             await tasks.keep(task, {"status": "completed", **words})
         return {**_fields(task, "completed"), "result": said}
+
+    def _asks_forms(self, context: Context) -> bool:
+        return takes_forms(context) and request_context.profile(context).answers_elicitation
 
     async def _kept(self, context: Context, task: Task) -> dict[str, Any]:
         """A task as it was told before: what has ended stays so."""
