@@ -7,8 +7,6 @@ program). Nothing leaves this machine: the model and Google are scripted on loop
 a dummy, the host's home is a temporary folder. Each case prints what the model was sent.
 """
 
-# ruff: noqa: T201 - it is a script whose output is read.
-
 from __future__ import annotations
 
 import argparse
@@ -52,7 +50,7 @@ class Terminal:
         self.pid, self._wire = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
-            os.execvpe(command[0], command, environ)  # noqa: S606  the host itself
+            os.execvpe(command[0], command, environ)
         ioctl(self._wire, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -303,11 +301,40 @@ def functions() -> bool:
 
 
 def plan() -> bool:
-    """The plan comes back by itself, and so does the report once the model has approved it."""
+    """The plan is asked about in a form; the same task brings the report once it is approved."""
 
     def prepare(google: EmulatorControl) -> None:
         google.research_seconds = 10.0
         google.answer_when("The plan is approved", "REPORT-OF-STORKS: they soar.")
+
+    def approve(session: Session) -> None:
+        wait(lambda: "inputRequests" in session.said, 40)
+        time.sleep(4)
+        asked = session.terminal.shown.rpartition("requests your input")[2]
+        print(f"  the form: {asked[:1200]}")
+        for keys in ("\x1b[C", "\r", "\x1b[B", "\r"):  # open, approve, down to Accept, press it
+            session.terminal.type(keys)
+            time.sleep(1.5)
+
+    def begin(_: Json) -> Block:
+        return use(f"{TOOL}start_deep_research", question="How do storks fly?", plan_first=True)
+
+    return run(calling("PLAN", begin), "PLAN-1 please", "REPORT-OF-STORKS", prepare, approve)
+
+
+def plan_by_tool() -> bool:
+    """Declined, the plan comes back as the result, and the report once the model approves it."""
+
+    def prepare(google: EmulatorControl) -> None:
+        google.research_seconds = 10.0
+        google.answer_when("The plan is approved", "REPORT-OF-STORKS: they soar.")
+
+    def decline(session: Session) -> None:
+        wait(lambda: "inputRequests" in session.said, 40)
+        time.sleep(4)
+        for keys in ("\x1b[B", "\x1b[B", "\x1b[B", "\r"):  # down to Decline
+            session.terminal.type(keys)
+            time.sleep(1.5)
 
     def begin(_: Json) -> Block:
         return use(f"{TOOL}start_deep_research", question="PLAN-2: How?", plan_first=True)
@@ -317,7 +344,7 @@ def plan() -> bool:
         return use(f"{TOOL}approve_research_plan", research_id=found[0] if found else "")
 
     script = calling("PLAN", begin, approve)
-    return run(script, "PLAN-1 please", "REPORT-OF-STORKS", prepare)
+    return run(script, "PLAN-1 please", "REPORT-OF-STORKS", prepare, decline)
 
 
 def subagent() -> bool:
@@ -351,6 +378,7 @@ CASES: dict[str, Callable[[], bool]] = {
     "picture": picture,
     "functions": functions,
     "plan": plan,
+    "plan_by_tool": plan_by_tool,
     "subagent": subagent,
 }
 

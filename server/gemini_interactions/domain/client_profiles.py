@@ -358,9 +358,8 @@ CLIENTS: dict[str | tuple[str, Era], ClientProfile] = {
     "codex-mcp-client": ClientProfile(text_budget=11_000),
     "copilot-cli": ClientProfile(text_budget=18_000),
     "gemini-cli-mcp-client": ClientProfile(text_budget=35_000),
-    # Its form shows one line of a plan, which nobody could judge; the result of a task has a file
-    # in the place of an image (2.1.330, 2026-12-01).
-    "claude-code": ClientProfile(text_budget=40_000, answers_elicitation=False, task_images=False),
+    # The result of a task has a file in the place of an image (2.1.330, 2026-12-01).
+    "claude-code": ClientProfile(text_budget=40_000, task_images=False),
     "opencode": ClientProfile(text_budget=40_000),
     # It shows `_meta` to its model.
     "kimi-code": ClientProfile(text_budget=40_000, facts=False),

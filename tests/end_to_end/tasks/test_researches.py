@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gemini_interactions.domain import client_profiles
 from tests.support.app_harness import AppHarness, masked
 from tests.support.research_client import QUESTION, RUN
 from tests.support.task_client import (
@@ -107,10 +108,13 @@ async def test_without_forms_a_plan_is_the_result(client: TaskClient, house: App
     assert (await TaskClient(client.ask, WITH_FORMS).get(id))["status"] == "completed"
 
 
-async def test_a_client_whose_form_nobody_can_judge_a_plan_by_is_not_asked(
-    asker: TaskClient, house: AppHarness
+async def test_a_client_that_leaves_forms_unanswered_is_not_asked(
+    asker: TaskClient, house: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asker.name = "claude-code"
+    monkeypatch.setitem(
+        client_profiles.CLIENTS, "silent", client_profiles.ClientProfile(answers_elicitation=False)
+    )
+    asker.name = "silent"
 
     _, task = await planned(asker, house)
 
@@ -130,7 +134,8 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
     asked = asks["inputRequests"]["plan-1"]
     assert asked["method"] == "elicitation/create"
     assert asked["params"]["mode"] == "form"
-    assert f"# Research plan: {QUESTION}" in asked["params"]["message"]
+    assert f"Research plan: {QUESTION} · 1. " in asked["params"]["message"]
+    assert "\n" not in asked["params"]["message"]  # a host shows a few lines only
     schema = asked["params"]["requestedSchema"]
     assert schema["properties"]["decision"]["enum"] == ["approve", "change"]
     assert schema["required"] == ["decision"]

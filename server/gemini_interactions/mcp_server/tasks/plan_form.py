@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -35,15 +36,21 @@ def key(task: Task) -> str:
 
 def request(task: Task, budget: int) -> dict[str, Any]:
     """The elicitation, with as much of the plan as the client takes (`budget`, in characters)."""
-    plan = text_pages.page(task.turn.text, 0, max(1, budget - len(QUESTION) - 4)).text
+    plan = text_pages.page(_paragraph(task.turn.text), 0, max(1, budget - len(QUESTION) - 4)).text
     return {
         "method": "elicitation/create",
         "params": {
             "mode": "form",
-            "message": f"{QUESTION}\n\n{plan}" if plan else QUESTION,
+            "message": f"{QUESTION} {plan}" if plan else QUESTION,
             "requestedSchema": SCHEMA,
         },
     }
+
+
+def _paragraph(plan: str) -> str:
+    """A plan in one paragraph: a form of Claude Code (2.1.330) shows three lines of a message."""
+    lines = (re.sub(r"^[#*\-\s]+", "", line).strip() for line in plan.splitlines())
+    return " · ".join(line for line in lines if line)
 
 
 def read(answer: object) -> tuple[Literal["approve", "change", "decline"], str]:
