@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -25,6 +26,7 @@ class Prefork:
     """Starts children; used from the test's process."""
 
     def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -43,13 +45,15 @@ class Prefork:
     ) -> int:
         """Starts a server on these ends of pipes; its process id."""
         order = {"environ": environ, "cwd": str(cwd), "arguments": arguments}
-        socket.send_fds(self._socket, [json.dumps(order).encode()], pipes)
-        return int(self._socket.recv(100))
+        with self._one_at_a_time:
+            socket.send_fds(self._socket, [json.dumps(order).encode()], pipes)
+            return int(self._socket.recv(100))
 
     def bury(self, pid: int) -> int:
         """Waits for the end of a child; its exit code, or minus the signal that killed it."""
-        self._socket.send(json.dumps({"bury": pid}).encode())
-        return int(self._socket.recv(100))
+        with self._one_at_a_time:
+            self._socket.send(json.dumps({"bury": pid}).encode())
+            return int(self._socket.recv(100))
 
     def close(self) -> None:
         self._socket.close()

@@ -82,6 +82,10 @@ def _with_text_items(parameter: dict[str, Any]) -> dict[str, Any]:
 
 _ALL: dict[str, Tool] = {}
 
+# The tools that are there by default come first, those for views alone last.
+_PLACES = {"conversations": 0, "images": 1, "research": 2, "views": 9}
+_IN_BETWEEN = 5
+
 
 def tool(
     title: str,
@@ -117,8 +121,11 @@ def tool(
 
 
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
-    """The tools of the chosen toolsets, by name."""
+    """The tools of the chosen toolsets, by name: in one order, whatever was imported first, since
+    hosts keep the list as part of a cached prompt."""
     from . import agents, conversations, images, media, research, views  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
-    return {name: tool for name, tool in _ALL.items() if tool.toolset in chosen}
+    found = [tool for tool in _ALL.values() if tool.toolset in chosen]
+    found.sort(key=lambda tool: _PLACES.get(tool.run.__module__.rpartition(".")[2], _IN_BETWEEN))
+    return {tool.name: tool for tool in found}

@@ -11,6 +11,8 @@ from tests.support.app_harness import AppHarness, McpClient
 
 # Every parameter of every tool, and what a refusal says it takes. One that must be given
 # has a star.
+KINDS_OF_HISTORY = "one of conversations, research, images, audio, video, agents"
+
 PARAMETERS: dict[str, dict[str, str]] = {
     "gemini_ask": {
         "prompt*": "text",
@@ -42,7 +44,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "offset": "a whole number of at least 0",
     },
     "gemini_history": {
-        "kind": "one of conversations, research, images, audio, video",
+        "kind": KINDS_OF_HISTORY,
         "query": "text",
         "limit": "a whole number from 1 to 100",
         "offset": "a whole number of at least 0",
@@ -73,7 +75,7 @@ KINDS: dict[str, str] = {
     "a whole number from 1 to 100": "numbers",
     "one of minimal, low, medium, high, xhigh": "choices",
     "one of standard, flex, priority": "choices",
-    "one of conversations, research, images, audio, video, agents": "choices",
+    KINDS_OF_HISTORY: "choices",
     "true or false": "switches",
     "an object": "objects",
     "a list, each item text or an object": "lists",
