@@ -62,7 +62,7 @@ class Names:
         for real, shown in self._shown.items():
             text = text.replace(shown, real)
         return re.sub(
-            r"\b([criav]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
+            r"\b([criavf]|v1)_#(\d+|last)", lambda found: self._nth(found[1], found[2]), text
         )
 
     def keep(self, text: str) -> None:

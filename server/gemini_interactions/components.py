@@ -34,6 +34,7 @@ from .config.settings import BadSetting, Config, given
 from .domain.client_profiles import OTHER_CLIENT
 from .domain.daily_limits import DailyLimits
 from .files.attachment_loader import AttachmentLoader
+from .files.documents import DocumentFinder
 from .files.output.file_store import FileStore
 from .files.output.signed_urls import SHORTEST_KEY, Links
 from .files.output.signed_urls import signing_key as kept_signing_key
@@ -120,6 +121,12 @@ def _attachment_loader(config: Config) -> AttachmentLoader:
         [config.base_url],
         most_of_change=config.max_prompt_bytes,
     )
+
+
+def document_finder(config: Config) -> DocumentFinder:
+    """Finds what a store of documents is filled with, by the rules of attachments."""
+    private = [config.data_dir, config.images_dir]
+    return DocumentFinder(Folders(config.allowed_dirs, working=_working_folder(), private=private))
 
 
 def _made_dir(config: Config, name: str) -> Path:

@@ -28,13 +28,20 @@ class BuiltinToolPolicy:
         self._headers: dict[tuple[str, str], dict[str, str]] = {}
         self._addresses: dict[tuple[str, str], str] = {}
 
-    def read(self, given: Sequence[str | Mapping[str, Any]]) -> list[Tool]:
-        """The tool objects meant; [] for `["none"]`. Raises BadArgument."""
+    def read(
+        self,
+        given: Sequence[str | Mapping[str, Any]],
+        stores: Mapping[str, str] | None = None,
+    ) -> list[Tool]:
+        """The tool objects meant; [] for `["none"]`. Raises BadArgument.
+
+        `stores` are those that the owner may search, by short and full names.
+        """
         if CLEAR in given:
             if len(given) > 1:
                 raise BadArgument('`tools`: "none" clears them all, so it stands alone.')
             return []
-        tools = [self._tool(each) for each in given]
+        tools = [self._tool(each, stores or {}) for each in given]
         kinds = {tool["type"] for tool in tools}
         if "function" in kinds and kinds & _NOT_WITH_FUNCTIONS:
             mixed = ", ".join(sorted(kinds & _NOT_WITH_FUNCTIONS))
@@ -93,7 +100,7 @@ class BuiltinToolPolicy:
             whole.append(tool)
         return tuple(whole)
 
-    def _tool(self, given: str | Mapping[str, Any]) -> Tool:
+    def _tool(self, given: str | Mapping[str, Any], stores: Mapping[str, str]) -> Tool:
         if isinstance(given, str):
             name = given.strip()
             if name not in BUILT_IN:
@@ -113,12 +120,38 @@ class BuiltinToolPolicy:
         if _is_remote(kind):
             tool["type"] = "mcp_server"
             self._check_remote(tool)
-        if not self._may_name_stores and _names_stores(tool):
+        if kind == "file_search" and "file_search_store_names" in tool:
+            tool = self._with_full_names(tool, stores)
+        elif not self._may_name_stores and _names_stores(tool):
             raise BadArgument(
                 "`tools`: stores of files or data are not available here: with authentication on, "
                 "only what was created through this server can be named."
             )
         return tool
+
+    def _with_full_names(self, tool: Tool, stores: Mapping[str, str]) -> Tool:
+        """A search of files by Google's names of its stores; among several owners only in those
+        that were given to this one."""
+        given = tool["file_search_store_names"]
+        names = [given] if isinstance(given, str) else given
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise BadArgument("`tools`: `file_search_store_names` is a list of names of stores.")
+        full = []
+        for name in names:
+            may_pass = self._may_name_stores and name.startswith("fileSearchStores/")
+            found = stores.get(name) or (name if may_pass else "")
+            if not found:
+                known = sorted(each for each in stores if "/" not in each)
+                there = f"There are: {', '.join(known)}." if known else "There are none."
+                raise BadArgument(
+                    f"`tools`: there is no store '{name[:60]}' here. {there} Whoever runs this "
+                    "server makes them with the command `stores`."
+                )
+            full.append(found)
+        bare = {key: value for key, value in tool.items() if key != "file_search_store_names"}
+        if not self._may_name_stores and "filesearchstore" in str(bare).lower().replace("_", ""):
+            raise BadArgument("`tools`: stores are named in `file_search_store_names` alone.")
+        return {**bare, "file_search_store_names": full}
 
     def _check_remote(self, tool: Tool) -> None:
         self._check_host(tool)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..domain.errors import Gone, Refused, UpstreamError
+from ..domain.errors import Gone, Refused, UpstreamError, WrongKey
 from .file_store import FileStore
 from .ports import Gemini, Store
 
@@ -49,6 +49,8 @@ class Retention:
         if self._days:
             await self._delete_older()
         await self._delete_environments()
+        if self._days:
+            await self._delete_stores()
 
     async def _delete_older(self) -> None:
         deleted = await self._store.delete_older(self._now() - self._days * DAY)
@@ -56,6 +58,21 @@ class Retention:
         await self._shelf.forget_texts_before(self._now() - self._days * DAY)
         if deleted.conversations:
             log.info("deleted %s conversations past their time", deleted.conversations)
+
+    async def _delete_stores(self) -> None:
+        """Delete stores of documents that were not filled or searched for so long."""
+        for known in await self._store.file_search.all():
+            if known.used >= self._now() - self._days * DAY:
+                continue
+            try:
+                await self._gemini.stores.delete(known.name)
+            except (Gone, WrongKey):  # as Google says of one that is not there
+                pass
+            except (UpstreamError, Refused):
+                log.warning("could not delete a store of documents at Google")
+                continue
+            await self._store.file_search.forget(known.name)
+            log.warning("deleted the store %s, unused past its time", known.short_name)
 
     async def _delete_environments(self) -> None:
         """Delete at Google the environments of conversations that are gone here, and forget those

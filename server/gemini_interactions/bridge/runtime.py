@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from ..config.settings import Config
 from ..domain.client_profiles import OTHER_CLIENT
-from ..domain.types import Interaction
+from ..domain.types import Interaction, Tool
+from ..interactions.json_values import type_of
 from . import source_links
 from .artifact_repository import ArtifactRepository
 from .attachments import Attachments
@@ -54,6 +56,15 @@ class Runtime:
     @property
     def today(self) -> date:
         return datetime.fromtimestamp(self.now(), UTC).date()
+
+    async def read_tools(self, owner: str, given: Sequence[str | Mapping[str, Any]]) -> list[Tool]:
+        """The tool objects meant, with stores by the names this owner may use."""
+        if not any(type_of(each) == "file_search" for each in given if not isinstance(each, str)):
+            return self.tools.read(given)
+        tools = self.tools.read(given, await self.store.file_search.usable(owner))
+        names = [name for tool in tools for name in tool.get("file_search_store_names", ())]
+        await self.store.file_search.use(names, self.now())
+        return tools
 
     async def redirect_targets(self, interaction: Interaction) -> Mapping[str, str]:
         """Where the redirects in its sources lead."""

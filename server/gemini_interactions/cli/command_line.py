@@ -22,6 +22,7 @@ PROGRAM = "gemini-interactions-mcp"
 
 COMMANDS = (
     *("serve", "key", "history", "export", "delete", "access", "agents"),
+    "stores",
     *("doctor", "install", "demo"),
     "emulator",
 )
@@ -172,6 +173,19 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     agents.add_argument("--yes", action="store_true", help="do not ask before deleting")
     _add_settings(agents, *_KEPT, *_GOOGLE)
     agents.set_defaults(run=_agents)
+
+    stores = _command(commands, "stores", "look after stores of documents that Gemini searches")
+    stores.add_argument("what", choices=["create", "add", "list", "delete"], help="what to do")
+    stores.add_argument(
+        "name", metavar="NAME", nargs="?", default="", help="the store, by the name it has here"
+    )
+    stores.add_argument(
+        "paths", metavar="PATH", nargs="*", default=[], help="for add: files, folders, patterns"
+    )
+    _add_owner(stores)
+    stores.add_argument("--yes", action="store_true", help="do not ask before deleting")
+    _add_settings(stores, *_KEPT, *_GOOGLE, "allowed_dirs")
+    stores.set_defaults(run=_stores)
 
     doctor = _command(commands, "doctor", "check key, network, folders and database")
     doctor.usage = "%(prog)s [--offline] [--SETTING VALUE ...]"
@@ -333,6 +347,20 @@ def _agents(options: argparse.Namespace) -> int:
         _config(options),
         options.what,
         options.id,
+        options.owner,
+        everyone=options.everyone,
+        is_sure=options.yes,
+    )
+
+
+def _stores(options: argparse.Namespace) -> int:
+    from .stores import run
+
+    return run(
+        _config(options),
+        options.what,
+        options.name,
+        options.paths,
         options.owner,
         everyone=options.everyone,
         is_sure=options.yes,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import anyio
 
 from ..bridge.history import when
-from ..bridge.ports import Summary
+from ..bridge.ports import Store, Summary
 from ..config.settings import Config
 from . import store_access
 
@@ -28,6 +28,7 @@ async def _run(config: Config, query: str, limit: int) -> int:
     async with store_access.opened(config) as store:
         found = await store.conversations(store_access.OWNER, query=query, limit=limit, offset=0)
         total = await store.count_conversations(store_access.OWNER, query)
+        kept = await _at_google(store)
     if not found:
         print(f'No conversation has "{query}" in it.' if query else store_access.NOTHING)
         return 0
@@ -35,7 +36,20 @@ async def _run(config: Config, query: str, limit: int) -> int:
         print(store_access.printed(line))
     if total > len(found):
         print(f"{len(found)} of {total:,}; --limit shows more.", file=sys.stderr)
+    if kept:
+        print(f"Also kept at Google: {kept}.", file=sys.stderr)
     return 0
+
+
+async def _at_google(store: Store) -> str:
+    """What else of this owner's is at Google: environments of agents, stores of documents."""
+    environments = len(await store.environments.of_owner(store_access.OWNER))
+    stores = len(await store.file_search.all())
+    parts = [
+        f"{environments} environment{'s' * (environments != 1)} of agents" if environments else "",
+        f"{stores} store{'s' * (stores != 1)} of documents (`stores list`)" if stores else "",
+    ]
+    return " and ".join(part for part in parts if part)
 
 
 def _table(found: Sequence[Summary]) -> list[str]:

@@ -47,6 +47,18 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one folder or pattern may stand for; `takes_media` also takes what is not text."""
+
+    files: int = MOST_FILES
+    bytes: int = MOST_BYTES
+    bytes_of_one: int = MOST_BYTES_OF_ONE
+    bytes_of_media: int = MOST_BYTES_OF_MEDIA
+    seen: int = MOST_SEEN
+    takes_media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """The files to send, by their real paths and by name, and what was left out."""
 
@@ -79,23 +91,23 @@ class Gathered:
         )
 
 
-def gather(folders: Folders, given: str) -> Gathered:
+def gather(folders: Folders, given: str, limits: Limits | None = None) -> Gathered:
     """The files that a path, a folder or a pattern stands for.
 
     A path with nothing special about it comes back as it is, to be opened or refused; so does
     one that exists though it looks like a pattern, such as ``app/[id]/page.tsx``.
     """
-    return folders.steadily(given, lambda: _gathered(folders, given))
+    return folders.steadily(given, lambda: _gathered(folders, given, limits or Limits()))
 
 
-def _gathered(folders: Folders, given: str) -> Gathered:
+def _gathered(folders: Folders, given: str, limits: Limits) -> Gathered:
     place = folders.find(given)
     if os.path.isdir(place.path):
-        return _Walk(folders, given, place, [("**", "*")]).gathered()
+        return _Walk(folders, given, place, [("**", "*")], limits).gathered()
     if os.path.lexists(place.path) or not _MAGIC.search(given):
         return Gathered((Path(given),))
     base, pattern = _split(given)
-    return _Walk(folders, given, folders.find(base), pattern).gathered()
+    return _Walk(folders, given, folders.find(base), pattern, limits).gathered()
 
 
 State = tuple[int, int]
@@ -104,7 +116,12 @@ State = tuple[int, int]
 
 class _Walk:
     def __init__(
-        self, folders: Folders, given: str, place: Place, patterns: list[tuple[str, ...]]
+        self,
+        folders: Folders,
+        given: str,
+        place: Place,
+        patterns: list[tuple[str, ...]],
+        limits: Limits,
     ) -> None:
         self.start = folders.start
         self.given = given
@@ -112,7 +129,10 @@ class _Walk:
         self.patterns = patterns
         self.named = {name for pattern in patterns for name in pattern}
         # Who writes *.png means pictures; who writes * means code.
-        self.takes_media = all(re.search(r"\w$", pattern[-1]) for pattern in patterns)
+        self.takes_media = limits.takes_media or all(
+            re.search(r"\w$", pattern[-1]) for pattern in patterns
+        )
+        self.limits = limits
         self.files: list[tuple[Path, str]] = []
         self.left_out: list[tuple[str, str]] = []
         self.size = self.media = self.seen = 0
@@ -148,7 +168,7 @@ class _Walk:
             is_folder = stat.S_ISDIR(facts.st_mode)
             if not now:
                 continue
-            if self.seen > MOST_SEEN:
+            if self.seen > self.limits.seen:
                 self._stop()
                 return
             why = self._why_not(below, rules, is_folder=is_folder)
@@ -162,7 +182,7 @@ class _Walk:
                 self.left_out.append((self._name(below) + "/" * is_folder, why))
 
     def _stop(self) -> None:
-        why = ("everything further", f"more than {MOST_SEEN:,} files and folders")
+        why = ("everything further", f"more than {self.limits.seen:,} files and folders")
         if why not in self.left_out:
             self.left_out.append(why)
 
@@ -184,12 +204,12 @@ class _Walk:
             return "a link"
         if not facts.st_size:
             return "empty"
-        if len(self.files) >= MOST_FILES:
-            return f"over the limit of {MOST_FILES} files"
+        if len(self.files) >= self.limits.files:
+            return f"over the limit of {self.limits.files} files"
         try:
             with open(folder.file(parts[-1]), "rb") as file:
                 kind = kind_of(file)
-                has_key = facts.st_size <= MOST_BYTES_OF_ONE and holds_key(file, kind)
+                has_key = facts.st_size <= self.limits.bytes_of_one and holds_key(file, kind)
         except (OSError, Changed, NotAFile):
             return "cannot be read"
         if not kind.type or (kind.type != "text" and not self.takes_media):
@@ -197,13 +217,13 @@ class _Walk:
         if has_key:
             return "contains a private key"
         if kind.type != "text":
-            if self.media + facts.st_size > MOST_BYTES_OF_MEDIA:
-                return f"over the limit of {size_of(MOST_BYTES_OF_MEDIA)} in all"
+            if self.media + facts.st_size > self.limits.bytes_of_media:
+                return f"over the limit of {size_of(self.limits.bytes_of_media)} in all"
             self.media += facts.st_size
-        elif facts.st_size > MOST_BYTES_OF_ONE:
+        elif facts.st_size > self.limits.bytes_of_one:
             return f"{size_of(facts.st_size)}, too long in a folder"
-        elif self.size + facts.st_size > MOST_BYTES:
-            return f"over the limit of {size_of(MOST_BYTES)} in all"
+        elif self.size + facts.st_size > self.limits.bytes:
+            return f"over the limit of {size_of(self.limits.bytes)} in all"
         else:
             self.size += facts.st_size
         self.files.append((Path(self.place.root, *parts), self._name(parts)))

@@ -42,6 +42,7 @@ from gemini_interactions.gemini import (
     sse_parser,
     uploads,
 )
+from gemini_interactions.gemini.file_search import FileSearchStores
 from gemini_interactions.gemini.sandboxes import Sandboxes
 from gemini_interactions.gemini.sent_secrets import SentSecrets
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
@@ -99,6 +100,7 @@ class Gemini:
         self._sent_secrets = SentSecrets()
         # Served by the other version alone, as far as is known.
         self.sandboxes = Sandboxes(self._connected, other_version)
+        self.stores = FileSearchStores(self._connected, other_version)
         self._lock = threading.Lock()
         self._client_key: str | None = None
         self._client: Future[Any] | None = None

@@ -26,6 +26,7 @@ from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database
 from .environments import EnvironmentRepository
+from .file_search import FileSearchRepository
 from .sessions import Session
 from .shared_names import SharedNames
 from .transactions import Transactions
@@ -42,6 +43,7 @@ class Store(Transactions):
         self.access = AccessRepository(self._read, self._write)
         self.environments = EnvironmentRepository(self._read, self._write)
         self.names = SharedNames(self._read, self._write)
+        self.file_search = FileSearchRepository(self._read, self._write)
 
     # Conversations
 

@@ -19,6 +19,7 @@ from mcp_types import PromptReference, ResourceTemplateReference
 
 from gemini_interactions.config.settings import TOOLSETS
 from gemini_interactions.tools.registry import tools
+from tests.support.agent_client import AGENT, run
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 
@@ -32,6 +33,7 @@ FREE = {
     *("response_schema", "store", "kind", "wait_seconds", "limit", "offset", "depth"),
     *("plan_first", "report_format", "aspect_ratio", "size", "service_tier"),
     *("text", "voice", "speakers", "language", "format", "task", "duration", "resolution"),
+    *("network", "max_total_tokens"),
 }
 """Parameters that name nothing anybody owns."""
 
@@ -93,7 +95,7 @@ ROWS = [
     *(Row("gemini_history", {"id": id}) for id in ANY_ID),
     *(
         Row("gemini_history", {"query": "{word}"}, {"kind": kind})
-        for kind in ("conversations", "research", "images", "audio", "video")
+        for kind in ("conversations", "research", "images", "audio", "video", "agents")
     ),
     *(Row("gemini_generate_image", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
     Row("gemini_generate_image", {"images": ["{path}"]}, {"prompt": "x"}),
@@ -116,6 +118,17 @@ ROWS = [
         for id in ANY_ID
     ),
     Row("approve_research_plan", {"research_id": "{research}"}, {"changes": "x"}),
+    *(Row("gemini_run_agent", {"conversation_id": id}, {"prompt": "x"}) for id in ANY_ID),
+    Row("gemini_run_agent", {"conversation_id": "{run}"}, {"prompt": "x"}),
+    Row("gemini_run_agent", {"agent": "{agent}"}, {"prompt": "x"}),
+    *(
+        Row("gemini_run_agent", {"files": [name]}, {"prompt": "x"})
+        for name in ("{path}", "{image}", "{file}")
+    ),
+    *(Row("gemini_agent_files", {"id": id}) for id in (*ANY_ID, "{run}", "{file}")),
+    Row("gemini_agent_files", {"id": "{run}", "path": "{word}.md", "save_to": "{path}"}),
+    Row("gemini_ask", {"files": ["{file}"]}, {"prompt": "x"}),
+    Row("gemini_result", {"id": "{file}"}),
 ]
 
 VIEWS = [
@@ -131,10 +144,11 @@ TEMPLATES = {
     "gemini://images/{id}": ("image", "conversation"),
     "gemini://audio/{id}": ("audio", "image"),
     "gemini://video/{id}": ("video", "conversation"),
+    "gemini://agents/{id}": ("agent",),
 }
 """Resource templates and what of another's may be tried in them."""
 
-RESOURCES = {"gemini://models", "gemini://usage"}
+RESOURCES = {"gemini://models", "gemini://usage", "gemini://agents"}
 """Those that name nothing: they must say the same to everybody who has done nothing."""
 
 PROMPTS = {"ask", "second_opinion", "review", "research", "image"}
@@ -146,6 +160,7 @@ ROUTES = {
     "/images/{file_id}/{ticket}": "signed: test_picture_links.py",
     "/audio/{file_id}/{ticket}": "signed: test_picture_links.py",
     "/video/{file_id}/{ticket}": "signed: test_picture_links.py",
+    "/agents/{file_id}/{ticket}": "signed: test_agent_files.py",
 }
 
 
@@ -169,6 +184,11 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
     ann = await site.visit(token="anns-token")
     video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
     await ann.result(video.id, wait_seconds=20)
+    house.brain.service.create_agent({"id": "anns-agent", "base_agent": AGENT})
+    store = (await site.place.gateway.app.bridge()).executor._runtime.store
+    await store.names.grant("ann", "agent", "anns-agent", house.clock())
+    ran = await run(ann, f"Write {SECRET}.md with words")
+    fetched = await ann.call("gemini_agent_files", id=ran.id, path=f"{SECRET}.md")
     house.brain.hold_background()
     asked = await ann.ask(f"Tell me of the {SECRET}.")
     audio = await ann.call("gemini_generate_speech", text=f"a {SECRET}")
@@ -187,6 +207,9 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
             "audio": str(audio.facts["audio_id"]),
             "video": str(video.facts["video_id"]),
             "research": str(research.facts["research_id"]),
+            "run": ran.id,
+            "agent": "anns-agent",
+            "file": re.findall(r"f_[0-9a-z]{10}", fetched.text)[0],
             "path": str(stored),
             "word": SECRET,
         },
@@ -198,6 +221,9 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
             "audio": "a_0000000000",
             "video": "v_0000000000",
             "research": "r_0000000000",
+            "run": "c_1111111111/1",
+            "agent": "nobodys-agent",
+            "file": "f_0000000000",
             "path": str(stored.with_stem("0" * len(stored.stem))),
             "word": "qwertyuiop",
         },
@@ -210,7 +236,7 @@ def anonymous(text: str, names: Mapping[str, str]) -> str:
     for placeholder, name in names.items():
         for shown in (name, f"{name[:39]}…"):
             text = text.replace(shown, f"<{placeholder}>")
-    return re.sub(r"\b[criav]_[0-9a-z]{10}", "<own>", text)
+    return re.sub(r"\b[criavf]_[0-9a-z]{10}", "<own>", text)
 
 
 # ------------------------------------------------------------------------ the table is whole

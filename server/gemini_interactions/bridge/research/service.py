@@ -52,7 +52,7 @@ class Researches:
             raise BadArgument("`question` is empty. Say what to research.")
         check_prompt(self._runtime.config, task.question, "question")
         check_prompt(self._runtime.config, task.report_format, "report_format")
-        task = replace(task, tools=self._handler.read_tools(task.tools))
+        task = replace(task, tools=await self._handler.read_tools(caller.owner, task.tools))
         queue = self._runtime.resolver.queue_of(task.conversation_id)
         new = NewTurn(caller, "research", task.question, task, queue, task.files)
         return await self._status_of(await self._submission.submit(new, self._handler))

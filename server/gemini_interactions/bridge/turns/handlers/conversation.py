@@ -34,7 +34,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
     async def prepare(
         self, new: NewTurn[AskRequest], recovery: TurnRecovery
     ) -> NewTurn[AskRequest]:
-        question = await self._checked(new.request)
+        question = await self._checked(new.request, new.caller.owner)
         new = replace(new, request=question, extra=self._kept(new.caller.owner, question))
         if new.kind == "ask":
             return replace(new, stored=question.store)
@@ -108,7 +108,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
 
     # -- what is asked ------------------------------------------------------------
 
-    async def _checked(self, question: AskRequest) -> AskRequest:
+    async def _checked(self, question: AskRequest, owner: str) -> AskRequest:
         """The question, checked as far as it can be without knowing its place."""
         config = self._runtime.config
         if question.function_results:
@@ -131,7 +131,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
             await anyio.to_thread.run_sync(structured_output.check_schema, schema)
             question = replace(question, response_schema=schema)
         if "tools" in question.changes:
-            tools = self._runtime.tools.read(question.changes["tools"])
+            tools = await self._runtime.read_tools(owner, question.changes["tools"])
             question = replace(question, changes={**question.changes, "tools": tools})
         return question
 

@@ -156,9 +156,9 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
 
     # -- before anything is sent --------------------------------------------------
 
-    def read_tools(self, tools: Sequence[Tool]) -> list[Tool]:
+    async def read_tools(self, owner: str, tools: Sequence[Tool]) -> list[Tool]:
         """The tools a research was given; refuses those Deep Research does not take."""
-        read = self._runtime.tools.read(list(tools))
+        read = await self._runtime.read_tools(owner, list(tools))
         for tool in read:
             if tool["type"] in NOT_FOR_RESEARCH:
                 raise BadArgument(
