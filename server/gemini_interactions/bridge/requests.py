@@ -43,6 +43,8 @@ class Caller:
     task: str = ""
     max_wait: float | None = None
     """Seconds after which its call is answered "running"; None: as the settings say."""
+    task_after: float | None = None
+    """Seconds after which it goes on as a task, where that is sooner."""
     resends: bool = False
     """Whether its client sends a call again without having cancelled the first."""
 

@@ -124,13 +124,6 @@ class ToolDispatcher:
             return False
         return tool.toolset != "images" or request_context.profile(context).task_images
 
-    def _max_wait(self, tool: Tool, context: Context) -> float:
-        """Seconds that this call waits before it is answered "running", or as a task."""
-        after = self._app.config.task_after_seconds
-        budget = request_context.time_budget(context, self._app)
-        is_sooner = after is not None and after < budget and self._may_be_task(tool, context)
-        return after if after is not None and is_sooner else budget
-
     async def _use(
         self,
         tool: Tool,
@@ -155,7 +148,10 @@ class ToolDispatcher:
                 progress=company.tell,
                 made=call.made,
                 joins=call.joins,
-                max_wait=self._max_wait(tool, context),
+                max_wait=request_context.time_budget(context, self._app),
+                task_after=self._app.config.task_after_seconds
+                if self._may_be_task(tool, context)
+                else None,
                 resends=known.resends,
             )
             bridge = await self._app.bridge()

@@ -28,6 +28,7 @@ class Speaker(TypedDict):
     "Speak a text",
     toolset="media",
     read_only=False,
+    may_be_task=True,
     meta={"anthropic/searchHint": "text to speech, read aloud, voice, podcast, dialogue"},
 )
 async def gemini_generate_speech(
@@ -63,6 +64,7 @@ async def gemini_generate_speech(
     "Compose music",
     toolset="media",
     read_only=False,
+    may_be_task=True,
     meta={"anthropic/searchHint": "song, melody, soundtrack, Lyria"},
 )
 async def gemini_generate_music(
@@ -82,6 +84,7 @@ async def gemini_generate_music(
     "Make a video",
     toolset="media",
     read_only=False,
+    may_be_task=True,
     meta={"anthropic/searchHint": "film, clip, animate an image, edit a video"},
 )
 async def gemini_generate_video(

@@ -78,6 +78,14 @@ class TurnSubmission:
         budget = self._runtime.max_wait if caller.max_wait is None else caller.max_wait
         return caller.came + budget - anyio.current_time()
 
+    def _patience(self, caller: Caller) -> float:
+        """Seconds that a call still waits for its outcome, before it goes on as a task at the
+        latest."""
+        left = self.left(caller)
+        if caller.task_after is None:
+            return left
+        return min(left, caller.came + caller.task_after - anyio.current_time())
+
     # -- a new turn -------------------------------------------------------------------
 
     async def _with_contents(self, new: NewTurn[Any]) -> NewTurn[Any]:
@@ -252,11 +260,11 @@ class TurnSubmission:
         with active or nullcontext():
             try:
                 with self._executor.reading(turn):
-                    left = self.left(caller)
+                    left = self._patience(caller)
                     wait = min(left, FLEX_WAIT)
                     turn = await self._executor.until_final(turn, wait, caller.progress)
                     if not turn.is_final and turn.settings.service_tier != FLEX:
-                        left = self.left(caller)
+                        left = self._patience(caller)
                         turn = await self._executor.until_final(turn, left, caller.progress)
                 if not turn.is_final:
                     await self._mark(turn, "owed")
