@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.app_harness import AppHarness, ToolResult
+from tests.support.app_harness import META, AppHarness, ToolResult
 from tests.support.gateway_harness import ENVELOPE, LEGACY, MODERN, GatewayHarness, Wire
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
@@ -229,3 +230,22 @@ async def test_odd_messages_are_answered_under_their_id(
     assert status in (None, answer.status_code)
     assert said["id"] == expected["id"]
     assert said.get("error", {}).get("code") == expected.get("code")
+
+
+# ------------------------------------------------------------------- clients without facts
+
+
+async def test_the_audit_log_knows_what_a_client_is_not_told_in_meta(
+    site: GatewayHarness, tmp_path: Path
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    await site.open(tokens=TOKENS, audit_log=file)
+    guest = await site.visit(token="anns-token", name="kimi-code")
+
+    said = await guest.ask("Hello.")
+
+    (entry,) = (json.loads(line) for line in file.read_text().splitlines())
+    assert META not in (said.raw.meta or {})
+    assert entry["ids"]["conversation_id"] in said.text
+    assert entry["tokens"] > 0
+    assert entry["outcome"] == "completed"

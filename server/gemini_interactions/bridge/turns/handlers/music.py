@@ -14,6 +14,7 @@ from .speech import MIME_TYPES
 class MusicHandler(MediaHandler[MusicRequest]):
     kinds = ("music",)
     sends = "unary"
+    may_join_waiting = False  # as with pictures: two identical calls are two pieces
     output = "music"
     made = ArtifactKind.AUDIO
 
