@@ -166,3 +166,20 @@ async def test_a_plan_google_has_forgotten_is_carried_out_from_our_copy(
     assert said == [QUESTION, plan.piece, "The plan is approved. Carry it out."]
     assert report.status == "completed"
     assert "Google had forgotten this conversation; it was rebuilt" in report.tail
+
+
+async def test_each_turn_of_a_research_has_a_number(lab: ResearchClient) -> None:
+    plan = await lab.plan()
+    await lab.approve(plan.id, "Only Zürich.")
+    revision = await lab.ended(plan.id)
+    await lab.approve(plan.id)
+    report = await lab.ended(plan.id)
+
+    said = [await lab.check(f"{plan.id}/{n}") for n in (1, 2, 3)]
+    missing = await lab.check(f"{plan.id}/4")
+
+    assert [each.status for each in said] == ["plan_ready", "plan_ready", "completed"]
+    assert [each.piece for each in said] == [plan.piece, revision.piece, report.piece]
+    assert (await lab.guest.result(f"{plan.id}/1")).piece == plan.piece
+    assert missing.is_error
+    assert f"There is no research '{plan.id}/4' here." in missing.text
