@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...domain.errors import BadArgument, WaitingForResults
 from ...domain.types import CONTENTS, FunctionCall, Interaction, Step, Turn
 from ...interactions import answer_text
-from ...interactions.json_values import as_text, objects_in, printable, type_of
+from ...interactions.json_values import as_mapping, as_text, objects_in, printable, type_of
 
 _NOTHING: Mapping[str, Any] = {"result": ""}
 
+ACKNOWLEDGED = '"safety_acknowledgement": true'
 NEXT_STEP = "Run these and call gemini_continue with function_results."
 
 
@@ -76,6 +78,13 @@ def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
             f"`function_results`: no result for {', '.join(missing)}. All pending results go "
             f"back together; {turn.id} waits for {_listed(turn)}."
         )
+    for call_id, call in calls.items():
+        each = given[call_id]
+        if _to_confirm(call) and not each.get("is_error") and not _is_acknowledged(each):
+            raise BadArgument(
+                f"`function_results`: {named(call)} needs the user's confirmation. Ask them; if "
+                f"they agree, put {ACKNOWLEDGED} into its result, otherwise send is_error true."
+            )
     others = [call for call in _waiting(turn) if call.call_id not in calls]
     # In the order of the calls: where those have no ids, nothing else tells whose each is.
     return [
@@ -177,10 +186,37 @@ def named(call: FunctionCall, declared: Collection[str] | None = None) -> str:
     return f"{quoted(call.name, 100)} (call_id {quoted(call.call_id, 256)}{mark})"
 
 
-def declared(turn: Turn) -> frozenset[str]:
-    """The functions a turn told the model of."""
+def declared(turn: Turn) -> frozenset[str] | None:
+    """The functions a turn told the model of; None where it may call others by their own names,
+    as those of a screen."""
     tools = [*turn.settings.tools, *objects_in(turn.extra.get("tools"))]
+    if any(type_of(tool) == "computer_use" for tool in tools):
+        return None
     return frozenset(as_text(tool.get("name")) for tool in tools if type_of(tool) == "function")
+
+
+def confirmations(calls: Sequence[FunctionCall]) -> list[str]:
+    """What to say of calls that a user has to agree to first."""
+    return [
+        f"Ask the user before {quoted(call.name, 100)} (call_id {quoted(call.call_id, 100)}): "
+        f"{quoted(why, 300)}. If they agree, run it and put {ACKNOWLEDGED} into its result; "
+        "otherwise send its result with is_error true."
+        for call in calls
+        if (why := _to_confirm(call))
+    ]
+
+
+def _to_confirm(call: FunctionCall) -> str:
+    """Why a call needs its user's word; "" where it does not."""
+    decision = as_mapping(call.arguments.get("safety_decision"))
+    if as_text(decision.get("decision")) != "require_confirmation":
+        return ""
+    return as_text(decision.get("explanation")) or "Gemini holds it to be risky"
+
+
+def _is_acknowledged(given: Mapping[str, Any]) -> bool:
+    said = json.dumps(given["result"], default=str).replace("\\", "")
+    return bool(re.search(r'"safety_acknowledgement"\s*:\s*"?true', said, re.IGNORECASE))
 
 
 def quoted(text: str, most: int) -> str:

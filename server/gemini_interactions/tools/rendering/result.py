@@ -353,10 +353,8 @@ def state(turn: Turn, calls: Sequence[FunctionCall], room: ClientLimits) -> tupl
                 f"{one_line(json.dumps(call.arguments, ensure_ascii=False), 10**9)}"
                 for call in calls
             ]
-            return (
-                ["Gemini waits for these functions:", *listed],
-                f"{function_calls.NEXT_STEP.rstrip('.')}{named}.",
-            )
+            listed += function_calls.confirmations(calls)
+            return ["Gemini waits for these functions:", *listed], function_calls.NEXT_STEP
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
             return [message], ""
