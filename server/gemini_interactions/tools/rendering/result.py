@@ -354,7 +354,8 @@ def state(turn: Turn, calls: Sequence[FunctionCall], room: ClientLimits) -> tupl
                 for call in calls
             ]
             listed += function_calls.confirmations(calls)
-            return ["Gemini waits for these functions:", *listed], function_calls.NEXT_STEP
+            following = f"{function_calls.NEXT_STEP.rstrip('.')}{named}."
+            return ["Gemini waits for these functions:", *listed], following
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
             return [message], ""
