@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from docs.generator.tables import joined, table
 from gemini_interactions.bridge.turns import outcomes
-from gemini_interactions.domain.types import Interaction, Status
+from gemini_interactions.domain.status import Status
+from gemini_interactions.domain.types import Interaction
 from gemini_interactions.interactions import answer_text
 
 HEAD = """\

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .bridge.facade import Bridge
     from .bridge.model_list import ModelList
     from .bridge.ports import Gemini, Store
-    from .bridge.source_links import Resolve
+    from .bridge.runtime import Resolve
     from .bridge.upstream_health import UpstreamHealth
     from .components import Components
     from .domain.access import AccessRecords
@@ -215,6 +215,11 @@ class App:
         if self.audit is not None and self.audit.is_failing:
             return False
         return await self.upstream.answers()
+
+    async def audit_call(self, entry: Mapping[str, Any]) -> None:
+        """Write one call down in the audit log, where there is one."""
+        if self.audit is not None:
+            await self.audit.record(self.now(), entry)
 
     async def settle(self) -> None:
         """End the work in hand, written down as it stands: calls that wait for it answer now."""

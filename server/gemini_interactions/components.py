@@ -21,8 +21,7 @@ from .bridge.builtin_tool_policy import BuiltinToolPolicy
 from .bridge.facade import Bridge, build_bridge
 from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
-from .bridge.runtime import Runtime
-from .bridge.source_links import Resolve
+from .bridge.runtime import Resolve, Runtime
 from .bridge.turns.executor import TurnExecutor
 from .bridge.turns.history_chain import HistoryChain
 from .bridge.turns.session_registry import SessionRegistry

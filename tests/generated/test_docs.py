@@ -22,7 +22,7 @@ from gemini_interactions.domain.client_profiles import (
     Host,
     Launch,
 )
-from gemini_interactions.domain.types import Status
+from gemini_interactions.domain.status import Status
 from gemini_interactions.tools.registry import tools
 from tests.support import doc_snippets
 

@@ -18,7 +18,7 @@ from mcp_types import CallToolResult, Implementation
 
 from gemini_emulator import EmulatorControl, Request
 from gemini_interactions.app import App
-from gemini_interactions.bridge.source_links import Resolve
+from gemini_interactions.bridge.runtime import Resolve
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.server import build
 

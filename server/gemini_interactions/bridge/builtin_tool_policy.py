@@ -13,9 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..domain.errors import BadArgument
 from ..domain.types import Tool
+from ..interactions.builtin_tools import NAMED, NOT_WITH_FUNCTIONS
 
-BUILT_IN = ("google_search", "url_context", "code_execution", "google_maps")
-_NOT_WITH_FUNCTIONS = frozenset({*BUILT_IN, "file_search"})
 CLEAR = "none"
 
 
@@ -43,8 +42,8 @@ class BuiltinToolPolicy:
             return []
         tools = [self._tool(each, stores or {}) for each in given]
         kinds = {tool["type"] for tool in tools}
-        if "function" in kinds and kinds & _NOT_WITH_FUNCTIONS:
-            mixed = ", ".join(sorted(kinds & _NOT_WITH_FUNCTIONS))
+        if "function" in kinds and kinds & NOT_WITH_FUNCTIONS:
+            mixed = ", ".join(sorted(kinds & NOT_WITH_FUNCTIONS))
             raise BadArgument(
                 f"`tools`: Gemini does not take functions together with built-in tools ({mixed}) "
                 "in one turn. Use functions in one turn and built-in tools in another."
@@ -103,10 +102,10 @@ class BuiltinToolPolicy:
     def _tool(self, given: str | Mapping[str, Any], stores: Mapping[str, str]) -> Tool:
         if isinstance(given, str):
             name = given.strip()
-            if name not in BUILT_IN:
+            if name not in NAMED:
                 raise BadArgument(
                     f"`tools`: '{name[:40]}' is not a tool by name. Names are "
-                    f"{', '.join(BUILT_IN)} and {CLEAR}; anything else is a full tool object."
+                    f"{', '.join(NAMED)} and {CLEAR}; anything else is a full tool object."
                 )
             return {"type": name}
         tool = dict(given)

@@ -12,13 +12,13 @@ from ..domain.artifact import ArtifactKind
 from ..domain.daily_limits import Booking, BudgetState, Reservation
 from ..domain.file_search import KnownStore, StoreAtGoogle, StoredDocument
 from ..domain.sandbox import AgentDefinition, AgentRun, Environment, SandboxFile
+from ..domain.status import Status
 from ..domain.types import (
     Artifact,
     Conversation,
     CreateRequest,
     Interaction,
     Preparation,
-    Status,
     Step,
     Turn,
     TurnSettings,

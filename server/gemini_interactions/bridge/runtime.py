@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,18 +11,23 @@ from typing import Any
 from ..config.settings import Config
 from ..domain.client_profiles import OTHER_CLIENT
 from ..domain.types import Interaction, Tool
+from ..interactions import answer_text
 from ..interactions.json_values import type_of
-from . import source_links
 from .artifact_repository import ArtifactRepository
 from .attachments import Attachments
 from .builtin_tool_policy import BuiltinToolPolicy
 from .file_store import FileStore
 from .ports import Gemini, Store
-from .source_links import Resolve
 from .turns.history_chain import HistoryChain
 from .turns.session_registry import SessionRegistry
 from .turns.turn_resolver import TurnResolver
 from .usage_budget import UsageBudget
+
+log = logging.getLogger(__name__)
+
+Resolve = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Google's redirects to their targets, "" for those that cannot be resolved. Takes its time, but
+never long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +74,12 @@ class Runtime:
 
     async def redirect_targets(self, interaction: Interaction) -> Mapping[str, str]:
         """Where the redirects in its sources lead."""
-        return await source_links.targets(interaction.steps, self.resolve_redirects)
+        urls = answer_text.redirects(interaction.steps) if self.resolve_redirects else ()
+        if not self.resolve_redirects or not urls:
+            return {}
+        try:
+            found = await self.resolve_redirects(urls)
+        except Exception:  # an answer never fails for it
+            log.warning("source links could not be resolved", exc_info=True)
+            return {}
+        return {url: target for url, target in found.items() if target}

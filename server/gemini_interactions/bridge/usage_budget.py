@@ -55,6 +55,11 @@ class UsageBudget:
         self._typical: dict[tuple[str, str], tuple[int, int]] = {}
         """By owner and model: how many turns were seen, and what they used besides their prompt."""
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any daily limit."""
+        return bool(self._limits)
+
     async def check(self, owner: str) -> None:
         """Refuses new work where no room is left, before anything is done for it."""
         if not self._limits:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from gemini_interactions.domain.artifact import ArtifactKind
+
+from .status import STATUSES, Status
 
 Step = dict[str, Any]
 """One step as the API speaks it; media bytes (`data`) are never kept in it."""
@@ -28,22 +30,6 @@ NOT_CONTINUED = "not_continued"
 
 Tool = dict[str, Any]
 """One Interactions tool object, such as ``{"type": "google_search"}``."""
-
-Status = Literal[
-    "completed",
-    "running",
-    "requires_action",
-    "plan_ready",
-    "incomplete",
-    "interrupted",
-    "stalled",
-    "failed",
-    "cancelled",
-]
-"""What a turn, research or image is, in the words callers see."""
-
-CHAINABLE: frozenset[str] = frozenset({"completed", "incomplete", "requires_action", "plan_ready"})
-"""Statuses whose interaction Google can continue from."""
 
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -228,7 +214,22 @@ class Turn:
 
     @property
     def is_final(self) -> bool:
-        return self.status != "running"
+        return STATUSES[self.status].is_final
+
+    @property
+    def is_chainable(self) -> bool:
+        """Whether Google can continue from its interaction."""
+        return STATUSES[self.status].is_chainable
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether it has a text that is whole, or the whole beginning of one."""
+        return STATUSES[self.status].has_answer
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody works on it, though Google may still have an outcome."""
+        return STATUSES[self.status].is_given_up
 
     @property
     def api_version(self) -> str:

@@ -24,7 +24,6 @@ from gemini_interactions import telemetry
 from gemini_interactions.domain.errors import (
     ConnectionLost,
     ForeignSchema,
-    Garbled,
     Gone,
     NoKey,
     Refused,
@@ -33,7 +32,6 @@ from gemini_interactions.domain.errors import (
     WrongKey,
 )
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
-from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import (
     error_mapping,
     prebuilt_request,
@@ -43,6 +41,7 @@ from gemini_interactions.gemini import (
     uploads,
 )
 from gemini_interactions.gemini.file_search import FileSearchStores
+from gemini_interactions.gemini.response_body import read_error, read_json
 from gemini_interactions.gemini.sandboxes import Sandboxes
 from gemini_interactions.gemini.sent_secrets import SentSecrets
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
@@ -50,9 +49,9 @@ from gemini_interactions.interactions.stream_accumulator import InteractionAccum
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Event = dict[str, Any]
 Events = AsyncGenerator[Event, None]
+T = TypeVar("T")
 BeforeSend = Callable[[], Awaitable[None]]
 
 _SHORT = 60.0
@@ -68,7 +67,6 @@ _ENDS = ("interaction.completed", "error")
 # have arrived are handed out without waiting for anything.
 _AT_A_TIME = 16
 _CLOSING = 2.0
-_PAGE_HEAD = 16_384
 
 
 class Gemini:
@@ -352,7 +350,7 @@ class Gemini:
             if check is not None:
                 await check()
             try:
-                answer = await _by(deadline, prebuilt_request.sent(request, arguments, named))
+                answer = await _by(deadline, _sent(request, arguments, named))
             except UpstreamError as problem:
                 if check is not None and check.problem is not None:
                     raise check.problem from None
@@ -409,8 +407,8 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
     kind = answer.headers.get("content-type", "")
     if "event-stream" not in kind:
         if "json" not in kind:
-            raise await _by(deadline, _foreign(answer))
-        for event in serialization.events(await _by(deadline, _json(answer))):
+            raise await _by(deadline, read_error(answer))
+        for event in serialization.events(await _by(deadline, read_json(answer))):
             yield event
         return
     reader = sse_parser.Reader()
@@ -437,25 +435,6 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
                 pass
 
 
-async def _foreign(answer: Any) -> UpstreamError:
-    """What an answer is that is neither JSON nor events; a page's title stands at its beginning."""
-    head = b""
-    async for chunk in answer.iter_bytes():
-        head += chunk
-        if len(head) > _PAGE_HEAD:
-            break
-    text = head.decode("utf-8", "replace")
-    return error_mapping.page(answer.status_code, text) or Garbled(status=answer.status_code)
-
-
-async def _json(answer: Any) -> Any:
-    await answer.read()
-    try:
-        return replace_lone_surrogates(await answer.json())
-    except (ValueError, RecursionError):
-        raise Garbled(status=200) from None
-
-
 async def _drafted(events: Events) -> Interaction:
     draft = InteractionAccumulator()
     async with aclosing(events):
@@ -479,3 +458,21 @@ async def _by(deadline: float, wait: Awaitable[T]) -> T:
 
 def _in(seconds: float) -> float:
     return anyio.current_time() + seconds
+
+
+async def _sent(request: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """The SDK's response to a request, which it builds here.
+
+    A create goes past its models where that can be. Otherwise it refuses to send steps whose shape
+    its models do not know: those are then sent past its models alone.
+    """
+    built = prebuilt_request.past_models(named) if "input" in named else None
+    if built is not None:
+        return await request(*arguments, **built).__aenter__()
+    try:
+        return await request(*arguments, **named).__aenter__()
+    except (TypeError, ValueError) as error:
+        raw = serialization.past_models(named) if prebuilt_request.minds_the_shape(error) else None
+        if raw is None:
+            raise
+    return await request(*arguments, **raw).__aenter__()

@@ -86,33 +86,3 @@ def remembering(create_model: Callable[..., Any]) -> Callable[..., Any]:
         return model
 
     return create
-
-
-def authenticate_inline(client: Any) -> None:
-    """Let a client's hook that sets the key's header run where it is called, in no thread.
-
-    Not for Vertex AI, whose hook may fetch a token over the network. Does nothing where the SDK is
-    not as expected.
-    """
-    try:
-        from google.genai._gaos._hooks.adapters import SyncToAsyncBeforeRequestAdapter
-        from google.genai._gaos._hooks.google_genai_auth import GoogleGenAIAuthHook
-
-        configuration = client.aio.interactions.sdk_configuration
-        hooks = configuration.__dict__["_async_hooks"].before_request_hooks
-        for place, hook in enumerate(hooks):
-            inner = getattr(hook, "_sync_hook", None)
-            if type(hook) is SyncToAsyncBeforeRequestAdapter and isinstance(
-                inner, GoogleGenAIAuthHook
-            ):
-                hooks[place] = _Inline(inner)
-    except (ImportError, AttributeError, KeyError, TypeError):
-        return
-
-
-class _Inline:
-    def __init__(self, hook: Any) -> None:
-        self._hook = hook
-
-    async def before_request(self, context: Any, request: Any) -> Any:
-        return self._hook.before_request(context, request)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemini_interactions.domain.types import CONTENTS
-from gemini_interactions.gemini import serialization
 from gemini_interactions.interactions.json_values import type_of
 
 _OPTIONS = ("automatic_continuation", "api_version")
@@ -25,25 +24,7 @@ _MOST_ESCAPED = 256 * 1024
 escapes, which double it."""
 
 
-async def sent(request: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """The SDK's response to a request, which it builds here.
-
-    A create goes past its models where that can be. Otherwise it refuses to send steps whose shape
-    its models do not know: those are then sent past its models alone.
-    """
-    built = past_models(named) if "input" in named else None
-    if built is not None:
-        return await request(*arguments, **built).__aenter__()
-    try:
-        return await request(*arguments, **named).__aenter__()
-    except (TypeError, ValueError) as error:
-        raw = serialization.past_models(named) if _minds_the_shape(error) else None
-        if raw is None:
-            raise
-    return await request(*arguments, **raw).__aenter__()
-
-
-def _minds_the_shape(error: Exception) -> bool:
+def minds_the_shape(error: Exception) -> bool:
     """Whether the SDK's models refused what was to be sent: only then was surely nothing sent."""
     return type(error).__name__ == "ValidationError" or "unhashable type" in str(error)
 

@@ -144,7 +144,7 @@ def _client(key: str | None, base_url: str, api_version: str, **options: Any) ->
     )
     _ = made.aio.interactions  # imported at first use: half of the whole
     if not is_enterprise():
-        model_cache.authenticate_inline(made)
+        authenticate_inline(made)
     return made
 
 
@@ -203,3 +203,35 @@ def _gently() -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
+
+
+def authenticate_inline(client: Any) -> None:
+    """Let a client's hook that sets the key's header run where it is called, in no thread.
+
+    Not for Vertex AI, whose hook may fetch a token over the network. Does nothing where the SDK is
+    not as expected.
+    """
+    try:
+        from google.genai._gaos._hooks.adapters import SyncToAsyncBeforeRequestAdapter
+        from google.genai._gaos._hooks.google_genai_auth import GoogleGenAIAuthHook
+
+        configuration = client.aio.interactions.sdk_configuration
+        hooks = configuration.__dict__["_async_hooks"].before_request_hooks
+        for place, hook in enumerate(hooks):
+            inner = getattr(hook, "_sync_hook", None)
+            if type(hook) is SyncToAsyncBeforeRequestAdapter and isinstance(
+                inner, GoogleGenAIAuthHook
+            ):
+                hooks[place] = _InlineHook(inner)
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return
+
+
+class _InlineHook:
+    """A hook of the SDK that is called without a thread."""
+
+    def __init__(self, hook: Any) -> None:
+        self._hook = hook
+
+    async def before_request(self, context: Any, request: Any) -> Any:
+        return self._hook.before_request(context, request)

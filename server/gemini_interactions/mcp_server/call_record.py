@@ -29,17 +29,16 @@ class CallRecord:
         self._tool = tool
         self._began = time.perf_counter()
 
-    async def close(self, answer: types.CallToolResult | None) -> None:
-        """Counts the call; None is one that nobody waited for to its end."""
+    def close(self, answer: types.CallToolResult | None) -> Mapping[str, Any]:
+        """Counts the call, and returns its entry in the audit log; None is one that nobody waited
+        for to its end."""
         outcome, facts = _outcome(answer)
         seconds = time.perf_counter() - self._began
         tool_calls.answered(self._tool, outcome, seconds)
-        if self._app.audit is None:
-            return
         now = self._app.now()
         usage = facts.get("usage")
         usage = usage if isinstance(usage, Mapping) else {}
-        entry = {
+        return {
             "owner": self._owner,
             "tool": self._tool,
             "ids": {name: facts[name] for name in _IDS if name in facts},
@@ -49,7 +48,6 @@ class CallRecord:
             "outcome": outcome,
             "seconds": round(seconds, 3),
         }
-        await self._app.audit.record(now, entry)
 
 
 def _outcome(answer: types.CallToolResult | None) -> tuple[str, Mapping[str, Any]]:

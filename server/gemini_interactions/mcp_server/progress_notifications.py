@@ -1,7 +1,8 @@
-"""Company: a client that waits hears something every few seconds, whatever is waited for.
+"""Progress notifications: a client that waits hears something every few seconds.
 
-Work in hand speaks for itself (`bridge.work`). This fills in where nothing does: while Google is
-asked about a file, or about a turn that was given up, or while the store opens.
+Running turns report their own progress (`bridge.turns.running_turns`). This fills in where
+nothing does: while Google is asked about a file, or about a turn that was given up, or while
+the store opens.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from ..bridge.turns.running_turns import SMALLEST_GAP
 SILENCE = 4.5
 """Longest silence in seconds: hosts are promised a word every 5, and work speaks every 4."""
 
-Say = Callable[[float, str], Awaitable[None]]
+Say = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Sends one notification: progress, total and message. Hosts show the message; the number only
+has to grow."""
 
 
 class ProgressReporter:
@@ -47,26 +50,26 @@ class ProgressReporter:
 
     async def _speak(self) -> None:
         self._last = anyio.current_time()
-        await self._say(round(self._last - self._came, 3), self._doing)
+        await self._say(round(self._last - self._came, 3), None, self._doing)
 
 
 @asynccontextmanager
-async def keeping_company(say: Say) -> AsyncIterator[ProgressReporter]:
-    """Keeps a client company for as long as its call is worked on.
+async def reporting(say: Say) -> AsyncIterator[ProgressReporter]:
+    """Reports progress to a client for as long as its call is worked on.
 
     Most calls end before anybody has to speak up, and a task for each of them costs more than all
     the rest of this: it begins once a call has taken so long.
     """
-    company = ProgressReporter(say)
+    reporter = ProgressReporter(say)
     filling: list[asyncio.Task[None]] = []
 
     def begin() -> None:
-        filling.append(asyncio.ensure_future(company.fill_in()))
+        filling.append(asyncio.ensure_future(reporter.fill_in()))
         filling[0].add_done_callback(lambda task: task.cancelled() or task.exception())
 
     timer = asyncio.get_running_loop().call_later(SILENCE, begin)
     try:
-        yield company
+        yield reporter
     finally:
         timer.cancel()
         for task in filling:

@@ -1,7 +1,7 @@
-"""Inside: the tools, from the protocol's words to a call and back.
+"""Tool dispatcher: from a tools/call request to a tool function, and from its result back.
 
-Importing what they need takes longer than all the rest of a start, so the door opens this
-only once somebody asks for it.
+Importing what tools need takes longer than all the rest of a start, so the server imports
+this only once somebody asks for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -28,7 +28,7 @@ from . import request_context
 from .apps import extension
 from .call_record import CallRecord
 from .cancellation import InFlightCall, InFlightCalls, fingerprint
-from .progress_notifications import ProgressReporter, keeping_company
+from .progress_notifications import ProgressReporter, reporting
 from .request_context import Context
 from .tasks import extension as tasks_extension
 from .transports.http.rate_limit import RateLimiter, too_many
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class ToolDispatcher:
-    """Handlers of one server: its tools, and the catalogue beside them."""
+    """Handlers of one server: its tools, and beside them its resources and prompts."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -102,15 +102,15 @@ class ToolDispatcher:
         try:
             async with (
                 request_context.connected(context, self._app),
-                keeping_company(partial(_progress, context)) as company,
+                reporting(context.session.report_progress) as progress,
             ):
                 with self._calls.opened(key) as call:
                     answer = await self._use(
-                        tool, context, params.arguments or {}, call, company, room
+                        tool, context, params.arguments or {}, call, progress, room
                     )
         finally:
             with anyio.CancelScope(shield=True):
-                await record.close(None if answer is gone else answer)
+                await self._app.audit_call(record.close(None if answer is gone else answer))
         if self._may_be_task(tool, context):
             task = await self.tasks.created(context, answer, is_joined=call.is_joined)
             if task is not None:
@@ -130,7 +130,7 @@ class ToolDispatcher:
         context: Context,
         given: Mapping[str, Any],
         call: InFlightCall,
-        company: ProgressReporter,
+        progress: ProgressReporter,
         room: ClientLimits,
     ) -> types.CallToolResult:
         """One use of a tool; whatever goes wrong is told in words."""
@@ -145,7 +145,7 @@ class ToolDispatcher:
                 owner=owner,
                 session=request_context.session(context, self._app),
                 fingerprint=fingerprint(tool.name, arguments, sender),
-                progress=company.tell,
+                progress=progress.tell,
                 made=call.made,
                 joins=call.joins,
                 max_wait=request_context.time_budget(context, self._app),
@@ -200,8 +200,3 @@ class ToolDispatcher:
         )
         if turn is not None:
             await (await self._app.conversations()).stop(turn)
-
-
-async def _progress(context: Context, seconds: float, doing: str) -> None:
-    """Hosts show the message; the number only has to grow."""
-    await context.session.report_progress(seconds, None, doing)

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from ..domain.artifact import ArtifactKind
 from ..domain.daily_limits import Booking, BudgetState, Reservation
+from ..domain.status import Status
 from ..domain.types import (
     Artifact,
     Conversation,
     Preparation,
-    Status,
     Step,
     Turn,
     TurnSettings,

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..domain.daily_limits import Booking, Reservation
 from ..domain.errors import NoPlace
-from ..domain.types import Preparation, Status, Step, Turn, TurnSettings, Usage
+from ..domain.status import CHAINABLE, GIVEN_UP, Status
+from ..domain.types import Preparation, Step, Turn, TurnSettings, Usage
 from . import reservations, row_mapping
 from .database import Row, Transaction, Value
 
@@ -194,9 +195,8 @@ def finish(
     if is_read:
         values |= {"delivery": "delivered", "owed": None}
     # A real outcome beats "interrupted"; among two of a kind the first stays.
-    given_up = ("interrupted", "stalled")
-    open_to = "('running')" if status in given_up else "('running', 'interrupted', 'stalled')"
-    took = _set(t, turn, values, f"status IN {open_to}")
+    open_to = ("running",) if status in GIVEN_UP else ("running", *GIVEN_UP)
+    took = _set(t, turn, values, f"status IN {_listed(open_to)}")
     if took:
         known = dict(remarks)
         reservations.settle(t, turn, booking, remarks, books_estimate=books_estimate)
@@ -321,7 +321,7 @@ def joinable(
             f"SELECT {row_mapping.TURN} FROM turns "
             f"WHERE owner = %s AND fingerprint = %s {of_session} "
             "AND delivery = 'owed' AND owed >= %s "
-            "AND status IN ('running', 'completed', 'incomplete', 'requires_action', 'plan_ready') "
+            f"AND status IN {_listed(('running', *CHAINABLE))} "
             "ORDER BY created DESC, n DESC LIMIT 1",
             (owner, fingerprint, *values, since),
         )
@@ -379,3 +379,9 @@ def _key(turn: Turn) -> tuple[str, int, str]:
 
 def _first(found: list[Row]) -> Turn | None:
     return row_mapping.turn(found[0]) if found else None
+
+
+def _listed(statuses: Sequence[str]) -> str:
+    """Words of our own for `IN`."""
+    quoted = [f"'{each}'" for each in statuses]
+    return f"({', '.join(quoted)})"

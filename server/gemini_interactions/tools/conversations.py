@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import mcp_types as types
 from pydantic import Field
 
-from ..bridge.requests import AskRequest
+from ..bridge.requests import AskRequest, Reply
 from .parameter_types import (
     ConversationId,
     Files,
@@ -58,7 +58,7 @@ async def gemini_ask(
         store=store,
         files=files,
     )
-    return await image.answer(await use.bridge.conversations.ask(use.caller, question), use)
+    return await _answer(await use.bridge.conversations.ask(use.caller, question), use)
 
 
 @tool("Continue with Gemini", toolset="", read_only=True, may_be_task=True)
@@ -88,7 +88,7 @@ async def gemini_continue(
         files=files,
     )
     reply = await use.bridge.conversations.follow(use.caller, question, conversation_id, turn)
-    return await image.answer(reply, use)
+    return await _answer(reply, use)
 
 
 @tool("Get a Gemini result", toolset="", read_only=True)
@@ -108,7 +108,7 @@ async def gemini_result(
         stands = await use.bridge.researches.stands(reply.turn)
         if stands is not None:
             return await research_report.told(stands, use.room, offset, "gemini_result with id")
-    return await image.answer(reply, use, offset)
+    return await _answer(reply, use, offset)
 
 
 @tool("Past Gemini conversations", toolset="", read_only=True)
@@ -129,6 +129,13 @@ async def gemini_history(
         return await result.transcript(told, use.room, offset)
     found = await use.bridge.conversations.history(use.caller, query, limit, offset, kind)
     return result.listing(found, use.room)
+
+
+async def _answer(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
+    """The turn of a question, with the pictures that are in its answer."""
+    if "[image " in reply.turn.text:
+        return await image.told(reply, use, offset)
+    return await result.answer(reply, use.room, offset)
 
 
 def _changes(

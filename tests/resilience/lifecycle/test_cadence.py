@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gemini_interactions.bridge.turns.running_turns import Progress, RunningTurn
 from gemini_interactions.domain.types import Turn
-from gemini_interactions.mcp_server.progress_notifications import keeping_company
+from gemini_interactions.mcp_server.progress_notifications import reporting
 from tests.support.virtual_time_loop import swiftly
 
 NO_HANDLER: Any = None  # what is tried here asks none
@@ -116,12 +116,13 @@ def kept_company(wait: float, work: Callable[[Progress], Awaitable[None]] | None
     """What a client hears of a call that takes so long, in which work may speak for itself."""
     words: Words = []
 
-    async def say(seconds: float, doing: str) -> None:
+    async def say(seconds: float, total: float | None, doing: str | None) -> None:
         assert seconds == pytest.approx(anyio.current_time(), abs=0.001)
-        words.append((anyio.current_time(), doing))
+        assert total is None
+        words.append((anyio.current_time(), doing or ""))
 
     async def main() -> None:
-        async with keeping_company(say) as company:
+        async with reporting(say) as company:
             if work is not None:
                 await work(company.tell)
             await anyio.sleep_until(wait)

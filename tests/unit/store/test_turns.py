@@ -6,7 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from gemini_interactions.domain.types import Status, Turn, TurnSettings
+from gemini_interactions.domain.status import Status
+from gemini_interactions.domain.types import Turn, TurnSettings
 from gemini_interactions.store import Store
 from tests.support.factories import OWNER, begun, followed, seen
 

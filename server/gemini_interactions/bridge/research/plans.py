@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ...domain.errors import BadArgument
+from ...domain.status import STATUSES
 from ...domain.types import Artifact, Turn
 from ..ports import Store
-
-ENDED_BADLY = ("failed", "interrupted", "cancelled", "stalled")
 
 
 async def turns_of(store: Store, research: Artifact) -> list[Turn]:
@@ -34,7 +33,7 @@ async def waiting_plan(store: Store, research: Artifact, newest: Turn) -> Turn |
     """The plan that waits for approval: the newest turn, or the one it was to follow where it
     ended badly."""
     found: Turn | None = newest
-    while found is not None and found.status in ENDED_BADLY:
+    while found is not None and STATUSES[found.status].ended_badly:
         if found.parent is None or found.extra.get("research") != research.id:
             return None
         found = await store.turn(found.owner, found.conversation_id, found.parent)
@@ -58,12 +57,4 @@ def how_to_check(research: Artifact) -> str:
 
 def state(turn: Turn) -> str:
     """How a research stands, as the end of a sentence."""
-    told = {
-        "running": "is still running",
-        "plan_ready": "has a plan that waits for approval",
-        "completed": "is completed",
-        "incomplete": "ended incomplete",
-        "requires_action": "waits for function results",
-        "failed": "failed",
-    }
-    return told.get(turn.status, f"was {turn.status}")
+    return STATUSES[turn.status].standing

@@ -18,6 +18,7 @@ from ...domain.errors import (
     WrongKey,
 )
 from ...domain.ids import Id, read_id
+from ...domain.status import STATUSES
 from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply, ResearchRequest, ResearchStatus
 from ..runtime import Runtime
@@ -102,7 +103,7 @@ class Researches:
         """The finished report in Markdown, for the resource of that name."""
         handle, turn = await self._newest(owner, research_id)
         turn = await self._executor.recovery.with_words(turn)
-        if turn.status not in ("completed", "incomplete") or not turn.text:
+        if not turn.has_answer or not turn.text:
             raise UnknownId(f"{handle.id} has no report yet: it {plans.state(turn)}.")
         return turn.text
 
@@ -195,7 +196,7 @@ class Researches:
         doing = running.doing if running is not None else str(turn.extra.get("doing", ""))
         charts = await self._runtime.artifacts.of(turn) if turn.is_final else []
         plan = None
-        if turn.status in plans.ENDED_BADLY:
+        if STATUSES[turn.status].ended_badly:
             plan = await plans.waiting_plan(self._store, handle, turn)
         return ResearchStatus(
             handle,
@@ -209,5 +210,4 @@ class Researches:
 
 def _is_over(turn: Turn) -> bool:
     """Whether nothing of it runs at Google any more, as far as is known here."""
-    given_up = turn.status in ("stalled", "interrupted") and turn.interaction_id
-    return turn.is_final and not given_up
+    return turn.is_final and not (turn.is_given_up and turn.interaction_id)

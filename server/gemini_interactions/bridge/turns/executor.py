@@ -17,7 +17,7 @@ import anyio.abc
 
 from ... import telemetry
 from ...domain.errors import ForeignSchema, Refused, UpstreamError
-from ...domain.types import CHAINABLE, CreateRequest, Interaction, Preparation, Turn
+from ...domain.types import CreateRequest, Interaction, Preparation, Turn
 from ..runtime import Runtime
 from . import outcomes
 from .finalizer import TurnFinalizer
@@ -238,8 +238,9 @@ class TurnExecutor:
         return await handler.deliver(running.turn, new, outcome)
 
     async def _send(self, running: RunningTurn, new: NewTurn[Any]) -> Interaction:
-        attached = await self._runtime.attachments.sent(running, new.attached)
-        new = replace(new, attached=attached)
+        if new.attached.waiting:
+            attached = await self._runtime.attachments.sent(running, new.attached)
+            new = replace(new, attached=attached)
         after = await self._predecessor(running.turn, stored=new.stored)
         plan = await running.handler.build_request(running.turn, new, after)
         request = self._planned(running, plan, after)
@@ -255,7 +256,7 @@ class TurnExecutor:
         to those after it: they wait for the turn that it was written behind.
         """
         before = found = await self._before(turn)
-        while found is not None and found.status not in CHAINABLE:
+        while found is not None and not found.is_chainable:
             found = await self._before(found)
         history = self._runtime.history
         good = await history.last_good(before, stored=stored) if before else None

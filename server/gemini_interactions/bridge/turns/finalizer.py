@@ -6,7 +6,8 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from ...domain.types import CHAINABLE, Turn
+from ...domain.status import STATUSES
+from ...domain.types import Turn
 from ..runtime import Runtime
 from . import outcomes
 from .outcomes import Outcome
@@ -24,12 +25,13 @@ class TurnFinalizer:
         `is_read` where a call waits for the outcome, which is then delivered."""
         transcripts = self._runtime.config.transcripts
         kept = outcome if transcripts else outcome.without_words()
+        status = STATUSES[outcome.status]
         usage, booking, books_estimate = self._runtime.budget.settlement(
             turn,
             outcome.model,
             outcome.usage,
             tier=str(outcome.extra.get("service_tier") or turn.settings.service_tier),
-            is_answer=outcome.status in CHAINABLE or outcome.status in ("interrupted", "stalled"),
+            is_answer=status.is_chainable or status.is_given_up,
         )
         outcome = replace(outcome, usage=usage)
         finish = partial(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...domain.errors import BadArgument, Gone
-from ...domain.types import CHAINABLE, CONTENTS, CreateRequest, Step, Turn, TurnSettings
+from ...domain.types import CONTENTS, CreateRequest, Step, Turn, TurnSettings
 from ...interactions.json_values import as_text, one_line, type_of
 from ..ports import Store
 from .running_turns import RunningTurn
@@ -40,7 +40,7 @@ class HistoryChain:
         found: Turn | None = turn
         spoken: Turn | None = None
         while found is not None:
-            if found.status in CHAINABLE and (found.interaction_id or not stored):
+            if found.is_chainable and (found.interaction_id or not stored):
                 # A speech knows nothing of the conversation it reads from.
                 if found.kind != "speech":
                     return found
@@ -142,7 +142,7 @@ def passed_over(before: Turn | None, good: Turn | None) -> tuple[str, ...]:
     """One line when the chain goes past the turn just before."""
     if before is None or (good is not None and before.n == good.n):
         return ()
-    if before.kind == "speech" and before.status in CHAINABLE:
+    if before.kind == "speech" and before.is_chainable:
         return ()
     if not before.is_final:
         state = "is still running"

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...domain.errors import NoPlace
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+    from .running_turns import RunningTurn
 
 PROOF_SECONDS = 1.0
 """How old a proven lease may be when a request leaves; what happens to a process within that
@@ -11,6 +20,10 @@ time, such as a suspend, nobody can tell from here."""
 
 POSTPONED_AT_MOST = 3
 """How often in a row others are spared: a process that is always late must judge in the end."""
+
+FIRST_PLACE = 0.05
+LONGEST_PLACE = 1.0
+"""How long to wait, in seconds, before looking again for a place that other workers hold."""
 
 
 class LeaseLost(Exception):
@@ -45,6 +58,36 @@ class LeaseProof:
         """Prove it again, if too much time has passed since."""
         if self._proven is None or self._clock() - self._proven > PROOF_SECONDS:
             await self.renew()
+
+
+async def claim_send(runtime: Runtime, running: RunningTurn, places: int) -> None:
+    """Prove the lease, and before the first request that there is still room in the budget.
+
+    Nothing may be sent without: another process may have said that this turn is over. Raises
+    LeaseLost where it did. Waits for one of the `places` that the processes of a gateway share.
+    """
+    turn = running.turn
+    pause = FIRST_PLACE
+    while True:
+        try:
+            is_held = await runtime.store.claim_send(
+                turn,
+                holder=runtime.holder,
+                now=runtime.now(),
+                lease_until=runtime.lease_until,
+                reservation=running.reservation if turn.sent is None else None,
+                preparation=running.preparation,
+                places=places,
+            )
+            break
+        except NoPlace:
+            await runtime.sleep(pause * random.uniform(0.8, 1.2))
+            pause = min(pause * 1.5, LONGEST_PLACE)
+    if not is_held:
+        raise LeaseLost()
+    running.preparation = None
+    running.turn = replace(running.turn, sent=turn.sent or runtime.now())
+    running.changed()
 
 
 class GapDetector:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...domain.errors import NotKept, UpstreamError, quoted
+from ...domain.status import Status
 from ...domain.types import (
     CONTINUATION_LIMIT,
     NOT_CONTINUED,
     Interaction,
     Problem,
-    Status,
     Step,
     Turn,
     Usage,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import anyio
 
 from ...domain.errors import Gone, NoKey, Refused, UpstreamError, WrongKey
-from ...domain.types import CHAINABLE, Turn
+from ...domain.types import Turn
 from ..runtime import Runtime
 from . import outcomes, tiers
 from .finalizer import TurnFinalizer
@@ -93,7 +93,7 @@ class TurnRecovery:
         if kept or not turn.is_final:
             return turn
         if not turn.interaction_id:
-            nowhere = turn.status in CHAINABLE
+            nowhere = turn.is_chainable
             return replace(turn, notes=(*turn.notes, WORDS_NOWHERE)) if nowhere else turn
         found = await self.look_again(turn, seconds)
         return replace(turn, notes=(*turn.notes, NO_WORDS)) if found is turn else found

@@ -63,7 +63,8 @@ class TurnSubmission:
         """Refuse what would not be made: no key, a daily limit reached, too much waiting."""
         self._runtime.gemini.require_key()
         self._executor.admit(owner)
-        await self._runtime.budget.check(owner)
+        if self._runtime.budget.is_limited:
+            await self._runtime.budget.check(owner)
 
     @asynccontextmanager
     async def _in_order(self, caller: Caller, queue: str) -> AsyncIterator[None]:
@@ -311,7 +312,7 @@ class TurnSubmission:
             wait = min(wait, self.left(caller))
             turn = await self._executor.until_final(turn, wait, caller.progress)
         recovery = self._executor.recovery
-        if turn.status in ("interrupted", "stalled") and turn.interaction_id:
+        if turn.is_given_up and turn.interaction_id:
             turn = await recovery.look_again(turn, self.left(caller))
         turn = await recovery.with_words(turn, self.left(caller))
         if turn.is_final and not is_collected:

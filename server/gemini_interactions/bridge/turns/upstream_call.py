@@ -21,7 +21,6 @@ from ...domain.errors import (
     Garbled,
     Gone,
     NoKey,
-    NoPlace,
     RateLimited,
     Refused,
     TimedOut,
@@ -35,7 +34,7 @@ from ...interactions.json_values import type_of
 from ...interactions.stream_accumulator import InteractionAccumulator
 from ..runtime import Runtime
 from . import function_calls, outcomes
-from .lease import LeaseLost, LeaseProof
+from .lease import LeaseProof, claim_send
 from .retry_policy import RetryPolicy
 from .running_turns import RunningTurn
 
@@ -45,9 +44,6 @@ CONFIRMED = 60.0
 """Seconds Google may take to confirm what it does in the background."""
 FIRST_LOOK = 0.3
 LONGEST_LOOK = 5.0
-FIRST_PLACE = 0.05
-LONGEST_PLACE = 1.0
-"""How long to wait, in seconds, before looking again for a place that other workers hold."""
 MOST_WAITING = 100
 """How many of an owner's turns may stand before Google's door in one process."""
 HANDED_OVER = 1.0
@@ -158,7 +154,7 @@ class UpstreamCaller:
     async def _listen(self, running: RunningTurn, call: CreateRequest) -> None:
         """Send the create and take in its stream until it ends, well or not."""
         patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
-        proof = LeaseProof(partial(self._claim_send, running))
+        proof = LeaseProof(partial(claim_send, self._runtime, running, self._shared_places))
         while True:
             try:
                 await proof.renew()
@@ -290,7 +286,7 @@ class UpstreamCaller:
     async def _create(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create answered in one piece; repeated only when it surely never arrived."""
         patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
-        proof = LeaseProof(partial(self._claim_send, running))
+        proof = LeaseProof(partial(claim_send, self._runtime, running, self._shared_places))
         async with self._place(running.turn.owner):
             while True:
                 try:
@@ -298,34 +294,6 @@ class UpstreamCaller:
                     return await self._gemini.create(call, before_send=proof.check)
                 except UpstreamError as problem:
                     call = await self._once_more(problem, running, call, patience)
-
-    async def _claim_send(self, running: RunningTurn) -> None:
-        """Prove the lease, and before the first request that there is still room in the budget.
-
-        Nothing may be sent without: another process may have said that this turn is over.
-        """
-        turn, runtime = running.turn, self._runtime
-        pause = FIRST_PLACE
-        while True:
-            try:
-                is_held = await runtime.store.claim_send(
-                    turn,
-                    holder=runtime.holder,
-                    now=runtime.now(),
-                    lease_until=runtime.lease_until,
-                    reservation=running.reservation if turn.sent is None else None,
-                    preparation=running.preparation,
-                    places=self._shared_places,
-                )
-                break
-            except NoPlace:
-                await runtime.sleep(pause * random.uniform(0.8, 1.2))
-                pause = min(pause * 1.5, LONGEST_PLACE)
-        if not is_held:
-            raise LeaseLost()
-        running.preparation = None
-        running.turn = replace(running.turn, sent=turn.sent or runtime.now())
-        running.changed()
 
     @asynccontextmanager
     async def _place(self, owner: str) -> AsyncIterator[None]:

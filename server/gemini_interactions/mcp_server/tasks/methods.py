@@ -170,7 +170,7 @@ class TaskMethods:
             if now is not None and now.asks and now.turn.n == task.turn.n:
                 await tasks.keep(now, {"status": "completed", "result": _dumped(said)})
         finally:
-            await record.close(said)
+            await self._app.audit_call(record.close(said))
 
     async def _use(self, context: Context, caller: Caller) -> ToolContext:
         room = request_context.room(context, self._app)

@@ -50,13 +50,6 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
     )
 
 
-async def answer(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
-    """The turn of a question, with the pictures that are in its answer."""
-    if "[image " in reply.turn.text:
-        return await told(reply, use, offset)
-    return await result.answer(reply, use.room, offset)
-
-
 def _edit(turn: Turn, picture: Artifact) -> str:
     """What to do next with a picture that was asked for."""
     if turn.kind != "image":

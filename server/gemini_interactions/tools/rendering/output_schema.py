@@ -7,11 +7,12 @@ beside it, so it repeats everything the text says.
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal, NotRequired, Required
+from typing import Annotated, Any, NotRequired, Required
 
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
+from ...domain.status import Status
 from ..arguments import slim
 
 
@@ -51,17 +52,7 @@ class Entry(TypedDict, total=False):
 class Result(TypedDict, total=False):
     text: Required[Annotated[str, Field(description="The piece of text asked for.")]]
     error: Annotated[str, Field(description="What went wrong; absent where nothing did.")]
-    status: Literal[
-        "completed",
-        "running",
-        "requires_action",
-        "plan_ready",
-        "incomplete",
-        "interrupted",
-        "stalled",
-        "failed",
-        "cancelled",
-    ]
+    status: Status
     id: str
     conversation_id: str
     turn: int

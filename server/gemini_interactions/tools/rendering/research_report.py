@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 import mcp_types as types
 
@@ -103,9 +104,11 @@ def _state(
         case "failed":
             is_vain = (turn.error or {}).get("kind") == NEEDS_PAID_KEY
             return result.state(turn, (), room)[0], "" if is_vain else _start_again(stands)
-        case _:
+        case "requires_action":
             said, next_step = result.state(turn, calls, replace(room, has_session=True))
             return said, f'{next_step} Its conversation_id is "{id}".'
+        case unknown:
+            assert_never(unknown)
 
 
 def _interrupted(turn: Turn) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 import mcp_types as types
 
@@ -378,8 +378,10 @@ def state(turn: Turn, calls: Sequence[FunctionCall], room: ClientLimits) -> tupl
         case "cancelled":
             kept = "what had arrived is above" if turn.text else "nothing had arrived"
             return [f"This turn was cancelled; {kept}."], ""
-        case _:
+        case "completed" | "incomplete" | "plan_ready" | "stalled":
             return [], ""
+        case unknown:
+            assert_never(unknown)
 
 
 def short(text: str, size: int = 200) -> str:
@@ -485,9 +487,7 @@ def _structured(told: ResultParts, shown: ShownText, facts: Mapping[str, Any]) -
 
 
 def _listed(calls: Sequence[FunctionCall]) -> list[dict[str, Any]]:
-    return [
-        {"call_id": call.call_id, "name": call.name, "arguments": call.arguments} for call in calls
-    ]
+    return [{"call_id": c.call_id, "name": c.name, "arguments": c.arguments} for c in calls]
 
 
 def _given(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ....domain import model_catalog
 from ....domain.artifact import ArtifactKind
 from ....domain.errors import BadArgument, Refused, TimedOut, UpstreamError
 from ....domain.types import Artifact, CreateRequest, Interaction, Tool, Turn, TurnSettings
+from ....interactions.builtin_tools import NOT_FOR_RESEARCH
 from ...attachments import Attached
 from ...requests import Caller, ResearchRequest
 from ...research import plans, report
@@ -30,7 +31,6 @@ PATIENCE = 60.0
 """Seconds Google may take to confirm a run; it takes about one."""
 EXCERPT = 500
 """Characters of a question that are kept with its id, for lists."""
-NOT_FOR_RESEARCH = ("function", "google_maps", "computer_use")
 
 
 class Unconfirmed(TimedOut):
