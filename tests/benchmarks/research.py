@@ -82,9 +82,9 @@ async def crowded(gateway: Server) -> list[Measurement]:
         most = resident(gateway)
     note = f"p50 {median(took):,.0f} ms, n={CHECKS}"
     return [
-        Measurement(f"memory of {RUNS:,} researches in flight, above idle", "MB", most - idle, 60),
+        Measurement(f"memory of {RUNS:,} researches in flight, above idle", "MB", most - idle, 40),
         Measurement(
-            "check_research beside them, p95", "ms", quantiles(took, n=20)[18], 100, note=note
+            "check_research beside them, p95", "ms", quantiles(took, n=20)[18], 50, note=note
         ),
         Measurement(f"a start among them, {AT_ONCE} at once", "ms", each, ANY),
     ]
