@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds to wait for another process's transaction; ours take milliseconds."""
+
+NEXT_TRY = (0.0005, 0.002)
+"""Seconds between two tries to get another process's lock."""
 
 MOST_WAL = 16 * 2**20
 """Bytes to which the write-ahead log is cut once all of it is in the database: one huge answer
@@ -99,10 +103,11 @@ class SQLite:
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[Transaction]:
         with self._alone:
-            # A writer takes its lock first: one that read before could never wait for it.
-            begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
             try:
-                self._connection.execute(begin)
+                if writes:
+                    self._begin_writing()
+                else:
+                    self._connection.execute("BEGIN")
                 yield _Transaction(self._connection)
                 self._connection.execute("COMMIT")
             except self._error as error:
@@ -110,6 +115,26 @@ class SQLite:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def _begin_writing(self) -> None:
+        """A writer takes its lock first: one that read before could never wait for it.
+
+        Transactions take milliseconds, and SQLite's own waiting soon sleeps for 25 and 100.
+        """
+        execute = self._connection.execute
+        deadline = time.monotonic() + PATIENCE
+        execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    execute("BEGIN IMMEDIATE")
+                    return
+                except self._error as error:
+                    if str(_sentence(error)) != BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(*NEXT_TRY))
+        finally:
+            execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
     def claim_schema(self, transaction: Transaction) -> bool:
         # BEGIN IMMEDIATE has already shut the others out.
