@@ -95,6 +95,7 @@ async def overhead(folder: str) -> Measurement:
                 "GEMINI_MCP_DATA_DIR": f"{folder}/bridge",
             }
         )
+        os.environ["GEMINI_API_KEY"] = "benchmark"
         ours, direct = [], []
         app = App(config)
         async with app.running():
