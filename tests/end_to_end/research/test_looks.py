@@ -266,10 +266,10 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
     finalize = finalizer.finalize
     gate = lab.house.brain.hold_next()
 
-    async def finalize_late(*given: Any) -> Any:
+    async def finalize_late(*given: Any, **more: Any) -> Any:
         gate.release()
         await refused.wait()
-        return await finalize(*given)
+        return await finalize(*given, **more)
 
     monkeypatch.setattr(finalizer, "finalize", finalize_late)
     with anyio.fail_after(60):

@@ -20,6 +20,13 @@ Pair = tuple[Replica, Replica]
 
 
 @pytest.fixture
+async def pair(street: Cluster) -> Pair:
+    """Two replicas with every tool."""
+    one, other = await street.open(2, GEMINI_MCP_TOOLSETS="all")
+    return one, other
+
+
+@pytest.fixture
 async def bob(street: Cluster, pair: Pair) -> ClusterClient:
     return await street.visit(pair[1], token="bobs-token")
 
@@ -28,18 +35,29 @@ async def bob(street: Cluster, pair: Pair) -> ClusterClient:
 async def names(street: Cluster, pair: Pair) -> Names:
     """Everything Ann has made on her replica, under names that Bob may have seen."""
     ann = await street.visit(pair[0], token="anns-token")
+    video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
+    await ann.call("gemini_result", id=video.id, wait_seconds=20)
+    run = await ann.call("gemini_run_agent", prompt=f"Write {SECRET}.md with words")
+    await ann.call("gemini_result", id=run.id, wait_seconds=20)
+    fetched = await ann.call("gemini_agent_files", id=run.id, path=f"{SECRET}.md")
     street.brain.hold_background()
+    audio = await ann.call("gemini_generate_speech", text=f"a {SECRET}")
     asked = await ann.ask(f"Tell me of the {SECRET}.")
     image = await ann.call("gemini_generate_image", prompt=f"a {SECRET}")
     research = await ann.research(f"Who made the {SECRET}?")
-    (stored,) = street.images.glob("*.*")
+    (stored,) = street.images.glob("*.jpg")
     return Names(
         {
             "conversation": asked.conversation,
             "turn": asked.id,
             "interaction": asked.interaction,
             "image": str(image.facts["image_id"]),
+            "audio": str(audio.facts["audio_id"]),
+            "video": str(video.facts["video_id"]),
             "research": research,
+            "run": run.id,
+            "agent": "anns-agent",
+            "file": re.findall(r"f_[0-9a-z]{10}", fetched.text)[0],
             "path": str(stored),
             "word": SECRET,
             "link": path_of(image),
@@ -49,7 +67,12 @@ async def names(street: Cluster, pair: Pair) -> Names:
             "turn": "c_0000000000/1",
             "interaction": street.brain.unknown_id(),
             "image": "i_0000000000",
+            "audio": "a_0000000000",
+            "video": "v_0000000000",
             "research": "r_0000000000",
+            "run": "c_1111111111/1",
+            "agent": "nobodys-agent",
+            "file": "f_0000000000",
             "path": str(stored.with_stem("0" * len(stored.stem))),
             "word": "qwertyuiop",
             "link": "/images/i_0000000000/x",
@@ -109,7 +132,7 @@ async def test_on_another_replica_too_lists_hold_only_what_is_ones_own(
         assert [name for name in names.anns.values() if name in listed.text] == []
         assert (own.conversation in listed.text) is (kind == "conversations")
     usage = await bob.request("resources/read", uri="gemini://usage")
-    assert "image" not in json.dumps(usage["result"])
+    assert "image" not in json.dumps(usage["result"]["contents"])
 
 
 async def test_no_route_tells_who_has_not_said_who_they_are(
