@@ -191,7 +191,7 @@ async def test_an_inline_video_is_kept_too(guest: McpClient, house: AppHarness) 
     assert path_of(await film(guest)).suffix == ".mp4"
 
 
-async def test_a_large_video_is_never_held_in_memory(guest: McpClient, house: AppHarness) -> None:
+async def test_a_large_video_is_written_whole(guest: McpClient, house: AppHarness) -> None:
     house.brain.make_media(bytes=30_000_000)
 
     said = await film(guest)
