@@ -74,6 +74,7 @@ def steer(url: str, order: str, **arguments: object) -> None:
 
 def film_of_a_stork(server: Server, work: Path) -> None:
     """Have a video made, and wait until its file is there whole."""
+    call = {"name": "gemini_generate_video", "arguments": {"prompt": "a stork"}}
     server.timed("tools/call", call)
     deadline = time.monotonic() + 300
     while not any(file.stat().st_size == VIDEO for file in (work / "data").rglob("*.mp4")):
