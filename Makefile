@@ -23,7 +23,7 @@ FIND_PYTHON = for python in "$(PYTHON)" python3.11 python3 python3.13 python3.12
 	[ -n "$$python" ] || { echo "Python 3.11 or newer (with venv) is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs pictures format clean constraints node-tools \
+.PHONY: help setup demo test check bench coverage docs pictures format clean constraints node-tools \
 	frameworks newest release-check
 
 help:  ## Show this
@@ -49,6 +49,10 @@ test: $(READY)  ## Lint, types and tests, changing nothing
 
 check: $(READY) format docs  ## What to run before a push: format, generate, lint, types, tests
 	@$(MAKE) --no-print-directory test
+
+coverage: $(READY)  ## Branch coverage of unit and product tests, in this process, with a floor
+	@$(BIN)/python -m coverage run -m pytest -q tests/unit tests/end_to_end/product
+	@$(BIN)/python -m coverage report
 
 docs: $(READY)  ## Write what is generated: recorded handshake, reference, examples, manifests
 	@$(BIN)/python -m gemini_interactions.mcp_server.transports.handshake_recorder
@@ -96,5 +100,5 @@ constraints:  ## Resolve anew and write constraints.txt
 	! grep -n '[@:/]' "$$here/constraints.txt" && mv "$$here/constraints.txt" constraints.txt
 
 clean:  ## Remove everything made here
-	rm -rf .venv .tools dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find server tests docs manifests -name __pycache__ -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ from gemini_interactions.interactions import answer_text
 HEAD = """\
 # Statuses and steps
 
-`_meta["gemini-interactions-mcp/result"]` of a result has a `status`, one of these nine.
+`_meta["gemini-interactions-mcp/result"]` of a result has a `status`, one of these.
 Only `failed` is an error; a refusal is an error without a status.
 """
 

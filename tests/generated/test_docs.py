@@ -117,7 +117,8 @@ def test_pages_name_only_settings_that_exist(page: Path) -> None:
 def test_pages_name_only_tools_that_exist(page: Path) -> None:
     ours = r"gemini_(?!interactions|emulator)[a-z_]+"
     pattern = rf"\b(?:{ours}|(?:start|check|cancel|approve)_\w*research\w*)"
-    named = set(re.findall(pattern, TEXTS[page]))
+    text = re.sub(r"^(`{3,})diff\n.*?^\1$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(pattern, text))
 
     assert named - tools(TOOLSETS).keys() == set()
 
@@ -227,7 +228,8 @@ def test_every_program_shown_is_run_where_it_is_shown(page: Path, block: Block) 
 
 
 def test_nothing_is_shown_in_a_language_that_no_test_reads() -> None:
-    read = {"sh", "json", "jsonc", "toml", "yaml", "python", "text", "markdown"}
+    # What `diff` shows is applied by test_recipes.py.
+    read = {"sh", "json", "jsonc", "toml", "yaml", "python", "text", "markdown", "diff"}
 
     # JavaScript was driven by hand: it is shown for its three frameworks alone.
     shown = {block.language for page, block in BLOCKS if page.parent.name != "frameworks"}

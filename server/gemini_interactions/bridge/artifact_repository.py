@@ -6,9 +6,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, assert_never
 
-from ..domain.artifact import ArtifactKind
+from ..domain.artifact import FILE_KINDS, ArtifactKind
 from ..domain.errors import (
     ConnectionLost,
     Garbled,
@@ -56,11 +56,7 @@ class ArtifactRepository:
         Raises what went wrong with one (NotKept, Garbled) only once the others are kept.
         """
         answer = answer_text.read(interaction.steps)
-        made = {
-            ArtifactKind.IMAGE: answer.images,
-            ArtifactKind.AUDIO: [each for each in answer.media if each["type"] == "audio"],
-            ArtifactKind.VIDEO: [each for each in answer.media if each["type"] == "video"],
-        }
+        made = {kind: _contents(answer, kind) for kind in FILE_KINDS}
         if not any(made.values()):
             return []
         problem: NotKept | Garbled | None = None
@@ -194,6 +190,19 @@ class ArtifactRepository:
                 f'Call gemini_history with kind "{kind.listed}" to see those there are.'
             )
         return handle
+
+
+def _contents(answer: answer_text.Answer, kind: ArtifactKind) -> Sequence[Mapping[str, Any]]:
+    """The content objects of an answer that are files of this kind."""
+    match kind:
+        case ArtifactKind.IMAGE:
+            return answer.images
+        case ArtifactKind.AUDIO | ArtifactKind.VIDEO:
+            return [each for each in answer.media if each["type"] == kind.value]
+        case ArtifactKind.RESEARCH | ArtifactKind.AGENT_FILE:
+            return ()  # a research is text; an agent's files are fetched from its environment
+        case unknown:
+            assert_never(unknown)
 
 
 def _is_readable(content: Mapping[str, Any]) -> bool:

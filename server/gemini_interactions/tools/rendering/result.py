@@ -18,10 +18,12 @@ from ...bridge import usage_budget
 from ...bridge.history import Listing
 from ...bridge.requests import Reply
 from ...bridge.turns import function_calls, outcomes
+from ...domain.artifact import BY_LIST
 from ...domain.types import FunctionCall, Turn, Usage
 from ...interactions import answer_text, text_pages
 from ...interactions.citation_marks import Source
 from ...interactions.json_values import as_text, one_line
+from . import list_words
 
 META = "gemini-interactions-mcp/result"
 META_BYTES = 2048
@@ -181,37 +183,13 @@ async def transcript(
     return await present(told, room, offset)
 
 
-_NOUNS = {
-    "conversations": ("conversation", "conversations"),
-    "research": ("research", "researches"),
-    "images": ("image", "images"),
-    "agents": ("run of an agent", "runs of agents"),
-    "audio": ("audio file", "audio files"),
-    "video": ("video", "videos"),
-}
 _FILES = {"speech": "audio", "music": "audio", "video": "video"}
 """What the file is called that a kind of turn makes; others make images."""
-_START = {
-    "conversations": "Start one with gemini_ask.",
-    "research": "Start one with start_deep_research.",
-    "images": "Make one with gemini_generate_image.",
-    "agents": "Start one with gemini_run_agent.",
-    "audio": "Make one with gemini_generate_speech or gemini_generate_music.",
-    "video": "Make one with gemini_generate_video.",
-}
-_USE = {
-    "conversations": "Continue one with gemini_continue, read one with gemini_history and its id.",
-    "research": "Read one with check_research, ask about it with gemini_continue and its id.",
-    "images": "See one with gemini_result, edit it with gemini_generate_image and its id.",
-    "agents": "gemini_result reads one, gemini_agent_files its files, gemini_run_agent goes on.",
-    "audio": "gemini_result says where one is; ask about one with its id in `files`.",
-    "video": "gemini_result says where one is, gemini_generate_video edits it by its id.",
-}
 
 
 def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
     """One line a conversation, newest first; as many as fit."""
-    one, many = _NOUNS[found.kind]
+    words = list_words.of(BY_LIST.get(found.kind))
     lines: list[str] = []
     left = room.budget - 240  # which is more than the sentences below the line ever take
     for line in found.lines:
@@ -226,15 +204,14 @@ def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
     next_offset = reached if reached < found.total else None
     if not found.total:
         wanted = f" with {excerpt(found.query, 60)} in it" if found.query else ""
-        tail = f"There is no {one}{wanted} here. {_START[found.kind]}"
+        tail = f"There is no {words.one}{wanted} here. {words.start}"
     elif not lines:
-        tail = f"There are {found.total} {many}; offset {found.offset} is past the last."
+        tail = f"There are {found.total} {words.many}; offset {found.offset} is past the last."
     else:
         more = f" Call gemini_history with offset {next_offset} for more."
         following = more if next_offset else ""
         tail = (
-            f"{found.offset + 1} to {reached} of {found.total} {many}.{following} "
-            f"{_USE[found.kind]}"
+            f"{found.offset + 1} to {reached} of {found.total} {words.many}.{following} {words.use}"
         )
     text = "\n".join(lines)
     facts = {"next_offset": next_offset}
