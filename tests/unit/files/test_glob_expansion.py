@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.domain.file_errors import NoSuchFile, NotAllowed, NotTaken, Protected
-from gemini_interactions.files import glob_expansion
 from gemini_interactions.files.gitignore import _tamed
-from gemini_interactions.files.glob_expansion import Gathered, gather
+from gemini_interactions.files.glob_expansion import Gathered, Limits, gather
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from tests.support.file_samples import picture
 from tests.unit.files.conftest import Ground
@@ -195,18 +194,13 @@ def test_links_are_left_out(ground: Ground) -> None:
     assert set(left_out(gathered).values()) == {"a link"}
 
 
-def test_limits_of_number_and_size_are_kept_and_told(
-    folders: Folders, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(glob_expansion, "MOST_FILES", 3)
-    monkeypatch.setattr(glob_expansion, "MOST_BYTES", 400)
-    monkeypatch.setattr(glob_expansion, "MOST_BYTES_OF_ONE", 200)
+def test_limits_of_number_and_size_are_kept_and_told(folders: Folders, project: Path) -> None:
     many = project / "many"
     many.mkdir()
     for number, size in enumerate([150, 201, 150, 150, 50, 10]):
         (many / f"{number}.txt").write_text("x" * size)
 
-    gathered = gather(folders, "many")
+    gathered = gather(folders, "many", Limits(files=3, bytes=400, bytes_of_one=200))
 
     assert gathered.names == ("many/0.txt", "many/2.txt", "many/4.txt")
     assert left_out(gathered) == {
@@ -217,11 +211,9 @@ def test_limits_of_number_and_size_are_kept_and_told(
 
 
 def test_a_folder_without_end_is_not_walked_to_its_end(
-    folders: Folders, monkeypatch: pytest.MonkeyPatch
+    folders: Folders,
 ) -> None:
-    monkeypatch.setattr(glob_expansion, "MOST_SEEN", 5)
-
-    gathered = gather(folders, ".")
+    gathered = gather(folders, ".", Limits(seen=5))
 
     assert gathered.left_out[-1] == ("everything further", "more than 5 files and folders")
 
