@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .. import __version__
+from ..domain import model_catalog
 from ..domain.errors import UpstreamError
 from ..domain.types import CreateRequest, Usage
 from ..interactions import token_usage
@@ -149,11 +150,16 @@ def _measure(asked: Asked, attributes: Mapping[str, str | int], seconds: float) 
 def _count(asked: Asked, attributes: Mapping[str, str | int], seconds: float) -> None:
     """The same for Prometheus."""
     operation = str(attributes["gen_ai.operation.name"])
-    named = attributes.get("gen_ai.request.model") or attributes.get("gen_ai.agent.id")
-    model = asked.model or str(named or "")
+    agent = str(attributes.get("gen_ai.agent.id", ""))
+    model = asked.model or str(attributes.get("gen_ai.request.model", "")) or agent
+    if agent and not model_catalog.is_agent(agent):
+        model = CUSTOM_AGENT
     registry.add(UPSTREAM_CALLS, operation, model, asked.trouble or "ok")
     registry.observe(UPSTREAM_SECONDS, operation, seconds=seconds)
 
+
+CUSTOM_AGENT = "custom agent"
+"""The label of agents that people made: their names may name anybody."""
 
 _MEASURED = frozenset(
     [

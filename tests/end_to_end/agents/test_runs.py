@@ -173,7 +173,7 @@ async def test_daily_limits_hold_the_middle_of_what_runs_cost(
         ({"prompt": " "}, "`prompt` is empty"),
         ({"agent": "deep-research-preview-04-2026"}, "start_deep_research"),
         ({"agent": "no such name!"}, "no agent for a sandbox"),
-        ({"tools": [{"type": "file_search", "file_search_store_names": ["x"]}]}, "file_search"),
+        ({"tools": [{"type": "file_search", "file_search_store_names": ["x"]}]}, "no store"),
         ({"tools": [{"type": "computer_use"}]}, "computer_use"),
         ({"tools": [{"type": "function", "name": "f"}]}, "function"),
         ({"files": ["https://example.com/a.csv"]}, "only those go into a sandbox"),
