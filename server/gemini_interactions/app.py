@@ -71,6 +71,9 @@ class App:
         self.link: Callable[..., str] | None = None
         """Where clients elsewhere can fetch an image, by its owner and id, and by what the owner
         came in with (`credential`)."""
+        self.page: Callable[..., str] | None = None
+        """Where a research, image or conversation can be looked at in a browser, likewise; where
+        public pages are on."""
         self.audit: AuditLog | None = None
         """Where each call is written down, if anywhere; HTTP opens it."""
         self.closed = anyio.Event()

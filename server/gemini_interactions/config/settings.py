@@ -333,6 +333,13 @@ SETTINGS: tuple[Setting, ...] = (
         otherwise="the bound address",
     ),
     Setting(
+        "public_pages",
+        "read-only pages at signed addresses for a browser: researches, pictures, usage",
+        "off",
+        _switch,
+        scope="http",
+    ),
+    Setting(
         "allowed_hosts",
         "Host headers accepted: names, with or without a port; * is any",
         parse=_hosts,
@@ -437,6 +444,7 @@ class Config:
     metrics_open: bool = False
     audit_log: Path | None = None
     public_url: str = ""
+    public_pages: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     rate_limit: int | None = None

@@ -76,14 +76,17 @@ def time_budget(context: Context, app: App) -> float:
 def room(context: Context, app: App) -> ClientLimits:
     """What this client takes; files mean something only to clients on this machine."""
     client, config = profile(context), app.config
-    link = None
+    link = page = None
     if context.request is not None and app.link:
         link = partial(app.link, owner(context), credential=credential(context))
+    if context.request is not None and app.page:
+        page = partial(app.page, owner(context), credential=credential(context))
     return ClientLimits(
         budget=config.max_output_chars or client.text_budget,
         keep_whole=app.keep_whole if context.request is None else None,
         structured=config.structured,
         link=link,
+        page=page,
         wait=max(1, min(40, int(time_budget(context, app)))),
         previews=config.previews and client.previews,
         facts=client.facts if config.facts is None else config.facts,

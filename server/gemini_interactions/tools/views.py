@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import mcp_types as types
 
 from ..bridge.artifact_repository import shape
+from ..bridge.requests import ResearchStatus
 from ..bridge.research import report
 from ..bridge.usage_budget import price
-from ..domain.types import Artifact, Turn
+from ..domain.types import Artifact, ArtifactSummary, Turn
 from .parameter_types import ViewedId
 from .registry import ToolContext, tool
 
@@ -22,47 +24,54 @@ MOST_VERSIONS = 50
 @tool("Research for a view", toolset="research", read_only=True, is_for_views=True)
 async def gemini_view_research(use: ToolContext, research_id: ViewedId) -> types.CallToolResult:
     """How a research stands, for its view."""
-    status = await use.bridge.researches.status(use.caller, research_id)
+    return _json(research(await use.bridge.researches.status(use.caller, research_id)))
+
+
+def research(status: ResearchStatus) -> dict[str, Any]:
+    """What the research view shows, but for the report."""
     turn = status.turn
     is_plan = turn.status == "plan_ready"
-    return _json(
-        {
-            "id": status.handle.id,
-            "conversation_id": turn.conversation_id,
-            "turn": turn.n,
-            "question": report.question(turn),
-            "status": turn.status,
-            "elapsed": status.elapsed,
-            "doing": status.doing,
-            "plan": turn.text if is_plan else "",
-            "can_approve": is_plan or status.has_plan,
-            "has_report": turn.status in ("completed", "incomplete") and bool(turn.text),
-            "charts": [each.id for each in status.charts],
-            "note": (turn.error or {}).get("message", "") or " ".join(turn.notes),
-        }
-    )
+    return {
+        "id": status.handle.id,
+        "conversation_id": turn.conversation_id,
+        "turn": turn.n,
+        "question": report.question(turn),
+        "status": turn.status,
+        "elapsed": status.elapsed,
+        "doing": status.doing,
+        "plan": turn.text if is_plan else "",
+        "can_approve": is_plan or status.has_plan,
+        "has_report": turn.status in ("completed", "incomplete") and bool(turn.text),
+        "charts": [each.id for each in status.charts],
+        "note": (turn.error or {}).get("message", "") or " ".join(turn.notes),
+    }
 
 
 @tool("Pictures for a view", toolset="images", read_only=True, is_for_views=True)
 async def gemini_view_images(use: ToolContext, id: ViewedId) -> types.CallToolResult:
     """The pictures of a conversation, for their view."""
     current, versions = await use.bridge.artifacts.versions(use.caller.owner, id, MOST_VERSIONS)
+    return _json(gallery(current, versions, partial(_where, use)))
+
+
+def gallery(
+    current: Artifact, versions: Sequence[ArtifactSummary], where: Callable[[Artifact], str]
+) -> dict[str, Any]:
+    """What the gallery view shows of versions, the newest first; `where` says where a file is."""
     before = next((each.handle.id for each in versions if each.handle.n < current.n), "")
-    return _json(
-        {
-            "current": current.id,
-            "before": before,
-            "versions": [
-                {
-                    "id": each.handle.id,
-                    "prompt": each.prompt,
-                    "shape": shape(each.handle.facts),
-                    "where": _where(use, each.handle),
-                }
-                for each in reversed(versions)
-            ],
-        }
-    )
+    return {
+        "current": current.id,
+        "before": before,
+        "versions": [
+            {
+                "id": each.handle.id,
+                "prompt": each.prompt,
+                "shape": shape(each.handle.facts),
+                "where": where(each.handle),
+            }
+            for each in reversed(versions)
+        ],
+    }
 
 
 @tool("Usage for a view", toolset="", read_only=True, is_for_views=True)
@@ -72,17 +81,21 @@ async def gemini_view_usage(
     """Tokens and estimated cost of a conversation and of the day, for their view."""
     conversation = None
     if conversation_id:
-        turns = await use.bridge.conversations.turns(use.caller, conversation_id)
-        lines = [_usage(each) for each in turns]
-        conversation = {
-            "id": turns[0].conversation_id,
-            "tokens": sum(each["tokens"] for each in lines),
-            "usd": sum(each["usd"] or 0.0 for each in lines),
-            "turns": lines[-MOST_TURNS:],
-        }
+        conversation = usage(await use.bridge.conversations.turns(use.caller, conversation_id))
     return _json(
         {"conversation": conversation, "today": await use.bridge.budget.today(use.caller.owner)}
     )
+
+
+def usage(turns: Sequence[Turn]) -> dict[str, Any]:
+    """What the usage view shows of a conversation."""
+    lines = [_usage(each) for each in turns]
+    return {
+        "id": turns[0].conversation_id,
+        "tokens": sum(each["tokens"] for each in lines),
+        "usd": sum(each["usd"] or 0.0 for each in lines),
+        "turns": lines[-MOST_TURNS:],
+    }
 
 
 def _usage(turn: Turn) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class ClientLimits:
     structured: bool = False
     link: Callable[[str], str] | None = None
     """Where a client elsewhere can fetch an image, by its id."""
+    page: Callable[[str], str] | None = None
+    """Where a browser shows a research, image or conversation, by its id; None where that is off."""
     wait: int = 40
     """For how many seconds a next step advises to wait."""
     previews: bool = True
@@ -172,13 +174,23 @@ def facts_of(turn: Turn) -> dict[str, Any]:
     }
 
 
+def page(id: str, room: ClientLimits) -> list[str]:
+    """The line that names the public page of an id, where there are such pages."""
+    return [f"Page: {room.page(id)}"] if room.page is not None else []
+
+
 async def transcript(
     text: tuple[str, str], room: ClientLimits, offset: int
 ) -> types.CallToolResult:
     """A conversation in Markdown, paged by characters."""
     id, markdown = text
     told = ResultParts(
-        markdown, id, {"conversation_id": id}, f"conversation {id}", reader="gemini_history with id"
+        markdown,
+        id,
+        {"conversation_id": id},
+        f"conversation {id}",
+        notes=page(id, room),
+        reader="gemini_history with id",
     )
     return await present(told, room, offset)
 

@@ -21,14 +21,14 @@ function draw() {
   show(
     element("h1", {}, "Pictures"),
     element("div", { class: "pair" }, before ? picture(before, "Before") : null, picture(shown, before ? "After" : "Picture")),
-    element("p", { class: "dim", dir: "auto" }, "File: ", isWebAddress(shown.where) ? link(shown.where, "download") : shown.where),
+    embedded ? null : element("p", { class: "dim", dir: "auto" }, "File: ", isWebAddress(shown.where) ? link(shown.where, "download") : shown.where),
     versions.length > 1 ? element("label", {}, "Compare with ", choose) : null,
     versions.length > 1 ? element("div", { class: "row", role: "group", "aria-label": "Versions" },
       ...versions.map((each, n) => element("button", {
         type: "button", "aria-pressed": String(each.id === current), "data-key": each.id, title: each.prompt || each.id,
         onclick: () => { current = each.id; draw(); },
       }, `Version ${n + 1}`))) : null,
-    editor());
+    embedded ? null : editor());
 }
 
 function editor() {
@@ -60,16 +60,20 @@ async function edit(words, ratio) {
 async function look(id) {
   try {
     const { text } = await host.call("gemini_view_images", { id });
-    const news = JSON.parse(text);
-    versions = news.versions;
-    current = news.current;
-    other = other || news.before || "";
-    draw();
+    take(JSON.parse(text));
   } catch (problem) { say(problem.message); }
 }
 
+function take(news) {
+  versions = news.versions;
+  current = news.current;
+  other = other || news.before || "";
+  draw();
+}
+
 const named = (text) => (/\b[ic]_[0-9a-z]{10}(?:\/\d+)?\b/.exec(text || "") || [""])[0];
-start("gemini-gallery", () => {}, ({ facts, text, isError }) => {
+start("gemini-gallery", () => {}, ({ data, facts, text, isError }) => {
+  if (data) { take(data); return; }
   const found = named(facts.image_id) || named((/\bi_[0-9a-z]{10}\b/.exec(text) || [""])[0]);
   if (found) look(found);
   else show(element("p", { dir: "auto", class: isError ? "bad" : "" }, text.split("\n---\n")[0] || "No picture came."));

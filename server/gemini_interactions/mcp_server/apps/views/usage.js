@@ -26,14 +26,21 @@ function conversation({ id, turns, tokens, usd }) {
           element("td", {}, cost(turn.usd))))))));
 }
 
+function draw(news, id) {
+  show(element("h1", {}, "Gemini usage"), news.conversation ? conversation(news.conversation) : null,
+    news.today ? day(news.today) : null,
+    embedded ? null : element("p", { class: "row" }, button("Refresh", () => look(id))));
+}
+
 async function look(id) {
   try {
     const { text } = await host.call("gemini_view_usage", id ? { conversation_id: id } : {});
-    const news = JSON.parse(text);
-    show(element("h1", {}, "Gemini usage"), news.conversation ? conversation(news.conversation) : null, day(news.today),
-      element("p", { class: "row" }, button("Refresh", () => look(id))));
+    draw(JSON.parse(text), id);
   } catch (problem) { say(problem.message); }
 }
 
 const named = (text) => (/\bc_[0-9a-z]{10}\b/.exec(text || "") || [""])[0];
-start("gemini-usage", () => {}, ({ facts, text }) => look(named(facts.conversation_id) || named(text)));
+start("gemini-usage", () => {}, ({ data, facts, text }) => {
+  if (data) draw(data);
+  else look(named(facts.conversation_id) || named(text));
+});

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator
-from functools import cached_property
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 from urllib.parse import quote
 
 import anyio
@@ -15,12 +14,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ....app import App
-from ....components import SIGNING_KEY, links
 from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ....domain.errors import Refused
 from ....domain.ids import read_id
-from .auth.authenticator import Authenticator
 from .connection_limits import let_in
+from .signed_addresses import SignedAddresses
 
 log = logging.getLogger(__name__)
 
@@ -38,52 +36,26 @@ SAFETY = {
 }
 
 
-class Links(Protocol):
-    """Signs the part of a link that gives the right, and says whose a signed one is."""
-
-    def ticket(self, owner: str, image_id: str, now: float) -> str: ...
-    def owner(self, image_id: str, ticket: str, now: float) -> str | None: ...
-
-
 class ArtifactRoute:
-    """Gives out links below `base`, and answers them. A link that is wrong, over, another
+    """Gives out links, and answers them. A link that is wrong, over, another
     image's or of a token that was removed reads exactly like one to nothing."""
 
-    def __init__(self, app: App, base: str, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, app: App, addresses: SignedAddresses) -> None:
         self._app = app
-        self._base = base
-        self._authenticator = authenticator
+        self._addresses = addresses
         self.routes = [
             Route(f"/{kind.listed}/{{file_id}}/{{ticket}}", self._serve) for kind in FILE_KINDS
         ]
 
-    @cached_property
-    def _links(self) -> Links:
-        return links(self._app.config)
-
-    def check(self) -> None:
-        """Raises where the key cannot be used; one of our own is made when it is needed."""
-        if self._app.config.is_shared or os.environ.get(SIGNING_KEY):
-            _ = self._links
-
     def link(self, owner: str, file_id: str, credential: str = "") -> str:
         """`credential` is what the owner came in with: the link ends with it."""
-        holder = f"{owner}\0{credential}" if credential else owner
-        ticket = self._links.ticket(holder, file_id, self._app.now())
-        return f"{self._base}/{BY_PREFIX[file_id[0]].listed}/{file_id}/{ticket}"
-
-    def _owner(self, image_id: str, ticket: str) -> str | None:
-        """Whose image a ticket opens, while what it was given out for holds."""
-        holder = self._links.owner(image_id, ticket, self._app.now())
-        owner, _, credential = (holder or "").partition("\0")
-        if self._authenticator is not None and credential:
-            return owner if self._authenticator.holder(credential) == owner else None
-        return owner or None
+        folder = BY_PREFIX[file_id[0]].listed
+        return self._addresses.address(folder, file_id, file_id, owner, credential)
 
     async def _serve(self, request: Request) -> Response:
         file_id = request.path_params["file_id"]
         ticket = request.path_params["ticket"]
-        owner = self._owner(file_id, ticket)
+        owner = self._addresses.owner(file_id, ticket)
         if owner is None:
             return _nothing()
         let_in(request.scope)  # a link is a right, as a token is

@@ -33,6 +33,8 @@ from .auth.authentication import Authentication, authentication, check
 from .auth.token_file import Tokens
 from .client_address import ClientAddresses
 from .connection_limits import ConnectionLimits, protocol, raise_file_limit
+from .page_route import PageRoute
+from .signed_addresses import SignedAddresses
 from .transport_security import AllowedHosts, TransportSecurity
 
 if TYPE_CHECKING:
@@ -187,11 +189,16 @@ class Gateway:
         if app.config.is_multi_owner:
             auth = authentication(app, base, tokens, addresses)
         authenticator = auth.authenticator if auth else None
-        pictures = ArtifactRoute(app, base, authenticator)
-        pictures.check()
+        signed = SignedAddresses(app, base, authenticator)
+        signed.check()
+        pictures = ArtifactRoute(app, signed)
         app.link = pictures.link
+        pages: list[Route] = []
+        if app.config.public_pages:
+            public = PageRoute(app, signed)
+            app.page, pages = public.address, public.routes
         health = [Route("/healthz", self._health), Route("/readyz", self._readiness)]
-        open = [*pictures.routes, *(auth.routes if auth else ())]
+        open = [*pictures.routes, *pages, *(auth.routes if auth else ())]
         self._mcp = build(app)
         inner = self._mcp.streamable_http_app(
             streamable_http_path=PATH,
