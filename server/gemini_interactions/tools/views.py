@@ -10,10 +10,11 @@ from typing import Any
 import mcp_types as types
 
 from ..bridge.artifact_repository import shape
+from ..store.artifacts.py server.gemini_interactions.bridge.ports import ArtifactSummary
 from ..bridge.requests import ResearchStatus
 from ..bridge.research import report
 from ..bridge.usage_budget import price
-from ..domain.types import Artifact, ArtifactSummary, Turn
+from ..domain.types import Artifact, Turn
 from .parameter_types import ViewedId
 from .registry import ToolContext, tool
 

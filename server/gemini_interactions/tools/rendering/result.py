@@ -45,7 +45,7 @@ class ClientLimits:
     link: Callable[[str], str] | None = None
     """Where a client elsewhere can fetch an image, by its id."""
     page: Callable[[str], str] | None = None
-    """Where a browser shows a research, image or conversation, by its id; None where that is off."""
+    """Where a browser shows a research, image or conversation, by its id."""
     wait: int = 40
     """For how many seconds a next step advises to wait."""
     previews: bool = True

@@ -87,7 +87,7 @@ class PageRoute:
 
 
 def _signed(id: str) -> str:
-    """What the ticket of a page is for: none of a file opens the page, and none of a page a file."""
+    """What the ticket of a page is for; that of a file opens no page, and the other way round."""
     return f"page {id}"
 
 
