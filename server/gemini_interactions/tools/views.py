@@ -10,7 +10,7 @@ from typing import Any
 import mcp_types as types
 
 from ..bridge.artifact_repository import shape
-from ..store.artifacts.py server.gemini_interactions.bridge.ports import ArtifactSummary
+from ..bridge.ports import ArtifactSummary
 from ..bridge.requests import ResearchStatus
 from ..bridge.research import report
 from ..bridge.usage_budget import price
