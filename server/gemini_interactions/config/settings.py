@@ -479,9 +479,7 @@ class Config:
     @property
     def has_sessions(self) -> bool:
         """Whether legacy HTTP clients get a session; replicas cannot share one."""
-        if self.stateless is not None:
-            return not self.stateless
-        return not self.is_shared
+        return not (self.is_shared if self.stateless is None else self.stateless)
 
     @classmethod
     def read(

@@ -42,7 +42,7 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
             told,
             facts=facts,
             said=[*told.said, *placed(pictures, room), *saved(reply.turn, room)],
-            notes=[*told.notes, *result.page(first.id, room)],
+            notes=[*told.notes, *room.page_line(first.id)],
             next_step=told.next_step or _edit(reply.turn, first),
             pictures=await previews(pictures, use.bridge.artifacts) if room.previews else [],
         ),

@@ -37,7 +37,7 @@ async def told(
     path = turn.extra.get("path") if room.keep_whole is not None else None
     if path:
         notes.append(f"The report as a file: {path}")
-    notes += result.page(id, room)
+    notes += room.page_line(id)
     facts = {**result.facts_of(turn), "id": id, "research_id": id, "path": path}
     text = turn.text if turn.is_final and not stands.note else ""
     text, said = result.in_pieces(text, [stands.note] if stands.note else said, calls, room)

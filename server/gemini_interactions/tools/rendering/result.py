@@ -8,8 +8,8 @@ everything and fits the client's budget.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 import mcp_types as types
@@ -24,39 +24,12 @@ from ...interactions import answer_text, text_pages
 from ...interactions.citation_marks import Source
 from ...interactions.json_values import as_text, one_line
 from . import list_words
+from .client_limits import ClientLimits as ClientLimits
 
 META = "gemini-interactions-mcp/result"
 META_BYTES = 2048
 MOST_CITED = 10
 """How many sources are named behind an answer whose text cannot list them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """What one client takes: characters (and bytes) of text, and whether files mean anything to it.
-
-    `keep_whole` writes a long text to a file for clients on this machine and returns its path;
-    `structured` adds structured content, for programs.
-    """
-
-    budget: int
-    keep_whole: Callable[[str, str], Awaitable[str]] | None = None
-    structured: bool = False
-    link: Callable[[str], str] | None = None
-    """Where a client elsewhere can fetch an image, by its id."""
-    page: Callable[[str], str] | None = None
-    """Where a browser shows a research, image or conversation, by its id."""
-    wait: int = 40
-    """For how many seconds a next step advises to wait."""
-    previews: bool = True
-    facts: bool = True
-    """Whether `_meta` tells programs what the text tells a model."""
-    has_session: bool = True
-    """Whether a call that names no conversation has one to go on with."""
-
-    def without_files(self) -> ClientLimits:
-        """The same room for a text that is not to be written to a file."""
-        return replace(self, keep_whole=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +147,6 @@ def facts_of(turn: Turn) -> dict[str, Any]:
     }
 
 
-def page(id: str, room: ClientLimits) -> list[str]:
-    """The line that names the public page of an id, where there are such pages."""
-    return [f"Page: {room.page(id)}"] if room.page is not None else []
-
-
 async def transcript(
     text: tuple[str, str], room: ClientLimits, offset: int
 ) -> types.CallToolResult:
@@ -189,7 +157,7 @@ async def transcript(
         id,
         {"conversation_id": id},
         f"conversation {id}",
-        notes=page(id, room),
+        notes=room.page_line(id),
         reader="gemini_history with id",
     )
     return await present(told, room, offset)
