@@ -20,7 +20,7 @@ from ..domain.daily_limits import (
 )
 from ..domain.errors import OverLimit
 from ..domain.types import Turn, TurnSettings, Usage
-from ..telemetry.metrics import COST, TOKENS, registry
+from ..telemetry.metrics import COST, TOKENS, model_label, registry
 from .ports import Spent, Store
 from .usage_estimate import (
     USUAL_BESIDE_PROMPT,
@@ -146,12 +146,12 @@ class UsageBudget:
     @staticmethod
     def count(booking: Booking) -> None:
         """Add what was booked to this process's metrics."""
-        used = booking.usage
+        used, label = booking.usage, model_label(booking.model)
         counted = {"input": used.input, "output": used.output, "thought": used.thought}
         for kind, count in {**counted, "cached": used.cached, "tool_use": used.tool_use}.items():
-            registry.add(TOKENS, booking.model, kind, by=count)
+            registry.add(TOKENS, label, kind, by=count)
         if booking.usd is not None:
-            registry.add(COST, booking.model, by=max(booking.usd, 0.0))
+            registry.add(COST, label, by=max(booking.usd, 0.0))
 
     def _learn(self, turn: Turn, model: str, usage: Usage) -> None:
         key = (turn.owner, model)

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .. import __version__
-from ..domain import model_catalog
 from ..domain.errors import UpstreamError
 from ..domain.types import CreateRequest, Usage
 from ..interactions import token_usage
 from ..interactions.json_values import as_text
-from .metrics import UPSTREAM_CALLS, UPSTREAM_SECONDS, registry
+from .metrics import UPSTREAM_CALLS, UPSTREAM_SECONDS, model_label, registry
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Histogram, Meter
@@ -152,14 +151,9 @@ def _count(asked: Asked, attributes: Mapping[str, str | int], seconds: float) ->
     operation = str(attributes["gen_ai.operation.name"])
     agent = str(attributes.get("gen_ai.agent.id", ""))
     model = asked.model or str(attributes.get("gen_ai.request.model", "")) or agent
-    if agent and not model_catalog.is_agent(agent):
-        model = CUSTOM_AGENT
-    registry.add(UPSTREAM_CALLS, operation, model, asked.trouble or "ok")
+    registry.add(UPSTREAM_CALLS, operation, model_label(model), asked.trouble or "ok")
     registry.observe(UPSTREAM_SECONDS, operation, seconds=seconds)
 
-
-CUSTOM_AGENT = "custom agent"
-"""The label of agents that people made: their names may name anybody."""
 
 _MEASURED = frozenset(
     [

@@ -192,3 +192,17 @@ def _labels(metric: Metric, values: Labels, more: str = "") -> str:
 def _quoted(value: str) -> str:
     value = "".join(each if each.isprintable() else "?" for each in value[:100])
     return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def model_label(model: str) -> str:
+    """The label of a model or agent: Google's own by name, others together, since people choose
+    the names of their agents, and may name somebody in them."""
+    from ..domain import model_catalog
+
+    is_googles = (
+        not model
+        or model_catalog.kind_of(model) is not None
+        or model_catalog.is_agent(model)
+        or model.startswith(("gemini-", "veo-", "lyria-", "gemma-"))
+    )
+    return model if is_googles else "other"
