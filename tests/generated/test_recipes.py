@@ -1,7 +1,7 @@
 """The recipes of docs/contributing.md, carried out in a copy of the repository.
 
 The blocks of the page are what is applied, so a recipe that no longer fits the code fails here.
-The copies are type-checked with a copy of this checkout's cache of mypy, where there is one.
+The copies are type-checked with one cache of mypy, which begins as a copy of this checkout's.
 """
 
 from __future__ import annotations
@@ -78,8 +78,6 @@ def copy(to: Path) -> Path:
         shutil.copytree(ROOT / folder, to / folder, ignore=NOT_COPIED)
     for file in ("pyproject.toml", "README.md", "CHANGELOG.md"):
         shutil.copy2(ROOT / file, to)
-    if (ROOT / ".mypy_cache").is_dir():
-        shutil.copytree(ROOT / ".mypy_cache", to / ".mypy_cache")
     return to
 
 
@@ -101,8 +99,20 @@ def python(root: Path, *arguments: str, **env: str) -> subprocess.CompletedProce
     )
 
 
-def mypy(root: Path, *what: str) -> str:
-    return python(root, "-m", "mypy", "--no-error-summary", *what).stdout
+def mypy(root: Path, cache: Path, *what: str) -> str:
+    """What the type checker says; "" where nothing is wrong."""
+    done = python(root, "-m", "mypy", "--no-error-summary", f"--cache-dir={cache}", *what)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all copies; names and contents of files are the same there as here."""
+    folder = tmp_path_factory.mktemp("types") / "cache"
+    if (ROOT / ".mypy_cache").is_dir():
+        shutil.copytree(ROOT / ".mypy_cache", folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +126,14 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(tmp_path: Path) -> None:
+def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(
+    tmp_path: Path, cache: Path
+) -> None:
     root = copy(tmp_path)
     for recipe in TYPES:
         RECIPES[recipe][0].apply(root)
 
-    said = mypy(root, "server")
+    said = mypy(root, cache, "server")
 
     missing = re.findall(
         r'^server/gemini_interactions/(\S+?):\d+: .*"assert_never" has .*(paused|DOCUMENT)',
@@ -138,8 +150,10 @@ def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(tmp_pa
     }
 
 
-def test_a_repository_after_all_recipes_passes_the_type_checker_and_ruff(edited: Path) -> None:
-    assert mypy(edited, "server", "docs/generator") == ""
+def test_a_repository_after_all_recipes_passes_the_type_checker_and_ruff(
+    edited: Path, cache: Path
+) -> None:
+    assert mypy(edited, cache, "server", "docs/generator") == ""
     changed = {edit.file for steps in RECIPES.values() for edit in steps}
     files = sorted(file for file in changed if file.endswith(".py"))
     assert python(edited, "-m", "ruff", "check", "--quiet", *files).stdout == ""
