@@ -124,14 +124,15 @@ async def test_a_session_finds_what_waits_beside_its_default(
 
 
 async def test_hints_name_the_conversation(site: GatewayHarness, house: AppHarness) -> None:
-    await site.open()
+    await site.open(max_continuations=0)
     wire = await site.wire(legacy=False)
-    house.brain.answer_next({"steps": [], "status": "requires_continuation", "text": "Half."})
+    house.brain.answer_next({"text": "Half.", "status": "requires_continuation"})
 
     said = await wire.call("gemini_ask", prompt="Hello.")
 
-    if "gemini_continue" in said.text:
-        assert f'conversation_id "{said.conversation}"' in said.text
+    assert said.status == "incomplete"
+    named = f'Call gemini_continue with conversation_id "{said.conversation}"'
+    assert named in said.text
 
 
 @pytest.mark.parametrize(
