@@ -60,9 +60,11 @@ async def test_cancelling_it_reaches_google(
 async def test_a_file_that_takes_long_is_a_task(
     client: TaskClient, house: AppHarness, tool: str, arguments: dict[str, str], made: str
 ) -> None:
-    gate = house.brain.hold_next()
+    # Speech is asked for twice: one version of the API does not have its model.
+    gates = [house.brain.hold_next(), house.brain.hold_next()]
     id = await client.task(tool, **arguments)
-    gate.release()
+    for gate in gates:
+        gate.release()
 
     said = await client.result(id)
 
