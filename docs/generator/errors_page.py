@@ -14,7 +14,7 @@ from pathlib import Path
 import gemini_interactions
 from docs.generator.tables import joined
 from gemini_interactions.config import api_key, settings
-from gemini_interactions.domain import daily_limits, errors, file_errors, google_reasons
+from gemini_interactions.domain import daily_limits, errors, file_errors, google_error_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
 
@@ -79,7 +79,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         errors.Intercepted("413 Too Large", status=413).message,
     ],
     errors.Blocked: lambda: [errors.Blocked("Web filter", status=403).message],
-    errors.NotPermitted: lambda: list(google_reasons.REASONS.values()),
+    errors.NotPermitted: lambda: list(google_error_reasons.REASONS.values()),
     errors.RateLimited: lambda: [
         errors.RateLimited(retry_after=20).message,
         errors.RateLimited(quota=errors.Quota.MINUTE, retry_after=20).message,

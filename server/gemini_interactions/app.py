@@ -19,14 +19,14 @@ from .config.settings import Config
 from .domain.errors import Refused
 
 if TYPE_CHECKING:
-    from .bridge.conversations import Conversations
+    from .bridge.conversation_service import Conversations
     from .bridge.facade import Bridge
     from .bridge.model_list import ModelList
     from .bridge.ports import Gemini, Store
     from .bridge.runtime import Resolve
     from .bridge.upstream_health import UpstreamHealth
     from .components import Components
-    from .domain.access import AccessRecords
+    from .domain.oauth_grants import OAuthGrants
     from .gemini.grounding_redirects import RedirectResolver
     from .maintenance import Maintenance
     from .telemetry.audit_log import AuditLog
@@ -116,12 +116,12 @@ class App:
             raise self._trouble or Refused("This server's store is not open.")
         return self._components.bridge
 
-    async def access(self) -> AccessRecords:
+    async def oauth_grants(self) -> OAuthGrants:
         """What was signed in, once the store is open."""
         await self.bridge()
         if self._components is None:
             raise Refused("This server's store is not open.")
-        return self._components.store.access
+        return self._components.store.oauth_grants
 
     async def count_call(self, owner: str, most: int) -> float:
         """Count a call with all processes that share the store; where an owner has made `most` in

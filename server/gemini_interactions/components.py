@@ -22,9 +22,9 @@ from .bridge.facade import Bridge, build_bridge
 from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
 from .bridge.runtime import Resolve, Runtime
+from .bridge.turns.default_conversation import DefaultConversations
 from .bridge.turns.executor import TurnExecutor
 from .bridge.turns.history_chain import HistoryChain
-from .bridge.turns.session_registry import SessionRegistry
 from .bridge.turns.turn_resolver import TurnResolver
 from .bridge.usage_budget import UsageBudget
 from .config.api_key import find_key, where_keys_are
@@ -33,7 +33,7 @@ from .config.settings import BadSetting, Config, given
 from .domain.client_profiles import OTHER_CLIENT
 from .domain.daily_limits import DailyLimits
 from .files.attachment_loader import AttachmentLoader
-from .files.documents import DocumentFinder
+from .files.file_search_documents import DocumentFinder
 from .files.output.file_store import FileStore
 from .files.output.signed_urls import SHORTEST_KEY, Links
 from .files.output.signed_urls import signing_key as kept_signing_key
@@ -70,7 +70,7 @@ def build_components(
         config.data_dir, config.images_dir, made("research"), made("media"), made("agents")
     )
     artifacts = ArtifactRepository(store, gemini, files, now, named=config.transcripts)
-    sessions = SessionRegistry(store, config.max_wait_seconds or OTHER_CLIENT.time_budget, now)
+    sessions = DefaultConversations(store, config.max_wait_seconds or OTHER_CLIENT.time_budget, now)
     runtime = Runtime(
         config=config,
         store=store,

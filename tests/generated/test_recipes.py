@@ -146,7 +146,7 @@ def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(
         ("tools/rendering/result.py", "paused"),
         ("tools/rendering/research_report.py", "paused"),
         ("bridge/artifact_repository.py", "DOCUMENT"),
-        ("tools/rendering/list_words.py", "DOCUMENT"),
+        ("tools/rendering/listing_texts.py", "DOCUMENT"),
     }
 
 

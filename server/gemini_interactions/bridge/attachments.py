@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import anyio
 
+from ..domain.agent_environments import SourceFile
 from ..domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ..domain.errors import (
     BadArgument,
@@ -33,7 +34,6 @@ from ..domain.errors import (
     quoted,
 )
 from ..domain.ids import read_id
-from ..domain.sandbox import SourceFile
 from ..domain.types import CROCKFORD, UploadedFile
 from ..interactions import answer_text
 from .artifact_repository import ArtifactRepository
@@ -77,7 +77,7 @@ class LoadedAttachments(Protocol):
     def close(self) -> None: ...
 
 
-class PlainFiles(Protocol):
+class EnvironmentFiles(Protocol):
     """Local files as they are, and what is to be said of them."""
 
     @property
@@ -90,7 +90,7 @@ class AttachmentLoader(Protocol):
     """Opens what callers name, inside the allowed folders."""
 
     def take(self, given: Sequence[str], ours: dict[str, str]) -> LoadedAttachments: ...
-    def plain(self, given: Sequence[str], ours: dict[str, str]) -> PlainFiles: ...
+    def plain(self, given: Sequence[str], ours: dict[str, str]) -> EnvironmentFiles: ...
     def save(self, path: str, target: str, name: str) -> tuple[str, str]: ...
     def check_target(self, target: str) -> None: ...
 
@@ -181,7 +181,7 @@ class Attachments:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
         return Attached(tuple(contents), labels, tuple(notes), tuple(waiting))
 
-    async def sources(self, owner: str, given: Sequence[str]) -> PlainFiles:
+    async def sources(self, owner: str, given: Sequence[str]) -> EnvironmentFiles:
         """Local files as they are, for a sandbox; refuses what is none."""
         ours = {each: path for each in given if (path := await self._made_here(owner, each))}
         return await anyio.to_thread.run_sync(self._porter.plain, list(given), ours)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import anyio.abc
 
+from .agents.service import Agents
 from .artifact_repository import ArtifactRepository
-from .conversations import Conversations
+from .conversation_service import Conversations
 from .images import Images
+from .mcp_tasks import Tasks
 from .media import Media
 from .research.service import Researches
 from .runtime import Runtime
-from .sandbox.service import Agents
-from .tasks import Tasks
 from .turns.executor import TurnExecutor
 from .turns.handlers.agent import AgentHandler
 from .turns.handlers.conversation import ConversationHandler

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..domain.sandbox import AgentRun, Environment
+from ..domain.agent_environments import AgentRun, Environment
 from ..domain.types import Turn
 from .ports import ArtifactSummary, Summary
 from .turns import function_calls

@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from io import BufferedIOBase
 from typing import Any, Literal, Protocol
 
-from ..domain.access import AccessRecords
+from ..domain.agent_environments import AgentDefinition, AgentRun, Environment, EnvironmentFile
 from ..domain.artifact import ArtifactKind
 from ..domain.daily_limits import Booking, BudgetState, Reservation
 from ..domain.file_search import KnownStore, StoreAtGoogle, StoredDocument
-from ..domain.sandbox import AgentDefinition, AgentRun, Environment, SandboxFile
+from ..domain.oauth_grants import OAuthGrants
 from ..domain.status import Status
 from ..domain.types import (
     Artifact,
@@ -117,7 +117,7 @@ class EnvironmentRecords(Protocol):
     async def count_runs(self, owner: str, query: str = "") -> int: ...
 
 
-class SharedNames(Protocol):
+class ResourceOwners(Protocol):
     """Names at Google that were given to owners; the owner "" is everybody."""
 
     async def grant(self, owner: str, kind: str, name: str, now: float) -> None: ...
@@ -145,11 +145,11 @@ class Store(Protocol):
     """Remembers conversations, turns and sessions; times are epoch seconds, handed in."""
 
     @property
-    def access(self) -> AccessRecords: ...
+    def oauth_grants(self) -> OAuthGrants: ...
     @property
     def environments(self) -> EnvironmentRecords: ...
     @property
-    def names(self) -> SharedNames: ...
+    def names(self) -> ResourceOwners: ...
     @property
     def file_search(self) -> FileSearchRecords: ...
     def connections(self) -> tuple[int, int]:
@@ -363,7 +363,7 @@ BeforeSend = Callable[[], Awaitable[None]]
 """Called as late as can be before a request leaves, which it does not where this raises."""
 
 
-class Sandboxes(Protocol):
+class AgentEnvironments(Protocol):
     """Google's side of agents and their environments."""
 
     async def agents(self) -> Sequence[AgentDefinition]: ...
@@ -374,7 +374,7 @@ class Sandboxes(Protocol):
     async def delete_environment(self, id: str) -> None: ...
     async def files(
         self, id: str, path: str = "", *, recursive: bool = True
-    ) -> Sequence[SandboxFile]: ...
+    ) -> Sequence[EnvironmentFile]: ...
     async def download(
         self, id: str, path: str, write: Callable[[bytes], Awaitable[None]]
     ) -> None: ...
@@ -397,7 +397,7 @@ class Gemini(Protocol):
     """Google's side; every failure is an UpstreamError."""
 
     @property
-    def sandboxes(self) -> Sandboxes: ...
+    def environments(self) -> AgentEnvironments: ...
     @property
     def stores(self) -> FileSearchStores: ...
     def stream(

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import anyio
 
+from ..domain.agent_environments import SourceFile
 from ..domain.model_catalog import Depth
-from ..domain.sandbox import SourceFile
 from ..domain.types import Artifact, Tool, Turn
 from .turns.running_turns import Progress, no_progress
 

@@ -81,7 +81,7 @@ class Retention:
         for environment in await self._store.environments.orphans(over):
             if environment.used >= over:
                 try:
-                    await self._gemini.sandboxes.delete_environment(environment.id)
+                    await self._gemini.environments.delete_environment(environment.id)
                 except Gone:
                     pass
                 except (UpstreamError, Refused):  # the next time may do better

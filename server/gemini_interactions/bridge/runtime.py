@@ -18,8 +18,8 @@ from .attachments import Attachments
 from .builtin_tool_policy import BuiltinToolPolicy
 from .file_store import FileStore
 from .ports import Gemini, Store
+from .turns.default_conversation import DefaultConversations
 from .turns.history_chain import HistoryChain
-from .turns.session_registry import SessionRegistry
 from .turns.turn_resolver import TurnResolver
 from .usage_budget import UsageBudget
 
@@ -42,7 +42,7 @@ class Runtime:
     attachments: Attachments
     tools: BuiltinToolPolicy
     budget: UsageBudget
-    sessions: SessionRegistry
+    sessions: DefaultConversations
     resolver: TurnResolver
     history: HistoryChain
     holder: str

@@ -9,8 +9,8 @@ import anyio
 from ..bridge.history import when
 from ..bridge.ports import Store
 from ..config.settings import Config
-from ..domain.access import Grant
 from ..domain.errors import Refused
+from ..domain.oauth_grants import Grant
 from . import store_access
 
 NOBODY = "Nothing is signed in."
@@ -29,7 +29,7 @@ async def _run(config: Config, what: str, id: str, owner: str) -> int:
         print(NOBODY)
         return 0
     async with store_access.opened(config) as store:
-        found = await store.access.grants(owner or None)
+        found = await store.oauth_grants.grants(owner or None)
         if what == "revoke":
             return await _revoke(store, [each for each in found if id in ("", each.id)], id)
     if not found:
@@ -43,7 +43,7 @@ async def _revoke(store: Store, found: Sequence[Grant], id: str) -> int:
     if id and not found:
         raise Refused(f"There is no access '{id}' here. access list shows what there is.")
     for grant in found:
-        await store.access.revoke(grant.id)
+        await store.oauth_grants.revoke(grant.id)
         print(store_access.printed(f"Ended {grant.id}: {grant.client_name} for {grant.owner}."))
     if not found:
         print(NOBODY)

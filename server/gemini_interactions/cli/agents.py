@@ -45,7 +45,7 @@ async def _run(config: Config, what: str, id: str, owner: str | None, is_sure: b
             case "list":
                 return await _list(config, google, owner)
             case "show":
-                print(store_access.printed(_json(await google.sandboxes.agent(id))))
+                print(store_access.printed(_json(await google.environments.agent(id))))
                 return 0
             case "create":
                 return await _create(config, google, id, owner)
@@ -64,7 +64,7 @@ async def _run(config: Config, what: str, id: str, owner: str | None, is_sure: b
 
 
 async def _list(config: Config, google: Gemini, owner: str | None) -> int:
-    found = await google.sandboxes.agents()
+    found = await google.environments.agents()
     holders: Mapping[str, Sequence[str]] = {}
     if store_access.exists(config):
         async with store_access.opened(config) as store:
@@ -85,7 +85,7 @@ def _named(holders: Mapping[str, Sequence[str]], id: str) -> str:
 
 async def _create(config: Config, google: Gemini, file: str, owner: str | None) -> int:
     definition = _definition(file)
-    made = await google.sandboxes.create_agent(definition)
+    made = await google.environments.create_agent(definition)
     id = str(made.get("id") or definition["id"])
     async with store_access.made(config) as store:
         await _grant(store, owner, id)
@@ -145,7 +145,7 @@ async def _delete(config: Config, google: Gemini, id: str, is_sure: bool) -> int
     if not is_sure and not store_access.confirmed(f"Delete the agent {id} at Google?"):
         print("Nothing was deleted.")
         return 1
-    await google.sandboxes.delete_agent(id)
+    await google.environments.delete_agent(id)
     if store_access.exists(config):
         async with store_access.opened(config) as store:
             await store.names.forget("agent", id)

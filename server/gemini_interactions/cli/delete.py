@@ -82,7 +82,7 @@ async def _delete_at_google(
         for id in dict.fromkeys(id for turn in turns for id in _interactions(turn)):
             await _deleted(google.delete, id, left)
         for id in environments:
-            await _deleted(google.sandboxes.delete_environment, id, left)
+            await _deleted(google.environments.delete_environment, id, left)
     finally:
         await google.aclose()
     return left

@@ -33,7 +33,7 @@ from ..domain.errors import (
 from ..gemini import network_settings
 from ..gemini.sdk_loader import is_enterprise
 from . import doctor_gateway, store_access
-from .finding import Finding
+from .doctor_finding import Finding
 
 PATIENCE = 20.0
 """Seconds to wait for Google."""

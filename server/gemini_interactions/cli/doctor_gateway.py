@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import anyio
 
 from ..config.settings import BadSetting, Config
-from .finding import Finding
+from .doctor_finding import Finding
 
 
 def findings(config: Config, is_offline: bool) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def findings(config: Config, is_offline: bool) -> Iterator[Finding]:
 
 def _sign_in(config: Config, is_offline: bool) -> Finding:
     # This brings mcp along, which no other check needs.
-    from ..mcp_server.transports.http.auth.authentication import check
+    from ..mcp_server.transports.http.auth.auth_methods import check
 
     try:
         check(config)

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from ..domain.errors import Refused
 from . import setting_values
-from .raw_values import given as given
-from .raw_values import with_version_apart
+from .normalization import given as given
+from .normalization import with_version_apart
 from .setting_values import TOOLSETS as TOOLSETS
 from .setting_values import default_data_dir
 

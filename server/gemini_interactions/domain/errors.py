@@ -335,7 +335,7 @@ class RateLimited(UpstreamError):
 
 def _denial(reason: str, said: str) -> str:
     # Patterns to compile, which only a refusal needs.
-    from gemini_interactions.domain.google_reasons import denial
+    from gemini_interactions.domain.google_error_reasons import denial
 
     return denial(reason, said)
 

@@ -12,11 +12,11 @@ from typing import Any
 from gemini_interactions.domain.errors import Refused
 
 from ..domain.file_errors import NotTaken
-from . import embedded_media, interaction_content, plain_files
+from . import embedded_media, environment_files, interaction_content
+from .environment_files import EnvironmentFiles
 from .glob_expansion import gather
 from .interaction_content import Attachment
 from .path_sandbox.allowed_dirs import Folders, Opened
-from .plain_files import PlainFiles
 from .remote_urls import Address, address_of
 from .stable_file import UnchangedFileReader
 from .text_decoding import decoded
@@ -132,12 +132,12 @@ class AttachmentLoader:
             raise
         return luggage
 
-    def plain(self, given: Sequence[str], ours: dict[str, str]) -> PlainFiles:
+    def plain(self, given: Sequence[str], ours: dict[str, str]) -> EnvironmentFiles:
         """Local files as they are, for a sandbox at Google, by the same rules as attachments.
 
         Blocking: call it in a thread.
         """
-        return plain_files.read(self._folders, self._made_here, given, ours)
+        return environment_files.read(self._folders, self._made_here, given, ours)
 
     def _weighed(
         self, given: str, ours: dict[str, str], luggage: LoadedAttachments

@@ -40,10 +40,10 @@ from gemini_interactions.gemini import (
     sse_parser,
     uploads,
 )
+from gemini_interactions.gemini.agent_environments import AgentEnvironments
 from gemini_interactions.gemini.file_search import FileSearchStores
 from gemini_interactions.gemini.response_body import read_error, read_json
-from gemini_interactions.gemini.sandboxes import Sandboxes
-from gemini_interactions.gemini.sent_secrets import SentSecrets
+from gemini_interactions.gemini.secret_redaction import SecretRedactor
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 
@@ -95,9 +95,9 @@ class Gemini:
         self._other_version = other_version
         self._versions: dict[str, str] = {}
         self._max_continuations = max_continuations
-        self._sent_secrets = SentSecrets()
+        self._sent_secrets = SecretRedactor()
         # Served by the other version alone, as far as is known.
-        self.sandboxes = Sandboxes(self._connected, other_version)
+        self.environments = AgentEnvironments(self._connected, other_version)
         self.stores = FileSearchStores(self._connected, other_version)
         self._lock = threading.Lock()
         self._client_key: str | None = None

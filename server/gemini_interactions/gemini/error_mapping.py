@@ -229,7 +229,7 @@ def _details(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _reason(error: Mapping[str, Any], said: str) -> str:
     """ErrorInfo's reason, or what the sentence is known to mean."""
-    from gemini_interactions.domain.google_reasons import reason_of  # patterns to compile
+    from gemini_interactions.domain.google_error_reasons import reason_of  # patterns to compile
 
     named = (each.get("reason") for each in _details(error))
     return reason_of(next((each for each in named if isinstance(each, str)), ""), said)

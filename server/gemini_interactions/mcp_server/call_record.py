@@ -11,7 +11,7 @@ import mcp_types as types
 from ..app import App
 from ..bridge.usage_budget import price
 from ..domain.types import Usage
-from ..telemetry import tool_calls
+from ..telemetry import tool_call_metrics
 from ..tools.rendering.result import META
 
 _IDS = (
@@ -34,7 +34,7 @@ class CallRecord:
         for to its end."""
         outcome, facts = _outcome(answer)
         seconds = time.perf_counter() - self._began
-        tool_calls.answered(self._tool, outcome, seconds)
+        tool_call_metrics.answered(self._tool, outcome, seconds)
         now = self._app.now()
         usage = facts.get("usage")
         usage = usage if isinstance(usage, Mapping) else {}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..domain.sandbox import AgentRun, Environment
+from ..domain.agent_environments import AgentRun, Environment
 from . import row_mapping
 from .database import Row, Transaction, Value
 

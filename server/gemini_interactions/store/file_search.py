@@ -7,7 +7,7 @@ from typing import Any
 
 from ..domain.file_search import KnownStore, StoredDocument
 from .database import Transaction
-from .shared_names import EVERYONE
+from .resource_owners import EVERYONE
 
 
 class FileSearchRepository:

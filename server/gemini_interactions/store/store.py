@@ -19,16 +19,16 @@ from ..domain.types import (
     Usage,
 )
 from . import artifacts as handles
-from . import conversations, rates, reservations, sessions, turns
+from . import conversations, rate_limits, reservations, sessions, turns
 from . import usage as ledger
-from .access import AccessRepository
 from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
 from .database import Database
 from .environments import EnvironmentRepository
 from .file_search import FileSearchRepository
+from .oauth_grants import OAuthGrantRepository
+from .resource_owners import ResourceOwners
 from .sessions import Session
-from .shared_names import SharedNames
 from .transactions import Transactions
 from .usage import Spent
 
@@ -40,9 +40,9 @@ class Store(Transactions):
 
     def __init__(self, database: Database, url: str = "") -> None:
         super().__init__(database, url)
-        self.access = AccessRepository(self._read, self._write)
+        self.oauth_grants = OAuthGrantRepository(self._read, self._write)
         self.environments = EnvironmentRepository(self._read, self._write)
-        self.names = SharedNames(self._read, self._write)
+        self.names = ResourceOwners(self._read, self._write)
         self.file_search = FileSearchRepository(self._read, self._write)
 
     # Conversations
@@ -293,7 +293,7 @@ class Store(Transactions):
     async def count_call(self, owner: str, most: int, now: float) -> float:
         """Counts a call; seconds to wait where there were `most` in the last minute already, and
         then nothing is counted."""
-        return await self._write(rates.count_call, owner, most, now)
+        return await self._write(rate_limits.count_call, owner, most, now)
 
     # Leases
 

@@ -8,8 +8,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from .carry_over import carry_over
 from .database import FILE_GONE, Database, StoreError, Transaction, open_database, run
+from .replaced_file_recovery import restore_in_flight
 from .transaction_thread import TransactionThread
 
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ class Transactions:
         def reopen() -> int:
             fresh = open_database(self._url)
             try:
-                number = carry_over(self._database, fresh, holder=holder, since=since)
+                number = restore_in_flight(self._database, fresh, holder=holder, since=since)
             except BaseException:
                 fresh.close()
                 raise

@@ -123,7 +123,7 @@ def tool(
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name: in one order, whatever was imported first, since
     hosts keep the list as part of a cached prompt."""
-    from . import agents, conversations, images, media, research, views  # noqa: F401  they register their tools on import
+    from . import agents, app_views, conversations, images, media, research  # noqa: F401  they register their tools on import
 
     chosen = {"", *toolsets}
     found = [tool for tool in _ALL.values() if tool.toolset in chosen]

@@ -24,7 +24,7 @@ from gemini_interactions.mcp_server.transports.http.auth.issuer_keys import (
     is_safe,
     metadata_urls,
 )
-from gemini_interactions.mcp_server.transports.http.auth.oauth import JwtVerifier, scopes_of
+from gemini_interactions.mcp_server.transports.http.auth.jwt_verifier import JwtVerifier, scopes_of
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.identity_provider import (

@@ -8,7 +8,7 @@ import pytest
 from anyio.abc import SocketStream
 from starlette.types import Scope
 
-from gemini_interactions.mcp_server.transports.http import connection_limits, open_requests
+from gemini_interactions.mcp_server.transports.http import connection_limits, in_flight_requests
 from gemini_interactions.mcp_server.transports.http.client_address import ClientAddresses
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
@@ -115,7 +115,7 @@ async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
 async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
     site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_requests, "MOST_OF_STRANGERS", 2)
+    monkeypatch.setattr(in_flight_requests, "MOST_OF_STRANGERS", 2)
     await site.open(tokens=TOKENS)
     head = b"POST /images/i_0/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
     slow = [await site.socket() for _ in range(2)]
@@ -137,7 +137,7 @@ async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
 async def test_when_every_place_is_taken_health_checks_are_still_answered(
     site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_requests, "MOST", 1)
+    monkeypatch.setattr(in_flight_requests, "MOST", 1)
     await site.open(tokens=TOKENS)
     wire = await site.wire(legacy=False, token="anns-token")
     gate = house.brain.hold_next()

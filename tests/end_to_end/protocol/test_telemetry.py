@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from gemini_interactions import telemetry
 from gemini_interactions.domain.types import CreateRequest
-from gemini_interactions.telemetry import creating, tool_calls
+from gemini_interactions.telemetry import creating, tool_call_metrics
 from tests.support.app_harness import AppHarness, McpClient
 
 PRIVATE = "a very private prompt"
@@ -224,7 +224,7 @@ class Instrument:
 def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
     figures = Figures()
     monkeypatch.setattr(telemetry, "_meter", lambda: figures)
-    caches = (telemetry._figures, tool_calls._durations)
+    caches = (telemetry._figures, tool_call_metrics._durations)
     for cache in caches:
         cache.cache_clear()
     yield figures

@@ -10,7 +10,7 @@ import anyio
 from ...domain.errors import Gone, NoKey, Refused, UpstreamError, WrongKey
 from ...domain.types import Turn
 from ..runtime import Runtime
-from . import outcomes, tiers
+from . import outcomes, service_tiers
 from .finalizer import TurnFinalizer
 from .outcomes import Outcome
 from .running_turns import RunningTurn
@@ -55,7 +55,7 @@ class TurnRecovery:
         if handler.sends == "background":
             return await handler.follow(running)
         config = self._runtime.config
-        left = turn.created + tiers.longest(turn, config.upstream_timeout_seconds)
+        left = turn.created + service_tiers.longest(turn, config.upstream_timeout_seconds)
         left -= self._runtime.now()
         try:
             with anyio.fail_after(max(left, config.store_lag_seconds / 4)):

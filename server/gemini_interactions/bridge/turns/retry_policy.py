@@ -6,7 +6,7 @@ import anyio
 
 from ...domain.errors import Gone, RateLimited, Unreachable, UpstreamError
 from .running_turns import RunningTurn
-from .tiers import FLEX
+from .service_tiers import FLEX
 
 TRIES_TO_CONNECT = 3
 TRIES_AT_THE_LIMIT = 3

@@ -23,9 +23,9 @@ from ...domain.daily_limits import Reservation
 from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply
 from ..runtime import Runtime
+from .default_conversation import MEMORY
 from .executor import TurnExecutor
-from .session_registry import MEMORY
-from .tiers import FLEX, FLEX_WAIT, default
+from .service_tiers import FLEX, FLEX_WAIT, default
 from .turn_handler import NewTurn, TurnHandler
 
 log = logging.getLogger(__name__)

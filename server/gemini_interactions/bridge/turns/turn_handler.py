@@ -18,8 +18,8 @@ from ...domain.types import Artifact, CreateRequest, Interaction, Step, Turn, Tu
 from ..attachments import Attached
 from ..requests import Caller
 from . import outcomes
+from .default_conversation import LIST_THEM, SessionKind
 from .outcomes import Outcome
-from .session_registry import LIST_THEM, SessionKind
 
 if TYPE_CHECKING:  # these hold handlers
     from ..runtime import Runtime

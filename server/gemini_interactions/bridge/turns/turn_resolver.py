@@ -12,7 +12,7 @@ from ..ports import Store
 from ..requests import Caller
 from ..research import plans
 from . import function_calls
-from .session_registry import LIST_THEM, SessionRegistry
+from .default_conversation import LIST_THEM, DefaultConversations
 
 MOST_WAITING = 100
 """How many turns that wait for function results are looked through."""
@@ -22,7 +22,7 @@ class TurnResolver:
     """Finds turns by what callers write; somebody else's id reads like an unknown one."""
 
     def __init__(
-        self, store: Store, sessions: SessionRegistry, *, foreign_ids: bool = True
+        self, store: Store, sessions: DefaultConversations, *, foreign_ids: bool = True
     ) -> None:
         self._store = store
         self._sessions = sessions

@@ -19,8 +19,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from ...app import App
 from ...bridge.facade import Bridge
+from ...bridge.mcp_tasks import Task
 from ...bridge.requests import Caller
-from ...bridge.tasks import Task
 from ...domain.errors import Refused, UpstreamError
 from ...tools import conversations, research
 from ...tools.registry import ToolContext

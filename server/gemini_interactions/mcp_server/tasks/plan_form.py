@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ...bridge.tasks import Task
+from ...bridge.mcp_tasks import Task
 from ...interactions import text_pages
 
 QUESTION = "Gemini has made this plan for a Deep Research. Approve it, or say what to change."

@@ -7,9 +7,9 @@ from typing import Any
 
 import mcp_types as types
 
+from ...bridge.agents.files import FetchedFile, FileListing
 from ...bridge.requests import Reply
-from ...bridge.sandbox.files import FetchedFile, FileListing
-from ...domain.sandbox import SandboxFile
+from ...domain.agent_environments import EnvironmentFile
 from ...domain.types import Turn
 from ...interactions.json_values import one_line, printable
 from ..registry import ToolContext
@@ -85,7 +85,7 @@ async def files(found: FileListing | FetchedFile, use: ToolContext) -> types.Cal
     return await result.present(parts, room)
 
 
-def _line(file: SandboxFile, use: ToolContext) -> str:
+def _line(file: EnvironmentFile, use: ToolContext) -> str:
     """One entry; a name may be anything, so it is shown as one printable line."""
     if not file.is_file:
         return f"{_shown(file.path)} ({one_line(file.type, 40)})"

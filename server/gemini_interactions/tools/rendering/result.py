@@ -23,7 +23,7 @@ from ...domain.types import FunctionCall, Turn, Usage
 from ...interactions import answer_text, text_pages
 from ...interactions.citation_marks import Source
 from ...interactions.json_values import as_text, one_line
-from . import list_words
+from . import listing_texts
 from .client_limits import ClientLimits as ClientLimits
 
 META = "gemini-interactions-mcp/result"
@@ -169,7 +169,7 @@ _FILES = {"speech": "audio", "music": "audio", "video": "video"}
 
 def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
     """One line a conversation, newest first; as many as fit."""
-    words = list_words.of(BY_LIST.get(found.kind))
+    words = listing_texts.of(BY_LIST.get(found.kind))
     lines: list[str] = []
     left = room.budget - 240  # which is more than the sentences below the line ever take
     for line in found.lines:

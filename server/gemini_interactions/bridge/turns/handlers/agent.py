@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....domain import model_catalog
+from ....domain.agent_environments import Environment, SourceFile
 from ....domain.errors import (
     BadArgument,
     Gone,
@@ -18,15 +19,14 @@ from ....domain.errors import (
     TimedOut,
     UpstreamError,
 )
-from ....domain.sandbox import Environment, SourceFile
 from ....domain.types import CreateRequest, Interaction, Tool, Turn, TurnSettings
 from ....interactions.json_values import as_text
+from ...agents import network
+from ...agents.interpreter import AgentInterpreter
+from ...agents.progress import AgentProgress
 from ...requests import AgentRequest
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
-from ...sandbox import network
-from ...sandbox.interpreter import AgentInterpreter
-from ...sandbox.progress import AgentProgress
 from .. import function_calls
 from ..outcomes import Outcome
 from ..recovery import TurnRecovery

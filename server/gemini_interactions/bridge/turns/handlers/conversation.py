@@ -15,7 +15,7 @@ from ....domain.types import CreateRequest, Interaction, Turn, TurnSettings
 from ....interactions import answer_text
 from ...attachments import Attached
 from ...requests import AskRequest
-from .. import function_calls, outcomes, structured_output, tiers
+from .. import function_calls, outcomes, service_tiers, structured_output
 from ..history_chain import not_sent_again, said
 from ..outcomes import Outcome
 from ..recovery import TurnRecovery
@@ -88,7 +88,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
         return RequestPlan(request, settings, notes, self._kept_input(turn), rebuilt_with)
 
     def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
-        return tiers.explained(problem, running.turn.settings, self._runtime.today)
+        return service_tiers.explained(problem, running.turn.settings, self._runtime.today)
 
     async def interpret(self, turn: Turn, interaction: Interaction) -> Outcome:
         lost: tuple[str, ...] = ()
@@ -196,10 +196,10 @@ class ConversationHandler(TurnHandler[AskRequest]):
             thinking=thinking,
             tools=self._runtime.tools.with_headers(turn.owner, settings.tools),
             response_format=structured_output.response_format(schema) if schema else None,
-            service_tier=settings.service_tier or tiers.default(config.service_tier),
+            service_tier=settings.service_tier or service_tiers.default(config.service_tier),
             timeout=config.upstream_timeout_seconds,
         )
-        request = tiers.patient(request, store=new_is_stored)
+        request = service_tiers.patient(request, store=new_is_stored)
         return request, tuple(note for note in (choice.note, thinking_note) if note)
 
     async def _story(self, good: Turn | None) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from ...research import plans, report
 from ...research.interpreter import ResearchInterpreter
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
-from .. import function_calls, tiers
+from .. import function_calls, service_tiers
 from ..outcomes import Outcome
 from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
@@ -100,7 +100,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
     def _with_details(
         self, new: NewTurn[ResearchRequest], task: ResearchRequest, topic: str
     ) -> NewTurn[ResearchRequest]:
-        tier = task.service_tier or tiers.default(self._runtime.config.service_tier)
+        tier = task.service_tier or service_tiers.default(self._runtime.config.service_tier)
         settings = TurnSettings(model=model_catalog.agent_of(task.depth), service_tier=tier)
         with_words = self._runtime.config.transcripts
         extra = _details(task, topic, with_words=with_words)
@@ -143,7 +143,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
     def explain(self, problem: UpstreamError, running: RunningTurn) -> UpstreamError | Refused:
         if isinstance(problem, TimedOut):
             return Unconfirmed()
-        return tiers.explained(problem, running.turn.settings, self._runtime.today)
+        return service_tiers.explained(problem, running.turn.settings, self._runtime.today)
 
     def overtaken(self, new: NewTurn[ResearchRequest]) -> Refused:
         research = new.request.research

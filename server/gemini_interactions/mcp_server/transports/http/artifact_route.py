@@ -18,7 +18,7 @@ from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
 from ....domain.errors import Refused
 from ....domain.ids import read_id
 from .connection_limits import let_in
-from .signed_addresses import SignedAddresses
+from .signed_url_access import SignedUrlAccess
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ArtifactRoute:
     """Gives out links, and answers them. A link that is wrong, over, another
     image's or of a token that was removed reads exactly like one to nothing."""
 
-    def __init__(self, app: App, addresses: SignedAddresses) -> None:
+    def __init__(self, app: App, addresses: SignedUrlAccess) -> None:
         self._app = app
         self._addresses = addresses
         self.routes = [

@@ -29,12 +29,12 @@ from ....domain.errors import Refused
 from ....telemetry.audit_log import AuditLog
 from ...server import build
 from .artifact_route import ArtifactRoute
-from .auth.authentication import Authentication, authentication, check
+from .auth.auth_methods import Authentication, authentication, check
 from .auth.token_file import Tokens
 from .client_address import ClientAddresses
 from .connection_limits import ConnectionLimits, protocol, raise_file_limit
 from .page_route import PageRoute
-from .signed_addresses import SignedAddresses
+from .signed_url_access import SignedUrlAccess
 from .transport_security import AllowedHosts, TransportSecurity
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Gateway:
         if app.config.is_multi_owner:
             auth = authentication(app, base, tokens, addresses)
         authenticator = auth.authenticator if auth else None
-        signed = SignedAddresses(app, base, authenticator)
+        signed = SignedUrlAccess(app, base, authenticator)
         signed.check()
         pictures = ArtifactRoute(app, signed)
         app.link = pictures.link

@@ -18,10 +18,10 @@ from ....domain.artifact import ArtifactKind
 from ....domain.errors import Refused, UnknownId, UpstreamError
 from ....domain.ids import read_id
 from ....domain.types import Artifact
-from ....tools import views
+from ....tools import app_views
 from ...apps.extension import VIEWS, View, public_page
 from .connection_limits import let_in
-from .signed_addresses import SignedAddresses
+from .signed_url_access import SignedUrlAccess
 
 FOLDER = "pages"
 
@@ -60,7 +60,7 @@ class PageRoute:
     """Gives out addresses of pages, and answers them. One that is wrong, over, of something that
     was deleted or of a token that was removed reads exactly like one to nothing."""
 
-    def __init__(self, app: App, addresses: SignedAddresses) -> None:
+    def __init__(self, app: App, addresses: SignedUrlAccess) -> None:
         self._app = app
         self._addresses = addresses
         self.routes = [Route(f"/{FOLDER}/{{id}}/{{ticket}}", self._serve, methods=["GET"])]
@@ -108,12 +108,12 @@ async def _shown(bridge: Bridge, owner: str, id: str) -> tuple[View, dict[str, A
             return _VIEWS["gallery"], await _gallery(bridge, owner, id)
     turns = await bridge.conversations.turns(Caller(owner=owner), id)
     # What else its owner did on that day is nobody's business.
-    return _VIEWS["usage"], {"conversation": views.usage(turns)}
+    return _VIEWS["usage"], {"conversation": app_views.usage(turns)}
 
 
 async def _research(bridge: Bridge, owner: str, id: str) -> dict[str, Any]:
     status = await bridge.researches.status(Caller(owner=owner), id)
-    data = views.research(status)
+    data = app_views.research(status)
     del data["conversation_id"]
     if data["has_report"]:
         data["report"] = await bridge.researches.report(owner, id)
@@ -124,7 +124,7 @@ async def _gallery(bridge: Bridge, owner: str, id: str) -> dict[str, Any]:
     """The picture and those before it: what is drawn later was not shown to anybody."""
     current, made = await bridge.artifacts.versions(owner, id, MOST_LOOKED_AT)
     versions = [each for each in made if each.handle.n <= current.n][:MOST_PICTURES]
-    data = views.gallery(current, versions, lambda _: "")
+    data = app_views.gallery(current, versions, lambda _: "")
     return {**data, "previews": await _previews(bridge, [each.handle for each in versions])}
 
 

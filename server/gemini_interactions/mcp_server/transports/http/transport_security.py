@@ -31,7 +31,7 @@ from ..line_reader import sound
 from .auth.authenticator import Authenticator, rights_of, user
 from .client_address import ClientAddresses
 from .connection_limits import let_in
-from .open_requests import OpenRequests
+from .in_flight_requests import InFlightRequests
 
 BODY_SECONDS = 60.0
 """How long a request's body may take to arrive."""
@@ -68,7 +68,7 @@ class TransportSecurity:
         self._addresses = addresses
         self._health = health
         self._open = open
-        self._requests = OpenRequests()
+        self._requests = InFlightRequests()
         self._largest = config.max_body_bytes
         self._has_sessions = config.has_sessions
         self._waits: set[anyio.CancelScope] = set()

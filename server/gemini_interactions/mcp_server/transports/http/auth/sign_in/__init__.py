@@ -44,7 +44,7 @@ class SignIn:
         """Whose access token this is, while it holds and what it was granted with does."""
         if len(token) > 200:
             return None
-        access = await self._settings.access()
+        access = await self._settings.oauth_grants()
         found = await access.token(hashed(token), "access")
         if found is None:
             return None
@@ -65,7 +65,7 @@ class SignIn:
 
     async def living(self, grants: frozenset[str]) -> frozenset[str]:
         """Those of some grants that nobody has revoked."""
-        access = await self._settings.access()
+        access = await self._settings.oauth_grants()
         return await access.living(sorted(grants))
 
     def routes(self) -> list[Route]:

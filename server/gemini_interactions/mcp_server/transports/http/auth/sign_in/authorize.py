@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ......domain.access import Client, Grant, Token
+from ......domain.oauth_grants import Client, Grant, Token
 from ...client_address import ClientAddresses
 from .client_documents import ClientDocuments
 from .clients import BadClient, OAuthClient, is_address, stored
@@ -147,7 +147,7 @@ class AuthorizationEndpoint:
         if form.get("answer") != "allow":
             return self._denied(client, consent)
         who = self._addresses.of(request.scope)
-        access, hour = await self._settings.access(), int(self._settings.now() // 3600)
+        access, hour = await self._settings.oauth_grants(), int(self._settings.now() // 3600)
         if await access.counted("guess", who, hour) >= MOST_GUESSES:
             return self._asked_again(
                 client,
@@ -196,7 +196,7 @@ class AuthorizationEndpoint:
             used=0.0,
         )
         told = {"redirect_uri": consent.redirect_uri, "challenge": consent.code_challenge}
-        access = await self._settings.access()
+        access = await self._settings.oauth_grants()
         await access.add_code(
             grant, Token(hashed(code), "code", grant.id, now + CODE_SECONDS, json.dumps(told))
         )
@@ -214,7 +214,7 @@ class AuthorizationEndpoint:
 
     async def _known_client(self, client_id: str) -> OAuthClient | None:
         """A registered client, or one named by an address; that one's document may be unread."""
-        access = await self._settings.access()
+        access = await self._settings.oauth_grants()
         if not 0 < len(client_id) <= 500:
             return None
         found = await access.client(client_id, self._settings.now())
@@ -228,7 +228,7 @@ class AuthorizationEndpoint:
             document = await self._documents.fetch(client.id)
             client, now = document.client, self._settings.now()
             if document.seconds > 0:
-                access = await self._settings.access()
+                access = await self._settings.oauth_grants()
                 await access.keep_document(
                     Client(client.id, stored(client), now), now + document.seconds
                 )

@@ -8,7 +8,7 @@ import secrets
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ......domain.access import Client
+from ......domain.oauth_grants import Client
 from ...client_address import ClientAddresses
 from .clients import BadClient, OAuthClient, stored
 from .settings import SignInSettings
@@ -34,7 +34,7 @@ class RegistrationEndpoint:
             client = _client(body)
         except BadClient as bad:
             return _refusal(400, bad.code, bad.words)
-        access, now = await self._settings.access(), self._settings.now()
+        access, now = await self._settings.oauth_grants(), self._settings.now()
         who, hour = self._addresses.of(request.scope), int(now // 3600)
         if await access.count("registration", who, hour) > PER_HOUR:
             return _refusal(

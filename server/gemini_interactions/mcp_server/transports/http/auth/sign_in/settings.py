@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ......domain.access import AccessRecords
+from ......domain.oauth_grants import OAuthGrants
 
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 30 * 86_400
@@ -34,7 +34,7 @@ class SignInSettings:
     resource: str
     scopes: tuple[str, ...]
     tokens: GatewayTokens
-    access: Callable[[], Awaitable[AccessRecords]]
+    oauth_grants: Callable[[], Awaitable[OAuthGrants]]
     now: Callable[[], float]
 
     @property

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ......domain.access import Grant, Token, TokenKind
+from ......domain.oauth_grants import Grant, Token, TokenKind
 from .settings import ACCESS_SECONDS, REFRESH_SECONDS, SignInSettings, hashed, new_secret
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class TokenEndpoint:
     async def _exchanged(
         self, kind: TokenKind, secret: str, form: Mapping[str, str]
     ) -> Mapping[str, str | int]:
-        access, now = await self._settings.access(), self._settings.now()
+        access, now = await self._settings.oauth_grants(), self._settings.now()
         found = await access.token(hashed(secret), kind)
         if found is None:
             raise _Refused("invalid_grant", _DEAD)
@@ -122,7 +122,7 @@ class RevocationEndpoint:
             form = await _form(request)
         except _Refused as refused:
             return JSONResponse({"error": refused.error}, 400, headers=_NOT_KEPT)
-        access, hash = await self._settings.access(), hashed(form.get("token", ""))
+        access, hash = await self._settings.oauth_grants(), hashed(form.get("token", ""))
         kinds: tuple[TokenKind, ...] = ("access", "refresh")
         for kind in kinds:
             found = await access.token(hash, kind)

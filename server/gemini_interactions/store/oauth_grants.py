@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from ..domain.access import Client, Exchange, Grant, Token, TokenKind
+from ..domain.oauth_grants import Client, Exchange, Grant, Token, TokenKind
 from .database import Row, Transaction
 
 P = ParamSpec("P")
@@ -30,8 +30,8 @@ class Work(Protocol):
     ) -> T: ...
 
 
-class AccessRepository:
-    """`domain.access.AccessRecords`, which says what each method does."""
+class OAuthGrantRepository:
+    """`domain.oauth_grants.OAuthGrants`, which says what each method does."""
 
     def __init__(self, read: Work, write: Work) -> None:
         self._read = read

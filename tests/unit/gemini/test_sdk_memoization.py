@@ -9,7 +9,7 @@ import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.domain.types import CreateRequest
-from gemini_interactions.gemini import Gemini, model_cache
+from gemini_interactions.gemini import Gemini, sdk_memoization
 
 CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
@@ -27,7 +27,7 @@ class Maker:
 
 def test_a_model_of_one_name_and_type_is_made_once() -> None:
     maker = Maker()
-    create = model_cache.remembering(maker)
+    create = sdk_memoization.remembering(maker)
 
     first = create("Marshaller", body=(int, ...), __config__=CONFIG)
     again = create("Marshaller", body=(int, ...), __config__=CONFIG)
@@ -39,7 +39,7 @@ def test_a_model_of_one_name_and_type_is_made_once() -> None:
 
 
 def test_unions_that_differ_only_in_order_are_two_types() -> None:
-    create = model_cache.remembering(pydantic.create_model)
+    create = sdk_memoization.remembering(pydantic.create_model)
 
     one = create("Unmarshaller", body=(int | str, ...), __config__=CONFIG)
     other = create("Unmarshaller", body=(str | int, ...), __config__=CONFIG)
@@ -49,7 +49,7 @@ def test_unions_that_differ_only_in_order_are_two_types() -> None:
 
 def test_a_model_of_another_shape_is_left_to_pydantic() -> None:
     maker = Maker()
-    create = model_cache.remembering(maker)
+    create = sdk_memoization.remembering(maker)
 
     create("Other", value=(int, ...))
     create("Other", value=(int, ...))
@@ -65,7 +65,7 @@ def test_an_sdk_that_makes_its_models_another_way_is_left_alone(
     own = Maker()
     monkeypatch.setattr(serializers, "create_model", own)
 
-    model_cache.install()
+    sdk_memoization.install()
 
     assert vars(serializers)["create_model"] is own
 
@@ -77,7 +77,7 @@ async def test_a_second_create_makes_no_model(
 
     await gemini.create(CreateRequest("one", model="gemini-3.8-flash"))  # which installs it
     maker = Maker()
-    monkeypatch.setattr(serializers, "create_model", model_cache.remembering(maker))
+    monkeypatch.setattr(serializers, "create_model", sdk_memoization.remembering(maker))
     await gemini.create(CreateRequest("two", model="gemini-3.8-flash"))
     made = len(maker.names)
 

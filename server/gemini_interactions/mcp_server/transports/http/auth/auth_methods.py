@@ -48,7 +48,7 @@ def authentication(
     living: Living | None = None
     if config.oauth_issuer:
         from .issuer_keys import IssuerKeys, fetch_json
-        from .oauth import JwtVerifier
+        from .jwt_verifier import JwtVerifier
 
         issuer = config.oauth_issuer
         verifier = JwtVerifier(
@@ -63,7 +63,7 @@ def authentication(
 
         issuer = base
         sign_in = SignIn(
-            SignInSettings(base, resource, config.oauth_scopes, tokens, app.access, app.now),
+            SignInSettings(base, resource, config.oauth_scopes, tokens, app.oauth_grants, app.now),
             signing_key(config),
             addresses,
         )

@@ -9,7 +9,7 @@ from ...domain.artifact import ArtifactKind
 
 
 @dataclass(frozen=True, slots=True)
-class ListWords:
+class ListingTexts:
     """`one` and `many` are nouns; `start` and `use` are sentences for the end of a list."""
 
     one: str
@@ -18,46 +18,46 @@ class ListWords:
     use: str
 
 
-def of(kind: ArtifactKind | None) -> ListWords:
+def of(kind: ArtifactKind | None) -> ListingTexts:
     """The words for the list of this kind; None is the list of conversations."""
     match kind:
         case None:
-            return ListWords(
+            return ListingTexts(
                 "conversation",
                 "conversations",
                 "Start one with gemini_ask.",
                 "Continue one with gemini_continue, read one with gemini_history and its id.",
             )
         case ArtifactKind.RESEARCH:
-            return ListWords(
+            return ListingTexts(
                 kind.noun,
                 kind.nouns,
                 "Start one with start_deep_research.",
                 "Read one with check_research, ask about it with gemini_continue and its id.",
             )
         case ArtifactKind.IMAGE:
-            return ListWords(
+            return ListingTexts(
                 kind.noun,
                 kind.nouns,
                 "Make one with gemini_generate_image.",
                 "See one with gemini_result, edit it with gemini_generate_image and its id.",
             )
         case ArtifactKind.AUDIO:
-            return ListWords(
+            return ListingTexts(
                 kind.noun,
                 kind.nouns,
                 "Make one with gemini_generate_speech or gemini_generate_music.",
                 "gemini_result says where one is; ask about one with its id in `files`.",
             )
         case ArtifactKind.VIDEO:
-            return ListWords(
+            return ListingTexts(
                 kind.noun,
                 kind.nouns,
                 "Make one with gemini_generate_video.",
                 "gemini_result says where one is, gemini_generate_video edits it by its id.",
             )
         case ArtifactKind.AGENT_FILE:  # listed by the run that made them
-            return ListWords(
+            return ListingTexts(
                 "run of an agent",
                 "runs of agents",
                 "Start one with gemini_run_agent.",

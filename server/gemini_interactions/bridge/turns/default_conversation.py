@@ -39,7 +39,7 @@ class _Run:
         )
 
 
-class SessionRegistry:
+class DefaultConversations:
     """The default conversation of each session; `max_wait` bounds a call, in seconds."""
 
     def __init__(self, store: Store, max_wait: float, now: Callable[[], float]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...domain.agent_environments import EnvironmentFile
 from ...domain.artifact import ArtifactKind
 from ...domain.errors import BadArgument, Gone, Refused
 from ...domain.ids import read_id
-from ...domain.sandbox import SandboxFile
 from ...domain.types import Artifact, Turn
 from ...interactions.json_values import as_text
 from ..requests import Caller
@@ -31,7 +31,7 @@ class FileListing:
     turn: Turn
     environment_id: str
     path: str
-    files: Sequence[SandboxFile]
+    files: Sequence[EnvironmentFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +89,17 @@ class AgentFiles:
             '"agents" lists the runs of agents.'
         )
 
-    async def _found(self, environment: str, path: str, turn: Turn) -> Sequence[SandboxFile]:
+    async def _found(self, environment: str, path: str, turn: Turn) -> Sequence[EnvironmentFile]:
         try:
-            return await self._gemini.sandboxes.files(environment, path)
+            return await self._gemini.environments.files(environment, path)
         except Gone:
             pass
         # Google says 404 of an environment, its snapshot and a path alike.
         try:
-            known = await self._gemini.sandboxes.environment(environment)
+            known = await self._gemini.environments.environment(environment)
             if known.get("status") == "expired":
                 raise Refused(GONE)
-            await self._gemini.sandboxes.files(environment)
+            await self._gemini.environments.files(environment)
         except Gone as gone:
             is_gone = "environment" in gone.said.lower() and turn.is_final
             raise Refused(GONE if is_gone else NOT_YET) from None
@@ -110,7 +110,7 @@ class AgentFiles:
 
     async def _fetched(self, turn: Turn, environment: str, path: str) -> Artifact:
         async def fetch(write: Callable[[bytes], Awaitable[None]]) -> None:
-            await self._gemini.sandboxes.download(environment, path, write)
+            await self._gemini.environments.download(environment, path, write)
 
         file = await self._runtime.files.keep_agent_file(fetch, path)
         return await self._runtime.store.add_handle(

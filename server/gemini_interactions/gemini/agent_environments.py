@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import anyio
 
+from gemini_interactions.domain.agent_environments import AgentDefinition, EnvironmentFile
 from gemini_interactions.domain.errors import BadArgument, Garbled, TimedOut
-from gemini_interactions.domain.sandbox import AgentDefinition, SandboxFile
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import error_mapping
 from gemini_interactions.interactions.json_values import as_text, objects_in
@@ -37,7 +37,7 @@ class _Pieces:
         await self._write(piece)
 
 
-class Sandboxes:
+class AgentEnvironments:
     """Google's side of agents. Every failure is an `UpstreamError`, or `NoKey`.
 
     `connected` hands out the SDK's client by a deadline of the loop's clock; `version` is that of
@@ -73,7 +73,9 @@ class Sandboxes:
     async def delete_environment(self, id: str) -> None:
         await self._asked("environments", "delete_environment", id=_plain(id))
 
-    async def files(self, id: str, path: str = "", *, recursive: bool = True) -> list[SandboxFile]:
+    async def files(
+        self, id: str, path: str = "", *, recursive: bool = True
+    ) -> list[EnvironmentFile]:
         """What a folder of an environment's newest snapshot holds, or the one file it names."""
         pages = await self._pages(
             "environments.files",
@@ -172,7 +174,7 @@ def _agent(said: Mapping[str, Any]) -> AgentDefinition | None:
     return AgentDefinition(id, as_text(said.get("description")), as_text(said.get("base_agent")))
 
 
-def _file(said: Mapping[str, Any]) -> SandboxFile | None:
+def _file(said: Mapping[str, Any]) -> EnvironmentFile | None:
     path = as_text(said.get("path")) or as_text(said.get("name"))
     if not path:
         return None
@@ -180,4 +182,4 @@ def _file(said: Mapping[str, Any]) -> SandboxFile | None:
     size = said.get("size_bytes")
     digits = str(size) if isinstance(size, int | str) and not isinstance(size, bool) else ""
     count = int(digits[:18]) if digits.isascii() and digits.isdigit() else 0
-    return SandboxFile(path, kind, count, as_text(said.get("mime_type")))
+    return EnvironmentFile(path, kind, count, as_text(said.get("mime_type")))

@@ -26,7 +26,7 @@ _KEYS = {
 }
 
 
-def carry_over(old: Database, new: Database, *, holder: str, since: float) -> int:
+def restore_in_flight(old: Database, new: Database, *, holder: str, since: float) -> int:
     """Copy the conversations in which this holder works, and those touched since then; how many.
 
     `since` is when the file was last known to be in place, in epoch seconds: what was handed out

@@ -19,7 +19,7 @@ class Links(Protocol):
     def owner(self, image_id: str, ticket: str, now: float) -> str | None: ...
 
 
-class SignedAddresses:
+class SignedUrlAccess:
     """Makes addresses below `base`, and reads the tickets in them."""
 
     def __init__(self, app: App, base: str, authenticator: Authenticator | None = None) -> None:

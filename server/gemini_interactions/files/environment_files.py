@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..domain.agent_environments import SourceFile
 from ..domain.errors import BadArgument
 from ..domain.file_errors import NotTaken, Protected
-from ..domain.sandbox import SourceFile
 from .glob_expansion import gather
 from .interaction_content import holds_key, size_of
 from .mime_sniffing import kind_of
@@ -28,7 +28,7 @@ FOLDER = "input"
 
 
 @dataclass(frozen=True, slots=True)
-class PlainFiles:
+class EnvironmentFiles:
     """The files, and what folders and patterns stood for."""
 
     files: tuple[SourceFile, ...] = ()
@@ -37,7 +37,7 @@ class PlainFiles:
 
 def read(
     folders: Folders, made_here: Folders, given: Sequence[str], ours: dict[str, str]
-) -> PlainFiles:
+) -> EnvironmentFiles:
     """Every file these stand for; `ours` gives the paths of files made here, by id."""
     files: dict[str, SourceFile] = {}
     notes: list[str] = []
@@ -54,7 +54,7 @@ def read(
                     )
                 target = _free(f"{FOLDER}/{_name(opened)}", files)
                 files[target] = SourceFile(target, data(opened))
-    return PlainFiles(tuple(files.values()), tuple(notes))
+    return EnvironmentFiles(tuple(files.values()), tuple(notes))
 
 
 def data(opened: Opened) -> bytes:

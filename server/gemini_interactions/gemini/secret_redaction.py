@@ -15,7 +15,7 @@ SHORTEST = 6
 """Characters; shorter values, such as `true`, are words that errors may hold."""
 
 
-class SentSecrets:
+class SecretRedactor:
     """What was sent lately; in memory only."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ MOST_OF_STRANGERS = 64
 """Requests at once without a token, from one address."""
 
 
-class OpenRequests:
+class InFlightRequests:
     """Runs requests in a scope each, under what they came in with."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from .database import Transaction
 EVERYONE = ""
 
 
-class SharedNames:
+class ResourceOwners:
     """Each method is one transaction; `kind` is "agent" or "store"."""
 
     def __init__(

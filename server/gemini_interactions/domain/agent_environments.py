@@ -39,7 +39,7 @@ class AgentRun:
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxFile:
+class EnvironmentFile:
     """A file or folder of an environment, as Google lists it: any text may be in its path."""
 
     path: str

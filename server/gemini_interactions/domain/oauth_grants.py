@@ -45,7 +45,7 @@ class Token:
     data: str = ""
 
 
-class AccessRecords(Protocol):
+class OAuthGrants(Protocol):
     """What is remembered of it. Each method is one transaction; the time is always handed in."""
 
     async def add_client(self, client: Client, most: int) -> bool:

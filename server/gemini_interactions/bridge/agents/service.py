@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from ...domain import model_catalog
+from ...domain.agent_environments import AgentDefinition
 from ...domain.errors import BadArgument, Refused, UnknownId, UpstreamError
-from ...domain.sandbox import AgentDefinition
 from ...domain.types import Turn
 from ...interactions.json_values import one_line, printable
 from ...interactions.text_pages import fenced
@@ -52,7 +52,7 @@ class Agents:
 
     async def listed(self, owner: str) -> list[AgentDefinition]:
         """The agents this owner may run, as Google lists them now."""
-        found = list(await self._runtime.gemini.sandboxes.agents())
+        found = list(await self._runtime.gemini.environments.agents())
         if not self._runtime.config.is_multi_owner:
             return found
         granted = await self._runtime.store.names.granted(owner, "agent")
@@ -78,7 +78,7 @@ class Agents:
             raise UnknownId(
                 f"There is no agent '{id[:60]}'. gemini://agents lists those there are."
             )
-        definition = dict(await self._runtime.gemini.sandboxes.agent(id))
+        definition = dict(await self._runtime.gemini.environments.agent(id))
         return fenced(json.dumps(definition, ensure_ascii=False, indent=2), "json")
 
     def trouble(self, path: str) -> str:
