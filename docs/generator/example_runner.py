@@ -97,7 +97,7 @@ class ExampleRunner:
         self.address = ""
         self.project = folder / "project"
         self.project.mkdir()
-        emulator.brain = EmulatorControl(clock=lambda: self.now)
+        emulator.control = EmulatorControl(clock=lambda: self.now)
         save_key(self.data_dir, "none-needed")
 
     @property
@@ -126,7 +126,7 @@ class ExampleRunner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._emulator.brain.let_go()
+        self._emulator.control.let_go()
         await self._stack.aclose()
         await self._leave(kind, error, trace)
 
@@ -170,9 +170,9 @@ class ExampleRunner:
             return
         if "wait" in order:
             self.now += float(order["wait"])
-            self._emulator.brain.advance(0)
+            self._emulator.control.advance(0)
             return
-        emulator_door.steer(self._emulator.brain, order)
+        emulator_door.steer(self._emulator.control, order)
 
     async def settle(self) -> None:
         """What was let go has come to its end, on a machine of any speed."""

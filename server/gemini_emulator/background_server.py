@@ -15,8 +15,8 @@ HOST = "127.0.0.1"
 class Emulator:
     """A Gemini Interactions API on this machine's loopback, for as long as the block lasts."""
 
-    def __init__(self, brain: EmulatorControl | None = None, port: int = 0) -> None:
-        self._brain = brain or EmulatorControl()
+    def __init__(self, control: EmulatorControl | None = None, port: int = 0) -> None:
+        self._control = control or EmulatorControl()
         self._wanted_port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -30,13 +30,13 @@ class Emulator:
         return f"http://{HOST}:{self.port}"
 
     @property
-    def brain(self) -> EmulatorControl:
-        return self._brain
+    def control(self) -> EmulatorControl:
+        return self._control
 
-    @brain.setter
-    def brain(self, brain: EmulatorControl) -> None:
-        """From the next request on, this brain answers; the old one lets go of its requests."""
-        old, self._brain = self._brain, brain
+    @control.setter
+    def control(self, control: EmulatorControl) -> None:
+        """From the next request on, this control answers; the old one lets go of its requests."""
+        old, self._control = self._control, control
         old.let_go()
 
     def start(self) -> "Emulator":
@@ -82,7 +82,7 @@ class Emulator:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         connections: set[Connection] = set()
-        api = Api(lambda: self._brain)
+        api = Api(lambda: self._control)
         server = await self._loop.create_server(
             lambda: Connection(api, connections, is_chunk), HOST, self._wanted_port, backlog=1024
         )

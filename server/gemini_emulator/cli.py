@@ -107,7 +107,7 @@ def _fate(text: str) -> ResearchScenario:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     # Real time: who steers from another process expects background runs to end by themselves.
-    brain = EmulatorControl(clock=time.time)
+    control = EmulatorControl(clock=time.time)
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -115,10 +115,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     with ExitStack() as stack:
         try:
-            _prepare(brain, arguments)
+            _prepare(control, arguments)
             if arguments.log:
-                stack.enter_context(_Lines(brain, arguments.log))
-            emulator = stack.enter_context(Emulator(brain, arguments.port))
+                stack.enter_context(_Lines(control, arguments.log))
+            emulator = stack.enter_context(Emulator(control, arguments.port))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             print(f"The emulator cannot start: {error}", file=sys.stderr)
             return 1
@@ -134,33 +134,33 @@ def run(arguments: argparse.Namespace) -> int:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _prepare(brain: EmulatorControl, arguments: argparse.Namespace) -> None:
-    brain.background_seconds = arguments.background_seconds
-    brain.research_seconds = arguments.research_seconds
+def _prepare(control: EmulatorControl, arguments: argparse.Namespace) -> None:
+    control.background_seconds = arguments.background_seconds
+    control.research_seconds = arguments.research_seconds
     for fate in arguments.research:
-        brain.research_next(fate)
+        control.research_next(fate)
     if arguments.delay:
-        brain.delay(arguments.delay)
+        control.delay(arguments.delay)
     for fault in arguments.fault:
-        brain.fault_next(fault)
+        control.fault_next(fault)
     if arguments.answer is not None:
-        brain.answer_when("", arguments.answer)
+        control.answer_when("", arguments.answer)
     if arguments.script:
-        control_api.run_script(brain, json.loads(arguments.script.read_text(encoding="utf-8")))
+        control_api.run_script(control, json.loads(arguments.script.read_text(encoding="utf-8")))
 
 
 class _Lines:
     """The log file: one JSON line for every request that has ended."""
 
-    def __init__(self, brain: EmulatorControl, path: Path) -> None:
-        self._brain = brain
+    def __init__(self, control: EmulatorControl, path: Path) -> None:
+        self._control = control
         self._file = path.open("a", encoding="utf-8")
 
     def __enter__(self) -> None:
-        self._brain.on_ended = self._write
+        self._control.on_ended = self._write
 
     def __exit__(self, *_: Any) -> None:
-        self._brain.on_ended = None
+        self._control.on_ended = None
         self._file.close()
 
     def _write(self, request: Request) -> None:

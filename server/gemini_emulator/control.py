@@ -1,4 +1,4 @@
-"""The brain: what tests and scripts say to the emulator, in plain words."""
+"""Emulator control: what tests and scripts say to the emulator, in plain words."""
 
 import base64
 from collections.abc import Callable, Sequence

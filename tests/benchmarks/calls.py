@@ -204,7 +204,7 @@ def pings(emulator: Emulator, environ: Mapping[str, str]) -> list[Measurement]:
     rows = []
     for era, method in (("legacy", "ping"), ("modern", "tools/list")):
         server = Server(environ, era)
-        emulator.brain.delay(RUNNING, "create")
+        emulator.control.delay(RUNNING, "create")
         for number in range(BESIDE):
             server.begin(f"a long answer, please, of {number}")
         took = []
@@ -212,7 +212,7 @@ def pings(emulator: Emulator, environ: Mapping[str, str]) -> list[Measurement]:
         while time.perf_counter() < end:
             took.append(server.timed(method, {}))
             time.sleep(0.005)
-        emulator.brain.delay(0, "create")
+        emulator.control.delay(0, "create")
         server.end()
         p95 = quantiles(took, n=20)[-1]
         note = f"p50 {median(took):.1f}, n={len(took)}"
@@ -228,14 +228,14 @@ def cancel(emulator: Emulator, environ: Mapping[str, str]) -> Measurement:
     server = Server(environ, "modern")
     took = []
     for number in range(REPEATS):
-        gate = emulator.brain.hold_next("create", "before_completed")
+        gate = emulator.control.hold_next("create", "before_completed")
         call = server.begin(f"abort {number}")
         assert gate.wait_reached()
-        post = emulator.brain.posts[-1]
+        post = emulator.control.posts[-1]
         start = time.perf_counter()
         reason = {"requestId": call, "reason": "AbortError: This operation was aborted"}
         server.tell("notifications/cancelled", reason)
-        assert emulator.brain.wait_until(lambda post=post: post.closed_early)  # type: ignore[misc]
+        assert emulator.control.wait_until(lambda post=post: post.closed_early)  # type: ignore[misc]
         took.append((time.perf_counter() - start) * 1000)
     server.end()
     note = f"worst {max(took):.1f}, n={len(took)}"
@@ -249,7 +249,7 @@ def exits(emulator: Emulator, environ: Mapping[str, str]) -> list[Measurement]:
         for number in range(REPEATS):
             if busy:
                 server = Server(environ, "modern")
-                gate = emulator.brain.hold_next("create", "before_completed")
+                gate = emulator.control.hold_next("create", "before_completed")
                 server.begin(f"leave {number}")
                 assert gate.wait_reached()
                 took.append(server.close())

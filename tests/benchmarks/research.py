@@ -102,8 +102,8 @@ async def looked(minutes: int, folder: str) -> Measurement:
     clock = Clock()
     glass = FakeClockSleep(clock)
     with Emulator() as emulator:
-        brain = emulator.brain = EmulatorControl(clock=clock)
-        brain.research_seconds = minutes * 60
+        control = emulator.control = EmulatorControl(clock=clock)
+        control.research_seconds = minutes * 60
         config = Config.read(
             {
                 "GEMINI_API_KEY": "benchmark",
@@ -120,5 +120,5 @@ async def looked(minutes: int, folder: str) -> Measurement:
             glass.awake = lambda: len(works)
             while len(works):
                 await glass.run(60)
-        looks = sum(each.kind == "get" for each in brain.log)
+        looks = sum(each.kind == "get" for each in control.log)
     return Measurement(f"looks at a research of {minutes} minutes", "looks", looks, ANY)

@@ -1,4 +1,4 @@
-"""What the emulator's tests share: one running emulator, a fresh brain, the real client."""
+"""What the emulator's tests share: one running emulator, a fresh control, the real client."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -17,10 +17,10 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def brain(emulator: Emulator) -> Iterator[EmulatorControl]:
-    emulator.brain = EmulatorControl()
-    yield emulator.brain
-    emulator.brain.let_go()
+def control(emulator: Emulator) -> Iterator[EmulatorControl]:
+    emulator.control = EmulatorControl()
+    yield emulator.control
+    emulator.control.let_go()
 
 
 @pytest.fixture(scope="module")  # a wider one would keep a loop open beside other tests' own
@@ -35,7 +35,7 @@ async def one_client(emulator: Emulator) -> AsyncIterator[genai.Client]:
 
 
 @pytest.fixture
-def client(one_client: genai.Client, brain: EmulatorControl) -> genai.Client:
+def client(one_client: genai.Client, control: EmulatorControl) -> genai.Client:
     return one_client
 
 
@@ -45,7 +45,7 @@ async def gemini(client: genai.Client):
 
 
 @pytest.fixture
-async def raw(emulator: Emulator, brain: EmulatorControl) -> AsyncIterator[httpx2.AsyncClient]:
+async def raw(emulator: Emulator, control: EmulatorControl) -> AsyncIterator[httpx2.AsyncClient]:
     """For what the real client refuses to send."""
     headers = {"x-goog-api-key": "test-key"}
     async with httpx2.AsyncClient(base_url=emulator.url, headers=headers) as raw:

@@ -79,17 +79,17 @@ async def test_sources_and_network_rules_come_with_an_environment(gemini):
     assert some.output_text.count("the network is closed") == 1
 
 
-async def test_files_can_be_read_only_once_the_run_rests(gemini, client, brain: EmulatorControl):
-    brain.hold_background()
+async def test_files_can_be_read_only_once_the_run_rests(gemini, client, control: EmulatorControl):
+    control.hold_background()
     made = await run(gemini, "Write a.txt with hello")
     with pytest.raises(NotFoundError):
         await listed(client, made.environment_id)
 
-    brain.snapshot_seconds = 900
-    brain.finish(made.id)
+    control.snapshot_seconds = 900
+    control.finish(made.id)
     with pytest.raises(NotFoundError):
         await listed(client, made.environment_id)
-    brain.advance(900)
+    control.advance(900)
 
     assert await listed(client, made.environment_id) == ["a.txt"]
 
@@ -106,7 +106,7 @@ async def test_a_budget_ends_a_run_incomplete(gemini):
     assert done.output_text == ""
 
 
-async def test_the_stream_tells_what_each_step_used(gemini, brain: EmulatorControl):
+async def test_the_stream_tells_what_each_step_used(gemini, control: EmulatorControl):
     made = await run(gemini, "Write a.txt")
     stream = await gemini.get(made.id, stream=True)
     stops = [e async for e in stream if e.event_type == "step.stop"]
@@ -114,7 +114,7 @@ async def test_the_stream_tells_what_each_step_used(gemini, brain: EmulatorContr
     assert [e.usage.total_tokens for e in stops[:2]] == [4000, 8000]
 
 
-async def test_environments_are_listed_and_end(gemini, client, brain: EmulatorControl):
+async def test_environments_are_listed_and_end(gemini, client, control: EmulatorControl):
     first, second = await run(gemini, "x"), await run(gemini, "y")
     environments = client.aio.environments
     found = await environments.list()
@@ -122,15 +122,15 @@ async def test_environments_are_listed_and_end(gemini, client, brain: EmulatorCo
     assert (await environments.get(id=first.environment_id)).status == "active"
 
     await environments.delete(id=first.environment_id)
-    brain.expire_environment(second.environment_id)
+    control.expire_environment(second.environment_id)
     for gone in (first, second):
         with pytest.raises(NotFoundError):
             await run(gemini, "z", environment=gone.environment_id)
 
 
-async def test_an_environment_nobody_uses_is_kept_for_seven_days(gemini, client, brain):
+async def test_an_environment_nobody_uses_is_kept_for_seven_days(gemini, client, control):
     made = await run(gemini, "x")
-    brain.advance(7 * 86400)
+    control.advance(7 * 86400)
 
     assert (await client.aio.environments.get(id=made.environment_id)).status == "expired"
     with pytest.raises(NotFoundError):
@@ -172,8 +172,8 @@ async def test_what_antigravity_does_not_take_is_refused(raw, more):
     assert (await raw.post("/v1beta/interactions", json=body)).status_code == 400
 
 
-async def test_a_run_may_be_404_just_after_it_was_made(gemini, brain: EmulatorControl):
-    brain.lag("next", gets=1)
+async def test_a_run_may_be_404_just_after_it_was_made(gemini, control: EmulatorControl):
+    control.lag("next", gets=1)
     made = await run(gemini, "x")
 
     with pytest.raises(NotFoundError):

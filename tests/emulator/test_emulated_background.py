@@ -23,33 +23,33 @@ async def test_a_background_create_returns_at_once_and_is_done_at_the_next_look(
     assert "Phil" in got.output_text
 
 
-async def test_a_run_takes_its_time_on_the_clock(gemini, brain: EmulatorControl):
-    brain.background_seconds = 60
+async def test_a_run_takes_its_time_on_the_clock(gemini, control: EmulatorControl):
+    control.background_seconds = 60
     made = await start(gemini)
     statuses = [(await gemini.get(made.id)).status]
-    brain.advance(59)
+    control.advance(59)
     statuses.append((await gemini.get(made.id)).status)
-    brain.advance(1)
+    control.advance(1)
     statuses.append((await gemini.get(made.id)).status)
 
     assert statuses == ["in_progress", "in_progress", "completed"]
 
 
-async def test_a_scripted_delay_makes_a_run_longer(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer("Done.", delay=30))
+async def test_a_scripted_delay_makes_a_run_longer(gemini, control: EmulatorControl):
+    control.answer_next(Answer("Done.", delay=30))
     made = await start(gemini)
-    brain.advance(29)
+    control.advance(29)
     early = await gemini.get(made.id)
-    brain.advance(1)
+    control.advance(1)
 
     assert early.status == "in_progress"
     assert (await gemini.get(made.id)).output_text == "Done."
 
 
-async def test_a_clock_may_be_handed_in(emulator: Emulator, gemini, brain):
+async def test_a_clock_may_be_handed_in(emulator: Emulator, gemini, control):
     times = [datetime(2030, 1, 1, tzinfo=UTC)]
-    emulator.brain = EmulatorControl(clock=lambda: times[-1].timestamp())
-    emulator.brain.background_seconds = 60
+    emulator.control = EmulatorControl(clock=lambda: times[-1].timestamp())
+    emulator.control.background_seconds = 60
     made = await start(gemini)
     times.append(datetime(2030, 1, 1, 0, 2, tzinfo=UTC))
     got = await gemini.get(made.id)
@@ -58,10 +58,10 @@ async def test_a_clock_may_be_handed_in(emulator: Emulator, gemini, brain):
     assert got.updated.year == 2030 if hasattr(got.updated, "year") else "2030" in got.updated
 
 
-async def test_a_stream_follows_a_clock_of_its_own(emulator: Emulator, gemini, brain):
+async def test_a_stream_follows_a_clock_of_its_own(emulator: Emulator, gemini, control):
     times = [0.0]
-    emulator.brain = EmulatorControl(clock=lambda: times[-1])
-    emulator.brain.background_seconds = 60
+    emulator.control = EmulatorControl(clock=lambda: times[-1])
+    emulator.control.background_seconds = 60
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
     await anext(stream)
@@ -71,24 +71,24 @@ async def test_a_stream_follows_a_clock_of_its_own(emulator: Emulator, gemini, b
     assert events[-1].interaction.status == "completed"
 
 
-async def test_a_run_cannot_be_continued_before_it_is_over(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_run_cannot_be_continued_before_it_is_over(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await start(gemini)
 
     with pytest.raises(BadRequestError) as refused:
         await gemini.create(model=MODEL, input="And?", previous_interaction_id=made.id)
-    brain.finish(made.id)
+    control.finish(made.id)
     after = await gemini.create(model=MODEL, input="And?", previous_interaction_id=made.id)
 
     assert "failed_precondition" in repr(refused.value.body)
     assert after.status == "completed"
 
 
-async def test_a_held_run_ends_with_what_it_is_told(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_held_run_ends_with_what_it_is_told(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await start(gemini)
     before = await gemini.get(made.id)
-    brain.finish(made.id, Answer("As far as I got.", status="budget_exceeded"))
+    control.finish(made.id, Answer("As far as I got.", status="budget_exceeded"))
     got = await gemini.get(made.id)
 
     assert before.status == "in_progress"
@@ -96,12 +96,12 @@ async def test_a_held_run_ends_with_what_it_is_told(gemini, brain: EmulatorContr
     assert (got.status, got.output_text) == ("budget_exceeded", "As far as I got.")
 
 
-async def test_a_run_can_fail_with_a_reason_or_without(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_run_can_fail_with_a_reason_or_without(gemini, control: EmulatorControl):
+    control.hold_background()
     first, second, third = [await start(gemini) for _ in range(3)]
-    brain.fail(first.id)
-    brain.fail(second.id, "No budget.")
-    brain.fail(third.id, [])
+    control.fail(first.id)
+    control.fail(second.id, "No budget.")
+    control.fail(third.id, [])
 
     errors = [(await gemini.get(made.id)).errors for made in (first, second, third)]
     assert (await gemini.get(first.id)).status == "failed"
@@ -110,47 +110,47 @@ async def test_a_run_can_fail_with_a_reason_or_without(gemini, brain: EmulatorCo
     assert errors[2] == []
 
 
-async def test_a_zombie_stays_in_progress_for_ever(gemini, brain: EmulatorControl):
+async def test_a_zombie_stays_in_progress_for_ever(gemini, control: EmulatorControl):
     made = await start(gemini)
-    brain.set_status(made.id, "in_progress")
-    brain.advance(10**6)
+    control.set_status(made.id, "in_progress")
+    control.advance(10**6)
 
     assert (await gemini.get(made.id)).status == "in_progress"
 
 
 @pytest.mark.parametrize("status", ["queued", "never_heard_of"])
-async def test_a_run_can_have_any_status(gemini, brain: EmulatorControl, status):
-    brain.hold_background()
+async def test_a_run_can_have_any_status(gemini, control: EmulatorControl, status):
+    control.hold_background()
     made = await start(gemini)
-    brain.set_status(made.id, status)
+    control.set_status(made.id, status)
     queued = await gemini.get(made.id)
-    brain.set_status(made.id, "in_progress")
-    brain.finish(made.id, "Done.")
+    control.set_status(made.id, "in_progress")
+    control.finish(made.id, "Done.")
 
     assert queued.status == status
     assert (await gemini.get(made.id)).output_text == "Done."
 
 
-async def test_a_run_can_be_completed_and_empty(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_run_can_be_completed_and_empty(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await start(gemini)
-    brain.set_status(made.id, "completed")
+    control.set_status(made.id, "completed")
     got = await gemini.get(made.id)
 
     assert (got.status, got.output_text) == ("completed", "")
 
 
-async def test_finishing_what_is_over_is_a_mistake(gemini, brain: EmulatorControl):
+async def test_finishing_what_is_over_is_a_mistake(gemini, control: EmulatorControl):
     made = await gemini.create(model=MODEL, input="Hi")
 
     with pytest.raises(ValueError, match="over already"):
-        brain.finish(made.id, "Again")
+        control.finish(made.id, "Again")
     with pytest.raises(KeyError, match="no interaction"):
-        brain.finish("v1_x", "Hi")
+        control.finish("v1_x", "Hi")
 
 
-async def test_a_run_can_be_cancelled_once(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_run_can_be_cancelled_once(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await start(gemini)
     cancelled = await gemini.cancel(made.id)
 
@@ -158,12 +158,12 @@ async def test_a_run_can_be_cancelled_once(gemini, brain: EmulatorControl):
         await gemini.cancel(made.id)
     assert cancelled.status == (await gemini.get(made.id)).status == "cancelled"
     assert "failed_precondition" in repr(refused.value.body)
-    assert [request.kind for request in brain.log] == ["create", "cancel", "cancel", "get"]
+    assert [request.kind for request in control.log] == ["create", "cancel", "cancel", "get"]
 
 
-async def test_a_cancel_may_show_late(gemini, brain: EmulatorControl):
-    brain.hold_background()
-    brain.cancel_slowly(2)
+async def test_a_cancel_may_show_late(gemini, control: EmulatorControl):
+    control.hold_background()
+    control.cancel_slowly(2)
     made = await start(gemini)
     statuses = [(await gemini.cancel(made.id)).status]
     statuses += [(await gemini.get(made.id)).status for _ in range(3)]
@@ -171,8 +171,8 @@ async def test_a_cancel_may_show_late(gemini, brain: EmulatorControl):
     assert statuses == ["in_progress", "in_progress", "in_progress", "cancelled"]
 
 
-async def test_a_foreground_interaction_cannot_be_cancelled(gemini, brain: EmulatorControl):
-    gate = brain.hold_next(point="after_created")
+async def test_a_foreground_interaction_cannot_be_cancelled(gemini, control: EmulatorControl):
+    gate = control.hold_next(point="after_created")
     stream = aiter(await gemini.create(model=MODEL, input="Hi", stream=True))
     created = await anext(stream)
 
@@ -186,9 +186,9 @@ async def test_a_foreground_interaction_cannot_be_cancelled(gemini, brain: Emula
     assert events[-1].interaction.status == "completed"
 
 
-async def test_cancelling_the_unknown_is_404(gemini, brain: EmulatorControl):
+async def test_cancelling_the_unknown_is_404(gemini, control: EmulatorControl):
     with pytest.raises(NotFoundError):
-        await gemini.cancel(brain.unknown_id())
+        await gemini.cancel(control.unknown_id())
 
 
 async def test_the_deleted_is_gone_also_for_those_who_want_to_continue(gemini):
@@ -203,22 +203,22 @@ async def test_the_deleted_is_gone_also_for_those_who_want_to_continue(gemini):
         await gemini.create(model=MODEL, input="Hi", previous_interaction_id=made.id)
 
 
-async def test_what_expired_is_gone(gemini, brain: EmulatorControl):
+async def test_what_expired_is_gone(gemini, control: EmulatorControl):
     first = await gemini.create(model=MODEL, input="one")
     second = await gemini.create(model=MODEL, input="two")
-    brain.expire(first.id)
+    control.expire(first.id)
 
     with pytest.raises(NotFoundError):
         await gemini.get(first.id)
     assert (await gemini.get(second.id)).status == "completed"
-    brain.expire_all()
+    control.expire_all()
     with pytest.raises(NotFoundError):
         await gemini.get(second.id)
-    assert brain.interaction(second.id)["status"] == "completed"
+    assert control.interaction(second.id)["status"] == "completed"
 
 
-async def test_the_store_may_lag_by_looks(gemini, brain: EmulatorControl):
-    brain.lag("next", gets=2)
+async def test_the_store_may_lag_by_looks(gemini, control: EmulatorControl):
+    control.lag("next", gets=2)
     made = await gemini.create(model=MODEL, input="Hi")
 
     with pytest.raises(NotFoundError):
@@ -228,13 +228,13 @@ async def test_the_store_may_lag_by_looks(gemini, brain: EmulatorControl):
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_the_store_may_lag_by_seconds(gemini, brain: EmulatorControl):
+async def test_the_store_may_lag_by_seconds(gemini, control: EmulatorControl):
     made = await gemini.create(model=MODEL, input="Hi")
-    brain.lag(made.id, seconds=5)
+    control.lag(made.id, seconds=5)
 
     with pytest.raises(NotFoundError):
         await gemini.get(made.id)
-    brain.advance(5)
+    control.advance(5)
     assert (await gemini.get(made.id)).status == "completed"
 
 
@@ -249,8 +249,8 @@ class Echo:
         return Answer(f"Echo: {turn.prompt}")
 
 
-async def test_an_agent_can_be_added(gemini, raw, brain: EmulatorControl):
-    brain.service.agents["echo-1"] = Echo()
+async def test_an_agent_can_be_added(gemini, raw, control: EmulatorControl):
+    control.service.agents["echo-1"] = Echo()
     made = await gemini.create(agent="echo-1", input="Hi", background=True)
     got = await gemini.get(made.id)
     listed = (await raw.get("/v1/agents")).json()

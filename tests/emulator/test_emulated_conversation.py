@@ -96,17 +96,17 @@ async def test_attachments_are_mentioned(gemini):
 
 
 async def test_equal_runs_give_equal_ids_and_usage(
-    emulator: Emulator, brain: EmulatorControl, gemini
+    emulator: Emulator, control: EmulatorControl, gemini
 ):
     first = await say(gemini, "Hi")
-    emulator.brain = EmulatorControl()
+    emulator.control = EmulatorControl()
     second = await say(gemini, "Hi")
 
     assert first.id == second.id
     assert first.usage == second.usage
 
 
-async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, brain: EmulatorControl):
+async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, control: EmulatorControl):
     first = await say(gemini, "one")
     second = await say(gemini, "two", first)
 
@@ -119,7 +119,7 @@ async def test_ids_look_like_googles_and_a_chain_shares_its_root(gemini, brain: 
 
     assert halves(first.id)[0] == halves(first.id)[1] == halves(second.id)[0]
     assert halves(second.id)[1] != halves(first.id)[1]
-    assert brain.chain(second.id) == [first.id, second.id]
+    assert control.chain(second.id) == [first.id, second.id]
 
 
 async def test_usage_adds_up_and_grows_with_the_context(gemini):
@@ -218,7 +218,7 @@ async def test_get_shows_the_input_and_create_does_not(gemini):
     assert got.created == got.updated
 
 
-async def test_the_log_shows_everything_but_the_key(gemini, brain: EmulatorControl):
+async def test_the_log_shows_everything_but_the_key(gemini, control: EmulatorControl):
     answer = await say(
         gemini,
         "Hi",
@@ -228,20 +228,20 @@ async def test_the_log_shows_everything_but_the_key(gemini, brain: EmulatorContr
     )
     await gemini.get(answer.id)
 
-    create, get = brain.log
-    assert brain.posts == [create]
+    create, get = control.log
+    assert control.posts == [create]
     assert (create.kind, create.status, create.interaction_id) == ("create", 200, answer.id)
     assert create.body["system_instruction"] == "be brief"
     assert create.body["generation_config"] == {"thinking_level": "low"}
     assert create.body["tools"] == [{"type": "google_search"}]
     assert (get.method, get.kind, get.query) == ("GET", "get", {"stream": "false"})
-    assert "test-key" not in repr(brain.log)
+    assert "test-key" not in repr(control.log)
 
 
-async def test_scripted_answers_come_first_and_in_order(gemini, brain: EmulatorControl):
-    brain.answer_when("weather", "It rains.")
-    brain.answer_next("First.")
-    brain.answer_next("Second.")
+async def test_scripted_answers_come_first_and_in_order(gemini, control: EmulatorControl):
+    control.answer_when("weather", "It rains.")
+    control.answer_next("First.")
+    control.answer_next("Second.")
 
     said = [(await say(gemini, "the weather?")).output_text for _ in range(3)]
 

@@ -26,11 +26,11 @@ def outputs(interaction):
 
 
 async def test_a_zombie_is_in_progress_for_ever_and_can_be_cancelled(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
-    brain.research_next("zombie")
+    control.research_next("zombie")
     made = await start(gemini)
-    brain.advance(10**6)
+    control.advance(10**6)
     got = await gemini.get(made.id)
     cancelled = await gemini.cancel(made.id)
 
@@ -38,50 +38,50 @@ async def test_a_zombie_is_in_progress_for_ever_and_can_be_cancelled(
     assert cancelled.status == "cancelled"
 
 
-async def test_a_zombie_can_be_brought_back(gemini, brain: EmulatorControl):
-    brain.research_next("zombie")
+async def test_a_zombie_can_be_brought_back(gemini, control: EmulatorControl):
+    control.research_next("zombie")
     made = await start(gemini)
-    brain.finish(made.id)
+    control.finish(made.id)
 
     assert len(outputs(await gemini.get(made.id))) == 2
 
 
-async def test_a_research_can_wait_in_line_for_some_looks(gemini, brain: EmulatorControl):
-    brain.research_next("queued", looks=2)
+async def test_a_research_can_wait_in_line_for_some_looks(gemini, control: EmulatorControl):
+    control.research_next("queued", looks=2)
     made = await start(gemini)
     statuses = [made.status] + [(await gemini.get(made.id)).status for _ in range(3)]
 
     assert statuses == ["queued", "queued", "queued", "completed"]
 
 
-async def test_a_research_can_wait_in_line_for_some_seconds(gemini, brain: EmulatorControl):
-    brain.research_seconds = 600
-    brain.research_next("queued", seconds=60)
+async def test_a_research_can_wait_in_line_for_some_seconds(gemini, control: EmulatorControl):
+    control.research_seconds = 600
+    control.research_next("queued", seconds=60)
     made = await start(gemini)
     statuses = [(await gemini.get(made.id)).status]
-    brain.advance(60)
+    control.advance(60)
     statuses.append((await gemini.get(made.id)).status)
-    brain.advance(540)
+    control.advance(540)
     statuses.append((await gemini.get(made.id)).status)
 
     assert statuses == ["queued", "in_progress", "completed"]
 
 
 async def test_a_queued_research_can_be_cancelled_or_finished_for_good(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
-    brain.research_next("queued", times=2)
+    control.research_next("queued", times=2)
     cancelled, finished = await start(gemini), await start(gemini)
     await gemini.cancel(cancelled.id)
-    brain.finish(finished.id, "# Done")
+    control.finish(finished.id, "# Done")
 
     assert {(await gemini.get(cancelled.id)).status for _ in range(3)} == {"cancelled"}
     assert {(await gemini.get(finished.id)).status for _ in range(3)} == {"completed"}
 
 
 @pytest.mark.parametrize("fate", ["incomplete", "budget_exceeded"])
-async def test_a_research_can_end_with_half_of_its_report(gemini, brain: EmulatorControl, fate):
-    brain.research_next(fate)
+async def test_a_research_can_end_with_half_of_its_report(gemini, control: EmulatorControl, fate):
+    control.research_next(fate)
     got = await gemini.get((await start(gemini)).id)
 
     assert got.status == fate
@@ -97,8 +97,8 @@ async def test_a_research_can_end_with_half_of_its_report(gemini, brain: Emulato
         ({"errors": None}, None),
     ],
 )
-async def test_a_research_can_fail_halfway(gemini, brain: EmulatorControl, options, errors):
-    brain.research_next("failed", **options)
+async def test_a_research_can_fail_halfway(gemini, control: EmulatorControl, options, errors):
+    control.research_next("failed", **options)
     got = await gemini.get((await start(gemini)).id)
 
     assert (got.status, got.usage, outputs(got)) == ("failed", None, [])
@@ -106,24 +106,24 @@ async def test_a_research_can_fail_halfway(gemini, brain: EmulatorControl, optio
     assert (got.errors if errors is None else [e.message for e in got.errors]) == errors
 
 
-async def test_a_research_can_be_completed_and_empty(gemini, brain: EmulatorControl):
-    brain.research_next("empty")
+async def test_a_research_can_be_completed_and_empty(gemini, control: EmulatorControl):
+    control.research_next("empty")
     got = await gemini.get((await start(gemini)).id)
 
     assert (got.status, got.steps) == ("completed", [])
 
 
-async def test_a_research_can_keep_its_usage_to_itself(gemini, brain: EmulatorControl):
-    brain.research_next("no_usage")
-    brain.research_next("late_usage", looks=2)
+async def test_a_research_can_keep_its_usage_to_itself(gemini, control: EmulatorControl):
+    control.research_next("no_usage")
+    control.research_next("late_usage", looks=2)
     never, late = await start(gemini), await start(gemini)
 
     assert [(await gemini.get(never.id)).usage for _ in range(4)] == [None] * 4
     assert [(await gemini.get(late.id)).usage is None for _ in range(3)] == [True, True, False]
 
 
-async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, brain: EmulatorControl):
-    brain.research_next(ResearchScenario("empty"), times=2)
+async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, control: EmulatorControl):
+    control.research_next(ResearchScenario("empty"), times=2)
     text = await gemini.create(model=MODEL, input="Hi")
     empty = [await gemini.get((await start(gemini)).id) for _ in range(3)]
 
@@ -131,19 +131,19 @@ async def test_a_fate_meets_agents_only_and_as_often_as_was_said(gemini, brain: 
     assert [bool(outputs(got)) for got in empty] == [False, False, True]
 
 
-async def test_fates_and_their_options_are_named(brain: EmulatorControl):
+async def test_fates_and_their_options_are_named(control: EmulatorControl):
     with pytest.raises(ValueError, match="Known: zombie, queued"):
-        brain.research_next("eaten")
+        control.research_next("eaten")
     with pytest.raises(ValueError, match="no option 'looks'"):
-        brain.research_next("zombie", looks=1)
+        control.research_next("zombie", looks=1)
     assert all(words for words in FATES.values())
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFoundError), (403, PermissionDeniedError)])
 async def test_a_new_research_may_be_hidden_for_some_looks(
-    gemini, brain: EmulatorControl, status, error
+    gemini, control: EmulatorControl, status, error
 ):
-    brain.lag(gets=2, status=status)
+    control.lag(gets=2, status=status)
     made = await start(gemini)
     for _ in range(2):
         with pytest.raises(error):
@@ -153,15 +153,15 @@ async def test_a_new_research_may_be_hidden_for_some_looks(
 
 
 async def test_a_cancel_of_a_research_keeps_what_was_told_and_may_show_late(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
-    brain.research_seconds = 600
-    brain.cancel_slowly(1)
+    control.research_seconds = 600
+    control.cancel_slowly(1)
     made = await start(gemini)
-    brain.advance(300)
+    control.advance(300)
     asked = await gemini.cancel(made.id)
     looks = [await gemini.get(made.id) for _ in range(2)]
-    brain.advance(600)
+    control.advance(600)
 
     assert [asked.status, *(look.status for look in looks)] == [
         "in_progress",
@@ -176,12 +176,12 @@ async def test_a_cancel_of_a_research_keeps_what_was_told_and_may_show_late(
 @pytest.mark.parametrize(
     "asked", [{"agent": FAST, "background": True}, {"model": "gemini-3-pro-image"}]
 )
-async def test_without_billing_the_quota_is_nothing(gemini, raw, brain: EmulatorControl, asked):
-    brain.free_tier = True
+async def test_without_billing_the_quota_is_nothing(gemini, raw, control: EmulatorControl, asked):
+    control.free_tier = True
     with pytest.raises(RateLimitError) as refused:
         await gemini.create(input="Why?", **asked)
     text = await gemini.create(model=MODEL, input="Hi")
-    brain.free_tier = False
+    control.free_tier = False
     body = {"input": "Why?", **asked}
     headers = {"x-goog-api-key": "free-key"}
     with_free_key = await raw.post("/v1/interactions", json=body, headers=headers)
@@ -200,15 +200,15 @@ def text_of(told):
     return "".join(delta.text for delta in deltas if delta.type == "text")
 
 
-async def test_a_stream_tells_a_run_while_it_goes_on(gemini, brain: EmulatorControl):
-    brain.research_seconds = 600
+async def test_a_stream_tells_a_run_while_it_goes_on(gemini, control: EmulatorControl):
+    control.research_seconds = 600
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
     told = [await anext(stream), await anext(stream)]
-    brain.advance(100)
+    control.advance(100)
     told += [await anext(stream), await anext(stream), await anext(stream)]
     running = await gemini.get(made.id)
-    brain.advance(500)
+    control.advance(500)
     told += [event async for event in stream]
 
     assert [event.event_type for event in told[:4]] == [
@@ -223,7 +223,7 @@ async def test_a_stream_tells_a_run_while_it_goes_on(gemini, brain: EmulatorCont
     assert text_of(told).startswith("# Why?")
 
 
-async def test_a_create_may_stream_a_research_from_its_start(gemini, brain: EmulatorControl):
+async def test_a_create_may_stream_a_research_from_its_start(gemini, control: EmulatorControl):
     told = await events(await start(gemini, stream=True))
     kinds = [event.step.type for event in told if event.event_type == "step.start"]
 
@@ -245,8 +245,10 @@ async def test_the_stream_and_the_look_agree(gemini):
 
 
 @pytest.mark.parametrize(("ids", "share"), [("dense", 1.0), ("sparse", 0.3), ("none", 0.0)])
-async def test_event_ids_are_dense_or_sparse_or_missing(gemini, brain: EmulatorControl, ids, share):
-    brain.event_ids = ids
+async def test_event_ids_are_dense_or_sparse_or_missing(
+    gemini, control: EmulatorControl, ids, share
+):
+    control.event_ids = ids
     made = await start(gemini)
     told = await events(await gemini.get(made.id, stream=True))
     with_id = [event for event in told if event.event_id]
@@ -258,9 +260,9 @@ async def test_event_ids_are_dense_or_sparse_or_missing(gemini, brain: EmulatorC
 
 @pytest.mark.parametrize("ids", ["dense", "sparse"])
 async def test_a_stream_goes_on_after_the_last_event_that_was_seen(
-    gemini, brain: EmulatorControl, ids
+    gemini, control: EmulatorControl, ids
 ):
-    brain.event_ids = ids
+    control.event_ids = ids
     made = await start(gemini)
     whole = await events(await gemini.get(made.id, stream=True))
     at = [i for i, event in enumerate(whole) if event.event_id][5]
@@ -271,25 +273,25 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(
 
 @pytest.mark.parametrize("fault", ["cut_600", "clean_eof"])
 async def test_a_stream_that_was_cut_ends_in_silence_and_the_run_goes_on(
-    gemini, brain: EmulatorControl, fault
+    gemini, control: EmulatorControl, fault
 ):
-    brain.research_seconds = 600
-    brain.fault_next(fault, on="get", after_events=4)
+    control.research_seconds = 600
+    control.fault_next(fault, on="get", after_events=4)
     made = await start(gemini)
-    brain.advance(300)
+    control.advance(300)
     told = await events(await gemini.get(made.id, stream=True))
-    brain.advance(300)
+    control.advance(300)
 
     assert len(told) == 4
     assert (await gemini.get(made.id)).status == "completed"
 
 
 async def test_a_run_told_in_real_time_ends_by_itself(
-    gemini, emulator: Emulator, brain: EmulatorControl
+    gemini, emulator: Emulator, control: EmulatorControl
 ):
     times = [0.0]
-    emulator.brain = EmulatorControl(clock=lambda: times[-1])
-    emulator.brain.research_seconds = 3
+    emulator.control = EmulatorControl(clock=lambda: times[-1])
+    emulator.control.research_seconds = 3
     made = await start(gemini)
     stream = aiter(await gemini.get(made.id, stream=True))
     first = await anext(stream)
@@ -322,9 +324,9 @@ async def test_another_process_can_steer_research(raw: httpx2.AsyncClient, gemin
 
 
 async def test_the_thoughts_of_a_research_may_not_say_that_they_are_text(
-    raw, brain: EmulatorControl
+    raw, control: EmulatorControl
 ):
-    brain.fault_next("missing_thought_type", on="create")
+    control.fault_next("missing_thought_type", on="create")
     body = {"agent": FAST, "input": "Why?", "background": True, "agent_config": TALKATIVE}
     made = (await raw.post("/v1/interactions", json=body)).json()
     got = (await raw.get(f"/v1/interactions/{made['id']}")).json()

@@ -50,8 +50,8 @@ def kinds(events):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: EmulatorControl, stream):
-    brain.fail_next(429, retry_after=2)
+async def test_a_refusal_has_status_body_and_retry_after(gemini, control: EmulatorControl, stream):
+    control.fail_next(429, retry_after=2)
 
     with pytest.raises(RateLimitError) as refused:
         await ask(gemini, stream=stream)
@@ -59,7 +59,7 @@ async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: Emulator
     assert refused.value.body == {
         "error": {"message": "You exceeded your current quota.", "code": "too_many_requests"}
     }
-    assert brain.log[0].status == 429
+    assert control.log[0].status == 429
     assert (await ask(gemini)).status == "completed"
 
 
@@ -73,8 +73,8 @@ async def test_a_refusal_has_status_body_and_retry_after(gemini, brain: Emulator
         ("empty", lambda body: not body),
     ],
 )
-async def test_a_refusal_comes_in_every_shape(gemini, brain: EmulatorControl, body, seen):
-    brain.fail_next(503, body=body)
+async def test_a_refusal_comes_in_every_shape(gemini, control: EmulatorControl, body, seen):
+    control.fail_next(503, body=body)
 
     with pytest.raises(InternalServerError) as refused:
         await ask(gemini)
@@ -83,8 +83,8 @@ async def test_a_refusal_comes_in_every_shape(gemini, brain: EmulatorControl, bo
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 409, 413, 416, 499, 500, 502, 504])
-async def test_any_status_can_be_had(gemini, brain: EmulatorControl, status):
-    brain.fail_next(status, message="Because.", code="because")
+async def test_any_status_can_be_had(gemini, control: EmulatorControl, status):
+    control.fail_next(status, message="Because.", code="because")
 
     with pytest.raises(APIStatusError) as refused:
         await ask(gemini)
@@ -93,11 +93,11 @@ async def test_any_status_can_be_had(gemini, brain: EmulatorControl, status):
     assert body["error"] == {"message": "Because.", "code": "because"}
 
 
-async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, brain: EmulatorControl):
-    brain.fail_next(500, on="get", times=2)
-    brain.fail_next(503, on="models")
-    brain.fail_next(409, on="delete")
-    brain.fail_next(403, on="cancel")
+async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, control: EmulatorControl):
+    control.fail_next(500, on="get", times=2)
+    control.fail_next(503, on="models")
+    control.fail_next(409, on="delete")
+    control.fail_next(403, on="cancel")
     made = await ask(gemini)
 
     for _ in range(2):
@@ -114,9 +114,9 @@ async def test_a_refusal_waits_for_its_kind_of_request(gemini, client, brain: Em
         await client.aio.models.get(model=MODEL)
 
 
-async def test_troubles_come_in_the_order_they_were_ordered(gemini, brain: EmulatorControl):
-    brain.fault_next("reset")
-    brain.fail_next(429)
+async def test_troubles_come_in_the_order_they_were_ordered(gemini, control: EmulatorControl):
+    control.fault_next("reset")
+    control.fail_next(429)
 
     with pytest.raises(APIConnectionError):
         await ask(gemini)
@@ -124,8 +124,8 @@ async def test_troubles_come_in_the_order_they_were_ordered(gemini, brain: Emula
         await ask(gemini)
 
 
-async def test_a_bad_key_may_be_told_in_googles_words(gemini, brain: EmulatorControl):
-    brain.fault_next("api_key_not_valid")
+async def test_a_bad_key_may_be_told_in_googles_words(gemini, control: EmulatorControl):
+    control.fault_next("api_key_not_valid")
 
     with pytest.raises(BadRequestError) as refused:
         await ask(gemini)
@@ -138,24 +138,24 @@ async def test_a_bad_key_may_be_told_in_googles_words(gemini, brain: EmulatorCon
 @pytest.mark.parametrize("fault", ["reset", "fin"])
 @pytest.mark.parametrize("after", [None, 0, 4])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_connection_breaks(gemini, brain: EmulatorControl, fault, after, stream):
-    brain.fault_next(fault, after_events=after)
+async def test_the_connection_breaks(gemini, control: EmulatorControl, fault, after, stream):
+    control.fault_next(fault, after_events=after)
     seen: list[object] = []
 
     with pytest.raises(APIConnectionError) as broken:
         await read(gemini, seen, stream=stream)
     assert broken.value.status_code is None
     assert len(seen) == (after or 0 if stream else 0)
-    assert not brain.log[0].closed_early
+    assert not control.log[0].closed_early
     if after is not None:
-        made = brain.log[0].interaction_id or ""
-        assert brain.interaction(made)["status"] == "completed"
+        made = control.log[0].interaction_id or ""
+        assert control.interaction(made)["status"] == "completed"
 
 
 @pytest.mark.parametrize("on", ["get", "cancel", "delete", "models"])
-async def test_the_connection_breaks_on_any_request(gemini, client, brain: EmulatorControl, on):
+async def test_the_connection_breaks_on_any_request(gemini, client, control: EmulatorControl, on):
     made = await ask(gemini)
-    brain.fault_next("fin", on=on)
+    control.fault_next("fin", on=on)
     requests = {
         "get": lambda: gemini.get(made.id),
         "cancel": lambda: gemini.cancel(made.id),
@@ -167,10 +167,10 @@ async def test_the_connection_breaks_on_any_request(gemini, client, brain: Emula
         await requests[on]()
 
 
-async def test_a_stream_may_end_cleanly_but_too_early(gemini, brain: EmulatorControl):
-    brain.fault_next("clean_eof")
+async def test_a_stream_may_end_cleanly_but_too_early(gemini, control: EmulatorControl):
+    control.fault_next("clean_eof")
     whole = kinds(await events_of(gemini))
-    brain.fault_next("clean_eof", after_events=3)
+    control.fault_next("clean_eof", after_events=3)
     short = kinds(await events_of(gemini))
 
     assert "interaction.completed" not in whole
@@ -178,9 +178,9 @@ async def test_a_stream_may_end_cleanly_but_too_early(gemini, brain: EmulatorCon
     assert len(short) == 3
 
 
-async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, brain: EmulatorControl):
-    brain.fault_next("cut_600", after_events=4)
-    brain.fault_next("cut_600", after_events=4)
+async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, control: EmulatorControl):
+    control.fault_next("cut_600", after_events=4)
+    control.fault_next("cut_600", after_events=4)
     body = {"model": MODEL, "input": "Hi", "stream": True}
     text = (await raw.post("/v1/interactions", json=body)).text
     seen = await events_of(gemini)
@@ -192,8 +192,8 @@ async def test_a_stream_may_be_cut_by_a_raw_array(raw, gemini, brain: EmulatorCo
     assert len(seen) == 4
 
 
-async def test_a_stream_may_end_with_an_error_event(gemini, brain: EmulatorControl):
-    brain.fault_next("error_event", after_events=5)
+async def test_a_stream_may_end_with_an_error_event(gemini, control: EmulatorControl):
+    control.fault_next("error_event", after_events=5)
     events = await events_of(gemini)
     recorded = (SAMPLES / "error_midstream.sse").read_text("utf-8")
 
@@ -204,19 +204,19 @@ async def test_a_stream_may_end_with_an_error_event(gemini, brain: EmulatorContr
     assert (await gemini.get(events[0].interaction.id)).status == "failed"
 
 
-async def test_an_error_event_says_what_it_is_told_and_spares_background_runs(gemini, brain):
-    brain.hold_background()
+async def test_an_error_event_says_what_it_is_told_and_spares_background_runs(gemini, control):
+    control.hold_background()
     made = await ask(gemini, background=True)
-    brain.finish(made.id, "Done.")
-    brain.fault_next("error_event", code="deadline_exceeded", message="", after_events=2)
+    control.finish(made.id, "Done.")
+    control.fault_next("error_event", code="deadline_exceeded", message="", after_events=2)
     events = [event async for event in await gemini.get(made.id, stream=True)]
 
     assert (events[-1].error.code, events[-1].error.message) == ("deadline_exceeded", "")
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_completed_may_be_left_out(gemini, brain: EmulatorControl):
-    brain.fault_next("no_completed")
+async def test_completed_may_be_left_out(gemini, control: EmulatorControl):
+    control.fault_next("no_completed")
     events = await events_of(gemini)
 
     assert kinds(events)[-1] == "step.stop"
@@ -224,8 +224,8 @@ async def test_completed_may_be_left_out(gemini, brain: EmulatorControl):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_usage_may_be_missing_and_come_later(gemini, brain: EmulatorControl, stream):
-    brain.fault_next("no_usage")
+async def test_usage_may_be_missing_and_come_later(gemini, control: EmulatorControl, stream):
+    control.fault_next("no_usage")
     if stream:
         made = (await events_of(gemini))[-1].interaction
     else:
@@ -235,8 +235,8 @@ async def test_usage_may_be_missing_and_come_later(gemini, brain: EmulatorContro
     assert (await gemini.get(made.id)).usage.total_tokens > 0
 
 
-async def test_usage_may_be_missing_for_good(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer("Hi", usage=False))
+async def test_usage_may_be_missing_for_good(gemini, control: EmulatorControl):
+    control.answer_next(Answer("Hi", usage=False))
     made = await ask(gemini)
 
     assert made.usage is None
@@ -244,8 +244,8 @@ async def test_usage_may_be_missing_for_good(gemini, brain: EmulatorControl):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_thought_may_lack_its_type(gemini, brain: EmulatorControl, stream):
-    brain.fault_next("missing_thought_type")
+async def test_a_thought_may_lack_its_type(gemini, control: EmulatorControl, stream):
+    control.fault_next("missing_thought_type")
     if stream:
         events = await events_of(gemini)
         content = next(e.delta.content for e in events if e.event_type == "step.delta")
@@ -256,8 +256,8 @@ async def test_a_thought_may_lack_its_type(gemini, brain: EmulatorControl, strea
     assert content.text
 
 
-async def test_a_stream_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
-    brain.fault_next("unknowns", status="weird_new_status")
+async def test_a_stream_may_be_full_of_unknowns(gemini, control: EmulatorControl):
+    control.fault_next("unknowns", status="weird_new_status")
     events = await events_of(gemini)
 
     seen = kinds(events)
@@ -268,8 +268,8 @@ async def test_a_stream_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
     assert events[-1].interaction.status == "weird_new_status"
 
 
-async def test_a_body_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
-    brain.fault_next("unknowns", status="weird_new_status")
+async def test_a_body_may_be_full_of_unknowns(gemini, control: EmulatorControl):
+    control.fault_next("unknowns", status="weird_new_status")
     answer = await ask(gemini)
 
     assert answer.steps[0].is_unknown
@@ -278,8 +278,8 @@ async def test_a_body_may_be_full_of_unknowns(gemini, brain: EmulatorControl):
     assert "You said" in answer.output_text
 
 
-async def test_steps_may_be_empty(gemini, brain: EmulatorControl):
-    brain.fault_next("empty_steps", times=2)
+async def test_steps_may_be_empty(gemini, control: EmulatorControl):
+    control.fault_next("empty_steps", times=2)
     answer = await ask(gemini)
     events = await events_of(gemini)
 
@@ -288,10 +288,12 @@ async def test_steps_may_be_empty(gemini, brain: EmulatorControl):
 
 
 @pytest.mark.parametrize("fault", ["dribble", "crlf"])
-async def test_the_stream_may_be_strange_and_still_be_right(gemini, brain: EmulatorControl, fault):
+async def test_the_stream_may_be_strange_and_still_be_right(
+    gemini, control: EmulatorControl, fault
+):
     text = "Ünïcödé — 日本語 🎉"
-    brain.answer_next(text)
-    brain.fault_next(fault)
+    control.answer_next(text)
+    control.fault_next(fault)
     events = await events_of(gemini)
 
     said = "".join(
@@ -311,29 +313,29 @@ async def test_the_stream_may_be_strange_and_still_be_right(gemini, brain: Emula
         ("created_201", APIError),
     ],
 )
-async def test_a_200_may_be_no_answer(gemini, brain: EmulatorControl, fault, error, stream):
-    brain.fault_next(fault)
+async def test_a_200_may_be_no_answer(gemini, control: EmulatorControl, fault, error, stream):
+    control.fault_next(fault)
 
     with pytest.raises(error):
         await ask(gemini, stream=stream)
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_200_may_be_an_array(gemini, brain: EmulatorControl, stream):
-    brain.fault_next("json_array")
+async def test_a_200_may_be_an_array(gemini, control: EmulatorControl, stream):
+    control.fault_next("json_array")
 
     assert isinstance(await ask(gemini, stream=stream), list)
 
 
-async def test_a_200_may_have_no_status(gemini, brain: EmulatorControl):
-    brain.fault_next("no_status")
+async def test_a_200_may_have_no_status(gemini, control: EmulatorControl):
+    control.fault_next("no_status")
 
     assert (await ask(gemini)).status is None
 
 
-async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, brain: EmulatorControl):
-    brain.fault_next("unary_instead_of_stream")
-    brain.fault_next("stream_instead_of_unary")
+async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, control: EmulatorControl):
+    control.fault_next("unary_instead_of_stream")
+    control.fault_next("stream_instead_of_unary")
     stream = await ask(gemini)
     unary = await ask(gemini, stream=True)
 
@@ -342,31 +344,31 @@ async def test_json_may_come_for_a_stream_and_a_stream_for_json(gemini, brain: E
     assert unary.output_text
 
 
-async def test_an_image_may_be_huge(gemini, brain: EmulatorControl):
-    brain.fault_next("huge_image", megabytes=3)
+async def test_an_image_may_be_huge(gemini, control: EmulatorControl):
+    control.fault_next("huge_image", megabytes=3)
     answer = await gemini.create(model="gemini-nano-banana-2.1", input="a cat")
 
     assert len(answer.output_image.data) == 4_000_000
 
 
 @pytest.mark.parametrize("after", [None, 3])
-async def test_an_answer_may_never_come(gemini, brain: EmulatorControl, after):
-    brain.fault_next("hang", after_events=after)
+async def test_an_answer_may_never_come(gemini, control: EmulatorControl, after):
+    control.fault_next("hang", after_events=after)
     seen: list[Any] = []
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(read, gemini, seen, stream=True))
-        assert await brain.until(lambda: len(brain.log) == 1)
+        assert await control.until(lambda: len(control.log) == 1)
         await come_to(seen, after or 0)
         tasks.cancel_scope.cancel()
 
-    assert await brain.until(lambda: brain.log[-1].closed_early)
+    assert await control.until(lambda: control.log[-1].closed_early)
     assert len(seen) == (after or 0)
 
 
-async def test_a_replay_may_hang_after_two_events(gemini, brain: EmulatorControl):
+async def test_a_replay_may_hang_after_two_events(gemini, control: EmulatorControl):
     made = await ask(gemini, background=True)
-    brain.fault_next("hang_after_replay")
+    control.fault_next("hang_after_replay")
     seen = []
 
     async def replay():
@@ -376,22 +378,22 @@ async def test_a_replay_may_hang_after_two_events(gemini, brain: EmulatorControl
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(replay)
         await come_to(seen, 2)
-        assert not brain.log[-1].ended
+        assert not control.log[-1].ended
         tasks.cancel_scope.cancel()
 
-    assert await brain.until(lambda: brain.log[-1].closed_early)
+    assert await control.until(lambda: control.log[-1].closed_early)
     assert len(seen) == 2
 
 
-async def test_the_first_byte_may_be_slow(gemini, brain: EmulatorControl):
-    brain.fault_next("slow_first_byte", seconds=0.02)
+async def test_the_first_byte_may_be_slow(gemini, control: EmulatorControl):
+    control.fault_next("slow_first_byte", seconds=0.02)
 
     assert (await ask(gemini)).status == "completed"
 
 
-async def test_a_lost_foreground_interaction_is_404(gemini, brain: EmulatorControl):
-    brain.foreground_disconnect = "lost"
-    brain.fault_next("clean_eof", after_events=4)
+async def test_a_lost_foreground_interaction_is_404(gemini, control: EmulatorControl):
+    control.foreground_disconnect = "lost"
+    control.fault_next("clean_eof", after_events=4)
     events = await events_of(gemini)
 
     with pytest.raises(NotFoundError):

@@ -24,7 +24,7 @@ async def upload(files, data=b"Hello", mime_type="text/plain", **config):
     return await files.upload(file=io.BytesIO(data), config={"mime_type": mime_type, **config})
 
 
-async def test_a_file_is_uploaded_and_looked_at(files, brain: EmulatorControl):
+async def test_a_file_is_uploaded_and_looked_at(files, control: EmulatorControl):
     title = "Größe – 大きさ.txt"
     made = await upload(files, display_name=title)
     got = await files.get(name=made.name)
@@ -34,7 +34,7 @@ async def test_a_file_is_uploaded_and_looked_at(files, brain: EmulatorControl):
     assert base64.b64decode(got.sha256_hash) == hashlib.sha256(b"Hello").digest()
     assert (got.state.value, got.source.value) == ("ACTIVE", "UPLOADED")
     assert (got.expiration_time - got.create_time).total_seconds() == 48 * 3600
-    assert [request.kind for request in brain.log] == ["upload", "chunk", "file"]
+    assert [request.kind for request in control.log] == ["upload", "chunk", "file"]
 
 
 async def test_a_file_on_disk_is_uploaded_too(files, tmp_path):
@@ -44,27 +44,27 @@ async def test_a_file_on_disk_is_uploaded_too(files, tmp_path):
     assert made.size_bytes == len("# Störche".encode())
 
 
-async def test_a_large_file_comes_in_chunks_and_is_not_kept(files, brain: EmulatorControl):
+async def test_a_large_file_comes_in_chunks_and_is_not_kept(files, control: EmulatorControl):
     data = bytes(range(256)) * (20 * MIB // 256) + b"end"
     made = await upload(files, data, "application/pdf")
 
-    chunks = [request.bytes for request in brain.log if request.kind == "chunk"]
+    chunks = [request.bytes for request in control.log if request.kind == "chunk"]
     assert chunks == [8 * MIB, 8 * MIB, 4 * MIB + 3]
     assert made.size_bytes == len(data)
     assert base64.b64decode(made.sha256_hash) == hashlib.sha256(data).digest()
-    assert all(request.body is None for request in brain.log if request.kind == "chunk")
+    assert all(request.body is None for request in control.log if request.kind == "chunk")
 
 
 async def test_an_empty_file_is_a_file(files):
     assert (await upload(files, b"")).size_bytes in (0, None)
 
 
-async def test_files_are_listed_newest_first_in_pages(files, brain: EmulatorControl):
+async def test_files_are_listed_newest_first_in_pages(files, control: EmulatorControl):
     names = [(await upload(files, name=f"n{i}")).name for i in range(5)]
     listed = [file.name async for file in await files.list(config={"page_size": 2})]
 
     assert listed == names[::-1]
-    assert [file["name"] for file in brain.files] == listed
+    assert [file["name"] for file in control.files] == listed
 
 
 async def test_a_deleted_file_is_gone(files):
@@ -96,8 +96,8 @@ async def test_a_file_of_more_than_two_gigabytes_is_refused(raw):
     assert answer.status_code == 400
 
 
-async def test_videos_are_processed_for_a_while(files, brain: EmulatorControl):
-    brain.process_files(looks=2)
+async def test_videos_are_processed_for_a_while(files, control: EmulatorControl):
+    control.process_files(looks=2)
     made = await upload(files, mime_type="video/mp4")
     text = await upload(files)
     states = [(await files.get(name=made.name)).state.value for _ in range(3)]
@@ -107,18 +107,18 @@ async def test_videos_are_processed_for_a_while(files, brain: EmulatorControl):
     assert states == ["PROCESSING", "PROCESSING", "ACTIVE"]
 
 
-async def test_files_can_be_processed_by_the_clock_and_of_any_type(files, brain: EmulatorControl):
-    brain.process_files(looks=0, seconds=30, types=["application/pdf"])
+async def test_files_can_be_processed_by_the_clock_and_of_any_type(files, control: EmulatorControl):
+    control.process_files(looks=0, seconds=30, types=["application/pdf"])
     made = await upload(files, mime_type="application/pdf")
     before = await files.get(name=made.name)
-    brain.advance(30)
+    control.advance(30)
 
     assert before.state.value == "PROCESSING"
     assert (await files.get(name=made.name)).state.value == "ACTIVE"
 
 
-async def test_the_processing_of_a_file_can_fail(files, brain: EmulatorControl):
-    brain.fail_next_file("Not a video.")
+async def test_the_processing_of_a_file_can_fail(files, control: EmulatorControl):
+    control.fail_next_file("Not a video.")
     made = await upload(files, mime_type="video/mp4")
     states = [await files.get(name=made.name) for _ in range(2)]
 
@@ -126,11 +126,11 @@ async def test_the_processing_of_a_file_can_fail(files, brain: EmulatorControl):
     assert states[-1].error.message == "Not a video."
 
 
-async def test_files_expire_after_two_days(files, gemini, brain: EmulatorControl):
+async def test_files_expire_after_two_days(files, gemini, control: EmulatorControl):
     made = await upload(files)
-    brain.advance(48 * 3600 - 1)
+    control.advance(48 * 3600 - 1)
     still = await files.get(name=made.name)
-    brain.advance(1)
+    control.advance(1)
 
     assert still.name == made.name
     with pytest.raises(ClientError):
@@ -139,13 +139,13 @@ async def test_files_expire_after_two_days(files, gemini, brain: EmulatorControl
         await read(gemini, made.uri)
 
 
-async def test_files_can_be_made_to_expire(files, brain: EmulatorControl):
+async def test_files_can_be_made_to_expire(files, control: EmulatorControl):
     first, second = await upload(files), await upload(files)
-    brain.expire_file(first.name)
+    control.expire_file(first.name)
 
-    assert [file["name"] for file in brain.files] == [second.name]
-    brain.expire_files()
-    assert brain.files == []
+    assert [file["name"] for file in control.files] == [second.name]
+    control.expire_files()
+    assert control.files == []
 
 
 async def read(gemini, uri, **options):
@@ -192,10 +192,10 @@ async def test_a_file_in_processing_cannot_be_used_yet(files, gemini):
 
 
 async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(
-    files, brain: EmulatorControl
+    files, control: EmulatorControl
 ):
     made = await upload(files)
-    name = brain.add_file(b"bytes of a film", "video/mp4")
+    name = control.add_file(b"bytes of a film", "video/mp4")
 
     with pytest.raises(ClientError, match="Only generated files"):
         await files.download(file=made.name)
@@ -204,9 +204,9 @@ async def test_what_was_uploaded_cannot_be_downloaded_and_what_was_made_can(
 
 
 async def test_files_belong_to_their_key_when_keys_are_isolated(
-    files, raw, gemini, brain: EmulatorControl
+    files, raw, gemini, control: EmulatorControl
 ):
-    brain.isolate_keys = True
+    control.isolate_keys = True
     mine = await upload(files)
     theirs = {"x-goog-api-key": "another-key"}
     got = await raw.get(f"/v1/{mine.name}", headers=theirs)
@@ -214,7 +214,7 @@ async def test_files_belong_to_their_key_when_keys_are_isolated(
     part = {"type": "document", "uri": mine.uri}
     body = {"model": MODEL, "input": [{"type": "text", "text": "Read"}, part]}
     used = await raw.post("/v1/interactions", headers=theirs, json=body)
-    brain.isolate_keys = False
+    control.isolate_keys = False
 
     assert (got.status_code, listed.json(), used.status_code) == (403, {"files": []}, 403)
     assert (await raw.get(f"/v1/{mine.name}", headers=theirs)).status_code == 200
@@ -237,7 +237,7 @@ async def start(raw, size, version="v1beta"):
 
 
 @pytest.fixture
-async def keyless(brain: EmulatorControl):
+async def keyless(control: EmulatorControl):
     """Who sends chunks: without the key, as the real client does."""
     async with httpx2.AsyncClient() as keyless:
         yield keyless
@@ -265,8 +265,8 @@ async def test_an_upload_is_refused_without_a_key(emulator, keyless):
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
-async def test_an_upload_says_how_far_it_is(raw, keyless, brain: EmulatorControl, version):
-    brain.chunk_granularity = 4
+async def test_an_upload_says_how_far_it_is(raw, keyless, control: EmulatorControl, version):
+    control.chunk_granularity = 4
     answer = await start(raw, 10, version)
     url = answer.headers["X-Goog-Upload-URL"]
     first = await send(keyless, url, "upload", b"12345678")
@@ -282,9 +282,9 @@ async def test_an_upload_says_how_far_it_is(raw, keyless, brain: EmulatorControl
     assert last.json()["file"]["displayName"] == "by hand"
 
 
-async def test_a_refused_chunk_is_sent_again(raw, keyless, brain: EmulatorControl):
-    brain.fail_next(503, on="chunk", skip=1)
-    brain.chunk_granularity = 4
+async def test_a_refused_chunk_is_sent_again(raw, keyless, control: EmulatorControl):
+    control.fail_next(503, on="chunk", skip=1)
+    control.chunk_granularity = 4
     url = await begun(raw, 8)
     answers = [await send(keyless, url, "upload", b"1234")]
     answers.append(await send(keyless, url, "upload, finalize", b"5678", 4))
@@ -298,9 +298,9 @@ async def test_a_refused_chunk_is_sent_again(raw, keyless, brain: EmulatorContro
 
 
 @pytest.mark.parametrize(("kept", "at"), [(0.5, 2 * MIB), (0, 0), (1, 4 * MIB)])
-async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, brain, kept, at):
+async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, control, kept, at):
     data = bytes(range(256)) * (4 * MIB // 256)
-    brain.fault_next("reset", on="chunk", kept=kept)
+    control.fault_next("reset", on="chunk", kept=kept)
     url = await begun(raw, len(data))
     with pytest.raises(httpx2.TransportError):
         await send(keyless, url, "upload, finalize", data)
@@ -313,7 +313,7 @@ async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, brai
 
 
 async def test_the_wrong_offset_is_refused_and_changes_nothing(
-    raw, keyless, brain: EmulatorControl
+    raw, keyless, control: EmulatorControl
 ):
     url = await begun(raw, 8)
     answer = await send(keyless, url, "upload, finalize", b"5678", 4)
@@ -339,13 +339,13 @@ async def test_an_upload_with_bytes_missing_is_not_final(raw, keyless):
     assert rest.json()["file"]["sizeBytes"] == "10"
 
 
-async def test_a_cancelled_upload_takes_nothing_more(raw, keyless, brain: EmulatorControl):
+async def test_a_cancelled_upload_takes_nothing_more(raw, keyless, control: EmulatorControl):
     url = await begun(raw, 4)
     await send(keyless, url, "cancel")
     answer = await send(keyless, url, "upload, finalize", b"1234")
 
     assert answer.headers["X-Goog-Upload-Status"] == "cancelled"
-    assert brain.files == []
+    assert control.files == []
 
 
 async def test_an_unknown_upload_is_404(raw, keyless, emulator):
@@ -361,7 +361,7 @@ async def test_an_upload_of_another_protocol_is_refused(raw):
 
 
 async def test_a_body_of_any_length_is_counted_as_it_comes(
-    raw, keyless, emulator, brain: EmulatorControl
+    raw, keyless, emulator, control: EmulatorControl
 ):
     pieces, piece = 300, bytes(MIB)
 
@@ -378,7 +378,7 @@ async def test_a_body_of_any_length_is_counted_as_it_comes(
     answer = await keyless.post(url, content=body(), headers=headers)
 
     assert answer.json()["file"]["sizeBytes"] == str(pieces * MIB)
-    assert brain.log[-1].bytes == pieces * MIB
+    assert control.log[-1].bytes == pieces * MIB
 
 
 async def test_a_request_of_more_than_a_hundred_megabytes_is_refused(raw):

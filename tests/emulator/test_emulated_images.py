@@ -133,11 +133,11 @@ async def test_several_pictures_come_in_one_answer(gemini, prompt):
 
 
 async def test_drafts_stand_in_the_thoughts_and_the_last_one_is_the_picture(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
     usual = await paint(gemini)
     hard = await paint(gemini, generation_config={"thinking_level": "high"})
-    brain.image_drafts = 0
+    control.image_drafts = 0
     none = await paint(gemini)
 
     thoughts = [
@@ -151,16 +151,16 @@ async def test_drafts_stand_in_the_thoughts_and_the_last_one_is_the_picture(
 
 
 @pytest.mark.parametrize("size", [100_000, 1_500_000, 20_000_000])
-async def test_a_picture_can_have_any_number_of_bytes(gemini, brain: EmulatorControl, size):
-    brain.image_bytes = size
+async def test_a_picture_can_have_any_number_of_bytes(gemini, control: EmulatorControl, size):
+    control.image_bytes = size
     answer = await paint(gemini)
 
     assert len(base64.b64decode(answer.output_image.data)) == size
     assert opened(answer.output_image).size == (1024, 1024)
 
 
-async def test_one_large_picture_can_be_wished_for(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer(image_bytes=200_000, images=2))
+async def test_one_large_picture_can_be_wished_for(gemini, control: EmulatorControl):
+    control.answer_next(Answer(image_bytes=200_000, images=2))
     large = await paint(gemini)
     usual = await paint(gemini)
 
@@ -170,10 +170,10 @@ async def test_one_large_picture_can_be_wished_for(gemini, brain: EmulatorContro
 
 
 async def test_equal_prompts_give_equal_pictures_and_others_another_colour(
-    gemini, emulator: Emulator, brain: EmulatorControl
+    gemini, emulator: Emulator, control: EmulatorControl
 ):
     first, other = await paint(gemini), await paint(gemini, "A crane")
-    emulator.brain = EmulatorControl()
+    emulator.control = EmulatorControl()
     second = await paint(gemini)
 
     assert first.output_image.data == second.output_image.data
@@ -224,7 +224,7 @@ async def test_an_edit_can_change_the_ratio(gemini):
 
 
 async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research_and_back(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
     text = await gemini.create(model=MODEL, input="My name is Phil")
     picture = await paint(gemini, PROMPT, text)
@@ -241,7 +241,7 @@ async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research
     assert report.status == "completed"
     assert "Phil" in name.output_text
     assert edits(again) == ("Add a hat", "And a scarf")
-    assert len(brain.chain(again.id)) == 7
+    assert len(control.chain(again.id)) == 7
 
 
 async def test_a_picture_from_elsewhere_gives_its_colour(gemini):
@@ -292,9 +292,9 @@ async def test_a_prompt_can_be_refused_in_words(gemini):
 
 
 @pytest.mark.parametrize("code", ["image_safety", "no_image"])
-async def test_a_picture_can_be_refused_with_a_code(gemini, brain: EmulatorControl, code):
-    brain.refuse_next_image(code)
-    brain.refuse_next_image(code, status="failed", where="step")
+async def test_a_picture_can_be_refused_with_a_code(gemini, control: EmulatorControl, code):
+    control.refuse_next_image(code)
+    control.refuse_next_image(code, status="failed", where="step")
     first, second = await paint(gemini), await paint(gemini)
 
     assert (first.status, first.errors[0].code, first.output_text) == ("completed", code, "")
@@ -311,7 +311,7 @@ async def test_a_text_model_sees_what_a_picture_shows(gemini):
     assert f"The picture shows “{PROMPT}”" in answer.output_text
 
 
-async def test_every_attachment_is_named_with_its_size_or_address(gemini, brain: EmulatorControl):
+async def test_every_attachment_is_named_with_its_size_or_address(gemini, control: EmulatorControl):
     answer = await gemini.create(
         model=MODEL,
         input=[
@@ -338,13 +338,13 @@ async def test_every_attachment_is_named_with_its_size_or_address(gemini, brain:
         assert words in answer.output_text
 
 
-async def test_the_log_keeps_sizes_and_hashes_of_large_media(gemini, brain: EmulatorControl):
+async def test_the_log_keeps_sizes_and_hashes_of_large_media(gemini, control: EmulatorControl):
     small = base64.b64encode(b"x").decode()
     large = base64.b64encode(bytes(3_000_000)).decode()
     parts = [{"type": "image", "mime_type": "image/png", "data": data} for data in (small, large)]
     await gemini.create(model=MODEL, input=[{"type": "text", "text": "Look"}, *parts])
 
-    (post,) = brain.posts
+    (post,) = control.posts
     content = post.body["input"][0]["content"]
     assert content[1]["data"] == small
     assert content[2]["data"] == "(3000000 bytes, not kept)"

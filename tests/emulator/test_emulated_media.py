@@ -128,8 +128,8 @@ async def test_a_video_has_the_size_and_length_that_were_asked_for(gemini, ratio
     assert (width > height) is (ratio == "16:9")
 
 
-async def test_a_video_by_its_uri_can_be_downloaded(gemini, client, brain: EmulatorControl):
-    brain.make_media(bytes=100_000)
+async def test_a_video_by_its_uri_can_be_downloaded(gemini, client, control: EmulatorControl):
+    control.make_media(bytes=100_000)
 
     made = (await film(gemini, delivery="uri")).output_video
 
@@ -173,16 +173,16 @@ async def test_a_task_does_not_go_with_a_video_before(gemini):
         await film(gemini, "x", "edit", previous_interaction_id=first.id)
 
 
-async def test_a_free_key_has_no_quota_for_media(gemini, brain: EmulatorControl):
-    brain.free_tier = True
+async def test_a_free_key_has_no_quota_for_media(gemini, control: EmulatorControl):
+    control.free_tier = True
 
     with pytest.raises(RateLimitError, match="limit: 0"):
         await speak(gemini)
 
 
-async def test_a_refusal_says_so_in_words_or_by_a_code(gemini, brain: EmulatorControl):
-    brain.refuse_next_media()
-    brain.refuse_next_media("safety")
+async def test_a_refusal_says_so_in_words_or_by_a_code(gemini, control: EmulatorControl):
+    control.refuse_next_media()
+    control.refuse_next_media("safety")
 
     in_words, blocked = await film(gemini), await film(gemini)
 
@@ -191,8 +191,8 @@ async def test_a_refusal_says_so_in_words_or_by_a_code(gemini, brain: EmulatorCo
     assert blocked.errors[0].code == "safety"
 
 
-async def test_what_comes_can_be_told(gemini, brain: EmulatorControl):
-    brain.make_media(seconds=2, mime_type="audio/L16;codec=pcm;rate=16000", bytes=70_000)
+async def test_what_comes_can_be_told(gemini, control: EmulatorControl):
+    control.make_media(seconds=2, mime_type="audio/L16;codec=pcm;rate=16000", bytes=70_000)
 
     said = (await speak(gemini, mime_type="audio/mp3")).output_audio
 

@@ -46,18 +46,18 @@ async def test_a_plan_is_the_output_text_and_no_research(gemini):
     assert {step.type for step in planned.steps} == {"user_input", "model_output"}
 
 
-async def test_a_plan_takes_a_tenth_of_the_time_of_a_run(gemini, brain: EmulatorControl):
-    brain.research_seconds = 600
+async def test_a_plan_takes_a_tenth_of_the_time_of_a_run(gemini, control: EmulatorControl):
+    control.research_seconds = 600
     made = await gemini.create(agent=FAST, input=QUESTION, background=True, agent_config=PLANNING)
-    brain.advance(59)
+    control.advance(59)
     early = await gemini.get(made.id)
-    brain.advance(1)
+    control.advance(1)
 
     assert early.status == "in_progress"
     assert (await gemini.get(made.id)).status == "completed"
 
 
-async def test_a_plan_is_revised_as_often_as_is_asked(gemini, brain: EmulatorControl):
+async def test_a_plan_is_revised_as_often_as_is_asked(gemini, control: EmulatorControl):
     first = await plan(gemini, QUESTION)
     second = await plan(gemini, "Only in Alsace, s’il te plaît.", first)
     third = await plan(gemini, "And since 1990.", second)
@@ -66,23 +66,23 @@ async def test_a_plan_is_revised_as_often_as_is_asked(gemini, brain: EmulatorCon
     assert "s’il te plaît" in third.output_text
     assert "And since 1990." in third.output_text
     assert "(revision 3)" in third.output_text
-    assert brain.research(third.id)["question"] == QUESTION
-    assert brain.research(third.id)["is_plan"]
+    assert control.research(third.id)["question"] == QUESTION
+    assert control.research(third.id)["is_plan"]
 
 
 @pytest.mark.parametrize("config", [{}, {"collaborative_planning": False}])
-async def test_an_approved_plan_is_followed(gemini, brain: EmulatorControl, config):
+async def test_an_approved_plan_is_followed(gemini, control: EmulatorControl, config):
     first = await plan(gemini, QUESTION)
     second = await plan(gemini, "Only in Alsace.", first)
     report = await research(gemini, "Go ahead.", second, **config)
 
     assert said(report).startswith(f"# {QUESTION}")
     assert "### 5. As you asked: Only in Alsace." in said(report)
-    assert brain.research(report.id)["follows"] == second.id
+    assert control.research(report.id)["follows"] == second.id
 
 
-async def test_a_scripted_plan_is_followed_too(gemini, brain: EmulatorControl):
-    brain.answer_next("My plan:\n\n1. Count nests\n2. Ask the neighbours")
+async def test_a_scripted_plan_is_followed_too(gemini, control: EmulatorControl):
+    control.answer_next("My plan:\n\n1. Count nests\n2. Ask the neighbours")
     first = await plan(gemini, QUESTION)
     report = await research(gemini, "Yes.", first)
 
@@ -105,8 +105,8 @@ async def test_a_model_answers_from_the_report_before_it(gemini):
     assert "Nothing suggests that this will change before 2027" in about.output_text
 
 
-async def test_a_model_answers_from_a_scripted_report(gemini, brain: EmulatorControl):
-    brain.answer_next("# Storks\n\nThere are many. The oldest nest stands in Münster.")
+async def test_a_model_answers_from_a_scripted_report(gemini, control: EmulatorControl):
+    control.answer_next("# Storks\n\nThere are many. The oldest nest stands in Münster.")
     report = await research(gemini, QUESTION)
     about = await ask(gemini, "Where is the oldest nest?", report)
 
@@ -114,10 +114,10 @@ async def test_a_model_answers_from_a_scripted_report(gemini, brain: EmulatorCon
 
 
 async def test_a_report_replayed_by_the_client_is_remembered_as_well(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
     report = await research(gemini, QUESTION)
-    brain.expire_all()
+    control.expire_all()
     steps = [step.model_dump(exclude_none=True) for step in report.steps if step.type != "thought"]
     replayed = [*steps, {"type": "user_input", "content": [{"type": "text", "text": "So, why?"}]}]
     about = await gemini.create(model=MODEL, input=replayed)
@@ -125,13 +125,13 @@ async def test_a_report_replayed_by_the_client_is_remembered_as_well(
     assert f"From the report “{QUESTION}”" in about.output_text
 
 
-async def test_research_in_a_conversation_knows_what_was_said(gemini, brain: EmulatorControl):
+async def test_research_in_a_conversation_knows_what_was_said(gemini, control: EmulatorControl):
     before = await ask(gemini, "My garden is in Kehl – on the Rhine.")
     report = await research(gemini, QUESTION, before)
     after = await ask(gemini, "Thanks! Where is my garden?", report)
 
     assert "My garden is in Kehl – on the Rhine." in said(report)
-    assert brain.chain(after.id) == [before.id, report.id, after.id]
+    assert control.chain(after.id) == [before.id, report.id, after.id]
 
 
 async def test_research_after_research_builds_on_it(gemini):
@@ -148,8 +148,8 @@ async def test_a_plan_is_no_report(gemini):
     assert "From the report" not in about.output_text
 
 
-async def test_a_failed_research_can_be_followed_up(gemini, brain: EmulatorControl):
-    brain.research_next("failed")
+async def test_a_failed_research_can_be_followed_up(gemini, control: EmulatorControl):
+    control.research_next("failed")
     failed = await research(gemini, QUESTION)
     after = await ask(gemini, "Never mind.", failed)
 
@@ -157,8 +157,10 @@ async def test_a_failed_research_can_be_followed_up(gemini, brain: EmulatorContr
     assert "Never mind." in after.output_text
 
 
-async def test_a_plan_can_be_wished_for_in_every_way_an_answer_can(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer(status="failed", steps=[], errors=[]))
+async def test_a_plan_can_be_wished_for_in_every_way_an_answer_can(
+    gemini, control: EmulatorControl
+):
+    control.answer_next(Answer(status="failed", steps=[], errors=[]))
     failed = await plan(gemini, QUESTION)
 
     assert (failed.status, failed.errors) == ("failed", [])

@@ -151,8 +151,8 @@ async def test_a_report_without_visualization_has_no_chart(gemini):
     assert [[part.type for part in step.content] for step in outputs] == [["text"], ["text"]]
 
 
-async def test_a_report_can_be_as_large_as_real_ones(gemini, brain: EmulatorControl):
-    brain.report_bytes, brain.report_charts = 1_300_000, 3
+async def test_a_report_can_be_as_large_as_real_ones(gemini, control: EmulatorControl):
+    control.report_bytes, control.report_charts = 1_300_000, 3
     got = await gemini.get((await start(gemini)).id)
 
     charts = [
@@ -162,8 +162,8 @@ async def test_a_report_can_be_as_large_as_real_ones(gemini, brain: EmulatorCont
     assert len({chart.data for chart in charts}) == 3
 
 
-async def test_one_report_alone_can_be_wished_for(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer(report_bytes=20_000, charts=0, status="incomplete"))
+async def test_one_report_alone_can_be_wished_for(gemini, control: EmulatorControl):
+    control.answer_next(Answer(report_bytes=20_000, charts=0, status="incomplete"))
     large = await gemini.get((await start(gemini)).id)
     usual = await gemini.get((await start(gemini)).id)
 
@@ -172,13 +172,13 @@ async def test_one_report_alone_can_be_wished_for(gemini, brain: EmulatorControl
     assert len(said(usual).encode()) < 10_000
 
 
-async def test_progress_grows_with_the_clock(gemini, brain: EmulatorControl):
-    brain.research_seconds = 600
+async def test_progress_grows_with_the_clock(gemini, control: EmulatorControl):
+    control.research_seconds = 600
     made = await start(gemini, agent_config=TALKATIVE)
     looks = []
     for _ in range(11):
         looks.append(await gemini.get(made.id))
-        brain.advance(60)
+        control.advance(60)
 
     counts = [len(thoughts(look)) for look in looks]
     assert [look.status for look in looks] == [*["in_progress"] * 10, "completed"]
@@ -197,12 +197,14 @@ def thoughts(interaction):
 
 
 @pytest.mark.parametrize("config", [None, {"type": "deep-research", "thinking_summaries": "none"}])
-async def test_thoughts_are_told_only_to_who_asked_for_them(gemini, brain: EmulatorControl, config):
-    brain.research_seconds = 600
+async def test_thoughts_are_told_only_to_who_asked_for_them(
+    gemini, control: EmulatorControl, config
+):
+    control.research_seconds = 600
     made = await start(gemini, **({"agent_config": config} if config else {}))
-    brain.advance(540)
+    control.advance(540)
     running = await gemini.get(made.id)
-    brain.advance(60)
+    control.advance(60)
     done = await gemini.get(made.id)
 
     assert [step.type for step in running.steps if step.type == "thought"] == []
@@ -210,14 +212,14 @@ async def test_thoughts_are_told_only_to_who_asked_for_them(gemini, brain: Emula
     assert [step.type for step in done.steps if step.type == "thought"] == []
 
 
-async def test_a_held_research_tells_what_it_is_told_to(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_held_research_tells_what_it_is_told_to(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await start(gemini, agent_config=TALKATIVE)
     silent = await gemini.get(made.id)
-    brain.progress(made.id, 0.3)
-    brain.think(made.id, "**Counting storks**")
+    control.progress(made.id, 0.3)
+    control.think(made.id, "**Counting storks**")
     talking = await gemini.get(made.id)
-    brain.finish(made.id, "# Storks\n\nThere are 12.")
+    control.finish(made.id, "# Storks\n\nThere are 12.")
     done = await gemini.get(made.id)
 
     assert silent.steps == []
@@ -226,12 +228,12 @@ async def test_a_held_research_tells_what_it_is_told_to(gemini, brain: EmulatorC
     assert thoughts(done) == thoughts(talking)
 
 
-async def test_a_scripted_run_tells_its_progress_in_time(gemini, brain: EmulatorControl):
-    brain.research_seconds = 100
-    brain.answer_next(Answer("Done.", progress=[Moment(0.5, thought="Halfway.")]))
+async def test_a_scripted_run_tells_its_progress_in_time(gemini, control: EmulatorControl):
+    control.research_seconds = 100
+    control.answer_next(Answer("Done.", progress=[Moment(0.5, thought="Halfway.")]))
     made = await start(gemini)
     early = await gemini.get(made.id)
-    brain.advance(50)
+    control.advance(50)
     halfway = await gemini.get(made.id)
 
     assert early.steps == []
@@ -247,15 +249,17 @@ async def test_usage_comes_a_look_later_than_the_report(gemini):
     assert second.usage.total_tokens > 1_000_000
 
 
-async def test_usage_can_be_there_at_once_or_after_seconds_or_never(gemini, brain: EmulatorControl):
-    brain.usage_later(0)
+async def test_usage_can_be_there_at_once_or_after_seconds_or_never(
+    gemini, control: EmulatorControl
+):
+    control.usage_later(0)
     at_once = await gemini.get((await start(gemini)).id)
-    brain.usage_later(0, seconds=5)
+    control.usage_later(0, seconds=5)
     later = await start(gemini)
     before = await gemini.get(later.id)
-    brain.advance(5)
+    control.advance(5)
     after = await gemini.get(later.id)
-    brain.usage_later(None)
+    control.usage_later(None)
     never = await start(gemini)
     looks = [await gemini.get(never.id) for _ in range(5)]
 
@@ -264,8 +268,8 @@ async def test_usage_can_be_there_at_once_or_after_seconds_or_never(gemini, brai
     assert {look.usage for look in looks} == {None}
 
 
-async def test_a_max_research_costs_more_than_a_fast_one(gemini, brain: EmulatorControl):
-    brain.usage_later(0)
+async def test_a_max_research_costs_more_than_a_fast_one(gemini, control: EmulatorControl):
+    control.usage_later(0)
     fast = await gemini.get((await start(gemini)).id)
     most = await gemini.get((await start(gemini, agent=MAX)).id)
 
@@ -273,19 +277,19 @@ async def test_a_max_research_costs_more_than_a_fast_one(gemini, brain: Emulator
     assert len(most.steps) > len(fast.steps)
 
 
-async def test_equal_researches_are_equal(gemini, emulator, brain: EmulatorControl):
+async def test_equal_researches_are_equal(gemini, emulator, control: EmulatorControl):
     first = await gemini.get((await start(gemini, agent_config=TALKATIVE)).id)
-    emulator.brain = EmulatorControl()
+    emulator.control = EmulatorControl()
     second = await gemini.get((await start(gemini, agent_config=TALKATIVE)).id)
 
     assert first == second
 
 
-async def test_a_research_can_be_read_in_the_brain(gemini, brain: EmulatorControl):
-    brain.research_seconds = 100
+async def test_a_research_can_be_read_through_the_control(gemini, control: EmulatorControl):
+    control.research_seconds = 100
     made = await start(gemini, agent_config=TALKATIVE)
-    brain.advance(70)
-    state = brain.research(made.id)
+    control.advance(70)
+    state = control.research(made.id)
 
     assert (state["question"], state["agent"], state["status"]) == (QUESTION, FAST, "in_progress")
     assert (state["share"], state["seconds"], state["is_plan"]) == (0.7, 100.0, False)
@@ -293,7 +297,7 @@ async def test_a_research_can_be_read_in_the_brain(gemini, brain: EmulatorContro
     assert state["searches"]
     assert state["pages"]
     with pytest.raises(KeyError):
-        brain.research("v1_nobody")
+        control.research("v1_nobody")
 
 
 async def test_deleted_reports_are_gone_for_whoever_wants_to_follow_up(gemini):

@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_it_refuses(raw, brain: EmulatorControl, what):
+async def test_it_refuses(raw, control: EmulatorControl, what):
     change, status, code = REFUSED[what]
     body = {"model": MODEL, "input": "Hi", **change}
     body = {name: value for name, value in body.items() if value is not None}
@@ -126,8 +126,8 @@ async def test_it_refuses(raw, brain: EmulatorControl, what):
     assert response.status_code == status
     assert response.json()["error"]["message"]
     assert response.json()["error"]["code"] == (code or "invalid_request")
-    assert brain.log[0].status == status
-    assert brain.log[0].interaction_id is None
+    assert control.log[0].status == status
+    assert control.log[0].interaction_id is None
 
 
 async def test_accepted_are_the_settings_each_model_has(raw):
@@ -176,7 +176,7 @@ async def test_a_body_that_is_no_object_is_refused(raw):
 
 
 @pytest.mark.parametrize("key", [None, "wrong-key"])
-async def test_without_a_good_key_there_is_no_answer(emulator, brain: EmulatorControl, key):
+async def test_without_a_good_key_there_is_no_answer(emulator, control: EmulatorControl, key):
     import httpx2
 
     headers = {"x-goog-api-key": key} if key else {}
@@ -190,7 +190,7 @@ async def test_without_a_good_key_there_is_no_answer(emulator, brain: EmulatorCo
 
 
 async def test_the_key_may_be_in_the_query_and_never_reaches_the_log(
-    emulator, brain: EmulatorControl
+    emulator, control: EmulatorControl
 ):
     import httpx2
 
@@ -199,33 +199,33 @@ async def test_the_key_may_be_in_the_query_and_never_reaches_the_log(
         response = await raw.post("/v1/interactions?key=hush", json=body)
 
     assert response.status_code == 200
-    assert "hush" not in repr(brain.log)
+    assert "hush" not in repr(control.log)
 
 
-async def test_only_the_given_keys_open_the_door(emulator: Emulator, brain, gemini):
-    emulator.brain = EmulatorControl(keys={"another-key"})
+async def test_only_the_given_keys_open_the_door(emulator: Emulator, control, gemini):
+    emulator.control = EmulatorControl(keys={"another-key"})
 
     with pytest.raises(AuthenticationError):
         await gemini.create(model=MODEL, input="Hi")
 
-    emulator.brain = EmulatorControl(keys={"test-key"})
+    emulator.control = EmulatorControl(keys={"test-key"})
     assert (await gemini.create(model=MODEL, input="Hi")).status == "completed"
 
 
-async def test_a_malformed_id_is_400_and_an_unknown_one_404(gemini, brain: EmulatorControl):
+async def test_a_malformed_id_is_400_and_an_unknown_one_404(gemini, control: EmulatorControl):
     with pytest.raises(BadRequestError):
         await gemini.get("v1_nonsense")
     with pytest.raises(NotFoundError) as missing:
-        await gemini.get(brain.unknown_id())
+        await gemini.get(control.unknown_id())
 
     assert missing.value.body == {
         "error": {"message": "Requested entity was not found.", "code": "not_found"}
     }
 
 
-async def test_an_unknown_previous_interaction_is_404(gemini, brain: EmulatorControl):
+async def test_an_unknown_previous_interaction_is_404(gemini, control: EmulatorControl):
     with pytest.raises(NotFoundError):
-        await gemini.create(model=MODEL, input="Hi", previous_interaction_id=brain.unknown_id())
+        await gemini.create(model=MODEL, input="Hi", previous_interaction_id=control.unknown_id())
 
 
 async def test_a_field_mask_is_refused(raw, gemini):

@@ -21,15 +21,15 @@ def ask(gemini, **options):
     "point", ["before_created", "after_created", "before_completed", "before_response"]
 )
 async def test_a_request_waits_at_a_gate_until_it_is_released(
-    gemini, brain: EmulatorControl, point
+    gemini, control: EmulatorControl, point
 ):
-    gate = brain.hold_next(point=point)
+    gate = control.hold_next(point=point)
     task = ask(gemini)
 
     assert await gate.reached()
     assert not task.done()
-    assert brain.log[0].status is None
-    assert len(brain.service.interactions) == (point != "before_created")
+    assert control.log[0].status is None
+    assert len(control.service.interactions) == (point != "before_created")
     gate.release()
     assert (await task).status == "completed"
 
@@ -38,9 +38,9 @@ async def test_a_request_waits_at_a_gate_until_it_is_released(
     ("point", "seen"),
     [("before_created", 0), ("before_response", 0), ("after_created", 1), ("before_completed", 8)],
 )
-async def test_a_stream_waits_at_a_gate(gemini, brain: EmulatorControl, point, seen):
-    gate = brain.hold_next(point=point)
-    brain.answer_next(Answer("Hello.", deltas=["Hello."]))
+async def test_a_stream_waits_at_a_gate(gemini, control: EmulatorControl, point, seen):
+    gate = control.hold_next(point=point)
+    control.answer_next(Answer("Hello.", deltas=["Hello."]))
     events = []
     bell = Waiters()
 
@@ -60,10 +60,10 @@ async def test_a_stream_waits_at_a_gate(gemini, brain: EmulatorControl, point, s
 
 
 @pytest.mark.parametrize("kind", ["get", "cancel", "delete", "models"])
-async def test_every_kind_of_request_can_be_held(gemini, client, brain: EmulatorControl, kind):
-    brain.hold_background()
+async def test_every_kind_of_request_can_be_held(gemini, client, control: EmulatorControl, kind):
+    control.hold_background()
     made = await ask(gemini, background=True)
-    gate = brain.hold_next(on=kind)
+    gate = control.hold_next(on=kind)
     requests = {
         "get": lambda: gemini.get(made.id),
         "cancel": lambda: gemini.cancel(made.id),
@@ -77,8 +77,8 @@ async def test_every_kind_of_request_can_be_held(gemini, client, brain: Emulator
     await task
 
 
-async def test_gates_hold_one_request_each_and_not_the_others(gemini, brain: EmulatorControl):
-    first, second = brain.hold_next(), brain.hold_next()
+async def test_gates_hold_one_request_each_and_not_the_others(gemini, control: EmulatorControl):
+    first, second = control.hold_next(), control.hold_next()
     tasks = [ask(gemini), ask(gemini)]
     await first.reached()
     await second.reached()
@@ -92,8 +92,10 @@ async def test_gates_hold_one_request_each_and_not_the_others(gemini, brain: Emu
     await asyncio.gather(*tasks)
 
 
-def test_a_gate_is_released_from_a_thread_for_a_client_in_another(emulator, brain: EmulatorControl):
-    gate = brain.hold_next()
+def test_a_gate_is_released_from_a_thread_for_a_client_in_another(
+    emulator, control: EmulatorControl
+):
+    gate = control.hold_next()
     body = json.dumps({"model": MODEL, "input": "Hi"})
     answers = []
 
@@ -117,13 +119,13 @@ def test_a_gate_is_released_from_a_thread_for_a_client_in_another(emulator, brai
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("wait", ["gate", "delay", "answer"])
 async def test_a_client_that_leaves_is_noticed_at_once(
-    gemini, brain: EmulatorControl, wait, stream
+    gemini, control: EmulatorControl, wait, stream
 ):
-    gate = brain.hold_next(point="after_created") if wait == "gate" else None
+    gate = control.hold_next(point="after_created") if wait == "gate" else None
     if wait == "delay":
-        brain.delay(60)
+        control.delay(60)
     if wait == "answer":
-        brain.answer_next(Answer("Late.", delay=60))
+        control.answer_next(Answer("Late.", delay=60))
 
     async def read():
         answer = await ask(gemini, stream=stream)
@@ -131,99 +133,103 @@ async def test_a_client_that_leaves_is_noticed_at_once(
             pass
 
     task = asyncio.ensure_future(read())
-    assert await brain.until(lambda: bool(brain.log) and brain.log[0].interaction_id is not None)
+    assert await control.until(
+        lambda: bool(control.log) and control.log[0].interaction_id is not None
+    )
     if gate:
         await gate.reached()
     task.cancel()
 
-    assert await brain.until(lambda: brain.log[0].ended)
-    assert brain.log[0].closed_early
-    left = await gemini.get(brain.log[0].interaction_id)
+    assert await control.until(lambda: control.log[0].ended)
+    assert control.log[0].closed_early
+    left = await gemini.get(control.log[0].interaction_id)
     assert left.status == "completed"
 
 
-async def test_a_foreground_interaction_may_be_lost_with_its_client(gemini, brain: EmulatorControl):
-    brain.foreground_disconnect = "lost"
-    gate = brain.hold_next(point="after_created")
+async def test_a_foreground_interaction_may_be_lost_with_its_client(
+    gemini, control: EmulatorControl
+):
+    control.foreground_disconnect = "lost"
+    gate = control.hold_next(point="after_created")
     task = ask(gemini)
     await gate.reached()
     task.cancel()
-    await brain.until(lambda: brain.log[0].ended)
+    await control.until(lambda: control.log[0].ended)
 
     with pytest.raises(NotFoundError):
-        await gemini.get(brain.log[0].interaction_id)
+        await gemini.get(control.log[0].interaction_id)
 
 
-async def test_a_background_run_does_not_mind_who_watches(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_background_run_does_not_mind_who_watches(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await ask(gemini, background=True)
     stream = await gemini.get(made.id, stream=True)
     await anext(aiter(stream))
     await stream.__aexit__(None, None, None)
 
-    assert await brain.until(lambda: brain.log[1].closed_early)
+    assert await control.until(lambda: control.log[1].closed_early)
     assert (await gemini.get(made.id)).status == "in_progress"
 
 
-async def test_a_client_that_reads_to_the_end_has_not_left_early(gemini, brain: EmulatorControl):
+async def test_a_client_that_reads_to_the_end_has_not_left_early(gemini, control: EmulatorControl):
     async for _ in await ask(gemini, stream=True):
         pass
     await ask(gemini)
 
-    assert await brain.until(lambda: all(request.ended for request in brain.log))
-    assert [request.closed_early for request in brain.log] == [False, False]
+    assert await control.until(lambda: all(request.ended for request in control.log))
+    assert [request.closed_early for request in control.log] == [False, False]
 
 
-async def test_a_delayed_stream_begins_at_once_and_ends_when_the_delay_is_lifted(gemini, brain):
-    brain.delay(60)
+async def test_a_delayed_stream_begins_at_once_and_ends_when_the_delay_is_lifted(gemini, control):
+    control.delay(60)
     stream = aiter(await ask(gemini, stream=True))
     first = await anext(stream)
-    brain.delay(0)
+    control.delay(0)
     rest = [event async for event in stream]
 
     assert first.event_type == "interaction.created"
     assert rest[-1].event_type == "interaction.completed"
 
 
-async def test_a_delay_is_for_its_kind_of_request(gemini, brain: EmulatorControl):
-    brain.delay(60, on="get")
+async def test_a_delay_is_for_its_kind_of_request(gemini, control: EmulatorControl):
+    control.delay(60, on="get")
     made = await ask(gemini)
     task = asyncio.ensure_future(gemini.get(made.id))
-    await brain.until(lambda: brain.log[-1].kind == "get")
-    brain.delay(0, on="get")
+    await control.until(lambda: control.log[-1].kind == "get")
+    control.delay(0, on="get")
 
     assert (await task).status == "completed"
 
 
-async def test_the_first_byte_can_be_delayed(gemini, brain: EmulatorControl):
-    brain.delay(0, first_byte=60)
+async def test_the_first_byte_can_be_delayed(gemini, control: EmulatorControl):
+    control.delay(0, first_byte=60)
     task = ask(gemini, stream=True)
-    await brain.until(lambda: len(brain.log) == 1)
-    assert not brain.service.interactions
-    brain.delay(0)
+    await control.until(lambda: len(control.log) == 1)
+    assert not control.service.interactions
+    control.delay(0)
 
     assert [event async for event in await task][-1].event_type == "interaction.completed"
 
 
-async def test_short_delays_pass_by_themselves(gemini, brain: EmulatorControl):
-    brain.delay(0.01)
+async def test_short_delays_pass_by_themselves(gemini, control: EmulatorControl):
+    control.delay(0.01)
 
     assert (await ask(gemini)).status == "completed"
     assert [e async for e in await ask(gemini, stream=True)][-1].interaction.status == "completed"
 
 
-async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, brain: EmulatorControl):
-    gate = brain.hold_next(point="after_created")
+async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, control: EmulatorControl):
+    gate = control.hold_next(point="after_created")
     held = ask(gemini)
     await gate.reached()
-    brain.fault_next("hang")
+    control.fault_next("hang")
     hung = ask(gemini)
-    brain.hold_background()
-    await brain.until(lambda: len(brain.log) == 2)
+    control.hold_background()
+    await control.until(lambda: len(control.log) == 2)
     made = await ask(gemini, background=True)
     following = aiter(await gemini.get(made.id, stream=True))
     await anext(following)
-    brain.reset()
+    control.reset()
 
     assert (await held).status == "completed"
     with pytest.raises(APIConnectionError):
@@ -231,23 +237,23 @@ async def test_a_reset_lets_everybody_go_and_forgets_everything(gemini, brain: E
     with pytest.raises(APIConnectionError):
         async for _ in following:
             pass
-    assert brain.log == []
+    assert control.log == []
     with pytest.raises(NotFoundError):
         await gemini.get(made.id)
 
 
-async def test_a_new_brain_knows_nothing_of_the_old(
-    gemini, emulator: Emulator, brain: EmulatorControl
+async def test_a_new_control_knows_nothing_of_the_old(
+    gemini, emulator: Emulator, control: EmulatorControl
 ):
     made = await ask(gemini)
-    emulator.brain = EmulatorControl()
+    emulator.control = EmulatorControl()
 
     with pytest.raises(NotFoundError):
         await gemini.get(made.id)
 
 
-async def test_many_requests_wait_side_by_side(gemini, brain: EmulatorControl):
-    gates = [brain.hold_next() for _ in range(50)]
+async def test_many_requests_wait_side_by_side(gemini, control: EmulatorControl):
+    gates = [control.hold_next() for _ in range(50)]
     tasks = [ask(gemini) for _ in gates]
     for gate in gates:
         assert await gate.reached(timeout=20)
@@ -255,7 +261,7 @@ async def test_many_requests_wait_side_by_side(gemini, brain: EmulatorControl):
         gate.release()
 
     assert {answer.status for answer in await asyncio.gather(*tasks)} == {"completed"}
-    assert len({request.interaction_id for request in brain.posts}) == 50
+    assert len({request.interaction_id for request in control.posts}) == 50
 
 
 async def test_a_bell_wakes_threads_and_loops():
@@ -292,7 +298,7 @@ async def test_stopping_does_not_wait_for_clients(client):
 
     with Emulator() as emulator:
         other = genai.Client(api_key="k", http_options=HttpOptions(base_url=emulator.url))
-        gate = emulator.brain.hold_next()
+        gate = emulator.control.hold_next()
         task = ask(other.aio.interactions)
         await gate.reached()
     with pytest.raises(APIConnectionError):
@@ -301,7 +307,7 @@ async def test_stopping_does_not_wait_for_clients(client):
     other.close()
 
 
-async def test_another_process_steers_through_the_door(gemini, raw, brain: EmulatorControl):
+async def test_another_process_steers_through_the_door(gemini, raw, control: EmulatorControl):
     async def steer(name, args=None):
         response = await raw.post("/_emulator/steer", json={"do": name, "args": args or {}})
         assert response.status_code == 200, response.text
@@ -313,7 +319,7 @@ async def test_another_process_steers_through_the_door(gemini, raw, brain: Emula
     answers = [await ask(gemini), await ask(gemini)]
     gate = await steer("hold_next", {"on": "get"})
     task = asyncio.ensure_future(gemini.get(answers[0].id))
-    await brain.until(lambda: brain.log[-1].kind == "get")
+    await control.until(lambda: control.log[-1].kind == "get")
     await steer("release", [gate])
     got = await task
     log = (await raw.get("/_emulator/log")).json()["log"]
@@ -326,7 +332,7 @@ async def test_another_process_steers_through_the_door(gemini, raw, brain: Emula
     assert [entry["kind"] for entry in log] == ["create", "create", "get"]
     assert (await steer("interaction", [got.id]))["status"] == "incomplete"
     assert (await raw.post("/_emulator/reset")).status_code == 200
-    assert brain.log == []
+    assert control.log == []
 
 
 @pytest.mark.parametrize(

@@ -57,15 +57,15 @@ async def test_stores_and_documents_are_deleted(client, stores, gemini, raw):
     assert (await raw.post("/v1beta/interactions", json=body)).status_code == 403
 
 
-async def test_documents_take_their_time_or_fail(client, stores, brain: EmulatorControl):
+async def test_documents_take_their_time_or_fail(client, stores, control: EmulatorControl):
     store = await stores.create()
-    brain.pending_document_looks = 2
+    control.pending_document_looks = 2
     slow = await add(stores, store, "words", "a.txt")
     assert not slow.done
     assert (await client.aio.operations.get(slow)).done is None
     assert (await client.aio.operations.get(slow)).done
-    brain.pending_document_looks = 0
-    brain.fail_next_document()
+    control.pending_document_looks = 0
+    control.fail_next_document()
     failed = await add(stores, store, "words", "b.bin")
 
     assert failed.error["message"] == "Failed to parse."

@@ -85,7 +85,7 @@ async def test_every_event_has_its_line_and_the_stream_its_end(raw):
 
 @pytest.mark.parametrize("sample", ["text_thinking", "search_citations", "function_call"])
 async def test_the_recorded_steps_are_told_as_they_were_recorded(
-    raw, brain: EmulatorControl, sample
+    raw, control: EmulatorControl, sample
 ):
     recorded = events_of((SAMPLES / f"{sample}.sse").read_text("utf-8"))
     last = recorded[-1]["interaction"]
@@ -94,7 +94,7 @@ async def test_the_recorded_steps_are_told_as_they_were_recorded(
         for event in recorded
         if event["event_type"] == "step.delta" and event["delta"]["type"] == "text"
     ]
-    brain.answer_next(
+    control.answer_next(
         Answer(
             steps=steps_of(recorded),
             status=last["status"],
@@ -111,9 +111,9 @@ async def test_the_recorded_steps_are_told_as_they_were_recorded(
 
 
 @pytest.mark.parametrize("sample", ["image_output", "server_tools"])
-async def test_the_recorded_answers_survive_the_stream(raw, brain: EmulatorControl, sample):
+async def test_the_recorded_answers_survive_the_stream(raw, control: EmulatorControl, sample):
     recorded = events_of((SAMPLES / f"{sample}.sse").read_text("utf-8"))
-    brain.answer_next(Answer(steps=steps_of(recorded)))
+    control.answer_next(Answer(steps=steps_of(recorded)))
 
     body = {"model": MODEL, "input": "Hi", "stream": True}
     told = events_of((await raw.post("/v1/interactions", json=body)).text)
@@ -145,10 +145,10 @@ async def test_the_default_stream_has_the_recorded_shape(raw):
     ],
 )
 async def test_the_body_of_a_create_has_the_recorded_fields(
-    raw, brain: EmulatorControl, sample, answer
+    raw, control: EmulatorControl, sample, answer
 ):
     recorded = json.loads((SAMPLES / f"interaction_{sample}.json").read_text("utf-8"))
-    brain.answer_next(
+    control.answer_next(
         answer
         or Answer(steps=recorded["steps"], status=recorded["status"], usage=recorded["usage"])
     )
@@ -180,9 +180,9 @@ async def test_the_body_of_a_background_create_has_the_recorded_fields(raw):
     assert told["steps"] == []
 
 
-async def test_text_of_many_bytes_a_character_arrives_whole_in_several_deltas(gemini, brain):
+async def test_text_of_many_bytes_a_character_arrives_whole_in_several_deltas(gemini, control):
     text = "Ünïcödé — 日本語のテキスト 🎉🎉 " * 20
-    brain.answer_next(text)
+    control.answer_next(text)
 
     stream = await gemini.create(model=MODEL, input="Hi", stream=True)
     deltas = [
@@ -245,14 +245,14 @@ async def test_an_unknown_last_event_id_is_refused(gemini):
         await gemini.get(made.id, stream=True, last_event_id="v1_none")
 
 
-async def test_a_stream_follows_a_run_as_it_goes(gemini, brain: EmulatorControl):
-    brain.hold_background()
+async def test_a_stream_follows_a_run_as_it_goes(gemini, control: EmulatorControl):
+    control.hold_background()
     made = await gemini.create(model=MODEL, input="Think", background=True)
     stream = aiter(await gemini.get(made.id, stream=True))
     start = [await anext(stream) for _ in range(2)]
-    brain.think(made.id, "Reading sources")
+    control.think(made.id, "Reading sources")
     thoughts = [await anext(stream) for _ in range(2)]
-    brain.finish(made.id, "The report.")
+    control.finish(made.id, "The report.")
     rest = [event async for event in stream]
     got = await gemini.get(made.id)
 
@@ -267,7 +267,7 @@ async def test_a_stream_follows_a_run_as_it_goes(gemini, brain: EmulatorControl)
     assert max(event.index for event in rest if hasattr(event, "index")) == 2
 
 
-async def test_a_background_create_can_stream_at_once(gemini, brain: EmulatorControl):
+async def test_a_background_create_can_stream_at_once(gemini, control: EmulatorControl):
     stream = await gemini.create(model=MODEL, input="Hi", background=True, stream=True)
     events = [event async for event in stream]
 
@@ -275,9 +275,9 @@ async def test_a_background_create_can_stream_at_once(gemini, brain: EmulatorCon
     assert any(getattr(event, "event_id", None) for event in events)
 
 
-async def test_scripted_events_replace_those_of_the_steps(gemini, brain: EmulatorControl):
+async def test_scripted_events_replace_those_of_the_steps(gemini, control: EmulatorControl):
     event = {"index": 0, "step": {"type": "brand_new"}, "event_type": "step.start"}
-    brain.answer_next(Answer("Hi", events=[event]))
+    control.answer_next(Answer("Hi", events=[event]))
     events = [e async for e in await gemini.create(model=MODEL, input="Hi", stream=True)]
 
     assert [e.event_type for e in events][2:] == ["step.start", "interaction.completed"]
@@ -285,23 +285,23 @@ async def test_scripted_events_replace_those_of_the_steps(gemini, brain: Emulato
 
 
 async def test_an_answer_too_long_for_one_hop_is_continued_by_the_client(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
-    brain.answer_next(Answer("The first half, ", status="requires_continuation"))
-    brain.answer_next("the second half.")
+    control.answer_next(Answer("The first half, ", status="requires_continuation"))
+    control.answer_next("the second half.")
 
     answer = await gemini.create(model=MODEL, input="Write a lot")
 
-    first, second = brain.posts
+    first, second = control.posts
     assert answer.output_text.endswith("the second half.")
     assert second.body["previous_interaction_id"] == first.interaction_id
     assert second.body["continuation_token"].startswith("ct_")
     assert "input" not in second.body
 
 
-async def test_a_streamed_answer_is_continued_too(gemini, brain: EmulatorControl):
-    brain.answer_next(Answer("The first half, ", status="requires_continuation"))
-    brain.answer_next("the second half.")
+async def test_a_streamed_answer_is_continued_too(gemini, control: EmulatorControl):
+    control.answer_next(Answer("The first half, ", status="requires_continuation"))
+    control.answer_next("the second half.")
 
     stream = await gemini.create(model=MODEL, input="Write a lot", stream=True)
     events = [event async for event in stream]
@@ -310,8 +310,8 @@ async def test_a_streamed_answer_is_continued_too(gemini, brain: EmulatorControl
     assert events[-1].interaction.status == "completed"
 
 
-async def test_a_wrong_continuation_token_is_refused(raw, brain: EmulatorControl):
-    brain.answer_next(Answer("Half", status="requires_continuation"))
+async def test_a_wrong_continuation_token_is_refused(raw, control: EmulatorControl):
+    control.answer_next(Answer("Half", status="requires_continuation"))
     first = (await raw.post("/v1/interactions", json={"model": MODEL, "input": "Hi"})).json()
     body = {
         "model": MODEL,

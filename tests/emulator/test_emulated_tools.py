@@ -194,10 +194,10 @@ async def test_results_are_accepted_once(gemini, waiting):
 
 
 async def test_calls_may_come_with_a_completed_status_or_without_an_id(
-    gemini, brain: EmulatorControl
+    gemini, control: EmulatorControl
 ):
     call = {"type": "function_call", "id": "", "name": "get_time", "arguments": {}}
-    brain.answer_next(Answer(steps=[call], status="completed"))
+    control.answer_next(Answer(steps=[call], status="completed"))
     asked = await gemini.create(model=MODEL, input="Hi", tools=[CLOCK])
     result = {"type": "function_result", "call_id": "", "result": "noon"}
     answer = await gemini.create(model=MODEL, input=[result], previous_interaction_id=asked.id)
@@ -205,11 +205,11 @@ async def test_calls_may_come_with_a_completed_status_or_without_an_id(
     assert answer.output_text == "get_time returned noon."
 
 
-async def test_a_google_call_is_answered_with_an_empty_result(gemini, brain: EmulatorControl):
+async def test_a_google_call_is_answered_with_an_empty_result(gemini, control: EmulatorControl):
     call = {"type": "function_call", "id": "g1", "name": "google:search", "arguments": {}}
-    brain.answer_next(Answer(steps=[call], status="requires_action"))
+    control.answer_next(Answer(steps=[call], status="requires_action"))
     asked = await gemini.create(model=MODEL, input="Hi", tools=[{"type": "google_search"}])
-    brain.answer_next("Found it.")
+    control.answer_next("Found it.")
     result = {"type": "function_result", "call_id": "g1", "result": ""}
     answer = await gemini.create(model=MODEL, input=[result], previous_interaction_id=asked.id)
 

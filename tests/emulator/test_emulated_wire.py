@@ -12,7 +12,7 @@ HEAD = b"POST /v1/interactions HTTP/1.1\r\nHost: x\r\nx-goog-api-key: k\r\n"
 
 
 @pytest.fixture
-def wire(emulator: Emulator, brain: EmulatorControl):
+def wire(emulator: Emulator, control: EmulatorControl):
     with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as wire:
         yield wire
 
@@ -42,14 +42,14 @@ def test_a_request_may_be_chunked(wire):
     assert b'"completed"' in read_until(wire, b'"completed"')
 
 
-def test_requests_may_be_pipelined(wire, brain: EmulatorControl):
+def test_requests_may_be_pipelined(wire, control: EmulatorControl):
     message = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     wire.sendall(message * 2)
 
     data = b""
     while data.count(b'"completed"') < 2:
         data += wire.recv(65536)
-    assert len(brain.posts) == 2
+    assert len(control.posts) == 2
 
 
 def test_who_expects_to_be_told_to_continue_is_told(wire):

@@ -46,9 +46,9 @@ DESTROYS = {"cancel_research"}
 both_eras = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 
 
-async def listed(guest: McpClient) -> list[dict[str, Any]]:
+async def listed(client: McpClient) -> list[dict[str, Any]]:
     """The tools as they go over the wire."""
-    tools = (await guest.client.list_tools()).tools
+    tools = (await client.sdk_client.list_tools()).tools
     return [tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in tools]
 
 
@@ -67,8 +67,8 @@ def recorded() -> dict[str, Any]:
     return content
 
 
-async def test_what_models_read_is_what_is_recorded(guest: McpClient) -> None:
-    surface = {"instructions": guest.client.instructions, "tools": await listed(guest)}
+async def test_what_models_read_is_what_is_recorded(client: McpClient) -> None:
+    surface = {"instructions": client.sdk_client.instructions, "tools": await listed(client)}
     text = json.dumps(surface, indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         RECORDED.parent.mkdir(exist_ok=True)
@@ -78,10 +78,10 @@ async def test_what_models_read_is_what_is_recorded(guest: McpClient) -> None:
 
 
 @both_eras
-async def test_the_list_of_tools_is_small(house: AppHarness, legacy: bool) -> None:
-    guest = await house.connect(legacy=legacy)
+async def test_the_list_of_tools_is_small(harness: AppHarness, legacy: bool) -> None:
+    client = await harness.connect(legacy=legacy)
 
-    result = (await guest.client.list_tools()).model_dump(
+    result = (await client.sdk_client.list_tools()).model_dump(
         by_alias=True, mode="json", exclude_none=True
     )
 
@@ -89,26 +89,26 @@ async def test_the_list_of_tools_is_small(house: AppHarness, legacy: bool) -> No
     assert len(json.dumps(result, separators=(",", ":"))) <= MOST_BYTES
 
 
-async def test_both_eras_list_the_same(house: AppHarness) -> None:
-    modern, legacy = await house.connect(), await house.connect(legacy=True)
+async def test_both_eras_list_the_same(harness: AppHarness) -> None:
+    modern, legacy = await harness.connect(), await harness.connect(legacy=True)
 
     assert await listed(modern) == await listed(legacy)
-    assert modern.client.instructions == legacy.client.instructions
+    assert modern.sdk_client.instructions == legacy.sdk_client.instructions
 
 
 @both_eras
-async def test_the_server_says_who_it_is(house: AppHarness, legacy: bool) -> None:
-    guest = await house.connect(legacy=legacy)
+async def test_the_server_says_who_it_is(harness: AppHarness, legacy: bool) -> None:
+    client = await harness.connect(legacy=legacy)
 
-    server = guest.client.server_info
+    server = client.sdk_client.server_info
     assert server is not None
     assert (server.name, server.version) == ("gemini", __version__)
 
 
 async def test_the_instructions_are_short_and_hold_the_words_people_search_by(
-    guest: McpClient,
+    client: McpClient,
 ) -> None:
-    instructions = guest.client.instructions or ""
+    instructions = client.sdk_client.instructions or ""
 
     assert 0 < len(instructions) <= 1_500
     for word in ("Gemini", "Google", "second opinion", "search", "web", "code", "conversation"):
@@ -173,19 +173,19 @@ def test_a_default_is_one_of_what_is_allowed(recorded: dict[str, Any]) -> None:
     ],
 )
 async def test_toolsets_choose_what_is_listed(
-    house: AppHarness, toolsets: str, names: list[str]
+    harness: AppHarness, toolsets: str, names: list[str]
 ) -> None:
-    house.set(GEMINI_MCP_TOOLSETS=toolsets)
-    guest = await house.connect()
+    harness.set(GEMINI_MCP_TOOLSETS=toolsets)
+    client = await harness.connect()
 
-    assert sorted(tool["name"] for tool in await listed(guest)) == sorted(names)
+    assert sorted(tool["name"] for tool in await listed(client)) == sorted(names)
 
 
-async def test_a_tool_of_another_toolset_cannot_be_called(house: AppHarness) -> None:
-    guest = await house.connect(toolsets=("images",))
+async def test_a_tool_of_another_toolset_cannot_be_called(harness: AppHarness) -> None:
+    client = await harness.connect(toolsets=("images",))
 
     with pytest.raises(MCPError, match="Unknown tool: gemini_ask") as caught:
-        await guest.ask("Hello.")
+        await client.ask("Hello.")
 
     assert caught.value.error.code == types.INVALID_PARAMS
 
@@ -193,22 +193,22 @@ async def test_a_tool_of_another_toolset_cannot_be_called(house: AppHarness) -> 
 @both_eras
 @pytest.mark.parametrize("cursor", ["", "page-2"])
 async def test_a_cursor_is_refused_since_the_list_is_one_page(
-    house: AppHarness, legacy: bool, cursor: str
+    harness: AppHarness, legacy: bool, cursor: str
 ) -> None:
-    guest = await house.connect(legacy=legacy)
+    client = await harness.connect(legacy=legacy)
 
     with pytest.raises(MCPError, match="one page") as caught:
-        await guest.client.list_tools(cursor=cursor)
+        await client.sdk_client.list_tools(cursor=cursor)
 
     assert caught.value.error.code == types.INVALID_PARAMS
 
 
-async def test_listing_tools_needs_no_key_no_network_and_no_folder(house: AppHarness) -> None:
-    house.set(
+async def test_listing_tools_needs_no_key_no_network_and_no_folder(harness: AppHarness) -> None:
+    harness.set(
         GEMINI_API_KEY=None,
         GOOGLE_GEMINI_BASE_URL="http://192.0.2.1",
         GEMINI_MCP_DATA_DIR="/dev/null/nothing",
     )
-    guest = await house.connect()
+    client = await harness.connect()
 
-    assert [tool["name"] for tool in await listed(guest)]
+    assert [tool["name"] for tool in await listed(client)]

@@ -96,7 +96,7 @@ class Session:
     def __init__(self, script: Script, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="claude-code-"))
         self.google = EmulatorControl(clock=time.time)
-        self._emulator = Emulator(brain=self.google).__enter__()
+        self._emulator = Emulator(control=self.google).__enter__()
         self.model = ScriptedModel(lambda body: script(self, body))
         home, work = self.folder / "home", self.folder / "work"
         for each in (home, work):

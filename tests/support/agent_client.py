@@ -11,12 +11,12 @@ AGENT = "antigravity-preview-09-2026"
 
 
 async def run(
-    guest: McpClient, prompt: str = "Write notes.md with hello", **more: Any
+    client: McpClient, prompt: str = "Write notes.md with hello", **more: Any
 ) -> ToolResult:
     """A run, collected."""
-    started = await guest.call("gemini_run_agent", prompt=prompt, **more)
+    started = await client.call("gemini_run_agent", prompt=prompt, **more)
     assert started.status == "running", started.text
-    return await guest.result(started.id, wait_seconds=20)
+    return await client.result(started.id, wait_seconds=20)
 
 
 def put(name: str, data: str | bytes) -> None:

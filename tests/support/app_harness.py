@@ -91,8 +91,8 @@ class ToolResult:
 class McpClient:
     """One connected client, with a server of its own unless it shares somebody's."""
 
-    def __init__(self, client: Client, app: App) -> None:
-        self.client = client
+    def __init__(self, sdk_client: Client, app: App) -> None:
+        self.sdk_client = sdk_client
         self.app = app
         self._leaving = anyio.Event()
         self._gone = anyio.Event()
@@ -109,7 +109,7 @@ class McpClient:
         with anyio.CancelScope() as scope:
             self._calls.add(scope)
             try:
-                return ToolResult.of(await self.client.call_tool(tool, arguments, meta=meta))
+                return ToolResult.of(await self.sdk_client.call_tool(tool, arguments, meta=meta))
             finally:
                 self._calls.discard(scope)
         raise ConnectionError("The server ended during this call.")
@@ -142,9 +142,9 @@ class McpClient:
 
 @dataclass
 class AppHarness:
-    """Everything under one roof; `connect` starts a server and a client of it."""
+    """One store, one emulator and one clock; `connect` starts a server and a client of it."""
 
-    brain: EmulatorControl
+    control: EmulatorControl
     folder: Path
     clock: Clock
     tasks: TaskGroup
@@ -182,35 +182,37 @@ class AppHarness:
             sleep=self.sleep,
             resolve=self.resolve,
         )
-        client = Client(
+        sdk_client = Client(
             build(app),
             mode="legacy" if legacy else "auto",
             client_info=Implementation(name=name, version="1"),
             extensions=extensions,
         )
-        guest: McpClient = await self.tasks.start(self._host, client, app)
-        return guest
+        client: McpClient = await self.tasks.start(self._host, sdk_client, app)
+        return client
 
-    async def _host(self, client: Client, app: App, *, task_status: TaskStatus[McpClient]) -> None:
+    async def _host(
+        self, sdk_client: Client, app: App, *, task_status: TaskStatus[McpClient]
+    ) -> None:
         # A task of its own for each, so that they can leave in any order.
-        guest = None
+        client = None
         try:
-            async with client:
-                guest = McpClient(client, app)
-                task_status.started(guest)
-                await guest.stay()
+            async with sdk_client:
+                client = McpClient(sdk_client, app)
+                task_status.started(client)
+                await client.stay()
         except Exception as error:
-            if guest is None:
+            if client is None:
                 raise
             self.crashes.append(error)
         finally:
-            if guest is not None:
-                guest.gone()
+            if client is not None:
+                client.gone()
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
         """What was POSTed to create interactions, in order of arrival."""
-        return [post.body for post in self.brain.posts]
+        return [post.body for post in self.control.posts]
 
     @property
     def last(self) -> dict[str, Any]:
@@ -218,7 +220,7 @@ class AppHarness:
 
     def sent(self, prompt: str) -> Request:
         """The only POST with this prompt."""
-        (post,) = (post for post in self.brain.posts if post.body["input"] == prompt)
+        (post,) = (post for post in self.control.posts if post.body["input"] == prompt)
         return post
 
 

@@ -1,4 +1,4 @@
-"""A street of gateways: real server processes behind one database, and visitors who go round."""
+"""A cluster of gateways: real server processes behind one database, and clients that are sent round."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class Cluster:
     """Opens replicas that share a database, an emulator, tokens and a folder for images."""
 
     def __init__(
-        self, brain: EmulatorControl, folder: Path, nursery: Prefork, **shared: str
+        self, control: EmulatorControl, folder: Path, nursery: Prefork, **shared: str
     ) -> None:
-        self.brain = brain
+        self.control = control
         self.folder = folder
         self.images = folder / "images"
         self.replicas: list[Replica] = []
@@ -120,7 +120,7 @@ class Cluster:
             ends = (nothing.fileno(), stderr.fileno(), stderr.fileno())
             return self._nursery.bear(environ, place, ends, ("serve", "--http", "127.0.0.1:0"))
 
-    async def visit(
+    async def connect(
         self, *replicas: Replica, token: str = "anns-token", legacy: bool = False
     ) -> ClusterClient:
         """Somebody whose requests go to these replicas in turn (one is always the same)."""

@@ -123,15 +123,15 @@ def take_orders(path: str) -> None:
         door.settimeout(5)
         while os.getppid() == parent:  # else the tests are gone, and so are we
             try:
-                visitor, _ = door.accept()
+                connection, _ = door.accept()
             except TimeoutError:
                 continue
-            visitor.settimeout(None)
+            connection.settimeout(None)
             if os.fork() == 0:
                 door.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _become(visitor)
-            visitor.close()
+                _become(connection)
+            connection.close()
 
 
 def note_ends(folder: Path) -> None:
@@ -144,15 +144,15 @@ def note_ends(folder: Path) -> None:
             file.rename(file.with_suffix(".code"))
 
 
-def _become(visitor: socket.socket) -> None:
+def _become(connection: socket.socket) -> None:
     line = b""
     while not line.endswith(b"\n"):
-        line += visitor.recv(1)
+        line += connection.recv(1)
     order = ForkOrder(**json.loads(line))
-    visitor.sendall(f"{os.getpid()}\n".encode())
-    os.dup2(visitor.fileno(), 0)
-    os.dup2(visitor.fileno(), 1)
-    visitor.close()
+    connection.sendall(f"{os.getpid()}\n".encode())
+    os.dup2(connection.fileno(), 0)
+    os.dup2(connection.fileno(), 1)
+    connection.close()
     serve(order)
 
 

@@ -1,4 +1,4 @@
-"""Gateways under the house's roof, and the clients that come to them over real sockets."""
+"""HTTP gateways in this process, and their clients over real sockets."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class RunningGateway:
 class GatewayHarness:
     """Opens gateways and brings clients to the latest of them."""
 
-    def __init__(self, house: AppHarness) -> None:
-        self.house = house
+    def __init__(self, harness: AppHarness) -> None:
+        self.harness = harness
         self.places: list[RunningGateway] = []
-        self._guests: list[McpClient] = []
+        self._clients: list[McpClient] = []
         self._raw: list[httpx2.AsyncClient] = []
 
     @property
@@ -85,10 +85,10 @@ class GatewayHarness:
             address.listen(),
             name=address.name,
             tokens=tokens_for(config, address),
-            make=partial(App, now=self.house.clock),
+            make=partial(App, now=self.harness.clock),
         )
         place = RunningGateway(gateway)
-        await self.house.tasks.start(self._serve, place)
+        await self.harness.tasks.start(self._serve, place)
         self.places.append(place)
         return place
 
@@ -99,7 +99,7 @@ class GatewayHarness:
             place.ended.set()
 
     def write_tokens(self, tokens: Mapping[str, str]) -> Path:
-        file = self.house.folder.parent / "tokens"
+        file = self.harness.folder.parent / "tokens"
         lines = [
             f"{owner}:{hashlib.sha256(token.encode()).hexdigest()}\n"
             for token, owner in tokens.items()
@@ -107,7 +107,7 @@ class GatewayHarness:
         file.write_text("".join(lines))
         return file
 
-    async def visit(
+    async def connect(
         self,
         *,
         legacy: bool = False,
@@ -118,11 +118,11 @@ class GatewayHarness:
     ) -> McpClient:
         """A real client of the latest gateway (or of `place`)."""
         place = place or self.place
-        guest: McpClient = await self.house.tasks.start(
+        client: McpClient = await self.harness.tasks.start(
             self._host, place, legacy, token, name, extensions
         )
-        self._guests.append(guest)
-        return guest
+        self._clients.append(client)
+        return client
 
     async def _host(
         self,
@@ -134,14 +134,14 @@ class GatewayHarness:
         *,
         task_status: TaskStatus[McpClient],
     ) -> None:
-        guest = None
+        client = None
         headers = {"authorization": f"Bearer {token}"} if token else {}
         try:
             async with AsyncExitStack() as stack:
                 http = await stack.enter_async_context(
                     httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False)
                 )
-                client = await stack.enter_async_context(
+                sdk_client = await stack.enter_async_context(
                     Client(
                         streamable_http_client(place.url, http_client=http),
                         mode="legacy" if legacy else "auto",
@@ -149,12 +149,12 @@ class GatewayHarness:
                         extensions=extensions,
                     )
                 )
-                guest = McpClient(client, place.gateway.app)
-                task_status.started(guest)
-                await guest.stay()
+                client = McpClient(sdk_client, place.gateway.app)
+                task_status.started(client)
+                await client.stay()
         finally:
-            if guest is not None:
-                guest.gone()
+            if client is not None:
+                client.gone()
 
     def raw(self, **headers: str) -> httpx2.AsyncClient:
         """For what no real client would send."""
@@ -177,8 +177,8 @@ class GatewayHarness:
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):
-            for guest in self._guests:
-                await guest.leave()
+            for client in self._clients:
+                await client.leave()
             for http in self._raw:
                 await http.aclose()
             for place in self.places:

@@ -54,12 +54,12 @@ class JsonRpcClient:
 
     @classmethod
     async def to(
-        cls, house: AppHarness, era: str, sleep: Sleep = anyio.sleep, **changes: Any
+        cls, harness: AppHarness, era: str, sleep: Sleep = anyio.sleep, **changes: Any
     ) -> InProcessClient:
         """To a server of this process; `changes` are fields of `Config`."""
         config = replace(Config.read(os.environ), **changes)
-        app = App(config, now=house.clock, sleep=sleep, resolve=house.resolve)
-        wire: InProcessClient = await house.tasks.start(_serve, era, app)
+        app = App(config, now=harness.clock, sleep=sleep, resolve=harness.resolve)
+        wire: InProcessClient = await harness.tasks.start(_serve, era, app)
         await wire.greet()
         return wire
 

@@ -1,4 +1,4 @@
-"""The lab: researches started, looked at and brought to their end by a guest of the house."""
+"""The lab: researches started, looked at and brought to their end by one client."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RUN = 1200.0
 """Seconds a run takes at Google; a plan takes a tenth."""
 
 
-def works(guest: McpClient) -> int:
-    """How many runs that guest's server has in hand."""
-    maintenance = guest.app.maintenance
+def works(client: McpClient) -> int:
+    """How many runs that client's server has in hand."""
+    maintenance = client.app.maintenance
     return len(maintenance._executor.running) if maintenance is not None else 0
 
 
@@ -32,24 +32,24 @@ async def until(true: Callable[[], bool]) -> None:
 
 @dataclass
 class ResearchClient:
-    """A guest who researches."""
+    """A client that does research."""
 
-    house: AppHarness
-    guest: McpClient
+    harness: AppHarness
+    client: McpClient
 
     async def start(self, question: str = QUESTION, **more: Any) -> ToolResult:
-        return await self.guest.call("start_deep_research", question=question, **more)
+        return await self.client.call("start_deep_research", question=question, **more)
 
     async def approve(self, id: str, changes: str = "") -> ToolResult:
         more = {"changes": changes} if changes else {}
-        return await self.guest.call("approve_research_plan", research_id=id, **more)
+        return await self.client.call("approve_research_plan", research_id=id, **more)
 
     async def check(self, id: str = "", **more: Any) -> ToolResult:
         named = {"research_id": id} if id else {}
-        return await self.guest.call("check_research", **named, **more)
+        return await self.client.call("check_research", **named, **more)
 
     async def cancel(self, id: str) -> ToolResult:
-        return await self.guest.call("cancel_research", research_id=id)
+        return await self.client.call("cancel_research", research_id=id)
 
     async def confirmed(self, id: str) -> None:
         """Until Google's id of it is written down: time that passes before that is its end."""
@@ -59,7 +59,7 @@ class ResearchClient:
 
     async def ended(self, id: str, seconds: float = RUN) -> ToolResult:
         """How it stands once so much time has passed and somebody has waited for it."""
-        self.house.clock.advance(seconds)
+        self.harness.clock.advance(seconds)
         return await self.check(id, wait_seconds=10)
 
     async def report(self, question: str = QUESTION, **more: Any) -> ToolResult:
@@ -70,19 +70,19 @@ class ResearchClient:
 
     async def newest(self) -> str:
         """The id of the newest research, as somebody finds it who was never told."""
-        listed = await self.guest.history(kind="research", limit=1)
+        listed = await self.client.history(kind="research", limit=1)
         return listed.text.split(" · ")[0]
 
     @property
     def looks(self) -> list[datetime]:
         """When Google was looked at."""
-        log = self.house.brain.log
+        log = self.harness.control.log
         return [each.at for each in log if each.kind == "get" and not each.stream]
 
     @property
     def files(self) -> list[Path]:
         """What is kept of all researches, but for drafts."""
-        folder = self.house.folder / "research"
+        folder = self.harness.folder / "research"
         return sorted(each for each in folder.glob("*") if not each.name.startswith("."))
 
 

@@ -109,10 +109,10 @@ def told(result: Json) -> ToolResult:
 
 
 async def in_process(
-    house: AppHarness, capabilities: Json = DECLARED, **changes: Any
+    harness: AppHarness, capabilities: Json = DECLARED, **changes: Any
 ) -> TaskClient:
-    """With a server of this process on the house's folder; `changes` are fields of `Config`."""
-    wire = await JsonRpcClient.to(house, "modern", house.sleep, **changes)
+    """With a server of this process on the data folder of the harness; `changes` are fields of `Config`."""
+    wire = await JsonRpcClient.to(harness, "modern", harness.sleep, **changes)
 
     async def ask(method: str, params: Json, meta: Json) -> Json:
         return await wire.answer(await wire.ask(method, params, meta=meta))

@@ -90,7 +90,7 @@ class ViewHost:
     async def open(
         self, view: View, result: Mapping[str, Any], *, theme: str = "light", locale: str = "en"
     ) -> Frame:
-        html = (await self._viewer.client.read_resource(view.uri)).contents[0]
+        html = (await self._viewer.sdk_client.read_resource(view.uri)).contents[0]
         await self.page.evaluate(
             "([html, context, result]) => openView(html, context, {}, result)",
             [html.model_dump()["text"], {"theme": theme, "locale": locale}, result],
@@ -128,7 +128,7 @@ class ViewHost:
             await route.abort()
 
     async def _rpc(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        client = self._viewer.client
+        client = self._viewer.sdk_client
         try:
             if method == "resources/read":
                 result: Any = await client.read_resource(params["uri"])

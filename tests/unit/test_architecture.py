@@ -1,4 +1,4 @@
-"""The house rules: who may import whom, what is declared, and what no file may contain."""
+"""Architecture rules: who may import whom, what is declared, and what no file may contain."""
 
 from __future__ import annotations
 

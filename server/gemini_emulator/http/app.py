@@ -9,13 +9,13 @@ from .request_handler import RequestHandler
 
 
 class Api:
-    """Handles every request; the brain may be exchanged between two of them."""
+    """Handles every request; the control may be exchanged between two of them."""
 
-    def __init__(self, brain: Callable[[], EmulatorControl]) -> None:
-        self._brain = brain
+    def __init__(self, control: Callable[[], EmulatorControl]) -> None:
+        self._control = control
 
     async def __call__(self, exchange: RequestResponse) -> None:
         if exchange.path.startswith(control_api.PATH):
-            await control_api.knock(self._brain(), exchange, routes.parsed(exchange.body))
+            await control_api.knock(self._control(), exchange, routes.parsed(exchange.body))
             return
-        await RequestHandler(self._brain(), exchange).run()
+        await RequestHandler(self._control(), exchange).run()

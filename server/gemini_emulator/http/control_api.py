@@ -1,4 +1,4 @@
-"""The steering door: what another process may tell the brain, and read from it, over HTTP."""
+"""Control over HTTP: what another process may tell the emulator, and read from it, over HTTP."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,28 +69,28 @@ SETTINGS = frozenset(
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def steer(brain: EmulatorControl, order: Mapping[str, Any]) -> Any:
+def steer(control: EmulatorControl, order: Mapping[str, Any]) -> Any:
     """Carry out `{"do": name, "args": {...} or [...]}`; `set` changes settings."""
     name, args = order.get("do"), order.get("args") or {}
     if name == "set":
         for setting, value in dict(args).items():
             if setting not in SETTINGS:
                 raise ValueError(f"There is no setting {setting!r}.")
-            setattr(brain, setting, value)
+            setattr(control, setting, value)
         return None
     if name not in ORDERS:
         raise ValueError(f"There is no order {name!r}. Known: {', '.join(sorted(ORDERS))}, set.")
-    method = getattr(brain, str(name))
+    method = getattr(control, str(name))
     result = method(**args) if isinstance(args, Mapping) else method(*args)
     return result.number if isinstance(result, Gate) else result
 
 
-def run_script(brain: EmulatorControl, orders: Sequence[Mapping[str, Any]]) -> None:
+def run_script(control: EmulatorControl, orders: Sequence[Mapping[str, Any]]) -> None:
     for order in orders:
-        steer(brain, order)
+        steer(control, order)
 
 
-async def knock(brain: EmulatorControl, exchange: RequestResponse, body: Any) -> None:
+async def knock(control: EmulatorControl, exchange: RequestResponse, body: Any) -> None:
     """Answer one request to the door."""
     # A web page may reach our port under a name of its own; it has no business here.
     host = urlsplit(f"//{exchange.headers.get('host', '')}").hostname
@@ -98,13 +98,13 @@ async def knock(brain: EmulatorControl, exchange: RequestResponse, body: Any) ->
     if host not in _LOOPBACK:
         await exchange.respond_json(403, {"error": "Only this machine may steer."})
     elif what == ("GET", "log"):
-        await exchange.respond_json(200, {"log": [request.public() for request in brain.log]})
+        await exchange.respond_json(200, {"log": [request.public() for request in control.log]})
     elif what == ("POST", "reset"):
-        brain.reset()
+        control.reset()
         await exchange.respond_json(200, {"result": None})
     elif what == ("POST", "steer"):
         try:
-            result = steer(brain, body)
+            result = steer(control, body)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             await exchange.respond_json(400, {"error": str(error.args[0] if error.args else error)})
         else:

@@ -23,11 +23,11 @@ def is_chunk(headers: Mapping[str, str]) -> bool:
 class FilesApi:
     """One visit about files."""
 
-    def __init__(self, visit: "RequestHandler") -> None:
-        self._visit = visit
-        self._exchange = visit.exchange
-        self._files = visit.service.files
-        self._headers = visit.exchange.headers
+    def __init__(self, handler: "RequestHandler") -> None:
+        self._handler = handler
+        self._exchange = handler.exchange
+        self._files = handler.service.files
+        self._headers = handler.exchange.headers
 
     async def run(self) -> None:
         handlers: dict[str, Callable[[], Any]] = {
@@ -38,29 +38,29 @@ class FilesApi:
             "delete_file": self._delete,
             "download": self._download,
         }
-        await self._visit.nap(self._visit.plan.delay.seconds)
-        if self._visit.request.kind != "chunk":  # whose response comes after its bytes
-            await self._visit.gate("before_response")
-        await handlers[self._visit.request.kind]()
+        await self._handler.sleep(self._handler.plan.delay.seconds)
+        if self._handler.request.kind != "chunk":  # whose response comes after its bytes
+            await self._handler.gate("before_response")
+        await handlers[self._handler.request.kind]()
 
     @property
     def _name(self) -> str:
-        return f"files/{self._visit.rest.removesuffix(':download')}"
+        return f"files/{self._handler.rest.removesuffix(':download')}"
 
     async def _start(self) -> None:
         if self._headers.get("x-goog-upload-protocol") != "resumable":
             raise ApiError(400, "Only resumable uploads are supported.", shape="google")
-        body = self._visit.body if isinstance(self._visit.body, dict) else {}
+        body = self._handler.body if isinstance(self._handler.body, dict) else {}
         wanted: Json = body.get("file") or {}
         mime_type = self._headers.get("x-goog-upload-header-content-type")
         mime_type = mime_type or wanted.get("mimeType") or wanted.get("mime_type")
         size = self._headers.get("x-goog-upload-header-content-length", "")
-        with self._visit.service.lock:
+        with self._handler.service.lock:
             upload = self._files.start(
                 wanted,
                 mime_type or "application/octet-stream",
                 int(size) if size.isdigit() else None,
-                self._visit.key,
+                self._handler.key,
             )
         host, path = self._headers.get("host", ""), self._exchange.path
         url = f"http://{host}{path}?upload_id={upload.id}&upload_protocol=resumable"
@@ -80,9 +80,9 @@ class FilesApi:
             self._check(upload, is_last="finalize" in commands)
             await self._receive(upload)
         if "finalize" in commands:
-            with self._visit.service.lock:
+            with self._handler.service.lock:
                 self._files.finish(upload)
-        await self._visit.gate("before_response")
+        await self._handler.gate("before_response")
         await self._say(upload)
 
     def _check(self, upload: Upload, *, is_last: bool) -> None:
@@ -100,11 +100,11 @@ class FilesApi:
             )
 
     async def _receive(self, upload: Upload) -> None:
-        fault = self._visit.has(*_BROKEN)
+        fault = self._handler.has(*_BROKEN)
         most = None
         if fault is not None:
             most = int(self._exchange.length * float(fault.options.get("kept", 0.5)))
-        request = self._visit.request
+        request = self._handler.request
         request.bytes = 0
         async for piece in self._exchange.pieces():
             is_broken = most is not None and request.bytes + len(piece) >= most
@@ -116,13 +116,13 @@ class FilesApi:
 
     async def _break(self, fault: str) -> None:
         if fault == "hang":
-            await self._visit.hang()
+            await self._handler.hang()
         (self._exchange.reset if fault == "reset" else self._exchange.close)()
         raise asyncio.CancelledError
 
     async def _say(self, upload: Upload, headers: dict[str, str] | None = None) -> None:
         """How far the upload is."""
-        self._visit.answered(200)
+        self._handler.answered(200)
         said = {
             "X-Goog-Upload-Status": upload.status,
             "X-Goog-Upload-Size-Received": str(upload.received),
@@ -132,30 +132,30 @@ class FilesApi:
         if upload.file is None:
             await self._exchange.respond(200, b"", headers=said)
         else:
-            file = upload.file.public(self._visit.service.now())
+            file = upload.file.public(self._handler.service.now())
             await self._exchange.respond_json(200, {"file": file}, said)
 
     async def _get(self) -> None:
-        with self._visit.service.lock:
-            shown = self._files.look(self._name, self._visit.key)
-        await self._visit.show(shown)
+        with self._handler.service.lock:
+            shown = self._files.look(self._name, self._handler.key)
+        await self._handler.show(shown)
 
     async def _list(self) -> None:
-        with self._visit.service.lock:
-            files = self._files.listed(self._visit.key)
-        await self._visit.show(self._visit.page("files", files, 10))
+        with self._handler.service.lock:
+            files = self._files.listed(self._handler.key)
+        await self._handler.show(self._handler.page("files", files, 10))
 
     async def _delete(self) -> None:
-        with self._visit.service.lock:
-            self._files.delete(self._name, self._visit.key)
-        await self._visit.show({})
+        with self._handler.service.lock:
+            self._files.delete(self._name, self._handler.key)
+        await self._handler.show({})
 
     async def _download(self) -> None:
-        with self._visit.service.lock:
-            file = self._files.download(self._name, self._visit.key)
+        with self._handler.service.lock:
+            file = self._files.download(self._name, self._handler.key)
         data = file.data or b""
-        self._visit.answered(200)
-        if fault := self._visit.has(*_BROKEN):
+        self._handler.answered(200)
+        if fault := self._handler.has(*_BROKEN):
             await self._exchange.respond(200, data, file.mime_type, only=len(data) // 2)
             await self._break(fault.name)
         await self._exchange.respond(200, data, file.mime_type)

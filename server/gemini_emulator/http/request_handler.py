@@ -1,4 +1,4 @@
-"""One request's visit to the brain, from its arrival to its end."""
+"""Request handler: one request from its arrival to its end."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ _SECRET = ("x-goog-api-key", "authorization")
 class RequestHandler:
     """One request, from its arrival to its end."""
 
-    def __init__(self, brain: EmulatorControl, exchange: RequestResponse) -> None:
-        self.brain, self.exchange = brain, exchange
-        # A reset of the brain leaves requests under way with what they began with.
-        self.service, self.steering = brain.service, brain.steering
+    def __init__(self, control: EmulatorControl, exchange: RequestResponse) -> None:
+        self.control, self.exchange = control, exchange
+        # A reset of the control leaves requests under way with what they began with.
+        self.service, self.steering = control.service, control.steering
         self.naps_ended = self.steering.naps_ended
         self.interaction: Interaction | None = None
         self.noun, self.rest, kind = routes.route(exchange.method, exchange.path, exchange.query)
@@ -50,7 +50,7 @@ class RequestHandler:
             bytes=exchange.length,
             attachments=attachments.listed(self.body) if kind == "create" else [],
         )
-        self.plan = brain.arrive(self.request)
+        self.plan = control.arrive(self.request)
         self.fault = self.plan.fault
 
     async def run(self) -> None:
@@ -61,21 +61,21 @@ class RequestHandler:
                 await self._refuse(refusal)
         except asyncio.CancelledError:
             if not self.exchange.is_over:
-                self.brain.note(self.request, closed_early=True)
+                self.control.note(self.request, closed_early=True)
                 if self.interaction is not None and self.request.kind == "create":
                     self.service.left(self.interaction)
             raise
         finally:
-            self.brain.note(self.request, ended=True)
+            self.control.note(self.request, ended=True)
 
-    async def nap(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Real time passes, unless somebody ends all waits."""
         if seconds > 0:
             steering, mine = self.steering, self.naps_ended
             await steering.naps.until(lambda: steering.naps_ended != mine, seconds)
 
     async def hang(self) -> None:
-        """Nothing happens any more, until the client leaves or the brain starts anew."""
+        """Nothing happens any more, until the client leaves or the control starts anew."""
         await self.steering.naps.until(lambda: self.steering.is_over)
         self.exchange.close()
         raise asyncio.CancelledError
@@ -85,7 +85,7 @@ class RequestHandler:
             await self.plan.gates[point].wait()
 
     def answered(self, status: int) -> None:
-        self.brain.note(self.request, status=status)
+        self.control.note(self.request, status=status)
 
     def has(self, *faults: str) -> Fault | None:
         return self.fault if self.fault and self.fault.name in faults else None
@@ -96,7 +96,7 @@ class RequestHandler:
             raise self.plan.refusal
         self._admit()
         await self.gate("before_created")
-        await self.nap(self.plan.delay.first_byte or 0)
+        await self.sleep(self.plan.delay.first_byte or 0)
         handlers: Mapping[str, Callable[[], Any]] = {
             "create": self._create,
             "get": self._get,
@@ -117,7 +117,7 @@ class RequestHandler:
     async def _mishap_before(self) -> None:
         """The faults that need no answer at all."""
         if fault := self.has("slow_first_byte"):
-            await self.nap(float(fault.options.get("seconds", 0.05)))
+            await self.sleep(float(fault.options.get("seconds", 0.05)))
         elif self.has("api_key_not_valid"):
             message = "API key not valid. Please pass a valid API key."
             raise ApiError(400, message, "API_KEY_INVALID", shape="google")
@@ -156,19 +156,19 @@ class RequestHandler:
         self._check_version()
         interaction = self.interaction = self.service.create(self.body, self.key)
         if interaction.stored:
-            self.brain.note(self.request, interaction_id=interaction.id)
+            self.control.note(self.request, interaction_id=interaction.id)
         self._spoil(interaction)
         wants_stream = self.request.stream and not self.has(*response_faults.NEVER_A_STREAM)
         if wants_stream or self.has("stream_instead_of_unary"):
             await SSEWriter(self, interaction).run()
             return
         if interaction.background:
-            await self.nap(self.plan.delay.seconds)
+            await self.sleep(self.plan.delay.seconds)
             await self.gate("before_response")
             await self._show_interaction(interaction)
             return
         await self.gate("after_created")
-        await self.nap(self.plan.delay.seconds + interaction.answer.delay)
+        await self.sleep(self.plan.delay.seconds + interaction.answer.delay)
         await self.gate("before_completed")
         with self.service.lock:
             interaction.conclude(self.service.now())
@@ -198,31 +198,31 @@ class RequestHandler:
         if self.request.query.get("fields", "*") != "*":
             raise invalid("Field masks are not supported.")
         interaction = self.service.look(self.rest)
-        self.brain.note(self.request, interaction_id=interaction.id)
+        self.control.note(self.request, interaction_id=interaction.id)
         if self.request.stream:
             first = _after(interaction, self.request.query.get("last_event_id"))
             await SSEWriter(self, interaction, first).run()
             return
-        await self.nap(self.plan.delay.seconds)
+        await self.sleep(self.plan.delay.seconds)
         await self.gate("before_response")
         await self._show_interaction(interaction, include_input=True)
 
     async def _cancel(self) -> None:
         interaction = self.service.cancel(self.rest.removesuffix("/cancel"))
-        self.brain.note(self.request, interaction_id=interaction.id)
-        await self.nap(self.plan.delay.seconds)
+        self.control.note(self.request, interaction_id=interaction.id)
+        await self.sleep(self.plan.delay.seconds)
         await self.gate("before_response")
         await self._show_interaction(interaction)
 
     async def _delete(self) -> None:
         self.service.delete(self.rest)
-        self.brain.note(self.request, interaction_id=self.rest)
-        await self.nap(self.plan.delay.seconds)
+        self.control.note(self.request, interaction_id=self.rest)
+        await self.sleep(self.plan.delay.seconds)
         await self.gate("before_response")
         await self.show({})
 
     async def _models(self) -> None:
-        await self.nap(self.plan.delay.seconds)
+        await self.sleep(self.plan.delay.seconds)
         await self.gate("before_response")
         if self.rest:
             await self.show(self.service.model(self.rest))
@@ -230,7 +230,7 @@ class RequestHandler:
         await self.show(self.page("models", self.service.models(), 50))
 
     async def _voices(self) -> None:
-        await self.nap(self.plan.delay.seconds)
+        await self.sleep(self.plan.delay.seconds)
         await self.gate("before_response")
         voices: list[Json] = [
             {"id": name, "display_name": name, "type": "prebuilt", "language_code": "en-US"}

@@ -14,23 +14,23 @@ _PAGE = 100
 class SandboxApi:
     """One visit about agents, environments or their files."""
 
-    def __init__(self, visit: "RequestHandler") -> None:
-        self._visit = visit
-        self._service = visit.service
-        self._method = visit.exchange.method
-        self._rest = visit.rest
+    def __init__(self, handler: "RequestHandler") -> None:
+        self._handler = handler
+        self._service = handler.service
+        self._method = handler.exchange.method
+        self._rest = handler.rest
 
     async def run(self) -> None:
-        await self._visit.nap(self._visit.plan.delay.seconds)
-        await self._visit.gate("before_response")
-        if self._visit.noun == "agents":
-            await self._visit.show(self._agents())
+        await self._handler.sleep(self._handler.plan.delay.seconds)
+        await self._handler.gate("before_response")
+        if self._handler.noun == "agents":
+            await self._handler.show(self._agents())
             return
         id, slash, path = self._rest.partition("/files")
         if slash and self._method == "GET":
             await self._file(id, path.removeprefix("/"))
             return
-        await self._visit.show(self._environments())
+        await self._handler.show(self._environments())
 
     def _agents(self) -> Json:
         with self._service.lock:
@@ -41,7 +41,7 @@ class SandboxApi:
                     found = [*({"id": name} for name in built_in), *agents.values()]
                     return self._page("agents", found)
                 case "POST", "":
-                    return self._service.create_agent(self._visit.body)
+                    return self._service.create_agent(self._handler.body)
                 case "GET", id if id in self._service.agents:
                     return self._service.custom_agents.all.get(id, {"id": id})
                 case "DELETE", id if id:
@@ -58,7 +58,7 @@ class SandboxApi:
                 case "GET", id:
                     return environments.look(id).public(self._service.now())
                 case "POST", "":
-                    body = self._visit.body if isinstance(self._visit.body, dict) else {}
+                    body = self._handler.body if isinstance(self._handler.body, dict) else {}
                     made = environments.prepare({**body, "type": "remote"})
                     return made.public(self._service.now())
                 case "DELETE", id if id:
@@ -67,22 +67,22 @@ class SandboxApi:
         raise ApiError(404)
 
     async def _file(self, id: str, path: str) -> None:
-        query = self._visit.request.query
+        query = self._handler.request.query
         for interaction in self._service.interactions.values():
             self._service.settle(interaction)
         if query.get("alt") == "media":
             with self._service.lock:
                 data, mime_type = self._service.environments.content(id, path)
-            self._visit.answered(200)
-            await self._visit.exchange.respond(200, data, mime_type)
+            self._handler.answered(200)
+            await self._handler.exchange.respond(200, data, mime_type)
             return
         recursive = query.get("recursive") == "true"
         with self._service.lock:
             found = self._service.environments.listed(id, path, recursive=recursive)
-        await self._visit.show(self._page("files", found))
+        await self._handler.show(self._page("files", found))
 
     def _page(self, noun: str, found: list[Json]) -> Json:
-        query = self._visit.request.query
+        query = self._handler.request.query
         start = int(query.get("page_token") or 0)
         size = min(int(query.get("page_size") or _PAGE), 1000)
         page: Json = {noun: found[start : start + size]}

@@ -37,18 +37,18 @@ def pending(said: ToolResult) -> dict[str, Any]:
     return dict(call)
 
 
-async def answer(guest: McpClient, said: ToolResult, result: Any, **more: Any) -> ToolResult:
+async def answer(client: McpClient, said: ToolResult, result: Any, **more: Any) -> ToolResult:
     given = {"call_id": pending(said)["call_id"], "result": result, **more}
-    return await guest.follow("", conversation_id=said.conversation, function_results=[given])
+    return await client.follow("", conversation_id=said.conversation, function_results=[given])
 
 
 async def test_three_actions_with_their_decisions_and_screenshots(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    first = await guest.ask('Open https://example.com, type "hello", send it.', tools=[TOOL])
-    second = await answer(guest, first, shot())
-    third = await answer(guest, second, shot())
-    last = await answer(guest, third, shot(safety_acknowledgement=True))
+    first = await client.ask('Open https://example.com, type "hello", send it.', tools=[TOOL])
+    second = await answer(client, first, shot())
+    third = await answer(client, second, shot())
+    last = await answer(client, third, shot(safety_acknowledgement=True))
 
     assert [each.status for each in (first, second, third)] == ["requires_action"] * 3
     assert [pending(each)["name"] for each in (first, second, third)] == [
@@ -61,46 +61,46 @@ async def test_three_actions_with_their_decisions_and_screenshots(
     assert 'Ask the user before "click_at"' in third.text
     assert "This sends what was typed to a website" in third.text
     assert '"safety_acknowledgement": true' in third.text
-    assert house.last["input"][0]["result"][1]["data"] == PNG
-    assert house.last["tools"] == [TOOL]
+    assert harness.last["input"][0]["result"][1]["data"] == PNG
+    assert harness.last["tools"] == [TOOL]
     assert last.status == "completed"
     assert "I did 3 actions and saw 3 screenshots." in last.text
 
 
 async def test_an_action_that_needs_the_users_word_is_not_answered_without_it(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    said = await guest.ask('Open https://example.com, type "hello", send it.', tools=[TOOL])
+    said = await client.ask('Open https://example.com, type "hello", send it.', tools=[TOOL])
     for _ in range(2):
-        said = await answer(guest, said, shot())
-    sent = len(house.bodies)
+        said = await answer(client, said, shot())
+    sent = len(harness.bodies)
 
-    without = await answer(guest, said, shot())
-    declined = await answer(guest, said, "The user said no.", is_error=True)
+    without = await answer(client, said, shot())
+    declined = await answer(client, said, "The user said no.", is_error=True)
 
     assert without.is_error
     assert "needs the user's confirmation" in without.text
     assert declined.status == "completed"
     assert "the last action was refused" in declined.text
-    assert len(house.bodies) == sent + 1
+    assert len(harness.bodies) == sent + 1
 
 
-async def test_screenshots_are_not_kept_here(guest: McpClient, house: AppHarness) -> None:
-    said = await guest.ask("Open https://example.com", tools=[TOOL])
-    await answer(guest, said, shot())
+async def test_screenshots_are_not_kept_here(client: McpClient, harness: AppHarness) -> None:
+    said = await client.ask("Open https://example.com", tools=[TOOL])
+    await answer(client, said, shot())
 
-    kept = [each.read_bytes() for each in house.folder.rglob("gemini.db*")]
+    kept = [each.read_bytes() for each in harness.folder.rglob("gemini.db*")]
 
     assert not any(PNG.encode() in data for data in kept)
 
 
 @pytest.mark.skipif(not browser.found(), reason="needs Chromium (Debian's package chromium)")
-async def test_a_real_browser_is_driven_through_three_steps(guest: McpClient, work: Path) -> None:
+async def test_a_real_browser_is_driven_through_three_steps(client: McpClient, work: Path) -> None:
     put("form.html", PAGE)
     url = (work / "form.html").as_uri()
     screen = await anyio.to_thread.run_sync(browser.Browser)
     try:
-        said = await guest.ask(f'Open {url} and type "hello" into it, then send it.', tools=[TOOL])
+        said = await client.ask(f'Open {url} and type "hello" into it, then send it.', tools=[TOOL])
         steps = []
         while said.status == "requires_action":
             call = pending(said)
@@ -108,7 +108,7 @@ async def test_a_real_browser_is_driven_through_three_steps(guest: McpClient, wo
             picture = await anyio.to_thread.run_sync(act, screen, call)
             is_risky = "safety_decision" in call["arguments"]
             facts = {"safety_acknowledgement": True} if is_risky else {}
-            said = await answer(guest, said, shot(picture, **facts))
+            said = await answer(client, said, shot(picture, **facts))
         title = await anyio.to_thread.run_sync(screen.value, "document.title")
     finally:
         await anyio.to_thread.run_sync(screen.close)

@@ -26,8 +26,8 @@ REVIEWER = {
 }
 
 
-async def read(guest: McpClient, uri: str) -> str:
-    (content,) = (await guest.client.read_resource(uri)).contents
+async def read(client: McpClient, uri: str) -> str:
+    (content,) = (await client.sdk_client.read_resource(uri)).contents
     assert content.mime_type == "text/markdown"
     return str(getattr(content, "text", ""))
 
@@ -39,17 +39,17 @@ def definition() -> str:
 
 
 async def test_an_agent_is_created_shown_tested_run_and_deleted(
-    command: Run, definition: str, house: AppHarness
+    command: Run, definition: str, harness: AppHarness
 ) -> None:
-    house.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1", GEMINI_MCP_TOOLSETS="all")
+    harness.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1", GEMINI_MCP_TOOLSETS="all")
 
     created = await command("agents", "create", definition)
     listed = await command("agents", "list")
     shown = await command("agents", "show", "reviewer")
     tested = await command("agents", "test", "reviewer")
-    guest = await house.connect()
-    ran = await run(guest, "Write a.md with hello", agent="reviewer")
-    history = await guest.history(kind="agents")
+    client = await harness.connect()
+    ran = await run(client, "Write a.md with hello", agent="reviewer")
+    history = await client.history(kind="agents")
     deleted = await command("agents", "delete", "reviewer", "--yes")
     after = await command("agents", "list")
 
@@ -67,14 +67,14 @@ async def test_an_agent_is_created_shown_tested_run_and_deleted(
 
 
 async def test_a_definition_may_come_from_standard_input(
-    command: Run, monkeypatch: pytest.MonkeyPatch, house: AppHarness
+    command: Run, monkeypatch: pytest.MonkeyPatch, harness: AppHarness
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(REVIEWER)))
 
     created = await command("agents", "create", "-")
 
     assert created.code == 0
-    assert "reviewer" in house.brain.service.agents
+    assert "reviewer" in harness.control.service.agents
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ async def test_what_cannot_be_done_is_refused(
 
 
 async def test_models_read_the_live_list_and_complete_ids(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    house.brain.service.create_agent({**REVIEWER, "description": "Reviews\x1b[2J | code"})
+    harness.control.service.create_agent({**REVIEWER, "description": "Reviews\x1b[2J | code"})
 
-    listed = await read(guest, "gemini://agents")
-    shown = await read(guest, "gemini://agents/reviewer")
-    found = await guest.client.complete(
+    listed = await read(client, "gemini://agents")
+    shown = await read(client, "gemini://agents/reviewer")
+    found = await client.sdk_client.complete(
         ResourceTemplateReference(uri="gemini://agents/{id}"), {"name": "id", "value": "rev"}
     )
 
@@ -138,18 +138,18 @@ async def test_models_read_the_live_list_and_complete_ids(
 
 
 async def test_without_an_answer_of_google_the_default_is_told(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    house.brain.fail_next(503, on="agents", times=9)
+    harness.control.fail_next(503, on="agents", times=9)
 
-    listed = await read(guest, "gemini://agents")
+    listed = await read(client, "gemini://agents")
 
     assert f"Default: {AGENT}" in listed
     assert "No live list" in listed
 
 
 async def test_on_a_gateway_custom_agents_are_for_those_they_were_given_to(
-    site: GatewayHarness, house: AppHarness, command: Run
+    site: GatewayHarness, harness: AppHarness, command: Run
 ) -> None:
     for name, to in (("for-ann", ("--owner", "ann")), ("for-all", ("--everyone",)), ("mine", ())):
         put(f"{name}.json", json.dumps({"id": name, "base_agent": AGENT}))
@@ -159,11 +159,11 @@ async def test_on_a_gateway_custom_agents_are_for_those_they_were_given_to(
         toolsets=("ask", "agents"),
         research_poll_seconds=0.1,
     )
-    ann, bob = await site.visit(token="anns-token"), await site.visit(token="bobs-token")
+    ann, bob = await site.connect(token="anns-token"), await site.connect(token="bobs-token")
 
     seen = {}
-    for name, guest in (("ann", ann), ("bob", bob)):
-        told = await read(guest, "gemini://agents")
+    for name, client in (("ann", ann), ("bob", bob)):
+        told = await read(client, "gemini://agents")
         seen[name] = {each for each in ("for-ann", "for-all", "mine", AGENT) if each in told}
     ran = await run(ann, "x", agent="for-ann")
     refused = await bob.call("gemini_run_agent", prompt="x", agent="for-ann")
@@ -178,56 +178,56 @@ async def test_on_a_gateway_custom_agents_are_for_those_they_were_given_to(
 # -- nothing is left at Google unseen ----------------------------------------------------------
 
 
-def environments(house: AppHarness) -> set[str]:
-    return {each["id"] for each in house.brain.service.environments.everything()}
+def environments(harness: AppHarness) -> set[str]:
+    return {each["id"] for each in harness.control.service.environments.everything()}
 
 
 async def test_deleting_a_conversation_deletes_its_environment_and_files(
-    guest: McpClient, house: AppHarness, command: Run
+    client: McpClient, harness: AppHarness, command: Run
 ) -> None:
-    done = await run(guest, "Write a.md with hello")
-    other = await run(guest, "Write b.md with hello")
-    await guest.call("gemini_agent_files", id=done.id, path="a.md")
+    done = await run(client, "Write a.md with hello")
+    other = await run(client, "Write b.md with hello")
+    await client.call("gemini_agent_files", id=done.id, path="a.md")
 
     ended = await command("delete", done.conversation, "--yes")
 
     assert ended.out == f"Deleted {done.conversation} here and at Google.\n"
-    assert environments(house) == {other.facts["environment_id"]}
-    assert list((house.folder / "agents").iterdir()) == []
+    assert environments(harness) == {other.facts["environment_id"]}
+    assert list((harness.folder / "agents").iterdir()) == []
 
 
 async def test_what_could_not_be_deleted_at_google_is_told_and_tried_again(
-    guest: McpClient, house: AppHarness, command: Run
+    client: McpClient, harness: AppHarness, command: Run
 ) -> None:
-    done = await run(guest, "Write a.md with hello")
-    house.brain.fail_next(403, on="environments", times=1)
+    done = await run(client, "Write a.md with hello")
+    harness.control.fail_next(403, on="environments", times=1)
 
     ended = await command("delete", done.conversation, "--yes")
-    left = environments(house)
-    maintenance = guest.app.maintenance
+    left = environments(harness)
+    maintenance = client.app.maintenance
     assert maintenance is not None
-    house.clock.advance(3601)
+    harness.clock.advance(3601)
     await maintenance._retention.tidy()
 
     assert ended.code == 1
     assert f"Not deleted at Google: {done.facts['environment_id']}" in ended.err
     assert left == {done.facts["environment_id"]}
-    assert environments(house) == set()
+    assert environments(harness) == set()
 
 
-async def test_retention_deletes_environments_of_old_conversations(house: AppHarness) -> None:
-    house.set(
+async def test_retention_deletes_environments_of_old_conversations(harness: AppHarness) -> None:
+    harness.set(
         GEMINI_MCP_TOOLSETS="all",
         GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
         GEMINI_MCP_RETENTION_DAYS="2",
     )
-    guest = await house.connect()
-    await run(guest, "Write a.md with hello")
-    maintenance = guest.app.maintenance
+    client = await harness.connect()
+    await run(client, "Write a.md with hello")
+    maintenance = client.app.maintenance
     assert maintenance is not None
-    house.clock.advance(3 * 86400)
+    harness.clock.advance(3 * 86400)
 
     await maintenance._retention.tidy()
 
-    assert environments(house) == set()
-    assert "There is no run of an agent" in (await guest.history(kind="agents")).text
+    assert environments(harness) == set()
+    assert "There is no run of an agent" in (await client.history(kind="agents")).text

@@ -9,15 +9,15 @@ from tests.support.app_harness import AppHarness, McpClient
 
 
 async def test_local_files_go_into_the_sandbox_and_close_its_network(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
     put("data.csv", "a,b\n1,2\n")
     put("logo.bin", bytes(range(256)))
     prompt = "Read input/data.csv and fetch https://example.com/x"
 
-    done = await run(guest, prompt, files=["data.csv", "logo.bin"])
+    done = await run(client, prompt, files=["data.csv", "logo.bin"])
 
-    environment = house.last["environment"]
+    environment = harness.last["environment"]
     assert environment["network"] == "disabled"
     assert [each["target"] for each in environment["sources"]] == [
         "input/data.csv",
@@ -25,21 +25,21 @@ async def test_local_files_go_into_the_sandbox_and_close_its_network(
     ]
     sent = [base64.b64decode(each["content"]) for each in environment["sources"]]
     assert sent == [b"a,b\n1,2\n", bytes(range(256))]
-    assert house.last["tools"] == [{"type": "code_execution"}]
-    assert house.last["input"].startswith(prompt)
+    assert harness.last["tools"] == [{"type": "code_execution"}]
+    assert harness.last["input"].startswith(prompt)
     assert "input/data.csv says: a,b" in done.text
     assert "the network is closed" in done.text
     assert "Its network is closed, since it was given local files." in done.text
 
 
 async def test_an_environment_that_had_files_stays_closed(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
     put("data.csv", "a,b\n")
-    first = await run(guest, "Look", files=["data.csv"])
-    await run(guest, "Go on", conversation_id=first.conversation)
+    first = await run(client, "Look", files=["data.csv"])
+    await run(client, "Go on", conversation_id=first.conversation)
 
-    assert house.last["environment"] == {
+    assert harness.last["environment"] == {
         "type": "remote",
         "environment_id": first.facts["environment_id"],
         "network": "disabled",
@@ -47,65 +47,67 @@ async def test_an_environment_that_had_files_stays_closed(
 
 
 async def test_files_given_in_a_branch_close_the_network_for_the_other_branches(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
     put("data.csv", "a,b\n")
-    first = await run(guest, "Begin")
-    await run(guest, "With files", conversation_id=first.id, files=["data.csv"])
-    await run(guest, "Without", conversation_id=first.id)
+    first = await run(client, "Begin")
+    await run(client, "With files", conversation_id=first.id, files=["data.csv"])
+    await run(client, "Without", conversation_id=first.id)
 
-    assert house.last["environment"]["network"] == "disabled"
+    assert harness.last["environment"]["network"] == "disabled"
 
 
 async def test_files_a_model_was_given_before_close_the_network_too(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
     put("notes.txt", "private words")
-    asked = await guest.ask("Read this", files=["notes.txt"])
+    asked = await client.ask("Read this", files=["notes.txt"])
 
-    await run(guest, "Go on", conversation_id=asked.conversation)
+    await run(client, "Go on", conversation_id=asked.conversation)
 
-    assert house.last["environment"] == {"type": "remote", "network": "disabled"}
+    assert harness.last["environment"] == {"type": "remote", "network": "disabled"}
 
 
-async def test_without_transcripts_nobody_knows_what_a_model_was_given(house: AppHarness) -> None:
-    house.set(
+async def test_without_transcripts_nobody_knows_what_a_model_was_given(harness: AppHarness) -> None:
+    harness.set(
         GEMINI_MCP_TOOLSETS="all",
         GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
         GEMINI_MCP_TRANSCRIPTS="off",
     )
-    guest = await house.connect()
-    asked = await guest.ask("Hello")
+    client = await harness.connect()
+    asked = await client.ask("Hello")
 
-    await run(guest, "Go on", conversation_id=asked.conversation)
+    await run(client, "Go on", conversation_id=asked.conversation)
 
-    assert house.last["environment"] == {"type": "remote", "network": "disabled"}
+    assert harness.last["environment"] == {"type": "remote", "network": "disabled"}
 
 
-async def test_named_on_it_is_open_to_the_hosts_of_the_setting_only(house: AppHarness) -> None:
-    house.set(
+async def test_named_on_it_is_open_to_the_hosts_of_the_setting_only(harness: AppHarness) -> None:
+    harness.set(
         GEMINI_MCP_TOOLSETS="all",
         GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
         GEMINI_MCP_AGENT_NETWORK_HOSTS="pypi.org,*.example.com",
     )
-    guest = await house.connect()
+    client = await harness.connect()
     put("data.csv", "a,b\n")
 
     done = await run(
-        guest,
+        client,
         "Fetch https://docs.example.com/x and https://other.org/y",
         files=["data.csv"],
         network="on",
     )
 
-    assert house.last["environment"]["network"] == {
+    assert harness.last["environment"]["network"] == {
         "allowlist": [{"domain": "pypi.org"}, {"domain": "*.example.com"}]
     }
     assert "I fetched https://docs.example.com/x" in done.text
     assert "I could not reach other.org" in done.text
 
 
-async def test_the_network_is_off_where_that_is_said(guest: McpClient, house: AppHarness) -> None:
-    await run(guest, "x", network="off")
+async def test_the_network_is_off_where_that_is_said(
+    client: McpClient, harness: AppHarness
+) -> None:
+    await run(client, "x", network="off")
 
-    assert house.last["environment"] == {"type": "remote", "network": "disabled"}
+    assert harness.last["environment"] == {"type": "remote", "network": "disabled"}

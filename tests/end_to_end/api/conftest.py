@@ -1,7 +1,7 @@
-"""The same house as for the product."""
+"""The harness of the product tests."""
 
 from __future__ import annotations
 
-from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.end_to_end.product.conftest import client, clock, emulator, harness
 
-__all__ = ["clock", "emulator", "guest", "house"]
+__all__ = ["client", "clock", "emulator", "harness"]

@@ -34,12 +34,12 @@ def output(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 async def test_texts_that_follow_each_other_in_one_step_are_cited_each_in_its_own_bytes(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     texts = [cited("Zürich wächst. ", "wächst"), cited("Genf schrumpft.", "Genf", "schrumpft")]
-    house.brain.answer_next({"steps": [output(*texts), output(cited("Bern ruht.", "ruht"))]})
+    harness.control.answer_next({"steps": [output(*texts), output(cited("Bern ruht.", "ruht"))]})
 
-    said = await guest.ask("Und die Städte?")
+    said = await client.ask("Und die Städte?")
 
     assert said.piece.startswith("Zürich wächst[1]. Genf[2] schrumpft[3].")
     assert "Bern ruht[4]." in said.piece
@@ -53,37 +53,37 @@ async def test_texts_that_follow_each_other_in_one_step_are_cited_each_in_its_ow
     ],
 )
 async def test_what_went_wrong_with_an_answer_that_is_there_is_told(
-    house: AppHarness, guest: McpClient, code: str, why: str
+    harness: AppHarness, client: McpClient, code: str, why: str
 ) -> None:
     error = {"code": code, "message": "Bad call."}
-    house.brain.answer_next({"steps": [output({"type": "text", "text": "Half"}, error=error)]})
+    harness.control.answer_next({"steps": [output({"type": "text", "text": "Half"}, error=error)]})
 
-    said = await guest.ask("Well?")
+    said = await client.ask("Well?")
 
     assert (said.status, said.piece) == ("completed", "Half")
     assert f"The answer may not be whole: {why}.\n" in said.tail
 
 
 async def test_a_search_that_nothing_was_said_after_is_no_answer(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     search = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["argon"]}}
-    house.brain.answer_next({"steps": [search], "errors": [{"code": "recitation"}]})
+    harness.control.answer_next({"steps": [search], "errors": [{"code": "recitation"}]})
 
-    said = await guest.ask("Well?", tools=["google_search"])
+    said = await client.ask("Well?", tools=["google_search"])
 
     assert said.is_error
     assert "finished without an answer: it was blocked (recitation)" in said.tail
 
 
 async def test_a_picture_in_an_answer_has_its_id_size_and_file_in_the_text(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     picture = {"type": "image", "mime_type": "image/png", "data": PIXEL}
-    house.brain.answer_next({"steps": [output({"type": "text", "text": "Here:"}, picture)]})
+    harness.control.answer_next({"steps": [output({"type": "text", "text": "Here:"}, picture)]})
 
-    said = await guest.ask("Plot it.", tools=["code_execution"])
-    again = await guest.result(said.id)
+    said = await client.ask("Plot it.", tools=["code_execution"])
+    again = await client.result(said.id)
 
     assert said.piece == "Here:\n\n[image 1]"
     assert f"{said.facts['image_id']}: 2×2 PNG, 1 KB, {said.facts['path']}\n" in said.tail

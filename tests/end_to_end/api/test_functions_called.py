@@ -34,117 +34,117 @@ def given(*results: tuple[str, Any]) -> list[dict[str, Any]]:
 
 
 async def test_results_of_calls_without_ids_go_back_in_the_order_of_the_calls(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     calls = [call("weather", "", city=city) for city in ("Oslo", "Rome")]
-    house.brain.answer_next(asks_for(*calls))
-    waits = await guest.ask("Well?", tools=[WEATHER])
-    house.brain.answer_next("Fine.")
+    harness.control.answer_next(asks_for(*calls))
+    waits = await client.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next("Fine.")
 
     ids = [each["call_id"] for each in waits.facts["function_calls"]]
-    await guest.follow("", function_results=given((ids[1], "Rome: sun"), (ids[0], "Oslo: rain")))
+    await client.follow("", function_results=given((ids[1], "Rome: sun"), (ids[0], "Oslo: rain")))
 
     assert ids == ["call_1", "call_2"]
-    assert [(each["call_id"], each["result"]) for each in house.last["input"]] == [
+    assert [(each["call_id"], each["result"]) for each in harness.last["input"]] == [
         ("", "Oslo: rain"),
         ("", "Rome: sun"),
     ]
 
 
 async def test_a_call_in_an_answer_that_says_it_is_completed_waits_all_the_same(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(asks_for(call("weather", "a"), status="completed"))
+    harness.control.answer_next(asks_for(call("weather", "a"), status="completed"))
 
-    waits = await guest.ask("Well?", tools=[WEATHER])
-    refused = await guest.follow("Never mind.")
+    waits = await client.ask("Well?", tools=[WEATHER])
+    refused = await client.follow("Never mind.")
 
     assert waits.status == "requires_action"
     assert 'waits for the results of "weather" (call_id "a")' in refused.text
 
 
 async def test_googles_own_call_beside_the_callers_is_answered_with_theirs(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(asks_for(call("google:search", "g"), call("weather", "w")))
-    waits = await guest.ask("Well?", tools=[WEATHER])
-    house.brain.answer_next("Fine.")
+    harness.control.answer_next(asks_for(call("google:search", "g"), call("weather", "w")))
+    waits = await client.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next("Fine.")
 
-    said = await guest.follow("", function_results=given(("w", "Rain")))
+    said = await client.follow("", function_results=given(("w", "Rain")))
 
     assert [each["name"] for each in waits.facts["function_calls"]] == ["weather"]
     assert "google:" not in waits.text
     assert said.status == "completed"
-    assert [(each["call_id"], each["result"]) for each in house.last["input"]] == [
+    assert [(each["call_id"], each["result"]) for each in harness.last["input"]] == [
         ("w", "Rain"),
         ("g", ""),
     ]
 
 
 async def test_googles_own_call_is_answered_with_the_whole_story_where_google_keeps_nothing(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(asks_for(call("google:search", "g")))
-    house.brain.answer_next("Fine.")
+    harness.control.answer_next(asks_for(call("google:search", "g")))
+    harness.control.answer_next("Fine.")
 
-    said = await guest.ask("Well?", tools=["google_search"], store=False)
+    said = await client.ask("Well?", tools=["google_search"], store=False)
 
     assert said.piece.startswith("Fine.")
-    assert [each["type"] for each in house.last["input"]] == [
+    assert [each["type"] for each in harness.last["input"]] == [
         "user_input",
         "function_call",
         "function_result",
     ]
-    assert house.last["store"] is False
+    assert harness.last["store"] is False
 
 
 @pytest.mark.parametrize("counted", [0, 1])
 async def test_tokens_on_the_way_to_an_answer_count_even_where_others_are_not_told(
-    house: AppHarness, guest: McpClient, counted: int
+    harness: AppHarness, client: McpClient, counted: int
 ) -> None:
     steps = [[call("google:search", "g")], [text_step("Fine.")]]
     for n, status in enumerate(["requires_action", "completed"]):
         told = {"total_input_tokens": 5, "total_tokens": 5}
         answer = Answer(steps=steps[n], status=status, usage=told if n == counted else False)
-        house.brain.answer_next(answer)
+        harness.control.answer_next(answer)
 
-    said = await guest.ask("Well?", tools=["google_search"])
+    said = await client.ask("Well?", tools=["google_search"])
 
     assert said.facts["usage"]["total_tokens"] == 5
 
 
 async def test_a_picture_in_a_result_reaches_google_and_its_bytes_are_not_kept(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(asks_for(call("weather", "a")))
-    await guest.ask("Well?", tools=[WEATHER])
-    house.brain.answer_next("Fine.")
+    harness.control.answer_next(asks_for(call("weather", "a")))
+    await client.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next("Fine.")
     contents = [{"type": "text", "text": "See"}, PICTURE]
 
-    said = await guest.follow("", function_results=given(("a", contents)))
-    told = await guest.history(id=said.conversation)
+    said = await client.follow("", function_results=given(("a", contents)))
+    told = await client.history(id=said.conversation)
 
-    assert house.last["input"][0]["result"] == contents
+    assert harness.last["input"][0]["result"] == contents
     assert PIXEL not in told.text
-    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    kept = [file for file in harness.folder.rglob("*") if file.is_file()]
     assert not any(PIXEL.encode() in file.read_bytes() for file in kept)
 
 
 async def test_an_object_that_came_of_a_function_is_kept_whole(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(asks_for(call("weather", "a")))
-    await guest.ask("Well?", tools=[WEATHER])
-    house.brain.answer_next("Fine.")
+    harness.control.answer_next(asks_for(call("weather", "a")))
+    await client.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next("Fine.")
     row = {"mime_type": "text/csv", "data": "a,b"}
 
-    said = await guest.follow("", function_results=given(("a", row)))
+    said = await client.follow("", function_results=given(("a", row)))
 
-    assert '"data": "a,b"' in (await guest.history(id=said.conversation)).text
+    assert '"data": "a,b"' in (await client.history(id=said.conversation)).text
 
 
-async def test_a_key_that_results_do_not_have_is_refused_by_its_name(guest: McpClient) -> None:
-    said = await guest.follow("", function_results=[{"call_id": "a", "result": 1, "output": 2}])
+async def test_a_key_that_results_do_not_have_is_refused_by_its_name(client: McpClient) -> None:
+    said = await client.follow("", function_results=[{"call_id": "a", "result": 1, "output": 2}])
 
     assert said.text == (
         "`function_results`: `output` is not a key of its items. "
@@ -153,12 +153,12 @@ async def test_a_key_that_results_do_not_have_is_refused_by_its_name(guest: McpC
 
 
 async def test_results_that_nothing_waits_for_leave_no_turn(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.fail_next(400)
-    failed = await guest.ask("This fails.")
+    harness.control.fail_next(400)
+    failed = await client.ask("This fails.")
 
-    said = await guest.follow(
+    said = await client.follow(
         "", conversation_id=failed.conversation, function_results=given(("a", "Rain"))
     )
 

@@ -42,13 +42,13 @@ RAN = [
 
 
 @pytest.mark.parametrize("text", [ANSWER, f"```json\n{ANSWER}\n```", f"\n{ANSWER}\n"])
-async def test_the_text_is_clean_json(house: AppHarness, guest: McpClient, text: str) -> None:
-    house.brain.answer_next(text)
+async def test_the_text_is_clean_json(harness: AppHarness, client: McpClient, text: str) -> None:
+    harness.control.answer_next(text)
 
-    said = await guest.ask("When?", response_schema=SCHEMA)
+    said = await client.ask("When?", response_schema=SCHEMA)
 
     assert said.piece == ANSWER
-    assert house.last["response_format"] == {
+    assert harness.last["response_format"] == {
         "type": "text",
         "mime_type": "application/json",
         "schema": SCHEMA,
@@ -57,21 +57,21 @@ async def test_the_text_is_clean_json(house: AppHarness, guest: McpClient, text:
 
 @pytest.mark.parametrize("steps", [SEARCHED, RAN])
 async def test_what_tools_did_on_the_way_is_no_part_of_the_json(
-    house: AppHarness, guest: McpClient, steps: list[dict[str, Any]]
+    harness: AppHarness, client: McpClient, steps: list[dict[str, Any]]
 ) -> None:
-    house.brain.answer_next({"steps": steps})
+    harness.control.answer_next({"steps": steps})
 
-    said = await guest.ask("When?", response_schema=SCHEMA, tools=["google_search"])
+    said = await client.ask("When?", response_schema=SCHEMA, tools=["google_search"])
 
     assert said.status == "completed"
     assert said.piece == ANSWER
 
 
-async def test_the_sources_of_json_stand_behind_it(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next({"steps": SEARCHED})
+async def test_the_sources_of_json_stand_behind_it(harness: AppHarness, client: McpClient) -> None:
+    harness.control.answer_next({"steps": SEARCHED})
 
-    said = await guest.ask("When?", response_schema=SCHEMA, tools=["google_search"])
-    again = await guest.result(said.id)
+    said = await client.ask("When?", response_schema=SCHEMA, tools=["google_search"])
+    again = await client.result(said.id)
 
     assert said.tail.startswith("Sources: 1. blog.example — https://blog.example/argon\n")
     assert again.text == said.text
@@ -88,11 +88,11 @@ async def test_the_sources_of_json_stand_behind_it(house: AppHarness, guest: Mcp
     ],
 )
 async def test_an_answer_that_does_not_fit_is_an_error_with_the_raw_text_and_where(
-    house: AppHarness, guest: McpClient, text: str, where: str
+    harness: AppHarness, client: McpClient, text: str, where: str
 ) -> None:
-    house.brain.answer_next(text)
+    harness.control.answer_next(text)
 
-    said = await guest.ask("When?", response_schema=SCHEMA)
+    said = await client.ask("When?", response_schema=SCHEMA)
 
     assert said.is_error
     assert said.status == "failed"
@@ -112,27 +112,29 @@ async def test_an_answer_that_does_not_fit_is_an_error_with_the_raw_text_and_whe
     ],
 )
 async def test_a_schema_no_answer_could_be_checked_against_costs_nothing(
-    house: AppHarness, guest: McpClient, schema: dict[str, Any]
+    harness: AppHarness, client: McpClient, schema: dict[str, Any]
 ) -> None:
-    said = await guest.ask("When?", response_schema=schema)
+    said = await client.ask("When?", response_schema=schema)
 
     assert said.text.startswith("`response_schema`")
     assert said.status is None
-    assert house.brain.posts == []
+    assert harness.control.posts == []
 
 
-async def test_a_schema_is_read_as_the_draft_it_names(house: AppHarness, guest: McpClient) -> None:
+async def test_a_schema_is_read_as_the_draft_it_names(
+    harness: AppHarness, client: McpClient
+) -> None:
     pair = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "definitions": {"year": {"type": "integer"}},
         "type": "array",
         "items": [{"$ref": "#/definitions/year"}, {"type": "string"}],
     }
-    house.brain.answer_next('[2026, "Argon"]')
-    house.brain.answer_next('["Argon", 2026]')
+    harness.control.answer_next('[2026, "Argon"]')
+    harness.control.answer_next('["Argon", 2026]')
 
-    fits = await guest.ask("When?", response_schema=pair)
-    fails = await guest.ask("When, then?", response_schema=pair)
+    fits = await client.ask("When?", response_schema=pair)
+    fails = await client.ask("When, then?", response_schema=pair)
 
     assert json.loads(fits.piece) == [2026, "Argon"]
     assert fails.status == "failed"
@@ -141,48 +143,48 @@ async def test_a_schema_is_read_as_the_draft_it_names(house: AppHarness, guest: 
 PATTERNED = {"type": "object", "properties": {"what": {"type": "string", "pattern": "^(a+)+$"}}}
 
 
-async def test_patterns_are_checked_too(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next('{"what": "aaa"}')
-    house.brain.answer_next('{"what": "b"}')
+async def test_patterns_are_checked_too(harness: AppHarness, client: McpClient) -> None:
+    harness.control.answer_next('{"what": "aaa"}')
+    harness.control.answer_next('{"what": "b"}')
 
-    fits = await guest.ask("What?", response_schema=PATTERNED)
-    fails = await guest.ask("What, then?", response_schema=PATTERNED)
+    fits = await client.ask("What?", response_schema=PATTERNED)
+    fails = await client.ask("What, then?", response_schema=PATTERNED)
 
     assert fits.status == "completed"
     assert "'b' does not match '^(a+)+$' (at $.what)" in fails.tail
 
 
 async def test_a_pattern_that_takes_years_holds_up_nobody(
-    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, client: McpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(structured_output, "PATIENCE", 1.0)
-    house.brain.answer_next(json.dumps({"what": "a" * 60 + "!"}))
+    harness.control.answer_next(json.dumps({"what": "a" * 60 + "!"}))
 
-    said = await guest.ask("What?", response_schema=PATTERNED)
+    said = await client.ask("What?", response_schema=PATTERNED)
 
     assert said.status == "failed"
     assert "checking its patterns took too long" in said.tail
 
 
-async def test_a_schema_holds_for_one_turn(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next(ANSWER)
-    house.brain.answer_next("In plain words: 2026.")
-    await guest.ask("When?", response_schema=SCHEMA)
+async def test_a_schema_holds_for_one_turn(harness: AppHarness, client: McpClient) -> None:
+    harness.control.answer_next(ANSWER)
+    harness.control.answer_next("In plain words: 2026.")
+    await client.ask("When?", response_schema=SCHEMA)
 
-    said = await guest.follow("In plain words?")
+    said = await client.follow("In plain words?")
 
     assert said.piece == "In plain words: 2026."
-    assert "response_format" not in house.last
+    assert "response_format" not in harness.last
 
 
-async def test_what_does_not_fit_is_not_kept_where_transcripts_are_off(house: AppHarness) -> None:
-    guest = await house.connect(transcripts=False)
-    house.brain.answer_next('{"year": "zebrafinch"}')
+async def test_what_does_not_fit_is_not_kept_where_transcripts_are_off(harness: AppHarness) -> None:
+    client = await harness.connect(transcripts=False)
+    harness.control.answer_next('{"year": "zebrafinch"}')
 
-    said = await guest.ask("When?", response_schema=SCHEMA)
+    said = await client.ask("When?", response_schema=SCHEMA)
 
     assert "'zebrafinch' is not of type 'integer'" in said.tail
-    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    kept = [file for file in harness.folder.rglob("*") if file.is_file()]
     assert not any(b"zebrafinch" in file.read_bytes() for file in kept)
 
 
@@ -197,15 +199,15 @@ NULLABLE = {
 
 
 async def test_a_null_fits_where_the_schema_says_nullable(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next('{"year": null, "size": null}')
+    harness.control.answer_next('{"year": null, "size": null}')
 
-    said = await guest.ask("When?", response_schema=NULLABLE)
+    said = await client.ask("When?", response_schema=NULLABLE)
 
     assert not said.is_error
     assert said.piece == '{"year": null, "size": null}'
-    assert house.last["response_format"]["schema"] == NULLABLE
+    assert harness.last["response_format"]["schema"] == NULLABLE
 
 
 @pytest.mark.parametrize(
@@ -217,34 +219,34 @@ async def test_a_null_fits_where_the_schema_says_nullable(
     ],
 )
 async def test_openais_wrapper_is_taken_off(
-    house: AppHarness, guest: McpClient, wrapped: dict[str, Any]
+    harness: AppHarness, client: McpClient, wrapped: dict[str, Any]
 ) -> None:
-    house.brain.answer_next('{"what": "no year"}')
+    harness.control.answer_next('{"what": "no year"}')
 
-    said = await guest.ask("When?", response_schema=wrapped)
+    said = await client.ask("When?", response_schema=wrapped)
 
-    assert house.last["response_format"]["schema"] == SCHEMA
+    assert harness.last["response_format"]["schema"] == SCHEMA
     assert "'year' is a required property" in said.text
 
 
 @pytest.mark.parametrize("schema", [{"name": "string"}, {"year": "number", "what": "string"}])
 async def test_what_would_constrain_nothing_is_refused(
-    house: AppHarness, guest: McpClient, schema: dict[str, Any]
+    harness: AppHarness, client: McpClient, schema: dict[str, Any]
 ) -> None:
-    said = await guest.ask("When?", response_schema=schema)
+    said = await client.ask("When?", response_schema=schema)
 
     assert said.is_error
     assert "no keyword of JSON Schema" in said.text
     assert '"properties"' in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_an_answer_cut_while_thinking_says_what_to_change(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next({"text": "", "steps": [], "status": "incomplete"})
+    harness.control.answer_next({"text": "", "steps": [], "status": "incomplete"})
 
-    said = await guest.ask("When?")
+    said = await client.ask("When?")
 
     assert said.status == "incomplete"
     assert "lower `thinking`" in said.text

@@ -105,27 +105,27 @@ STREAMS: dict[str, tuple[list[Json], str]] = {
 
 
 @pytest.fixture
-async def upstream(house: AppHarness) -> AsyncIterator[RawHttpServer]:
+async def upstream(harness: AppHarness) -> AsyncIterator[RawHttpServer]:
     async with RawHttpServer() as server:
-        house.set(GOOGLE_GEMINI_BASE_URL=server.url)
+        harness.set(GOOGLE_GEMINI_BASE_URL=server.url)
         yield server
 
 
 @pytest.fixture
-async def guest(house: AppHarness, upstream: RawHttpServer) -> McpClient:
-    return await house.connect(max_wait_seconds=20, research_poll_seconds=0.05)
+async def client(harness: AppHarness, upstream: RawHttpServer) -> McpClient:
+    return await harness.connect(max_wait_seconds=20, research_poll_seconds=0.05)
 
 
 @pytest.mark.parametrize("what", STREAMS)
 async def test_an_odd_stream_is_read_and_can_be_continued(
-    guest: McpClient, upstream: RawHttpServer, what: str
+    client: McpClient, upstream: RawHttpServer, what: str
 ) -> None:
     events, answer = STREAMS[what]
     upstream.streams(*events)
     upstream.streams(CREATED, start(0), text(0, "And on."), completed())
 
-    said = await guest.ask("Tell me.")
-    then = await guest.follow("Go on.", conversation_id=said.conversation)
+    said = await client.ask("Tell me.")
+    then = await client.follow("Go on.", conversation_id=said.conversation)
 
     assert (said.status, said.piece.partition("\n\n[step of a kind")[0]) == ("completed", answer)
     assert said.facts["usage"]["total_tokens"] == 26
@@ -135,11 +135,11 @@ async def test_an_odd_stream_is_read_and_can_be_continued(
 
 
 async def test_a_step_nobody_knows_is_named_beside_the_answer(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     upstream.streams(CREATED, start(0, "hologram"), start(1), text(1, "Known."), completed())
 
-    said = await guest.ask("Tell me.")
+    said = await client.ask("Tell me.")
 
     assert said.status == "completed"
     assert said.piece == "Known.\n\n[step of a kind this version does not know: hologram]"
@@ -147,7 +147,7 @@ async def test_a_step_nobody_knows_is_named_beside_the_answer(
 
 @pytest.mark.parametrize("end", [[], [completed("pondering")], [completed("idle")]])
 async def test_a_stream_that_does_not_say_how_it_ended_is_asked_about(
-    guest: McpClient, upstream: RawHttpServer, end: list[Json]
+    client: McpClient, upstream: RawHttpServer, end: list[Json]
 ) -> None:
     upstream.streams(CREATED, start(0), text(0, "Beg"), *end)
     for status in ("in_progress", "queued"):
@@ -155,30 +155,30 @@ async def test_a_stream_that_does_not_say_how_it_ended_is_asked_about(
     whole = {"id": ID, "status": "completed", "steps": [output("Begun and ended.")], "usage": USAGE}
     upstream.answers_with(json.dumps(whole).encode())
 
-    said = await guest.ask("Tell me.")
+    said = await client.ask("Tell me.")
 
     assert (said.status, said.piece) == ("completed", "Begun and ended.")
     assert [asked.line.split()[0] for asked in upstream.asked] == ["POST", "GET", "GET", "GET"]
 
 
 async def test_usage_that_never_comes_is_booked_as_estimated(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     upstream.streams(CREATED, start(0), text(0, "Free?"), completed(usage=None))
 
-    said = await guest.ask("Tell me.")
-    usage = (await guest.client.read_resource("gemini://usage")).contents[0]
+    said = await client.ask("Tell me.")
+    usage = (await client.sdk_client.read_resource("gemini://usage")).contents[0]
 
     assert (said.status, said.piece) == ("completed", "Free?")
     assert "(1 estimated)" in usage.text  # type: ignore[union-attr]  # it is Markdown
 
 
 async def test_an_answer_of_thoughts_alone_says_what_to_change(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     upstream.streams(CREATED, start(0, "thought"), completed("incomplete"))
 
-    said = await guest.ask("Tell me.")
+    said = await client.ask("Tell me.")
 
     assert said.status == "incomplete"
     assert "lower `thinking`" in said.text
@@ -192,13 +192,13 @@ async def test_an_answer_of_thoughts_alone_says_what_to_change(
     ],
 )
 async def test_an_answer_that_wants_to_go_on_without_saying_how_is_incomplete(
-    guest: McpClient, upstream: RawHttpServer, more: Json, why: str
+    client: McpClient, upstream: RawHttpServer, more: Json, why: str
 ) -> None:
     upstream.streams(
         CREATED, start(0), text(0, "Begun, "), completed("requires_continuation", **more)
     )
 
-    said = await guest.ask("Tell me.")
+    said = await client.ask("Tell me.")
 
     assert (said.status, said.piece) == ("incomplete", "Begun, ")
     assert f"The answer stops early: Gemini wanted to go on; {why}." in said.text
@@ -207,7 +207,7 @@ async def test_an_answer_that_wants_to_go_on_without_saying_how_is_incomplete(
 
 
 async def test_parts_that_are_only_thought_are_followed(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     for number in range(3):
         upstream.streams(
@@ -217,7 +217,7 @@ async def test_parts_that_are_only_thought_are_followed(
         )
     upstream.streams(CREATED, start(0), text(0, "At last."), completed())
 
-    said = await guest.ask("Tell me.")
+    said = await client.ask("Tell me.")
 
     assert (said.status, said.piece) == ("completed", "At last.")
     tokens = [asked.body.get("continuation_token") for asked in upstream.asked]
@@ -227,14 +227,14 @@ async def test_parts_that_are_only_thought_are_followed(
 
 @pytest.mark.parametrize("id", ["../files/x?y", 12, "", ["v1_a"], "v1_ä"], ids=str)
 async def test_an_id_that_cannot_be_asked_for_is_none(
-    guest: McpClient, upstream: RawHttpServer, id: Any
+    client: McpClient, upstream: RawHttpServer, id: Any
 ) -> None:
     created = {"interaction": {"id": id}, "event_type": "interaction.created"}
     upstream.streams(created, start(0), text(0, "Who am I?"), completed(id=id))
     upstream.streams(CREATED, start(0), text(0, "And on."), completed())
 
-    said = await guest.ask("Tell me.")
-    then = await guest.follow("Go on.", conversation_id=said.conversation)
+    said = await client.ask("Tell me.")
+    then = await client.follow("Go on.", conversation_id=said.conversation)
 
     assert (said.status, said.piece) == ("completed", "Who am I?")
     assert "interaction_id" not in said.facts
@@ -254,7 +254,7 @@ def picture() -> Json:
 
 @pytest.mark.parametrize("steps", [None, []], ids=["no steps", "empty steps"])
 async def test_a_picture_that_is_not_ready_yet_is_waited_for(
-    guest: McpClient, upstream: RawHttpServer, steps: list[Json] | None
+    client: McpClient, upstream: RawHttpServer, steps: list[Json] | None
 ) -> None:
     running = {"id": ID, "status": "in_progress", "steps": steps}
     upstream.answers_with(json.dumps(running).encode())
@@ -262,7 +262,7 @@ async def test_a_picture_that_is_not_ready_yet_is_waited_for(
     done = {"id": ID, "status": "completed", "steps": [picture()], "usage": USAGE}
     upstream.answers_with(json.dumps(done).encode())
 
-    said = await guest.call("gemini_generate_image", prompt="A cat.")
+    said = await client.call("gemini_generate_image", prompt="A cat.")
 
     assert said.status == "completed"
     assert said.facts["image_id"].startswith("i_")
@@ -270,13 +270,13 @@ async def test_a_picture_that_is_not_ready_yet_is_waited_for(
 
 
 async def test_a_picture_that_was_thought_of_and_never_made_is_said_so(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     thought = {"type": "thought", "summary": picture()["content"]}
     answer = {"id": ID, "status": "incomplete", "steps": [thought], "usage": USAGE}
     upstream.answers_with(json.dumps(answer).encode())
 
-    said = await guest.call("gemini_generate_image", prompt="A cat.")
+    said = await client.call("gemini_generate_image", prompt="A cat.")
 
     assert said.status == "failed"
     assert "reached its limit before it had made the image" in said.text
@@ -285,18 +285,18 @@ async def test_a_picture_that_was_thought_of_and_never_made_is_said_so(
 
 
 async def test_a_research_that_ends_in_thought_names_what_to_do(
-    guest: McpClient, upstream: RawHttpServer
+    client: McpClient, upstream: RawHttpServer
 ) -> None:
     upstream.answers_with(json.dumps({"id": ID, "status": "queued"}).encode())
     thought = {"type": "thought", "summary": [{"text": "Searching"}]}
     answer = {"id": ID, "status": "incomplete", "steps": [thought], "usage": USAGE}
     for _ in range(8):
         upstream.answers_with(json.dumps(answer).encode())
-    quick = await guest.call("start_deep_research", question="Why?")
+    quick = await client.call("start_deep_research", question="Why?")
 
-    said = await guest.call("check_research", research_id=quick.id, wait_seconds=20)
+    said = await client.call("check_research", research_id=quick.id, wait_seconds=20)
     while said.status == "running":
-        said = await guest.call("check_research", research_id=quick.id, wait_seconds=20)
+        said = await client.call("check_research", research_id=quick.id, wait_seconds=20)
 
     assert said.status == "incomplete"
     assert "before it had written anything" in said.text

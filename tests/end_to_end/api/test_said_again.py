@@ -25,23 +25,23 @@ STEPS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-async def worker(house: AppHarness, tmp_path_factory: pytest.TempPathFactory) -> McpClient:
-    """A guest whose server may read one picture."""
+async def worker(harness: AppHarness, tmp_path_factory: pytest.TempPathFactory) -> McpClient:
+    """A client whose server may read one picture."""
     work: Path = tmp_path_factory.mktemp("work")
     (work / "cat.png").write_bytes(base64.b64decode(PIXEL))
-    return await house.connect(allowed_dirs=(work,), store_lag_seconds=0)
+    return await harness.connect(allowed_dirs=(work,), store_lag_seconds=0)
 
 
 async def test_a_rebuilt_chain_holds_no_stubs_of_media_and_names_what_is_missing(
-    house: AppHarness, worker: McpClient
+    harness: AppHarness, worker: McpClient
 ) -> None:
-    house.brain.answer_next({"steps": STEPS})
+    harness.control.answer_next({"steps": STEPS})
     await worker.ask("one")
-    house.brain.expire_all()
+    harness.control.expire_all()
 
     said = await worker.follow("two")
 
-    assert house.last["input"] == [
+    assert harness.last["input"] == [
         {"type": "user_input", "content": [{"type": "text", "text": "one"}]},
         {"type": "thought", "signature": "sig-1", "summary": [WORDS]},
         STEPS[1],
@@ -54,27 +54,27 @@ async def test_a_rebuilt_chain_holds_no_stubs_of_media_and_names_what_is_missing
 
 
 async def test_results_of_functions_go_whole_into_a_rebuilt_chain(
-    house: AppHarness, worker: McpClient
+    harness: AppHarness, worker: McpClient
 ) -> None:
     look = {"type": "function", "name": "look", "parameters": {"type": "object"}}
     call = {"type": "function_call", "id": "a", "name": "look", "arguments": {}}
-    house.brain.answer_next({"steps": [call], "status": "requires_action"})
+    harness.control.answer_next({"steps": [call], "status": "requires_action"})
     await worker.ask("one", tools=[look])
-    house.brain.expire_all()
+    harness.control.expire_all()
 
     said = await worker.follow("", function_results=[{"call_id": "a", "result": [WORDS, PICTURE]}])
 
     assert said.status == "completed"
-    assert [step["type"] for step in house.last["input"]] == [
+    assert [step["type"] for step in harness.last["input"]] == [
         "user_input",
         "function_call",
         "function_result",
     ]
-    assert house.last["input"][2]["result"] == [WORDS, PICTURE]
+    assert harness.last["input"][2]["result"] == [WORDS, PICTURE]
 
 
 async def test_a_conversation_google_does_not_keep_says_which_attachments_it_goes_on_without(
-    house: AppHarness, worker: McpClient
+    harness: AppHarness, worker: McpClient
 ) -> None:
     first = await worker.ask("What is it?", files=["cat.png"], store=False)
 
@@ -82,15 +82,15 @@ async def test_a_conversation_google_does_not_keep_says_which_attachments_it_goe
 
     assert first.status == said.status == "completed"
     assert "Could not be sent again: cat.png" in said.tail
-    assert house.last["input"][0]["content"] == [{"type": "text", "text": "What is it?"}]
+    assert harness.last["input"][0]["content"] == [{"type": "text", "text": "What is it?"}]
 
 
-async def test_words_that_are_kept_nowhere_are_no_empty_answer(house: AppHarness) -> None:
-    guest = await house.connect(transcripts=False)
-    said = await guest.ask("Hello.", store=False)
+async def test_words_that_are_kept_nowhere_are_no_empty_answer(harness: AppHarness) -> None:
+    client = await harness.connect(transcripts=False)
+    said = await client.ask("Hello.", store=False)
 
-    again = await guest.result(said.id)
-    refused = await guest.follow("And?")
+    again = await client.result(said.id)
+    refused = await client.follow("And?")
 
     assert again.text.startswith("Its words were told once and are kept nowhere")
     assert refused.status is None

@@ -18,9 +18,9 @@ def remote(url: object, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def open_guest(house: AppHarness) -> McpClient:
-    """A guest whose server may send Gemini to one MCP server."""
-    return await house.connect(remote_tools=(HOST,))
+async def open_client(harness: AppHarness) -> McpClient:
+    """A client whose server may send Gemini to one MCP server."""
+    return await harness.connect(remote_tools=(HOST,))
 
 
 @pytest.mark.parametrize(
@@ -28,31 +28,33 @@ async def open_guest(house: AppHarness) -> McpClient:
     ["google_search", "url_context", "code_execution", "google_maps", {"type": "url_context"}],
 )
 async def test_functions_are_refused_together_with_built_in_tools(
-    house: AppHarness, guest: McpClient, built_in: Any
+    harness: AppHarness, client: McpClient, built_in: Any
 ) -> None:
-    said = await guest.ask("Hello.", tools=[built_in, FUNCTION])
+    said = await client.ask("Hello.", tools=[built_in, FUNCTION])
 
     assert said.is_error
     assert "does not take functions together with built-in tools" in said.text
-    assert house.brain.posts == []
+    assert harness.control.posts == []
 
 
 async def test_searching_files_is_refused_together_with_functions(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    said = await guest.ask("Hello.", tools=[STORE, FUNCTION])
+    said = await client.ask("Hello.", tools=[STORE, FUNCTION])
 
     assert "(file_search)" in said.text
-    assert house.brain.posts == []
+    assert harness.control.posts == []
 
 
-async def test_tool_objects_reach_google_as_they_are(house: AppHarness, guest: McpClient) -> None:
+async def test_tool_objects_reach_google_as_they_are(
+    harness: AppHarness, client: McpClient
+) -> None:
     tool = {"type": "google_search", "search_types": ["image_search"]}
-    house.brain.answer_next("Yes.")
+    harness.control.answer_next("Yes.")
 
-    await guest.ask("Hello.", tools=[tool, "code_execution", STORE])
+    await client.ask("Hello.", tools=[tool, "code_execution", STORE])
 
-    assert house.last["tools"] == [tool, {"type": "code_execution"}, STORE]
+    assert harness.last["tools"] == [tool, {"type": "code_execution"}, STORE]
 
 
 @pytest.mark.parametrize(
@@ -82,68 +84,68 @@ async def test_tool_objects_reach_google_as_they_are(house: AppHarness, guest: M
     ],
 )
 async def test_an_mcp_server_is_sent_to_no_other_host_however_it_is_written(
-    house: AppHarness, open_guest: McpClient, url: object
+    harness: AppHarness, open_client: McpClient, url: object
 ) -> None:
-    said = await open_guest.ask("Hello.", tools=[remote(url)])
+    said = await open_client.ask("Hello.", tools=[remote(url)])
 
     assert said.is_error
     assert said.text.startswith("`tools`: ")
     assert said.status is None
-    assert house.brain.posts == []
+    assert harness.control.posts == []
 
 
 @pytest.mark.parametrize("kind", ["MCP_SERVER", " mcp_server", "mcpServer", "mcp-server"])
 async def test_an_mcp_server_is_one_however_its_type_is_written(
-    house: AppHarness, open_guest: McpClient, kind: str
+    harness: AppHarness, open_client: McpClient, kind: str
 ) -> None:
-    said = await open_guest.ask("Hello.", tools=[{**remote("https://evil.test/"), "type": kind}])
+    said = await open_client.ask("Hello.", tools=[{**remote("https://evil.test/"), "type": kind}])
 
     assert "evil.test is not allowed here" in said.text
-    assert house.brain.posts == []
+    assert harness.control.posts == []
 
 
 async def test_an_mcp_server_that_is_allowed_is_reached_at_any_port(
-    house: AppHarness, open_guest: McpClient
+    harness: AppHarness, open_client: McpClient
 ) -> None:
-    house.brain.answer_next("Yes.")
+    harness.control.answer_next("Yes.")
 
-    said = await open_guest.ask("Hello.", tools=[remote("https://MCP.good.test:8443/mcp")])
+    said = await open_client.ask("Hello.", tools=[remote("https://MCP.good.test:8443/mcp")])
 
     assert not said.is_error
-    assert house.last["tools"][0]["url"] == "https://MCP.good.test:8443/mcp"
+    assert harness.last["tools"][0]["url"] == "https://MCP.good.test:8443/mcp"
 
 
 async def test_headers_are_sent_again_and_kept_in_memory_only(
-    house: AppHarness, open_guest: McpClient
+    harness: AppHarness, open_client: McpClient
 ) -> None:
     tool = remote(f"https://{HOST}/", headers={"Authorization": "Bearer s3cret-token"})
     for _ in range(3):
-        house.brain.answer_next("Yes.")
-    said = await open_guest.ask("Hello.", tools=[tool])
+        harness.control.answer_next("Yes.")
+    said = await open_client.ask("Hello.", tools=[tool])
 
-    await open_guest.follow("Again.")
-    await open_guest.leave()
-    after = await house.connect(remote_tools=(HOST,))
+    await open_client.follow("Again.")
+    await open_client.leave()
+    after = await harness.connect(remote_tools=(HOST,))
     refused = await after.follow("And now?", conversation_id=said.conversation)
     given = await after.follow("And now?", conversation_id=said.conversation, tools=[tool])
 
-    assert [body["tools"] for body in house.bodies] == [[tool]] * 3
+    assert [body["tools"] for body in harness.bodies] == [[tool]] * 3
     assert "'notes' needs its headers again (Authorization)" in refused.text
     assert refused.status is None
     assert (given.status, given.turn) == ("completed", 3)
-    kept = [file for file in house.folder.rglob("*") if file.is_file()]
+    kept = [file for file in harness.folder.rglob("*") if file.is_file()]
     assert not any(b"s3cret-token" in file.read_bytes() for file in kept)
 
 
 async def test_a_remembered_mcp_server_is_not_reached_once_its_host_is_no_longer_allowed(
-    house: AppHarness, open_guest: McpClient
+    harness: AppHarness, open_client: McpClient
 ) -> None:
-    house.brain.answer_next("Yes.")
-    said = await open_guest.ask("Hello.", tools=[remote(f"https://{HOST}/")])
-    await open_guest.leave()
+    harness.control.answer_next("Yes.")
+    said = await open_client.ask("Hello.", tools=[remote(f"https://{HOST}/")])
+    await open_client.leave()
 
-    stricter = await house.connect()
+    stricter = await harness.connect()
     refused = await stricter.follow("Again.", conversation_id=said.conversation)
 
     assert f"{HOST} is not allowed here" in refused.text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1

@@ -30,45 +30,45 @@ def is_read(said: ToolResult, log: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("events", [started, grown], ids=["started", "in deltas"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_streamed_answer_is_read_whatever_its_steps_hold(
-    house: AppHarness,
-    guest: McpClient,
+    harness: AppHarness,
+    client: McpClient,
     caplog: pytest.LogCaptureFixture,
     kind: str,
     events: Callable[[str], list[dict[str, Any]]],
 ) -> None:
-    house.brain.answer_next(Answer(steps=steps(kind), events=events(kind), usage=USAGE))
+    harness.control.answer_next(Answer(steps=steps(kind), events=events(kind), usage=USAGE))
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     is_read(said, caplog)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_answer_in_one_piece_is_read_whatever_its_steps_hold(
-    house: AppHarness, guest: McpClient, caplog: pytest.LogCaptureFixture, kind: str
+    harness: AppHarness, client: McpClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    house.brain.answer_next(Answer(steps=steps(kind), events=[], usage=USAGE))
-    house.brain.fault_next("unary_instead_of_stream")
+    harness.control.answer_next(Answer(steps=steps(kind), events=[], usage=USAGE))
+    harness.control.fault_next("unary_instead_of_stream")
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     is_read(said, caplog)
 
 
 @pytest.mark.parametrize("kind", ["mcp_server_tool_result", "function_result", "model_output"])
 async def test_a_conversation_kept_here_goes_on_after_steps_of_any_shape(
-    house: AppHarness, guest: McpClient, caplog: pytest.LogCaptureFixture, kind: str
+    harness: AppHarness, client: McpClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     wrong = [each for each in steps(kind) if isinstance(each.get("type"), str)]
-    house.brain.answer_next(Answer(steps=wrong, events=started(kind), usage=USAGE))
-    first = await guest.ask("Hello.", store=False)
-    house.brain.answer_next(Answer("And on.", usage=USAGE))
+    harness.control.answer_next(Answer(steps=wrong, events=started(kind), usage=USAGE))
+    first = await client.ask("Hello.", store=False)
+    harness.control.answer_next(Answer("And on.", usage=USAGE))
 
-    said = await guest.follow("Go on.", conversation_id=first.conversation)
+    said = await client.follow("Go on.", conversation_id=first.conversation)
 
     is_read(first, caplog)
     assert "failed inside" not in caplog.text
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
     assert said.status in ("completed", "failed")  # the service may refuse them; we do not
 
 
@@ -90,29 +90,29 @@ ANY_JSON = [
 
 @pytest.mark.parametrize("result", ANY_JSON, ids=str)
 async def test_function_results_of_any_shape_are_sent(
-    house: AppHarness, guest: McpClient, caplog: pytest.LogCaptureFixture, result: Any
+    harness: AppHarness, client: McpClient, caplog: pytest.LogCaptureFixture, result: Any
 ) -> None:
     call = {"type": "function_call", "id": "a", "name": "read", "arguments": {}}
     tools = [{"type": "function", "name": "read", "parameters": {"type": "object"}}]
-    house.brain.answer_next({"steps": [call], "status": "requires_action"})
-    first = await guest.ask("Read it.", tools=tools)
-    house.brain.answer_next(Answer(steps=[TEXT], usage=USAGE))
+    harness.control.answer_next({"steps": [call], "status": "requires_action"})
+    first = await client.ask("Read it.", tools=tools)
+    harness.control.answer_next(Answer(steps=[TEXT], usage=USAGE))
 
-    said = await guest.follow(
+    said = await client.follow(
         "",
         conversation_id=first.conversation,
         function_results=[{"call_id": "a", "name": "read", "result": result}],
     )
 
     is_read(said, caplog)
-    (sent,) = house.last["input"]
+    (sent,) = harness.last["input"]
     assert sent["call_id"] == "a"
     assert sent["result"] in (result, {"result": result}, str(result).lower(), "")
 
 
 @pytest.mark.parametrize("kind", ["mcp_server_tool_result", "thought", "url_context_result"])
 async def test_a_picture_arrives_beside_steps_of_any_shape(
-    house: AppHarness, guest: McpClient, caplog: pytest.LogCaptureFixture, kind: str
+    harness: AppHarness, client: McpClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     from gemini_emulator.responders.image import JPEG
 
@@ -121,9 +121,9 @@ async def test_a_picture_arrives_beside_steps_of_any_shape(
         "content": [{"type": "image", "mime_type": "image/jpeg", "data": JPEG}],
     }
     wrong = [each for each in steps(kind)[:-1] if each["type"] == kind]
-    house.brain.answer_next(Answer(steps=[*wrong, picture], events=[], usage=USAGE))
+    harness.control.answer_next(Answer(steps=[*wrong, picture], events=[], usage=USAGE))
 
-    said = await guest.call("gemini_generate_image", prompt="A cat.")
+    said = await client.call("gemini_generate_image", prompt="A cat.")
 
     assert said.status == "completed"
     assert said.facts["image_id"].startswith("i_")
@@ -132,13 +132,13 @@ async def test_a_picture_arrives_beside_steps_of_any_shape(
 
 @pytest.mark.parametrize("data", [[1], {"a": 1}, 7, True])
 async def test_a_picture_whose_bytes_are_no_text_is_damaged_and_its_tokens_are_booked(
-    house: AppHarness, guest: McpClient, data: Any
+    harness: AppHarness, client: McpClient, data: Any
 ) -> None:
     picture = {"type": "image", "mime_type": "image/jpeg", "data": data}
     step = {"type": "model_output", "content": [picture]}
-    house.brain.answer_next(Answer(steps=[step], events=[], usage=USAGE))
+    harness.control.answer_next(Answer(steps=[step], events=[], usage=USAGE))
 
-    said = await guest.call("gemini_generate_image", prompt="A cat.")
+    said = await client.call("gemini_generate_image", prompt="A cat.")
 
     assert said.status == "failed"
     assert "damaged" in said.text
@@ -158,15 +158,15 @@ async def test_a_picture_whose_bytes_are_no_text_is_damaged_and_its_tokens_are_b
     ],
 )
 async def test_token_counts_that_cannot_be_are_neither_believed_nor_passed_over(
-    house: AppHarness,
-    guest: McpClient,
+    harness: AppHarness,
+    client: McpClient,
     caplog: pytest.LogCaptureFixture,
     reported: Any,
     total: int | None,
 ) -> None:
-    house.brain.answer_next(Answer(steps=[TEXT], usage=reported))
+    harness.control.answer_next(Answer(steps=[TEXT], usage=reported))
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     booked = said.facts["usage"]["total_tokens"]
     assert 0 < booked < 1000
@@ -175,18 +175,18 @@ async def test_token_counts_that_cannot_be_are_neither_believed_nor_passed_over(
 
 
 async def test_what_this_version_fails_to_read_is_named_kept_and_read_by_a_later_one(
-    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, client: McpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = {"type": "mcp_server_tool_call", "id": "a", "name": "look", "arguments": {}}
-    house.brain.answer_next(Answer(steps=[call, TEXT], usage=USAGE))
+    harness.control.answer_next(Answer(steps=[call, TEXT], usage=USAGE))
 
     def stumble(*_: object) -> Any:
         raise RuntimeError("a fault of our own")
 
     with monkeypatch.context() as faulty:
         faulty.setattr(answer_text, "_called", stumble)
-        said = await guest.ask("Hello.")
-    again = await guest.result(said.id)
+        said = await client.ask("Hello.")
+    again = await client.result(said.id)
 
     assert (said.status, said.facts["usage"]["total_tokens"]) == ("completed", 26)
     assert PAID in said.text
@@ -196,15 +196,15 @@ async def test_what_this_version_fails_to_read_is_named_kept_and_read_by_a_later
 
 
 async def test_a_fault_of_our_own_in_presenting_an_answer_keeps_it(
-    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, client: McpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stumble(*_: object) -> Any:
         raise RuntimeError("a fault of our own")
 
-    house.brain.answer_next(Answer(steps=[TEXT], usage=USAGE))
+    harness.control.answer_next(Answer(steps=[TEXT], usage=USAGE))
     monkeypatch.setattr(outcomes, "_judge", stumble)
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert PAID in said.text
     assert said.interaction.startswith("v1_")

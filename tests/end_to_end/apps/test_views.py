@@ -17,9 +17,9 @@ APPS = advertise(EXTENSION, {"mimeTypes": [MIME_TYPE]})
 
 
 @pytest.fixture(params=["modern", "legacy"])
-async def viewer(house: AppHarness, request: pytest.FixtureRequest) -> McpClient:
+async def viewer(harness: AppHarness, request: pytest.FixtureRequest) -> McpClient:
     """A client that shows views."""
-    return await house.connect(legacy=request.param == "legacy", extensions=[APPS])
+    return await harness.connect(legacy=request.param == "legacy", extensions=[APPS])
 
 
 async def data(viewer: McpClient, tool: str, **arguments: Any) -> Any:
@@ -29,31 +29,32 @@ async def data(viewer: McpClient, tool: str, **arguments: Any) -> Any:
 
 
 async def test_server_names_the_extension_to_clients_that_declare_it(viewer: McpClient):
-    assert viewer.client.server_capabilities.extensions == {EXTENSION: {}}
+    assert viewer.sdk_client.server_capabilities.extensions == {EXTENSION: {}}
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-async def test_nobody_else_sees_views_or_their_tools(house: AppHarness, legacy: bool):
-    guest = await house.connect(legacy=legacy)
+async def test_nobody_else_sees_views_or_their_tools(harness: AppHarness, legacy: bool):
+    client = await harness.connect(legacy=legacy)
 
-    tools = (await guest.client.list_tools()).tools
-    resources = (await guest.client.list_resources()).resources
-    assert EXTENSION not in (guest.client.server_capabilities.extensions or {})
+    tools = (await client.sdk_client.list_tools()).tools
+    resources = (await client.sdk_client.list_resources()).resources
+    assert EXTENSION not in (client.sdk_client.server_capabilities.extensions or {})
     assert not [each.name for each in tools if "view" in each.name or "ui" in (each.meta or {})]
     assert not [each.uri for each in resources if str(each.uri).startswith("ui:")]
     with pytest.raises(MCPError, match="Unknown tool"):
-        await guest.call("gemini_view_usage")
+        await client.call("gemini_view_usage")
 
 
-async def test_declaring_without_the_type_of_pages_is_no_declaration(house: AppHarness):
-    guest = await house.connect(extensions=[advertise(EXTENSION, {})])
+async def test_declaring_without_the_type_of_pages_is_no_declaration(harness: AppHarness):
+    client = await harness.connect(extensions=[advertise(EXTENSION, {})])
 
-    assert not [t for t in (await guest.client.list_tools()).tools if "view" in t.name]
+    assert not [t for t in (await client.sdk_client.list_tools()).tools if "view" in t.name]
 
 
 async def test_tools_name_their_views_and_data_tools_are_for_views_alone(viewer: McpClient):
     tools = {
-        each.name: (each.meta or {}).get("ui") for each in (await viewer.client.list_tools()).tools
+        each.name: (each.meta or {}).get("ui")
+        for each in (await viewer.sdk_client.list_tools()).tools
     }
 
     for view in VIEWS:
@@ -64,8 +65,8 @@ async def test_tools_name_their_views_and_data_tools_are_for_views_alone(viewer:
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 async def test_a_view_is_one_small_page_without_a_foreign_address(viewer: McpClient, view: Any):
-    listed = {str(each.uri): each for each in (await viewer.client.list_resources()).resources}
-    (content,) = (await viewer.client.read_resource(view.uri)).contents
+    listed = {str(each.uri): each for each in (await viewer.sdk_client.list_resources()).resources}
+    (content,) = (await viewer.sdk_client.read_resource(view.uri)).contents
 
     assert isinstance(content, TextResourceContents)
     assert listed[view.uri].mime_type == content.mime_type == MIME_TYPE
@@ -77,8 +78,8 @@ async def test_a_view_is_one_small_page_without_a_foreign_address(viewer: McpCli
     assert "{" + "nonce}" not in content.text
 
 
-async def test_research_data_follows_a_plan_to_its_report(viewer: McpClient, house: AppHarness):
-    house.brain.research_seconds = 0
+async def test_research_data_follows_a_plan_to_its_report(viewer: McpClient, harness: AppHarness):
+    harness.control.research_seconds = 0
     started = await viewer.call("start_deep_research", question="Why storks?", plan_first=True)
     planned = await viewer.call("check_research", research_id=started.id, wait_seconds=10)
     assert planned.status == "plan_ready"
@@ -96,8 +97,10 @@ async def test_research_data_follows_a_plan_to_its_report(viewer: McpClient, hou
     assert not done["can_approve"]
 
 
-async def test_looking_with_a_view_does_not_count_as_reading(viewer: McpClient, house: AppHarness):
-    house.brain.research_seconds = 0
+async def test_looking_with_a_view_does_not_count_as_reading(
+    viewer: McpClient, harness: AppHarness
+):
+    harness.control.research_seconds = 0
     started = await viewer.call("start_deep_research", question="Why storks?")
     await data(viewer, "gemini_view_research", research_id=started.id)
 

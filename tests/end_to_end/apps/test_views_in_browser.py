@@ -24,9 +24,9 @@ SCREENSHOTS = os.environ.get("VIEW_SCREENSHOTS", "")
 
 
 @pytest.fixture
-async def viewer(house: AppHarness) -> McpClient:
-    house.brain.research_seconds = 0
-    return await house.connect(extensions=[APPS])
+async def viewer(harness: AppHarness) -> McpClient:
+    harness.control.research_seconds = 0
+    return await harness.connect(extensions=[APPS])
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ async def test_a_plan_is_changed_and_approved_by_keyboard_and_its_report_shown(
 
 
 async def test_a_running_research_is_watched_and_cancelled(
-    host: ViewHost, viewer: McpClient, house: AppHarness
+    host: ViewHost, viewer: McpClient, harness: AppHarness
 ):
-    house.brain.research_seconds = 1200
+    harness.control.research_seconds = 1200
     started = await viewer.call("start_deep_research", question="Why storks?")
     frame = await host.open(RESEARCH, result(started))
     await until_text(frame, "Running")
@@ -172,13 +172,13 @@ HOSTILE = [
 
 
 async def test_hostile_text_runs_nothing_loads_nothing_and_leads_nowhere_unasked(
-    host: ViewHost, viewer: McpClient, house: AppHarness
+    host: ViewHost, viewer: McpClient, harness: AppHarness
 ):
     question = " ".join(HOSTILE)
-    house.brain.hold_background()
+    harness.control.hold_background()
     started = await viewer.call("start_deep_research", question=question)
     report = "\n\n".join(["# Report", *HOSTILE, "[fine](https://fine.example/a)"])
-    house.brain.finish(started.interaction, report)
+    harness.control.finish(started.interaction, report)
     done = await viewer.call("check_research", research_id=started.id, wait_seconds=20)
 
     frame = await host.open(RESEARCH, result(done))

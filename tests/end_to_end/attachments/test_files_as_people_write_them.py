@@ -33,70 +33,70 @@ NAMES = [
     ("there", "given"), [each[1:] for each in NAMES], ids=[n[0] for n in NAMES]
 )
 async def test_a_name_that_only_looks_different_is_that_file(
-    guest: McpClient, house: AppHarness, work: Path, there: str, given: str
+    client: McpClient, harness: AppHarness, work: Path, there: str, given: str
 ) -> None:
     (work / there).parent.mkdir(exist_ok=True)
     (work / there).write_text("found me")
 
-    said = await guest.ask("What is this?", files=[given])
+    said = await client.ask("What is this?", files=[given])
 
     assert not said.is_error
-    assert "found me" in contents(house.last)[0]["text"]
+    assert "found me" in contents(harness.last)[0]["text"]
 
 
-async def test_the_very_name_wins(guest: McpClient, house: AppHarness, work: Path) -> None:
+async def test_the_very_name_wins(client: McpClient, harness: AppHarness, work: Path) -> None:
     (work / "@plain.txt").write_text("the marked one")
     (work / "plain.txt").write_text("the plain one")
 
-    await guest.ask("What is this?", files=["@plain.txt"])
+    await client.ask("What is this?", files=["@plain.txt"])
 
-    assert "the marked one" in contents(house.last)[0]["text"]
+    assert "the marked one" in contents(harness.last)[0]["text"]
 
 
 async def test_two_that_look_the_same_are_refused(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / "a\u202fb.txt").write_text("one")
     (work / "a\u00a0b.txt").write_text("two")
 
-    said = await guest.ask("What is this?", files=["a b.txt"])
+    said = await client.ask("What is this?", files=["a b.txt"])
 
     assert said.is_error
     assert "only in invisible ways" in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_what_is_protected_stays_so_under_a_name_that_looks_different(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / ".env").write_text("SECRET=1")
 
     for given in ("'.env'", "@.env", ".env\n", "\u200b.env"):
-        said = await guest.ask("What is this?", files=[given])
+        said = await client.ask("What is this?", files=[given])
         assert said.is_error
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_a_name_that_looks_inside_leads_nowhere_outside(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     outside = work.parent / "out\u202fside.txt"
     outside.write_text("not yours")
     (work / "link\u202fhere").symlink_to(outside)
 
     for given in (f"'{outside}'", "@../out side.txt", "link here"):
-        said = await guest.ask("What is this?", files=[given])
+        said = await client.ask("What is this?", files=[given])
         assert said.is_error
         assert "not yours" not in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there it is a path")
 async def test_a_windows_path_is_refused_in_words_and_never_made(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
-    asked = await guest.ask("What is this?", files=["C:\\Users\\me\\cat photo.png"])
-    saved = await guest.call(
+    asked = await client.ask("What is this?", files=["C:\\Users\\me\\cat photo.png"])
+    saved = await client.call(
         "gemini_generate_image", prompt="A cat", save_to="C:\\Users\\me\\cat.png"
     )
 
@@ -104,7 +104,7 @@ async def test_a_windows_path_is_refused_in_words_and_never_made(
         assert said.is_error
         assert "a path of Windows" in said.text
     assert "/mnt/c/Users/me/cat photo.png" in asked.text
-    assert house.bodies == []
+    assert harness.bodies == []
     assert list(work.iterdir()) == []
 
 
@@ -134,39 +134,39 @@ ENCODED = [
 
 @pytest.mark.parametrize(("text", "encoding", "title"), ENCODED, ids=[e[1] for e in ENCODED])
 async def test_an_older_encoding_is_read_and_told(
-    guest: McpClient, house: AppHarness, work: Path, text: str, encoding: str, title: str
+    client: McpClient, harness: AppHarness, work: Path, text: str, encoding: str, title: str
 ) -> None:
     (work / "mean.py").write_bytes(text.encode(encoding))
 
-    said = await guest.ask("What is this?", files=["mean.py"])
+    said = await client.ask("What is this?", files=["mean.py"])
 
-    assert text.rstrip() in contents(house.last)[0]["text"]
+    assert text.rstrip() in contents(harness.last)[0]["text"]
     assert f"mean.py is not in UTF-8; it was read as {title}" in said.tail
 
 
 async def test_a_text_too_long_to_decode_is_refused_rather_than_uploaded_as_nonsense(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / "book.txt").write_bytes(("Москва — столица России.\n" * 60_000).encode("cp1251"))
 
-    said = await guest.ask("What is this?", files=["book.txt"])
+    said = await client.ask("What is this?", files=["book.txt"])
 
     assert said.is_error
     assert "not in UTF-8" in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_an_encoding_that_is_not_sure_is_refused_with_its_guesses(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / "a.txt").write_bytes("# מחשב את הממוצע של הרשימה\nx=1\n".encode("cp1255"))
 
-    said = await guest.ask("What is this?", files=["a.txt"])
+    said = await client.ask("What is this?", files=["a.txt"])
 
     assert said.is_error
     assert "Windows-1255" in said.text
     assert "UTF-8" in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 def notebook(*pictures: bytes) -> str:
@@ -192,14 +192,14 @@ def notebook(*pictures: bytes) -> str:
 
 
 async def test_a_notebook_goes_without_its_base64_and_its_first_plots_as_pictures(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     plots = [b"\x89PNG\r\n\x1a\n" + bytes([n]) * 900_000 for n in range(6)]
     (work / "plots.ipynb").write_text(notebook(*plots))
 
-    said = await guest.ask("What is this?", files=["plots.ipynb"])
+    said = await client.ask("What is this?", files=["plots.ipynb"])
 
-    text, *pictures, _ = contents(house.last)
+    text, *pictures, _ = contents(harness.last)
     assert len(text["text"]) < 1000
     assert "```python\nplot(1)\nplot(2)\n```" in text["text"]
     assert "# A title" in text["text"]
@@ -210,25 +210,25 @@ async def test_a_notebook_goes_without_its_base64_and_its_first_plots_as_picture
 
 
 async def test_what_is_no_notebook_goes_as_it_is(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / "odd.ipynb").write_text('{"cells": 7}')
 
-    await guest.ask("What is this?", files=["odd.ipynb"])
+    await client.ask("What is this?", files=["odd.ipynb"])
 
-    assert '{"cells": 7}' in contents(house.last)[0]["text"]
+    assert '{"cells": 7}' in contents(harness.last)[0]["text"]
 
 
 @pytest.mark.parametrize("name", ["page.har", "drawing.svg"])
 async def test_embedded_bytes_of_other_texts_are_left_out(
-    guest: McpClient, house: AppHarness, work: Path, name: str
+    client: McpClient, harness: AppHarness, work: Path, name: str
 ) -> None:
     data = base64.b64encode(os.urandom(30_000)).decode()
     (work / name).write_text(f'<svg><image href="data:image/png;base64,{data}"/> the end </svg>')
 
-    said = await guest.ask("What is this?", files=[name])
+    said = await client.ask("What is this?", files=[name])
 
-    text = contents(house.last)[0]["text"]
+    text = contents(harness.last)[0]["text"]
     assert "bytes left out]" in text
     assert "the end" in text
     assert data[:100] not in text
@@ -245,21 +245,21 @@ async def test_embedded_bytes_of_other_texts_are_left_out(
     ],
 )
 async def test_where_bytes_say_nothing_the_name_counts(
-    guest: McpClient, house: AppHarness, work: Path, name: str, data: bytes, kind: str
+    client: McpClient, harness: AppHarness, work: Path, name: str, data: bytes, kind: str
 ) -> None:
     (work / name).write_bytes(data)
 
-    said = await guest.ask("What is this?", files=[name])
+    said = await client.ask("What is this?", files=[name])
 
-    assert contents(house.last)[0]["mime_type"].startswith(kind.partition("/")[0])
+    assert contents(harness.last)[0]["mime_type"].startswith(kind.partition("/")[0])
     assert f"{name} was taken for" in said.tail
 
 
 async def test_bytes_that_speak_beat_the_name(
-    guest: McpClient, house: AppHarness, work: Path
+    client: McpClient, harness: AppHarness, work: Path
 ) -> None:
     (work / "film.mov").write_bytes(sound())
 
-    await guest.ask("What is this?", files=["film.mov"])
+    await client.ask("What is this?", files=["film.mov"])
 
-    assert contents(house.last)[0]["mime_type"] == "audio/wav"
+    assert contents(harness.last)[0]["mime_type"] == "audio/wav"

@@ -37,32 +37,32 @@ def project(work: Path) -> Path:
     return work
 
 
-def sent(house: AppHarness) -> str:
+def sent(harness: AppHarness) -> str:
     """The text that went along with the newest prompt."""
-    return str(house.last["input"][0]["content"][0]["text"])
+    return str(harness.last["input"][0]["content"][0]["text"])
 
 
 async def test_a_change_under_work_is_reviewed_in_one_step(
-    house: AppHarness, project: Path, guest: McpClient
+    harness: AppHarness, project: Path, client: McpClient
 ) -> None:
-    prompt = await guest.client.get_prompt("review", {"focus": "arithmetic"})
+    prompt = await client.sdk_client.get_prompt("review", {"focus": "arithmetic"})
     words = getattr(prompt.messages[0].content, "text", "")
 
-    said = await guest.ask("Review this.", files=["git:diff"])
+    said = await client.ask("Review this.", files=["git:diff"])
 
     assert 'gemini_ask with files ["git:diff"]' in words
     assert said.status == "completed"
-    assert "-    return a - b\n+    return a * b" in sent(house)
-    assert "secret" not in sent(house)
+    assert "-    return a - b\n+    return a * b" in sent(harness)
+    assert "secret" not in sent(harness)
     assert "Left out of git:diff: .env (may hold credentials)." in said.text
 
 
 async def test_a_range_of_three_hundred_files_a_rename_and_a_binary(
-    house: AppHarness, project: Path, guest: McpClient
+    harness: AppHarness, project: Path, client: McpClient
 ) -> None:
-    said = await guest.ask("Review this.", files=["git:HEAD~2..HEAD"])
+    said = await client.ask("Review this.", files=["git:HEAD~2..HEAD"])
 
-    text = sent(house)
+    text = sent(harness)
     assert "R app.py → calculator.py" in text
     assert "A logo.bin (binary)" in text
     assert "+VALUE = 300" in text
@@ -72,69 +72,69 @@ async def test_a_range_of_three_hundred_files_a_rename_and_a_binary(
 
 
 async def test_a_path_in_a_range_and_the_conversation_after_it(
-    house: AppHarness, project: Path, guest: McpClient
+    harness: AppHarness, project: Path, client: McpClient
 ) -> None:
-    said = await guest.ask("Review this.", files=["git:HEAD~1..HEAD:calculator.py"])
-    transcript = await guest.history(id=said.conversation)
+    said = await client.ask("Review this.", files=["git:HEAD~1..HEAD:calculator.py"])
+    transcript = await client.history(id=said.conversation)
 
-    assert "VALUE" not in sent(house)
-    assert "+    return a - b" in sent(house)
+    assert "VALUE" not in sent(harness)
+    assert "+    return a - b" in sent(harness)
     assert "git:HEAD~1..HEAD:calculator.py (1 file changed" in transcript.text
 
 
 async def test_what_is_no_change_is_refused_and_nothing_is_sent(
-    house: AppHarness, project: Path, guest: McpClient
+    harness: AppHarness, project: Path, client: McpClient
 ) -> None:
     for given in ("git:nowhere", "git:--output=x", "git:staged", "git:diff:../x"):
-        said = await guest.ask("Review this.", files=[given])
+        said = await client.ask("Review this.", files=[given])
 
         assert said.is_error
-    assert house.bodies == []
+    assert harness.bodies == []
     assert not (project / "x").exists()
 
 
 async def test_a_file_of_that_name_is_named_by_its_path(
-    house: AppHarness, project: Path, guest: McpClient
+    harness: AppHarness, project: Path, client: McpClient
 ) -> None:
     (project / "git:diff").write_text("a file of that name\n")
 
-    await guest.ask("Read this.", files=["./git:diff"])
+    await client.ask("Read this.", files=["./git:diff"])
 
-    assert "a file of that name" in sent(house)
+    assert "a file of that name" in sent(harness)
 
 
-async def test_changes_are_off_where_local_paths_are(house: AppHarness, project: Path) -> None:
-    guest = await house.connect(allowed_dirs=())
+async def test_changes_are_off_where_local_paths_are(harness: AppHarness, project: Path) -> None:
+    client = await harness.connect(allowed_dirs=())
 
-    said = await guest.ask("Review this.", files=["git:diff"])
+    said = await client.ask("Review this.", files=["git:diff"])
 
     assert said.is_error
     assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_the_working_folder_must_be_open(
-    house: AppHarness, project: Path, tmp_path: Path
+    harness: AppHarness, project: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
-    guest = await house.connect(allowed_dirs=(tmp_path / "other",))
+    client = await harness.connect(allowed_dirs=(tmp_path / "other",))
 
-    said = await guest.ask("Review this.", files=["git:diff"])
+    said = await client.ask("Review this.", files=["git:diff"])
 
     assert said.is_error
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_the_same_name_after_an_edit_is_another_question(
-    house: AppHarness, project: Path
+    harness: AppHarness, project: Path
 ) -> None:
-    guest = await house.connect(max_wait_seconds=1.5)
-    gate = house.brain.hold_next()
-    first = await guest.ask("Review this.", files=["git:diff"])
-    again = await guest.ask("Review this.", files=["git:diff"])
+    client = await harness.connect(max_wait_seconds=1.5)
+    gate = harness.control.hold_next()
+    first = await client.ask("Review this.", files=["git:diff"])
+    again = await client.ask("Review this.", files=["git:diff"])
     (project / "calculator.py").write_text("def add(a, b):\n    return a + b + 0\n")
 
-    edited = await guest.ask("Review this.", files=["git:diff"])
+    edited = await client.ask("Review this.", files=["git:diff"])
     gate.release()
 
     assert (first.status, again.status) == ("running", "running")

@@ -24,14 +24,14 @@ OFFICE = {
 
 @pytest.mark.parametrize(("sample", "name"), OFFICE.items())
 async def test_an_office_document_goes_in_as_a_document(
-    house: AppHarness, guest: McpClient, work: Path, sample: str, name: str
+    harness: AppHarness, client: McpClient, work: Path, sample: str, name: str
 ) -> None:
     data, kind = KINDS[sample]
     (work / name).write_bytes(data)
 
-    said = await guest.ask("What does it say?", files=[name])
+    said = await client.ask("What does it say?", files=[name])
 
-    (content, _prompt) = house.last["input"][0]["content"]
+    (content, _prompt) = harness.last["input"][0]["content"]
     assert said.status == "completed"
     assert (content["type"], content["mime_type"]) == ("document", kind.mime)
     # The emulator's log says of longer bytes only how many there were.

@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from gemini_interactions.cli.command_line import main
-from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.end_to_end.product.conftest import client, clock, emulator, harness
 from tests.support.app_harness import AppHarness
 
-__all__ = ["clock", "emulator", "guest", "house"]
+__all__ = ["client", "clock", "emulator", "harness"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ Run = Callable[..., Awaitable[Ended]]
 
 
 @pytest.fixture
-def run(house: AppHarness, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in the house's environment, while its servers live."""
+def run(harness: AppHarness, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in the environment of the harness, while its servers live."""
 
     async def run(*arguments: str) -> Ended:
         capsys.readouterr()

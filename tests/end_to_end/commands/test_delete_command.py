@@ -23,95 +23,101 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return terminal
 
 
-def deleted(house: AppHarness) -> list[str]:
+def deleted(harness: AppHarness) -> list[str]:
     return [
-        request.path.rsplit("/", 1)[-1] for request in house.brain.log if request.kind == "delete"
+        request.path.rsplit("/", 1)[-1]
+        for request in harness.control.log
+        if request.kind == "delete"
     ]
 
 
-def files(house: AppHarness) -> list[Path]:
+def files(harness: AppHarness) -> list[Path]:
     return [
-        each for each in house.folder.rglob("*") if each.is_file() and "gemini.db" not in each.name
+        each
+        for each in harness.folder.rglob("*")
+        if each.is_file() and "gemini.db" not in each.name
     ]
 
 
 async def test_a_conversation_is_deleted_here_and_at_google(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    first = await guest.ask("One.")
-    second = await guest.follow("Two.")
-    other = await guest.ask("Another.")
+    first = await client.ask("One.")
+    second = await client.follow("Two.")
+    other = await client.ask("Another.")
 
     ended = await run("delete", first.conversation, "--yes")
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"Deleted {first.conversation} here and at Google.\n"
-    assert deleted(house) == [first.interaction, second.interaction]
+    assert deleted(harness) == [first.interaction, second.interaction]
     listed = (await run("history")).out
     assert first.conversation not in listed
     assert other.conversation in listed
 
 
 async def test_interactions_on_the_way_to_an_answer_are_deleted_too(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
     own = {"type": "function_call", "id": "g", "name": "google:search", "arguments": {}}
-    house.brain.answer_next({"steps": [own], "status": "requires_action"})
-    said = await guest.ask("One.", tools=["google_search"])
+    harness.control.answer_next({"steps": [own], "status": "requires_action"})
+    said = await client.ask("One.", tools=["google_search"])
 
     await run("delete", said.conversation, "--yes")
 
-    assert deleted(house) == house.brain.chain(said.interaction)
-    assert len(deleted(house)) == 2
+    assert deleted(harness) == harness.control.chain(said.interaction)
+    assert len(deleted(harness)) == 2
 
 
-async def test_also_where_the_answer_was_aborted(house: AppHarness, run: Run) -> None:
-    guest = await house.connect(max_wait_seconds=0.05)
+async def test_also_where_the_answer_was_aborted(harness: AppHarness, run: Run) -> None:
+    client = await harness.connect(max_wait_seconds=0.05)
     own = {"type": "function_call", "id": "g", "name": "google:search", "arguments": {}}
-    house.brain.answer_next({"steps": [own], "status": "requires_action"})
-    first, second = (house.brain.hold_next("create", "before_completed") for _ in range(2))
-    asked = await guest.ask("One.", tools=["google_search"])
+    harness.control.answer_next({"steps": [own], "status": "requires_action"})
+    first, second = (harness.control.hold_next("create", "before_completed") for _ in range(2))
+    asked = await client.ask("One.", tools=["google_search"])
     assert await first.reached()
     first.release()
     assert await second.reached()
-    ids = [post.interaction_id for post in house.brain.posts]
+    ids = [post.interaction_id for post in harness.control.posts]
     with anyio.fail_after(60):
-        while (await guest.result(asked.id)).facts.get("interaction_id") != ids[1]:
+        while (await client.result(asked.id)).facts.get("interaction_id") != ids[1]:
             await anyio.sleep(0.01)
-    conversations = await guest.app.conversations()
+    conversations = await client.app.conversations()
     (turn,) = await conversations._store.turns("local", asked.conversation)
     await conversations.stop(turn)
 
     await run("delete", asked.conversation, "--yes")
 
-    assert deleted(house) == ids
+    assert deleted(harness) == ids
 
 
-async def test_the_files_made_in_it_go_too(house: AppHarness, guest: McpClient, run: Run) -> None:
-    house.brain.answer_next("A long text. " * 10_000)
-    said = await guest.ask("Much, please.")
-    image = await guest.call(
+async def test_the_files_made_in_it_go_too(
+    harness: AppHarness, client: McpClient, run: Run
+) -> None:
+    harness.control.answer_next("A long text. " * 10_000)
+    said = await client.ask("Much, please.")
+    image = await client.call(
         "gemini_generate_image", prompt="A fig.", conversation_id=said.conversation
     )
-    before = files(house)
+    before = files(harness)
 
     await run("delete", said.conversation, "--yes")
 
     assert Path(image.facts["path"]) in before
     assert Path(said.facts["path"]) in before
-    assert files(house) == []
+    assert files(harness) == []
 
 
 async def test_files_outside_our_folders_stay(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("Hello.")
-    theirs = house.folder.parent / "diary.txt"
+    said = await client.ask("Hello.")
+    theirs = harness.folder.parent / "diary.txt"
     theirs.write_text("dear diary")
-    (turn,) = await (await guest.app.bridge()).conversations._store.turns(
+    (turn,) = await (await client.app.bridge()).conversations._store.turns(
         "local", said.conversation
     )
-    await (await guest.app.bridge()).conversations._store.add_handle(
+    await (await client.app.bridge()).conversations._store.add_handle(
         "local", ArtifactKind.IMAGE, turn.conversation_id, 1, now=0, facts={"path": str(theirs)}
     )
 
@@ -122,9 +128,9 @@ async def test_files_outside_our_folders_stay(
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
 async def test_it_asks_first_and_says_what_would_go(
-    guest: McpClient, run: Run, typed: io.StringIO, answer: str
+    client: McpClient, run: Run, typed: io.StringIO, answer: str
 ) -> None:
-    said = await guest.ask("A story about figs.")
+    said = await client.ask("A story about figs.")
     typed.write(answer)
     typed.seek(0)
 
@@ -136,9 +142,9 @@ async def test_it_asks_first_and_says_what_would_go(
 
 @pytest.mark.parametrize("answer", ["", "\n", "n\n", "maybe\n"])
 async def test_anything_but_yes_deletes_nothing(
-    house: AppHarness, guest: McpClient, run: Run, typed: io.StringIO, answer: str
+    harness: AppHarness, client: McpClient, run: Run, typed: io.StringIO, answer: str
 ) -> None:
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
     typed.write(answer)
     typed.seek(0)
 
@@ -146,14 +152,14 @@ async def test_anything_but_yes_deletes_nothing(
 
     assert ended.code == 1
     assert "Nothing was deleted." in ended.out
-    assert deleted(house) == []
+    assert deleted(harness) == []
     assert said.conversation in (await run("history")).out
 
 
 async def test_where_nobody_can_be_asked_it_wants_yes(
-    guest: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
+    client: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
 
     ended = await run("delete", said.conversation)
@@ -163,20 +169,20 @@ async def test_where_nobody_can_be_asked_it_wants_yes(
 
 
 async def test_what_google_has_forgotten_counts_as_deleted(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("Hello.")
-    house.brain.expire(said.interaction)
+    said = await client.ask("Hello.")
+    harness.control.expire(said.interaction)
 
     assert (await run("delete", said.conversation, "--yes")).code == 0
 
 
 async def test_what_google_would_not_delete_is_named_and_gone_here(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("One.")
-    second = await guest.follow("Two.")
-    house.brain.fail_next(500, on="delete")
+    said = await client.ask("One.")
+    second = await client.follow("Two.")
+    harness.control.fail_next(500, on="delete")
 
     ended = await run("delete", said.conversation, "--yes")
 
@@ -188,11 +194,11 @@ async def test_what_google_would_not_delete_is_named_and_gone_here(
 
 
 async def test_without_a_key_all_of_google_is_left_and_said_once(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("One.")
-    second = await guest.follow("Two.")
-    house.set(GEMINI_API_KEY=None)
+    said = await client.ask("One.")
+    second = await client.follow("Two.")
+    harness.set(GEMINI_API_KEY=None)
 
     ended = await run("delete", said.conversation, "--yes")
 
@@ -201,20 +207,20 @@ async def test_without_a_key_all_of_google_is_left_and_said_once(
 
 
 async def test_what_google_never_kept_needs_no_key(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("Hello.", store=False)
-    house.set(GEMINI_API_KEY=None)
+    said = await client.ask("Hello.", store=False)
+    harness.set(GEMINI_API_KEY=None)
 
     ended = await run("delete", said.conversation, "--yes")
 
     assert (ended.code, ended.err) == (0, "")
 
 
-async def test_what_still_runs_is_not_deleted(house: AppHarness, run: Run) -> None:
-    gate = house.brain.hold_next()
-    guest = await house.connect(max_wait_seconds=0.05)
-    said = await guest.ask("Slowly.")
+async def test_what_still_runs_is_not_deleted(harness: AppHarness, run: Run) -> None:
+    gate = harness.control.hold_next()
+    client = await harness.connect(max_wait_seconds=0.05)
+    said = await client.ask("Slowly.")
 
     ended = await run("delete", said.conversation, "--yes")
 
@@ -225,12 +231,12 @@ async def test_what_still_runs_is_not_deleted(house: AppHarness, run: Run) -> No
 
 
 async def test_only_whole_conversations_are_deleted(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     ended = await run("delete", said.id, "--yes")
 
     assert ended.code == 2
     assert f"{said.id} is part of {said.conversation}" in ended.err
-    assert deleted(house) == []
+    assert deleted(harness) == []

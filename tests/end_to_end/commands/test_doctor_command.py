@@ -22,9 +22,9 @@ def found(ended: Ended, what: str) -> list[str]:
     return [f"{line[0]} {line[2]}" for line in lines if len(line) == 3 and line[1] == what]
 
 
-async def test_all_is_well_where_it_is(house: AppHarness, guest: McpClient, run: Run) -> None:
-    house.set(GEMINI_API_KEY=KEY)
-    await guest.ask("Hello.")
+async def test_all_is_well_where_it_is(harness: AppHarness, client: McpClient, run: Run) -> None:
+    harness.set(GEMINI_API_KEY=KEY)
+    await client.ask("Hello.")
 
     ended = await run("doctor")
 
@@ -37,47 +37,49 @@ async def test_all_is_well_where_it_is(house: AppHarness, guest: McpClient, run:
     assert found(ended, "database") == ["ok SQLite, 1 conversation"]
     assert found(ended, "network") == [f"ok {os.environ['GOOGLE_GEMINI_BASE_URL']} answers"]
     assert found(ended, "google")[0].startswith("ok the key is accepted; ")
-    assert found(ended, "data") == [f"ok {house.folder} is yours alone and can be written to."]
+    assert found(ended, "data") == [f"ok {harness.folder} is yours alone and can be written to."]
     assert KEY not in ended.out + ended.err
 
 
 async def test_before_the_first_start_nothing_is_broken_and_nothing_is_made(
-    house: AppHarness, run: Run
+    harness: AppHarness, run: Run
 ) -> None:
     ended = await run("doctor")
 
     assert ended.code == 0
-    assert found(ended, "data") == [f"ok {house.folder} is not there yet; it is made when needed."]
-    assert not house.folder.exists()
+    assert found(ended, "data") == [
+        f"ok {harness.folder} is not there yet; it is made when needed."
+    ]
+    assert not harness.folder.exists()
 
 
 async def test_without_a_key_it_says_how_to_get_one_and_does_not_ask(
-    house: AppHarness, run: Run
+    harness: AppHarness, run: Run
 ) -> None:
-    house.set(GEMINI_API_KEY=None)
+    harness.set(GEMINI_API_KEY=None)
 
     ended = await run("doctor")
 
     assert ended.code == 1
     assert found(ended, "key")[0].startswith("FAIL There is no Gemini API key. Create one at")
     assert found(ended, "google") == ["skip not asked: that needs a key"]
-    assert house.brain.log == []
+    assert harness.control.log == []
 
 
-async def test_offline_google_is_not_asked(house: AppHarness, run: Run) -> None:
+async def test_offline_google_is_not_asked(harness: AppHarness, run: Run) -> None:
     ended = await run("doctor", "--offline")
 
     assert ended.code == 0
     assert found(ended, "google") == ["skip not asked: --offline"]
-    assert house.brain.log == []
+    assert harness.control.log == []
 
 
 async def test_a_key_google_does_not_accept_is_told_from_a_missing_network(
-    house: AppHarness, run: Run
+    harness: AppHarness, run: Run
 ) -> None:
-    house.brain.fail_next(403, on="models")
+    harness.control.fail_next(403, on="models")
     refused = await run("doctor")
-    house.set(GOOGLE_GEMINI_BASE_URL="http://127.0.0.1:9")
+    harness.set(GOOGLE_GEMINI_BASE_URL="http://127.0.0.1:9")
     alone = await run("doctor")
 
     assert found(refused, "network")[0].startswith("ok ")
@@ -86,8 +88,8 @@ async def test_a_key_google_does_not_accept_is_told_from_a_missing_network(
     assert (refused.code, alone.code) == (1, 1)
 
 
-async def test_trouble_at_google_is_no_fault_of_ours(house: AppHarness, run: Run) -> None:
-    house.brain.fail_next(503, on="models")
+async def test_trouble_at_google_is_no_fault_of_ours(harness: AppHarness, run: Run) -> None:
+    harness.control.fail_next(503, on="models")
 
     ended = await run("doctor")
 
@@ -95,16 +97,20 @@ async def test_trouble_at_google_is_no_fault_of_ours(house: AppHarness, run: Run
     assert ended.code == 0
 
 
-async def test_a_default_model_this_key_does_not_have_is_noted(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_MCP_MODEL="gemini-9-neon")
+async def test_a_default_model_this_key_does_not_have_is_noted(
+    harness: AppHarness, run: Run
+) -> None:
+    harness.set(GEMINI_MCP_MODEL="gemini-9-neon")
 
     assert "note the default model gemini-9-neon is not offered to this key." in found(
         await run("doctor"), "google"
     )
 
 
-async def test_settings_that_are_not_what_they_seem_are_named(house: AppHarness, run: Run) -> None:
-    house.set(
+async def test_settings_that_are_not_what_they_seem_are_named(
+    harness: AppHarness, run: Run
+) -> None:
+    harness.set(
         GEMINI_API_KEY=None,
         GOOGLE_API_KEY="${GOOGLE_API_KEY}",
         GEMINI_MCP_MODLE="pro",
@@ -119,8 +125,8 @@ async def test_settings_that_are_not_what_they_seem_are_named(house: AppHarness,
     assert any(line.startswith("note GOOGLE_API_KEY is a literal ${…}") for line in told)
 
 
-async def test_a_bad_setting_is_found_without_its_value(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_MCP_MAX_CONCURRENT="secret-in-the-wrong-place")
+async def test_a_bad_setting_is_found_without_its_value(harness: AppHarness, run: Run) -> None:
+    harness.set(GEMINI_MCP_MAX_CONCURRENT="secret-in-the-wrong-place")
 
     ended = await run("doctor", "--offline")
 
@@ -129,30 +135,32 @@ async def test_a_bad_setting_is_found_without_its_value(house: AppHarness, run: 
     assert "secret" not in ended.out
 
 
-async def test_flags_count_as_they_do_for_the_server(house: AppHarness, run: Run) -> None:
-    elsewhere = house.folder.parent / "elsewhere"
+async def test_flags_count_as_they_do_for_the_server(harness: AppHarness, run: Run) -> None:
+    elsewhere = harness.folder.parent / "elsewhere"
 
     ended = await run("doctor", "--offline", "--data-dir", str(elsewhere))
 
     assert str(elsewhere) in found(ended, "data")[0]
 
 
-async def test_a_key_file_is_found_and_named_but_not_read_out(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_API_KEY=None)
-    save_key(house.folder, KEY)
+async def test_a_key_file_is_found_and_named_but_not_read_out(
+    harness: AppHarness, run: Run
+) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    save_key(harness.folder, KEY)
 
     ended = await run("doctor")
 
-    assert found(ended, "key") == [f"ok from the key file ({house.folder / 'key'})"]
+    assert found(ended, "key") == [f"ok from the key file ({harness.folder / 'key'})"]
     assert KEY not in ended.out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
-async def test_what_others_can_read_is_broken(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_API_KEY=None)
-    save_key(house.folder, KEY)
-    house.folder.chmod(0o755)
-    (house.folder / "key").chmod(0o644)
+async def test_what_others_can_read_is_broken(harness: AppHarness, run: Run) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    save_key(harness.folder, KEY)
+    harness.folder.chmod(0o755)
+    (harness.folder / "key").chmod(0o644)
 
     ended = await run("doctor", "--offline")
 
@@ -162,27 +170,27 @@ async def test_what_others_can_read_is_broken(house: AppHarness, run: Run) -> No
     assert ended.code == 1
 
 
-async def test_a_damaged_database_is_broken(house: AppHarness, run: Run) -> None:
-    house.folder.mkdir(mode=0o700)
-    (house.folder / "gemini.db").write_text("not a database" * 100)
+async def test_a_damaged_database_is_broken(harness: AppHarness, run: Run) -> None:
+    harness.folder.mkdir(mode=0o700)
+    (harness.folder / "gemini.db").write_text("not a database" * 100)
 
     (told,) = found(await run("doctor", "--offline"), "database")
 
     assert told.startswith("FAIL SQLite: The database file is damaged")
 
 
-async def test_a_data_folder_that_is_a_file_is_broken(house: AppHarness, run: Run) -> None:
-    house.folder.write_text("a file")
+async def test_a_data_folder_that_is_a_file_is_broken(harness: AppHarness, run: Run) -> None:
+    harness.folder.write_text("a file")
 
     ended = await run("doctor", "--offline")
 
     assert found(ended, "data") == [
-        f"FAIL {house.folder} is no folder: choose another with a setting."
+        f"FAIL {harness.folder} is no folder: choose another with a setting."
     ]
 
 
-async def test_vertex_ai_needs_no_key_of_ours(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_API_KEY=None, GOOGLE_GENAI_USE_VERTEXAI="true")
+async def test_vertex_ai_needs_no_key_of_ours(harness: AppHarness, run: Run) -> None:
+    harness.set(GEMINI_API_KEY=None, GOOGLE_GENAI_USE_VERTEXAI="true")
 
     ended = await run("doctor", "--offline")
 
@@ -192,11 +200,13 @@ async def test_vertex_ai_needs_no_key_of_ours(house: AppHarness, run: Run) -> No
 # What only a gateway has
 
 
-async def test_of_a_gateway_it_tells_tokens_links_and_address(house: AppHarness, run: Run) -> None:
-    tokens = house.folder.parent / "tokens"
+async def test_of_a_gateway_it_tells_tokens_links_and_address(
+    harness: AppHarness, run: Run
+) -> None:
+    tokens = harness.folder.parent / "tokens"
     tokens.write_text(f"ann:{'0' * 64}\nann:{'1' * 64}\nbob:{'2' * 64}\n")
     tokens.chmod(0o600)
-    house.set(
+    harness.set(
         GEMINI_MCP_TOKENS_FILE=str(tokens),
         GEMINI_MCP_SIGNING_KEY="a signing key nobody is told",
         GEMINI_MCP_PUBLIC_URL="https://gemini.example.com",
@@ -220,12 +230,12 @@ async def test_of_a_gateway_it_tells_tokens_links_and_address(house: AppHarness,
     ],
 )
 async def test_tokens_that_cannot_be_used_are_broken(
-    house: AppHarness, run: Run, lines: str, mode: int, words: str
+    harness: AppHarness, run: Run, lines: str, mode: int, words: str
 ) -> None:
-    tokens = house.folder.parent / "tokens"
+    tokens = harness.folder.parent / "tokens"
     tokens.write_text(lines)
     tokens.chmod(mode)
-    house.set(GEMINI_MCP_TOKENS_FILE=str(tokens))
+    harness.set(GEMINI_MCP_TOKENS_FILE=str(tokens))
 
     ended = await run("doctor", "--offline")
 
@@ -235,8 +245,8 @@ async def test_tokens_that_cannot_be_used_are_broken(
     assert words in told
 
 
-async def test_replicas_are_told_what_they_have_to_share(house: AppHarness, run: Run) -> None:
-    house.set(GEMINI_MCP_DATABASE_URL="postgresql://nobody@127.0.0.1:9/nowhere")
+async def test_replicas_are_told_what_they_have_to_share(harness: AppHarness, run: Run) -> None:
+    harness.set(GEMINI_MCP_DATABASE_URL="postgresql://nobody@127.0.0.1:9/nowhere")
 
     ended = await run("doctor", "--offline")
 
@@ -249,12 +259,12 @@ async def test_replicas_are_told_what_they_have_to_share(house: AppHarness, run:
 
 
 async def test_signing_in_metrics_and_the_audit_log_are_looked_at(
-    house: AppHarness, run: Run, tmp_path: Path
+    harness: AppHarness, run: Run, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(f"ann:{'0' * 64}\n")
     tokens.chmod(0o600)
-    house.set(
+    harness.set(
         GEMINI_MCP_TOKENS_FILE=str(tokens),
         GEMINI_MCP_OAUTH_BUILTIN="on",
         GEMINI_MCP_PUBLIC_URL="https://gemini.example",
@@ -263,7 +273,7 @@ async def test_signing_in_metrics_and_the_audit_log_are_looked_at(
         GEMINI_MCP_AUDIT_LOG=str(tmp_path / "audit.jsonl"),
     )
     fine = await run("doctor", "--offline")
-    house.set(
+    harness.set(
         GEMINI_MCP_OAUTH_ISSUER="https://id.example",
         GEMINI_MCP_METRICS="0.0.0.0:9464",
         GEMINI_MCP_AUDIT_LOG=str(tmp_path / "none" / "audit.jsonl"),

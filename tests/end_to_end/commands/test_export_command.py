@@ -10,8 +10,8 @@ from tests.end_to_end.commands.conftest import Run
 from tests.support.app_harness import AppHarness, McpClient
 
 
-async def test_markdown_is_the_transcript(house: AppHarness, guest: McpClient, run: Run) -> None:
-    said = await guest.ask("My name is Ada.")
+async def test_markdown_is_the_transcript(harness: AppHarness, client: McpClient, run: Run) -> None:
+    said = await client.ask("My name is Ada.")
 
     ended = await run("export", said.conversation)
 
@@ -19,14 +19,14 @@ async def test_markdown_is_the_transcript(house: AppHarness, guest: McpClient, r
     assert ended.out.startswith(f"# Gemini conversation {said.conversation}\n\n## Turn 1 (")
     assert "**Prompt:** My name is Ada.\n" in ended.out
     (resource,) = (
-        await guest.client.read_resource(f"gemini://conversations/{said.conversation}")
+        await client.sdk_client.read_resource(f"gemini://conversations/{said.conversation}")
     ).contents
     assert ended.out == getattr(resource, "text", None)
 
 
-async def test_json_has_everything_but_our_bookkeeping(guest: McpClient, run: Run) -> None:
-    said = await guest.ask("My name is Ada.", model="pro", system_instruction="Be brief.")
-    await guest.follow("What is my name?")
+async def test_json_has_everything_but_our_bookkeeping(client: McpClient, run: Run) -> None:
+    said = await client.ask("My name is Ada.", model="pro", system_instruction="Be brief.")
+    await client.follow("What is my name?")
 
     whole = json.loads((await run("export", said.conversation, "--format", "json")).out)
 
@@ -43,9 +43,11 @@ async def test_json_has_everything_but_our_bookkeeping(guest: McpClient, run: Ru
     assert not {"owner", "lease_holder", "session", "fingerprint", "delivery"} & set(first)
 
 
-async def test_any_id_of_something_in_it_names_the_conversation(guest: McpClient, run: Run) -> None:
-    said = await guest.ask("Hello.")
-    image = await guest.call(
+async def test_any_id_of_something_in_it_names_the_conversation(
+    client: McpClient, run: Run
+) -> None:
+    said = await client.ask("Hello.")
+    image = await client.call(
         "gemini_generate_image", prompt="A fig.", conversation_id=said.conversation
     )
     whole = (await run("export", said.conversation)).out
@@ -56,9 +58,9 @@ async def test_any_id_of_something_in_it_names_the_conversation(guest: McpClient
 
 @pytest.mark.parametrize("id", ["c_0000000000", "r_0000000000", "i_0000000000", "v1_nobodys"])
 async def test_an_unknown_id_is_refused_with_where_to_look(
-    guest: McpClient, run: Run, id: str
+    client: McpClient, run: Run, id: str
 ) -> None:
-    await guest.ask("Hello.")
+    await client.ask("Hello.")
 
     ended = await run("export", id)
 
@@ -66,36 +68,36 @@ async def test_an_unknown_id_is_refused_with_where_to_look(
     assert f"'{id}' here. `gemini-interactions-mcp history` lists" in ended.err
 
 
-async def test_what_is_no_id_is_refused(guest: McpClient, run: Run) -> None:
-    await guest.ask("Hello.")
+async def test_what_is_no_id_is_refused(client: McpClient, run: Run) -> None:
+    await client.ask("Hello.")
 
     assert "is not an id of this server" in (await run("export", "nonsense")).err
 
 
-async def test_where_nothing_is_kept_it_says_so(house: AppHarness, run: Run) -> None:
+async def test_where_nothing_is_kept_it_says_so(harness: AppHarness, run: Run) -> None:
     ended = await run("export", "c_0000000000")
 
     assert ended.code == 2
     assert "Nothing is kept here yet" in ended.err
-    assert not house.folder.exists()
+    assert not harness.folder.exists()
 
 
 async def test_another_owners_conversation_is_not_there(
-    guest: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
+    client: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "gemini_interactions.mcp_server.request_context.owner", lambda _: "somebody else"
     )
-    said = await guest.ask("Theirs.")
+    said = await client.ask("Theirs.")
 
     assert "There is no conversation" in (await run("export", said.conversation)).err
     assert "Theirs." not in (await run("history")).out
 
 
 async def test_a_person_is_sent_to_a_command_where_a_model_is_sent_to_a_tool(
-    guest: McpClient, run: Run
+    client: McpClient, run: Run
 ) -> None:
-    await guest.ask("Hello.")
+    await client.ask("Hello.")
 
     said = (await run("export", "nonsense")).err
     assert "Run gemini-interactions-mcp history to see" in said

@@ -11,12 +11,12 @@ from tests.support.app_harness import AppHarness, McpClient
 
 
 async def test_conversations_are_listed_newest_first(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
-    first = await guest.ask("One.")
-    house.clock.advance(60)
-    second = await guest.ask("Two.")
-    await guest.follow("And more.")
+    first = await client.ask("One.")
+    harness.clock.advance(60)
+    second = await client.ask("Two.")
+    await client.follow("And more.")
 
     ended = await run("history")
 
@@ -29,11 +29,11 @@ async def test_conversations_are_listed_newest_first(
 
 
 async def test_a_limit_and_a_query_choose_some(
-    house: AppHarness, guest: McpClient, run: Run
+    harness: AppHarness, client: McpClient, run: Run
 ) -> None:
     for word in ("figs", "plums", "more figs"):
-        await guest.ask(f"About {word}.")
-        house.clock.advance(1)
+        await client.ask(f"About {word}.")
+        harness.clock.advance(1)
 
     found = await run("history", "--query", "FIGS")
     newest = await run("history", "--limit", "1")
@@ -47,25 +47,25 @@ async def test_a_limit_and_a_query_choose_some(
 
 
 async def test_where_nothing_is_kept_it_says_so_and_makes_nothing(
-    house: AppHarness, run: Run
+    harness: AppHarness, run: Run
 ) -> None:
     ended = await run("history")
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("Nothing is kept here yet")
-    assert not house.folder.exists()
+    assert not harness.folder.exists()
 
 
-async def test_a_query_that_finds_nothing_is_repeated(guest: McpClient, run: Run) -> None:
-    await guest.ask("One.")
+async def test_a_query_that_finds_nothing_is_repeated(client: McpClient, run: Run) -> None:
+    await client.ask("One.")
 
     assert (await run("history", "--query", "plum")).out == 'No conversation has "plum" in it.\n'
 
 
 async def test_a_long_prompt_is_one_line_that_steers_no_terminal(
-    guest: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
+    client: McpClient, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await guest.ask(f"Red \x1b[31m\nand {'long ' * 100}")
+    await client.ask(f"Red \x1b[31m\nand {'long ' * 100}")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -85,10 +85,10 @@ async def test_a_limit_is_a_number_of_at_least_one(run: Run, limit: str) -> None
 
 
 async def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(
-    house: AppHarness, run: Run
+    harness: AppHarness, run: Run
 ) -> None:
-    house.folder.mkdir()
-    (house.folder / "gemini.db").write_text("not a database" * 100)
+    harness.folder.mkdir()
+    (harness.folder / "gemini.db").write_text("not a database" * 100)
 
     ended = await run("history")
 

@@ -1,4 +1,4 @@
-"""The house with its street door open; what a site is stands in `site.py`."""
+"""The harness with an HTTP gateway (`GatewayHarness`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, house  # noqa: F401  fixtures of this folder too
+from tests.end_to_end.product.conftest import clock, emulator, harness  # noqa: F401  fixtures of this folder too
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.oauth_client import RawOAuthClient
@@ -15,11 +15,11 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
 @pytest.fixture
-async def site(house: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F811
+async def site(harness: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F811
     """Nothing is open there until a test says how."""
-    site = GatewayHarness(house)
+    site = GatewayHarness(harness)
     yield site
-    house.brain.let_go()
+    harness.control.let_go()
     await site.close()
 
 

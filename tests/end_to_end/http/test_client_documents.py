@@ -92,7 +92,7 @@ class Web:
 
 
 @pytest.fixture
-async def web(house: AppHarness, tmp_path: Path) -> AsyncIterator[Web]:
+async def web(harness: AppHarness, tmp_path: Path) -> AsyncIterator[Web]:
     certificate = tmp_path / "certificate.pem"
     certificate.write_bytes(self_signed("app.example"))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -110,7 +110,7 @@ async def web(house: AppHarness, tmp_path: Path) -> AsyncIterator[Web]:
             await tls.serve(web.answer)
         ended.set()
 
-    house.tasks.start_soon(serve)
+    harness.tasks.start_soon(serve)
     yield web
     scope.cancel()
     await ended.wait()
@@ -150,7 +150,7 @@ async def app(site: GatewayHarness, web: Web, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_document_is_fetched_once_and_only_after_a_gateway_token(
-    app: RawOAuthClient, web: Web, house: AppHarness
+    app: RawOAuthClient, web: Web, harness: AppHarness
 ) -> None:
     page = await app.page()
     wrong = await answered(app.http, page, token="guess")
@@ -158,7 +158,7 @@ async def test_a_document_is_fetched_once_and_only_after_a_gateway_token(
     given = await app.signed_in()
     await app.signed_in()
     day = len(web.asked)
-    house.clock.advance(86_401)
+    harness.clock.advance(86_401)
     again = await app.signed_in()
 
     assert "app.example" in page.text

@@ -31,7 +31,7 @@ async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> Wire:
         tasks.start_soon(lambda: wire.call("gemini_ask", prompt="slow"))
         await gate.reached()
         tasks.cancel_scope.cancel()
-    with anyio.fail_after(60), sqlite3.connect(site.house.folder / "gemini.db") as database:
+    with anyio.fail_after(60), sqlite3.connect(site.harness.folder / "gemini.db") as database:
         while database.execute("SELECT delivery FROM turns").fetchone() != ("owed",):
             await anyio.sleep(0.01)
     database.close()
@@ -40,20 +40,20 @@ async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> Wire:
 
 @ERAS
 async def test_a_chain_and_a_branch_go_to_google_as_such(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    guest = await site.visit(legacy=legacy)
+    client = await site.connect(legacy=legacy)
 
-    first = await guest.ask("one")
-    second = await guest.follow("two", conversation_id=first.conversation)
-    branch = await guest.follow("other", conversation_id=first.conversation, turn=1)
+    first = await client.ask("one")
+    second = await client.follow("two", conversation_id=first.conversation)
+    branch = await client.follow("other", conversation_id=first.conversation, turn=1)
 
     assert [each.id for each in (second, branch)] == [
         f"{first.conversation}/2",
         f"{first.conversation}/3",
     ]
-    assert [body.get("previous_interaction_id") for body in house.bodies] == [
+    assert [body.get("previous_interaction_id") for body in harness.bodies] == [
         None,
         first.interaction,
         first.interaction,
@@ -62,33 +62,33 @@ async def test_a_chain_and_a_branch_go_to_google_as_such(
 
 @ERAS
 async def test_a_call_not_done_in_time_answers_running_and_another_client_collects_it(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open(max_wait_seconds=0.2)
-    gate = house.brain.hold_next()
-    house.brain.answer_next("At last.")
+    gate = harness.control.hold_next()
+    harness.control.answer_next("At last.")
 
-    running = await (await site.visit(legacy=legacy)).ask("slow")
+    running = await (await site.connect(legacy=legacy)).ask("slow")
     gate.release()
-    other = await site.visit(legacy=not legacy)
+    other = await site.connect(legacy=not legacy)
     collected = await until_final(other.result, running.id)
 
     assert running.status == "running"
     assert (collected.status, collected.piece) == ("completed", "At last.")
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 @ERAS
 async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects_it(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    gate = house.brain.hold_next()
-    house.brain.answer_next("Nobody waited, but here it is.")
+    gate = harness.control.hold_next()
+    harness.control.answer_next("Nobody waited, but here it is.")
 
     await hang_up(site, gate, legacy=legacy)
     gate.release()
-    other = await site.visit()
+    other = await site.connect()
     listed = await other.history()
     collected = await until_final(other.result, listed.text.split()[0])
 
@@ -97,10 +97,10 @@ async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects
 
 @ERAS
 async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    gate = house.brain.hold_next()
+    gate = harness.control.hold_next()
 
     wire = await hang_up(site, gate, legacy=legacy)
     gate.release()
@@ -108,7 +108,7 @@ async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
 
     assert again.status == "completed"
     assert "An identical earlier call" in again.text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[Wire, bytes]:
@@ -122,24 +122,24 @@ async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[Wire
 
 
 async def test_a_users_abort_stops_the_work_at_google(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
 
     wire, body = await cancelled(site, gate, "AbortError: user aborted")
 
     stopped = await until_final(wire.result, await wire.latest())
     assert b"-32800" in body  # how this era ends a request that was cancelled
     assert stopped.status == "cancelled"
-    assert await house.brain.until(lambda: house.brain.posts[0].closed_early)
+    assert await harness.control.until(lambda: harness.control.posts[0].closed_early)
 
 
 async def test_a_hosts_time_out_leaves_the_work_going(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
 
     wire, _ = await cancelled(site, gate, "McpError: MCP error -32001: Request timed out")
 
@@ -160,14 +160,14 @@ async def test_a_cancel_after_the_answer_means_nothing(site: GatewayHarness) -> 
 
 @ERAS
 async def test_a_failure_is_an_error_result_in_our_words(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    guest = await site.visit(legacy=legacy)
-    house.brain.fail_next(503)
+    client = await site.connect(legacy=legacy)
+    harness.control.fail_next(503)
 
-    failed = await guest.ask("one")
-    refused = await guest.result("c_0000000000")
+    failed = await client.ask("one")
+    refused = await client.result("c_0000000000")
 
     assert (failed.is_error, failed.status) == (True, "failed")
     assert "Gemini had an error of its own" in failed.text
@@ -179,19 +179,19 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(
     site: GatewayHarness, legacy: bool
 ) -> None:
     await site.open()
-    guest = await site.visit(legacy=legacy)
+    client = await site.connect(legacy=legacy)
 
     with pytest.raises(MCPError, match="Unknown tool: dance"):
-        await guest.call("dance")
+        await client.call("dance")
 
 
 @ERAS
 async def test_what_gemini_does_is_told_while_the_client_waits(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    guest = await site.visit(legacy=legacy)
-    gate = house.brain.hold_next(point="before_completed")
+    client = await site.connect(legacy=legacy)
+    gate = harness.control.hold_next(point="before_completed")
     heard: list[tuple[float, str | None]] = []
     spoken = anyio.Event()
 
@@ -201,7 +201,9 @@ async def test_what_gemini_does_is_told_while_the_client_waits(
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(
-            lambda: guest.client.call_tool("gemini_ask", {"prompt": "one"}, progress_callback=hear)
+            lambda: client.sdk_client.call_tool(
+                "gemini_ask", {"prompt": "one"}, progress_callback=hear
+            )
         )
         with anyio.fail_after(60):
             await spoken.wait()
@@ -212,28 +214,28 @@ async def test_what_gemini_does_is_told_while_the_client_waits(
 
 @ERAS
 async def test_results_name_no_path_of_the_server(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open(max_output_chars=1000)
-    guest = await site.visit(legacy=legacy)
-    house.brain.answer_next("A long sentence. " * 500)
+    client = await site.connect(legacy=legacy)
+    harness.control.answer_next("A long sentence. " * 500)
 
-    said = await guest.ask("long")
+    said = await client.ask("long")
 
     assert said.facts["next_offset"]
     assert "path" not in said.facts
-    assert str(house.folder) not in said.text
-    assert not (house.folder / "texts").exists()
+    assert str(harness.folder) not in said.text
+    assert not (harness.folder / "texts").exists()
 
 
 @ERAS
 async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
     said: dict[str, ToolResult] = {}
     for word in ("apple", "pear"):
-        house.brain.answer_when(word, f"You said {word}.")
+        harness.control.answer_when(word, f"You said {word}.")
 
     async def ask(word: str) -> None:
         wire = await site.wire(legacy=legacy)
@@ -247,10 +249,10 @@ async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
 
 
 async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    gates = [house.brain.hold_next(point="before_completed") for _ in range(2)]
+    gates = [harness.control.hold_next(point="before_completed") for _ in range(2)]
     said: dict[str, ToolResult] = {}
     rude = await site.wire(legacy=True)
 
@@ -277,7 +279,7 @@ async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number
 @ERAS
 async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
     site: GatewayHarness,
-    house: AppHarness,
+    harness: AppHarness,
     legacy: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -285,26 +287,26 @@ async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("what nobody asked for")
     await site.open()
-    guest = await site.visit(legacy=legacy)
+    client = await site.connect(legacy=legacy)
 
     for path in ("notes.txt", str(tmp_path / "notes.txt"), f"file://{tmp_path}/notes.txt"):
-        said = await guest.ask("Read this.", files=[path])
+        said = await client.ask("Read this.", files=[path])
 
         assert said.is_error
         assert "GEMINI_MCP_ALLOWED_DIRS" in said.text
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_a_file_in_a_folder_that_was_named_is_sent(
-    site: GatewayHarness, house: AppHarness, tmp_path: Path
+    site: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("what was asked for")
     await site.open(allowed_dirs=(tmp_path,))
 
-    said = await (await site.visit()).ask("Read this.", files=[str(tmp_path / "notes.txt")])
+    said = await (await site.connect()).ask("Read this.", files=[str(tmp_path / "notes.txt")])
 
     assert said.status == "completed"
-    assert "what was asked for" in str(house.last)
+    assert "what was asked for" in str(harness.last)
 
 
 async def test_the_address_with_a_slash_behind_it_is_the_same_and_no_redirect(

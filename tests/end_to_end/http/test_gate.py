@@ -118,7 +118,7 @@ TRIES = [
 
 async def test_what_is_refused_has_its_status_and_leaves_no_trace(
     site: GatewayHarness,
-    house: AppHarness,
+    harness: AppHarness,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     subtests: pytest.Subtests,
@@ -137,7 +137,7 @@ async def test_what_is_refused_has_its_status_and_leaves_no_trace(
             assert answer.status_code == attempt.status, answer.text
             assert [secret for secret in SECRETS if secret in logged] == []
             assert "Traceback" not in logged
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def tried(site: GatewayHarness, attempt: Try) -> httpx2.Response:
@@ -279,11 +279,13 @@ async def test_the_largest_body_is_counted_to_the_byte(
     assert answer.status_code == status
 
 
-async def test_a_prompt_of_four_megabytes_comes_in(site: GatewayHarness, house: AppHarness) -> None:
+async def test_a_prompt_of_four_megabytes_comes_in(
+    site: GatewayHarness, harness: AppHarness
+) -> None:
     await site.open()
-    guest = await site.visit()
+    client = await site.connect()
 
-    said = await guest.ask("x" * (4 * 2**20))
+    said = await client.ask("x" * (4 * 2**20))
 
     assert said.status == "completed"
 
@@ -481,10 +483,10 @@ async def test_whoever_asks_hears_that_the_server_lives_and_is_ready(site: Gatew
 
 
 async def test_a_server_whose_store_does_not_answer_lives_but_is_not_ready(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    house.folder.parent.joinpath("file").touch()
-    await site.open(database_url=f"sqlite:///{house.folder.parent}/file/gemini.db")
+    harness.folder.parent.joinpath("file").touch()
+    await site.open(database_url=f"sqlite:///{harness.folder.parent}/file/gemini.db")
 
     async with site.raw() as raw:
         answers = [await raw.get("/healthz"), await raw.get("/readyz")]
@@ -494,7 +496,7 @@ async def test_a_server_whose_store_does_not_answer_lives_but_is_not_ready(
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_half_an_emoji_breaks_nothing(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=legacy)
@@ -503,4 +505,4 @@ async def test_half_an_emoji_breaks_nothing(
     said = await wire.call("gemini_ask", prompt=prompt)
 
     assert said.status == "completed"
-    assert house.last["input"] == "cut in the middle \ufffd"
+    assert harness.last["input"] == "cut in the middle \ufffd"

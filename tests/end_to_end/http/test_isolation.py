@@ -175,28 +175,28 @@ class Names:
 @pytest.fixture
 async def bob(site: GatewayHarness) -> McpClient:
     await site.open(tokens=TOKENS, rate_limit=0, toolsets=TOOLSETS, research_poll_seconds=0.1)
-    return await site.visit(token="bobs-token")
+    return await site.connect(token="bobs-token")
 
 
 @pytest.fixture
-async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Names:
+async def names(site: GatewayHarness, harness: AppHarness, bob: McpClient) -> Names:
     """Everything Ann has made, under names that Bob may have seen over her shoulder."""
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
     await ann.result(video.id, wait_seconds=20)
-    house.brain.service.create_agent({"id": "anns-agent", "base_agent": AGENT})
+    harness.control.service.create_agent({"id": "anns-agent", "base_agent": AGENT})
     store = (await site.place.gateway.app.bridge()).executor._runtime.store
-    await store.names.grant("ann", "agent", "anns-agent", house.clock())
+    await store.names.grant("ann", "agent", "anns-agent", harness.clock())
     ran = await run(ann, f"Write {SECRET}.md with words")
     fetched = await ann.call("gemini_agent_files", id=ran.id, path=f"{SECRET}.md")
-    house.brain.hold_background()
+    harness.control.hold_background()
     asked = await ann.ask(f"Tell me of the {SECRET}.")
     audio = await ann.call("gemini_generate_speech", text=f"a {SECRET}")
     image = await ann.call("gemini_generate_image", prompt=f"a {SECRET}")
     research = await ann.call("start_deep_research", question=f"Who made the {SECRET}?")
     assert [each.is_error for each in (asked, image, audio, video, research)] == [False] * 5
-    stored = next(house.folder.glob("images/**/*.png"), None) or next(
-        file for file in house.folder.rglob("*") if file.suffix in (".png", ".jpg", ".jpeg")
+    stored = next(harness.folder.glob("images/**/*.png"), None) or next(
+        file for file in harness.folder.rglob("*") if file.suffix in (".png", ".jpg", ".jpeg")
     )
     return Names(
         {
@@ -216,7 +216,7 @@ async def names(site: GatewayHarness, house: AppHarness, bob: McpClient) -> Name
         {
             "conversation": "c_0000000000",
             "turn": "c_0000000000/1",
-            "interaction": house.brain.unknown_id(),
+            "interaction": harness.control.unknown_id(),
             "image": "i_0000000000",
             "audio": "a_0000000000",
             "video": "v_0000000000",
@@ -258,9 +258,9 @@ def test_every_parameter_that_could_name_something_has_a_row() -> None:
 
 
 async def test_every_resource_and_prompt_has_a_row(bob: McpClient) -> None:
-    templates = await bob.client.list_resource_templates()
-    resources = await bob.client.list_resources()
-    prompts = await bob.client.list_prompts()
+    templates = await bob.sdk_client.list_resource_templates()
+    resources = await bob.sdk_client.list_resources()
+    prompts = await bob.sdk_client.list_prompts()
 
     assert {each.uri_template for each in templates.resource_templates} <= set(TEMPLATES)
     assert {str(each.uri) for each in resources.resources} <= RESOURCES
@@ -277,15 +277,15 @@ async def test_every_route_has_a_row(site: GatewayHarness) -> None:
 
 
 async def test_what_is_anothers_reads_like_what_never_was(
-    house: AppHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
+    harness: AppHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
 ) -> None:
     for row in ROWS:
-        before = len(house.brain.log)
+        before = len(harness.control.log)
 
         anns = await bob.call(row.tool, **row.filled(names.anns))
         nobodys = await bob.call(row.tool, **row.filled(names.nobodys))
 
-        told = [json.dumps([each.path, each.body]) for each in house.brain.log[before:]]
+        told = [json.dumps([each.path, each.body]) for each in harness.control.log[before:]]
         with subtests.test(str(row)):
             assert anonymous(anns.text, names.anns) == anonymous(nobodys.text, names.nobodys)
             assert (anns.is_error, anns.status) == (nobodys.is_error, nobodys.status)
@@ -313,10 +313,10 @@ async def test_what_is_anothers_reads_like_what_never_was_in_a_view_too(
 
 
 async def test_no_other_name_of_an_upload_reaches_google(
-    site: GatewayHarness, house: AppHarness, bob: McpClient
+    site: GatewayHarness, harness: AppHarness, bob: McpClient
 ) -> None:
     await bob.ask("warm")
-    before = len(house.brain.log)
+    before = len(harness.control.log)
     said = [
         await bob.ask("x", files=[f"{API}/v1beta/files/abc"]),
         await bob.ask("x", files=[f"{API}:443/v1beta/f%69les/abc"]),
@@ -325,26 +325,26 @@ async def test_no_other_name_of_an_upload_reaches_google(
     ]
 
     assert [each.is_error for each in said] == [True] * 4
-    assert len(house.brain.log) == before
+    assert len(harness.control.log) == before
 
 
 async def test_a_folder_that_was_opened_does_not_open_the_images_of_others(
-    site: GatewayHarness, house: AppHarness, tmp_path: Path
+    site: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     images = tmp_path / "opened" / "images"
     await site.open(
         tokens=TOKENS, rate_limit=0, images_dir=images, allowed_dirs=(tmp_path / "opened",)
     )
-    ann = await site.visit(token="anns-token")
-    bob = await site.visit(token="bobs-token")
+    ann = await site.connect(token="anns-token")
+    bob = await site.connect(token="bobs-token")
     image = str((await ann.call("gemini_generate_image", prompt="a cat")).facts["image_id"])
     path = next(str(each) for each in images.rglob("*") if each.is_file())
-    before = len(house.brain.log)
+    before = len(harness.control.log)
     tried = [path, str(images), f"{images}/**/*", f"{tmp_path}/opened/**/*", image]
     said = [await bob.ask("x", files=[each]) for each in tried]
 
     assert [each.is_error for each in said] == [True] * len(tried)
-    assert len(house.brain.log) == before
+    assert len(harness.control.log) == before
 
 
 async def test_a_resource_of_anothers_reads_like_one_that_never_was(
@@ -355,7 +355,7 @@ async def test_a_resource_of_anothers_reads_like_one_that_never_was(
             refusals = []
             for ids in (names.anns, names.nobodys):
                 with pytest.raises(MCPError) as refused:
-                    await bob.client.read_resource(template.replace("{id}", ids[kind]))
+                    await bob.sdk_client.read_resource(template.replace("{id}", ids[kind]))
                 refusals.append(anonymous(json.dumps(refused.value.error.model_dump()), ids))
 
             with subtests.test(f"{template} {kind}"):
@@ -365,19 +365,19 @@ async def test_a_resource_of_anothers_reads_like_one_that_never_was(
 async def test_a_resource_says_nothing_of_what_others_did(
     site: GatewayHarness, bob: McpClient
 ) -> None:
-    listed = (await bob.client.list_resources()).resources
-    before = [await bob.client.read_resource(each.uri) for each in listed]
-    ann = await site.visit(token="anns-token")
+    listed = (await bob.sdk_client.list_resources()).resources
+    before = [await bob.sdk_client.read_resource(each.uri) for each in listed]
+    ann = await site.connect(token="anns-token")
     await ann.ask(f"Tell me of the {SECRET}.")
 
-    after = [await bob.client.read_resource(each.uri) for each in listed]
+    after = [await bob.sdk_client.read_resource(each.uri) for each in listed]
 
     assert [each.contents for each in after] == [each.contents for each in before]
 
 
 async def test_nothing_of_anothers_is_suggested(bob: McpClient, names: Names) -> None:
-    templates = (await bob.client.list_resource_templates()).resource_templates
-    prompts = (await bob.client.list_prompts()).prompts
+    templates = (await bob.sdk_client.list_resource_templates()).resource_templates
+    prompts = (await bob.sdk_client.list_prompts()).prompts
     asked: list[tuple[ResourceTemplateReference | PromptReference, str]]
     asked = [(ResourceTemplateReference(uri=each.uri_template), "id") for each in templates]
     asked += [
@@ -389,7 +389,7 @@ async def test_nothing_of_anothers_is_suggested(bob: McpClient, names: Names) ->
 
     for reference, argument in asked:
         for prefix in prefixes:
-            found = await bob.client.complete(reference, {"name": argument, "value": prefix})
+            found = await bob.sdk_client.complete(reference, {"name": argument, "value": prefix})
 
             assert not set(found.completion.values) & set(names.anns.values())
 

@@ -97,10 +97,10 @@ def test_the_limit_is_sixty_with_tokens_and_none_without() -> None:
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_one_call_too_many_is_an_error_result_its_model_can_read(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open(tokens=TOKENS, rate_limit=2)
-    ann = await site.visit(legacy=legacy, token="anns-token")
+    ann = await site.connect(legacy=legacy, token="anns-token")
     await ann.ask("one")
     await ann.call("gemini_history")
 
@@ -108,20 +108,20 @@ async def test_one_call_too_many_is_an_error_result_its_model_can_read(
 
     assert (said.is_error, said.status) == (True, None)
     assert "more than the 2 calls a minute" in said.text
-    assert len(house.bodies) == 1
-    assert not (await (await site.visit(token="bobs-token")).ask("four")).is_error
+    assert len(harness.bodies) == 1
+    assert not (await (await site.connect(token="bobs-token")).ask("four")).is_error
 
 
 async def test_only_calls_of_tools_are_counted(site: GatewayHarness) -> None:
     await site.open(rate_limit=1)
-    guest = await site.visit(legacy=True)
+    client = await site.connect(legacy=True)
     for _ in range(5):
-        await guest.client.list_tools()
+        await client.sdk_client.list_tools()
 
-    assert not (await guest.ask("one")).is_error
+    assert not (await client.ask("one")).is_error
 
 
-async def test_on_stdio_nothing_is_counted(house: AppHarness) -> None:
-    guest = await house.connect(rate_limit=1)
+async def test_on_stdio_nothing_is_counted(harness: AppHarness) -> None:
+    client = await harness.connect(rate_limit=1)
 
-    assert [(await guest.history()).is_error for _ in range(3)] == [False, False, False]
+    assert [(await client.history()).is_error for _ in range(3)] == [False, False, False]

@@ -38,9 +38,9 @@ from tests.support.oauth_client import SignedInClient
 
 
 @pytest.fixture
-async def provider(house: AppHarness) -> AsyncIterator[IdentityProvider]:
-    provider = IdentityProvider(house.clock)
-    await house.tasks.start(provider.serve)
+async def provider(harness: AppHarness) -> AsyncIterator[IdentityProvider]:
+    provider = IdentityProvider(harness.clock)
+    await harness.tasks.start(provider.serve)
     yield provider
     provider.stop()
 
@@ -56,7 +56,7 @@ async def test_two_subjects_of_a_provider_are_two_owners(
 ) -> None:
     await site.open(oauth_issuer=provider.url)
     tokens = [provider.sign(site.url, sub=each) for each in ("ann", "bob")]
-    ann, bob = [await site.visit(token=each) for each in tokens]
+    ann, bob = [await site.connect(token=each) for each in tokens]
 
     made = await ann.ask("Mine")
 
@@ -206,7 +206,7 @@ async def test_the_tokens_file_keeps_working_beside_a_provider(
 
 
 async def test_keys_that_change_are_fetched_again_but_once_a_minute(
-    site: GatewayHarness, house: AppHarness, provider: IdentityProvider
+    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
     await site.open(oauth_issuer=provider.url)
     first = await status(site, provider.sign(site.url))
@@ -214,7 +214,7 @@ async def test_keys_that_change_are_fetched_again_but_once_a_minute(
     new = provider.sign(site.url, key=EC_KEY, algorithm="ES256", headers={"kid": "two"})
 
     early = await status(site, new)
-    house.clock.advance(BETWEEN_FETCHES + 1)
+    harness.clock.advance(BETWEEN_FETCHES + 1)
     later = await status(site, new)
     asked = len(provider.asked)
     for number in range(5):
@@ -225,13 +225,13 @@ async def test_keys_that_change_are_fetched_again_but_once_a_minute(
 
 
 async def test_keys_that_were_read_hold_while_the_provider_is_away(
-    site: GatewayHarness, house: AppHarness, provider: IdentityProvider
+    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
     await site.open(oauth_issuer=provider.url)
     await status(site, provider.sign(site.url))
     provider.is_down = True
 
-    house.clock.advance(FRESH + 1)
+    harness.clock.advance(FRESH + 1)
 
     assert (await status(site, provider.sign(site.url)))[0] == 404
 
@@ -247,13 +247,13 @@ async def test_a_provider_that_was_never_there_is_no_reason_to_sign_in_again(
     assert (code, challenge) == (503, "")
 
 
-async def test_openid_providers_with_a_path_are_found(house: AppHarness) -> None:
-    provider = IdentityProvider(house.clock, "/tenant")
+async def test_openid_providers_with_a_path_are_found(harness: AppHarness) -> None:
+    provider = IdentityProvider(harness.clock, "/tenant")
     provider.document = "openid-configuration"
-    await house.tasks.start(provider.serve)
+    await harness.tasks.start(provider.serve)
     from gemini_interactions.mcp_server.transports.http.auth.issuer_keys import fetch_json
 
-    keys = IssuerKeys(f"{provider.url}/", fetch_json, house.clock)
+    keys = IssuerKeys(f"{provider.url}/", fetch_json, harness.clock)
     found = await keys.find("one", "RS256")
     provider.stop()
 
@@ -306,43 +306,43 @@ async def test_the_sdks_own_client_signs_in(
     site: GatewayHarness, provider: IdentityProvider, scopes: tuple[str, ...]
 ) -> None:
     await site.open(oauth_issuer=provider.url, oauth_scopes=scopes)
-    visitor = SignedInClient(site.url)
+    oauth_client = SignedInClient(site.url)
 
     async with (
-        visitor.http() as http,
+        oauth_client.http() as http,
         Client(streamable_http_client(site.url, http_client=http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
 
     assert not said.is_error
-    assert len(visitor.visited) == 1
+    assert len(oauth_client.visited) == 1
 
 
 async def test_the_sdks_own_client_steps_up_and_refreshes(
-    site: GatewayHarness, house: AppHarness, provider: IdentityProvider
+    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
     await site.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
-    visitor = SignedInClient(site.url)
-    await visitor.storage.set_client_info(await registered(visitor, provider))
-    await visitor.storage.set_tokens(
+    oauth_client = SignedInClient(site.url)
+    await oauth_client.storage.set_client_info(await registered(oauth_client, provider))
+    await oauth_client.storage.set_tokens(
         jwt_token(provider.sign(site.url, scope="gemini.use"), "gemini.use")
     )
 
     async with (
-        visitor.http() as http,
+        oauth_client.http() as http,
         Client(streamable_http_client(site.url, http_client=http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
-        visitor.auth.context.token_expiry_time = 1
+        oauth_client.auth.context.token_expiry_time = 1
         again = await client.call_tool("gemini_ask", {"prompt": "Hello"})
 
     assert not said.is_error
     assert not again.is_error
-    assert len(visitor.visited) == 1
-    assert "scope=gemini.use+gemini.more" in visitor.visited[0]
+    assert len(oauth_client.visited) == 1
+    assert "scope=gemini.use+gemini.more" in oauth_client.visited[0]
 
 
-async def registered(visitor: SignedInClient, provider: IdentityProvider) -> Any:
+async def registered(oauth_client: SignedInClient, provider: IdentityProvider) -> Any:
     from mcp.shared.auth import OAuthClientInformationFull
     from pydantic import AnyUrl
 

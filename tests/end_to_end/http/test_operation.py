@@ -44,10 +44,10 @@ def value(text: str, name: str) -> float:
 
 
 async def test_metrics_count_calls_tokens_and_cost_and_name_nobody(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open(tokens=TOKENS, metrics="127.0.0.1:0")
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     before = (await scraped(site)).text
     said = await ann.ask("A secret question")
     await ann.call("gemini_ask", prompt="")
@@ -82,11 +82,11 @@ async def test_metrics_are_at_their_own_address_and_under_its_own_names(
     assert (await scraped(site, "evil.example")).status_code == 421
 
 
-async def test_a_running_research_is_a_gauge(site: GatewayHarness, house: AppHarness) -> None:
-    house.brain.hold_background()
+async def test_a_running_research_is_a_gauge(site: GatewayHarness, harness: AppHarness) -> None:
+    harness.control.hold_background()
     await site.open(metrics="127.0.0.1:0")
-    guest = await site.visit()
-    await guest.call("start_deep_research", question="Long")
+    client = await site.connect()
+    await client.call("start_deep_research", question="Long")
 
     text = (await scraped(site)).text
 
@@ -141,11 +141,11 @@ def lines(file: Path) -> list[dict[str, object]]:
 
 
 async def test_each_call_is_a_line_without_a_word_of_it(
-    site: GatewayHarness, house: AppHarness, tmp_path: Path
+    site: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     file = tmp_path / "audit.jsonl"
     await site.open(tokens=TOKENS, audit_log=file)
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
 
     said = await ann.ask("A secret question")
     await ann.call("gemini_result", id="c_unknown000")
@@ -174,11 +174,11 @@ async def test_a_log_that_is_moved_away_is_opened_anew(
 ) -> None:
     file = tmp_path / "audit.jsonl"
     await site.open(audit_log=file)
-    guest = await site.visit()
-    await guest.history()
+    client = await site.connect()
+    await client.history()
 
     file.rename(tmp_path / "audit.jsonl.1")
-    await guest.history()
+    await client.history()
 
     assert len(lines(file)) == len(lines(tmp_path / "audit.jsonl.1")) == 1
 
@@ -188,7 +188,7 @@ async def test_a_full_disk_fails_no_call_and_shows_in_readiness(
 ) -> None:
     file = tmp_path / "audit.jsonl"
     await site.open(audit_log=file)
-    guest = await site.visit()
+    client = await site.connect()
     write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
@@ -200,9 +200,9 @@ async def test_a_full_disk_fails_no_call_and_shows_in_readiness(
         ready = await raw.get("/readyz")
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", full)
-            said = await guest.ask("Hello")
+            said = await client.ask("Hello")
             failing = await raw.get("/readyz")
-        await guest.history()
+        await client.history()
         again = await raw.get("/readyz")
 
     assert said.status == "completed"

@@ -28,21 +28,21 @@ def link_in(made: ToolResult) -> str:
 async def made(site: GatewayHarness) -> ToolResult:
     """A picture of Ann's."""
     await site.open(tokens=TOKENS)
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     return await ann.call("gemini_generate_image", prompt="a red square")
 
 
 async def test_a_picture_is_told_by_a_link_that_needs_no_token(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    (file,) = (house.folder / "images").iterdir()
+    (file,) = (harness.folder / "images").iterdir()
 
     async with site.raw() as raw:
         answer = await raw.get(link_in(made))
 
     assert link_in(made).startswith(site.place.gateway.url)
     assert "(valid for 24 hours)" in made.text
-    assert str(house.folder) not in made.text
+    assert str(harness.folder) not in made.text
     assert answer.status_code == 200
     assert answer.content == file.read_bytes()
     assert answer.headers["content-type"] == "image/jpeg"
@@ -55,7 +55,7 @@ async def test_a_copy_is_told_by_its_name_in_the_folder_that_was_opened(
     opened = tmp_path / "opened"
     opened.mkdir()
     await site.open(tokens=TOKENS, allowed_dirs=(opened,))
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
 
     made = await ann.call("gemini_generate_image", prompt="a red square", save_to="out/red.jpg")
     again = await ann.result(made.facts["image_id"])
@@ -67,9 +67,9 @@ async def test_a_copy_is_told_by_its_name_in_the_folder_that_was_opened(
 
 
 async def test_a_picture_comes_under_its_own_name_and_is_kept_by_nobody_between(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    (file,) = (house.folder / "images").iterdir()
+    (file,) = (harness.folder / "images").iterdir()
 
     async with site.raw() as raw:
         headers = (await raw.head(link_in(made))).headers
@@ -83,21 +83,21 @@ async def test_a_picture_comes_under_its_own_name_and_is_kept_by_nobody_between(
 
 async def test_links_begin_with_the_public_address(site: GatewayHarness) -> None:
     await site.open(public_url="https://gemini.example.com/team")
-    guest = await site.visit()
+    client = await site.connect()
 
-    made = await guest.call("gemini_generate_image", prompt="a red square")
+    made = await client.call("gemini_generate_image", prompt="a red square")
 
     image = made.facts["image_id"]
     assert link_in(made).startswith(f"https://gemini.example.com/team/images/{image}/")
 
 
 async def test_a_link_ends_after_a_day(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
     async with site.raw() as raw:
-        house.clock.advance(DAY - 1)
+        harness.clock.advance(DAY - 1)
         in_time = await raw.get(link_in(made))
-        house.clock.advance(2)
+        harness.clock.advance(2)
         too_late = await raw.get(link_in(made))
 
     assert (in_time.status_code, too_late.status_code) == (200, 404)
@@ -115,17 +115,17 @@ async def test_a_path_that_leaves_the_images_is_no_link(
 
 
 async def test_every_link_that_opens_nothing_reads_the_same(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    ann = await site.visit(token="anns-token")
-    bob = await site.visit(token="bobs-token")
+    ann = await site.connect(token="anns-token")
+    bob = await site.connect(token="bobs-token")
     other = await ann.call("gemini_generate_image", prompt="a blue square")
     bobs = await bob.call("gemini_generate_image", prompt="a green square")
     image, ticket = link_in(made).rsplit("/", 2)[1:]
     others, bobs_ticket = (link_in(each).rsplit("/", 1)[1] for each in (other, bobs))
     owner, until, signature = ticket.split(".")
     gone = link_in(other)
-    (file,) = (house.folder / "images").glob(f"*{other.facts['image_id']}*")
+    (file,) = (harness.folder / "images").glob(f"*{other.facts['image_id']}*")
     file.unlink()
     paths = [
         gone,
@@ -150,10 +150,10 @@ async def test_every_link_that_opens_nothing_reads_the_same(
 
 
 async def test_a_picture_whose_file_became_a_link_to_elsewhere_is_not_served(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    (file,) = (house.folder / "images").iterdir()
-    secret = house.folder.parent / "secret"
+    (file,) = (harness.folder / "images").iterdir()
+    secret = harness.folder.parent / "secret"
     secret.write_text("of somebody's")
     file.unlink()
     file.symlink_to(secret)
@@ -165,11 +165,11 @@ async def test_a_picture_whose_file_became_a_link_to_elsewhere_is_not_served(
 
 
 async def test_servers_with_one_key_answer_each_others_links(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    house.set(GEMINI_MCP_SIGNING_KEY="the same for both of them")
+    harness.set(GEMINI_MCP_SIGNING_KEY="the same for both of them")
     await site.open(tokens=TOKENS)
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     made = await ann.call("gemini_generate_image", prompt="a red square")
     await site.open(tokens=TOKENS)
 
@@ -177,11 +177,11 @@ async def test_servers_with_one_key_answer_each_others_links(
         answer = await raw.get(link_in(made)[len(site.places[0].gateway.url) :])
 
     assert answer.status_code == 200
-    assert not (house.folder / "gemini-signing-key").exists()
+    assert not (harness.folder / "gemini-signing-key").exists()
 
 
 async def test_without_a_key_one_is_made_and_kept_for_the_next_start(
-    site: GatewayHarness, house: AppHarness, made: ToolResult
+    site: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
     await site.place.stop()
     await site.open(tokens=TOKENS)
@@ -189,13 +189,13 @@ async def test_without_a_key_one_is_made_and_kept_for_the_next_start(
     async with site.raw() as raw:
         answer = await raw.get(link_in(made)[len(site.places[0].gateway.url) :])
 
-    key = house.folder / "gemini-signing-key"
+    key = harness.folder / "gemini-signing-key"
     assert answer.status_code == 200
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
-async def test_a_short_signing_key_is_refused_without_being_repeated(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_SIGNING_KEY="too short")
+async def test_a_short_signing_key_is_refused_without_being_repeated(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_SIGNING_KEY="too short")
 
     with pytest.raises(Refused, match="at least 16 characters") as refused:
         links(Config.read(os.environ))

@@ -31,29 +31,29 @@ def data_in(html: str) -> Any:
     return json.loads(embedded)
 
 
-async def researched(guest: McpClient, question: str = "Why storks?", **more: Any) -> ToolResult:
-    started = await guest.call("start_deep_research", question=question, **more)
-    return await guest.call("check_research", research_id=started.id, wait_seconds=20)
+async def researched(client: McpClient, question: str = "Why storks?", **more: Any) -> ToolResult:
+    started = await client.call("start_deep_research", question=question, **more)
+    return await client.call("check_research", research_id=started.id, wait_seconds=20)
 
 
 @pytest.fixture
-async def ann(site: GatewayHarness, house: AppHarness) -> McpClient:
-    house.brain.research_seconds = 0
+async def ann(site: GatewayHarness, harness: AppHarness) -> McpClient:
+    harness.control.research_seconds = 0
     await site.open(tokens=TOKENS, public_pages=True)
-    return await site.visit(token="anns-token")
+    return await site.connect(token="anns-token")
 
 
 async def test_by_default_there_is_no_page_and_no_line(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    house.brain.research_seconds = 0
+    harness.control.research_seconds = 0
     gateway = await site.open()
-    guest = await site.visit()
+    client = await site.connect()
 
     shown = [
-        await researched(guest),
-        await guest.call("gemini_generate_image", prompt="a stork"),
-        await guest.history(id=(await guest.ask("Hello")).conversation),
+        await researched(client),
+        await client.call("gemini_generate_image", prompt="a stork"),
+        await client.history(id=(await client.ask("Hello")).conversation),
     ]
     async with site.raw() as raw:
         answer = await raw.get("/pages/r_0000000000/x")
@@ -63,17 +63,17 @@ async def test_by_default_there_is_no_page_and_no_line(
     assert answer.status_code == 404
 
 
-async def test_on_this_machine_there_is_none_though_it_is_on(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_PUBLIC_PAGES="on")
-    guest = await house.connect()
+async def test_on_this_machine_there_is_none_though_it_is_on(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_PUBLIC_PAGES="on")
+    client = await harness.connect()
 
-    assert "Page: " not in (await guest.call("gemini_generate_image", prompt="a stork")).text
+    assert "Page: " not in (await client.call("gemini_generate_image", prompt="a stork")).text
 
 
 async def test_a_page_follows_a_research_from_its_plan_to_its_report(
-    site: GatewayHarness, house: AppHarness, ann: McpClient
+    site: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
-    house.brain.report_charts = 2
+    harness.control.report_charts = 2
     planned = await researched(ann, plan_first=True)
     address = page_in(planned)
 
@@ -164,11 +164,11 @@ async def test_a_page_may_do_nothing_and_is_kept_and_told_nowhere(
 
 
 async def test_a_hostile_report_is_only_text(
-    site: GatewayHarness, house: AppHarness, ann: McpClient
+    site: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
-    house.brain.hold_background()
+    harness.control.hold_background()
     started = await ann.call("start_deep_research", question=HOSTILE)
-    house.brain.finish(started.interaction, f"# Report\n\n{HOSTILE}")
+    harness.control.finish(started.interaction, f"# Report\n\n{HOSTILE}")
     done = await ann.call("check_research", research_id=started.id, wait_seconds=20)
 
     async with site.raw() as raw:
@@ -183,9 +183,9 @@ async def test_a_hostile_report_is_only_text(
 
 
 async def test_every_address_that_shows_nothing_reads_the_same(
-    site: GatewayHarness, house: AppHarness, ann: McpClient
+    site: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
-    bob = await site.visit(token="bobs-token")
+    bob = await site.connect(token="bobs-token")
     anns, bobs = page_in(await researched(ann)), page_in(await researched(bob, "Why not?"))
     made = await ann.call("gemini_generate_image", prompt="a stork")
     image = made.facts["image_id"]
@@ -210,9 +210,9 @@ async def test_every_address_that_shows_nothing_reads_the_same(
         good = await raw.get(anns)
         answers = [await raw.get(path) for path in paths]
         as_file = await raw.get(f"/images/{image}/{page_ticket}")
-        house.clock.advance(DAY - 1)
+        harness.clock.advance(DAY - 1)
         in_time = await raw.get(bobs)
-        house.clock.advance(60)
+        harness.clock.advance(60)
         answers.append(await raw.get(bobs))
 
     assert (good.status_code, in_time.status_code, as_file.status_code) == (200, 200, 404)
@@ -227,7 +227,7 @@ async def test_every_address_that_shows_nothing_reads_the_same(
 async def test_pages_end_with_the_token_they_were_made_with(
     site: GatewayHarness, ann: McpClient
 ) -> None:
-    bob = await site.visit(token="bobs-token")
+    bob = await site.connect(token="bobs-token")
     anns, bobs = page_in(await researched(ann)), page_in(await researched(bob, "Why not?"))
 
     site.write_tokens({"bobs-token": "bob"})
@@ -239,16 +239,16 @@ async def test_pages_end_with_the_token_they_were_made_with(
 
 async def test_pages_end_with_what_they_show(
     site: GatewayHarness,
-    house: AppHarness,
+    harness: AppHarness,
     run: Run,  # noqa: F811
 ) -> None:
-    house.brain.research_seconds = 0
+    harness.control.research_seconds = 0
     await site.open(public_pages=True)
-    guest = await site.visit()
-    done = await researched(guest)
-    made = await guest.call("gemini_generate_image", prompt="a stork")
-    told = await guest.ask("Hello")
-    pages = [page_in(done), page_in(made), page_in(await guest.history(id=told.conversation))]
+    client = await site.connect()
+    done = await researched(client)
+    made = await client.call("gemini_generate_image", prompt="a stork")
+    told = await client.ask("Hello")
+    pages = [page_in(done), page_in(made), page_in(await client.history(id=told.conversation))]
 
     async with site.raw() as raw:
         before = [(await raw.get(each)).status_code for each in pages]
@@ -262,14 +262,14 @@ async def test_pages_end_with_what_they_show(
 
 @pytest.mark.processes
 async def test_a_browser_shows_pages_that_have_nothing_to_press_but_links_and_versions(
-    site: GatewayHarness, house: AppHarness, ann: McpClient
+    site: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
     made = await ann.call("gemini_generate_image", prompt="a stork")
     usage = page_in(await ann.history(id=made.conversation))
-    house.brain.hold_background()
+    harness.control.hold_background()
     started = await ann.call("start_deep_research", question="Why storks?")
     report = f"# Found\n\n{HOSTILE}\n\n[fine](https://fine.example/a)"
-    house.brain.finish(started.interaction, report)
+    harness.control.finish(started.interaction, report)
     done = await ann.call("check_research", research_id=started.id, wait_seconds=20)
     requests: list[str] = []
 

@@ -13,12 +13,12 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
 async def test_who_has_very_much_waiting_is_refused_and_nobody_else(
-    site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upstream_call, "MOST_WAITING", 3)
-    gates = [house.brain.hold_next("create", "before_completed") for _ in range(2)]
+    gates = [harness.control.hold_next("create", "before_completed") for _ in range(2)]
     await site.open(tokens=TOKENS, max_concurrent=2, rate_limit=0)
-    ann, bob = [await site.visit(token=each) for each in TOKENS]
+    ann, bob = [await site.connect(token=each) for each in TOKENS]
     said: list[ToolResult] = []
 
     async def ask(number: int) -> None:
@@ -42,18 +42,18 @@ async def test_who_has_very_much_waiting_is_refused_and_nobody_else(
     assert "3 calls are waiting for Gemini already, and 2 run at a time" in refused.text
     assert "nothing was sent" in refused.text
     assert [each.status for each in [*said, bobs, later]] == ["completed"] * 7
-    assert "One too many" not in [post.body["input"] for post in house.brain.posts[:-1]]
+    assert "One too many" not in [post.body["input"] for post in harness.control.posts[:-1]]
 
 
 async def test_very_many_asks_at_once_keep_nobody_else_from_google(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     """Each owner has so many places; nothing else bounds the way to Google, which the HTTP
     client's own pool of 100 connections would."""
     held = 110
-    gates = [house.brain.hold_next("create", "before_completed") for _ in range(held)]
+    gates = [harness.control.hold_next("create", "before_completed") for _ in range(held)]
     await site.open(tokens=TOKENS, max_concurrent=held, max_wait_seconds=0.5, rate_limit=0)
-    ann, bob = [await site.visit(token=each) for each in TOKENS]
+    ann, bob = [await site.connect(token=each) for each in TOKENS]
     async with anyio.create_task_group() as tasks:
         for number in range(held):
             tasks.start_soon(ann.ask, f"Question {number}")
@@ -64,7 +64,7 @@ async def test_very_many_asks_at_once_keep_nobody_else_from_google(
         said = await bob.ask("One word")
         while said.status == "running":
             said = await bob.result(said.id)
-        house.brain.hold_background()
+        harness.control.hold_background()
         research = await bob.call("start_deep_research", question="Why?")
         looked = await bob.call("check_research", research_id=research.facts["research_id"])
         ended = await bob.call("cancel_research", research_id=research.facts["research_id"])

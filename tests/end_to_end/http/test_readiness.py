@@ -13,32 +13,32 @@ async def asked(site: GatewayHarness) -> int:
         return (await raw.get("/readyz")).status_code
 
 
-def looks(house: AppHarness) -> int:
-    return sum(each.kind == "models" for each in house.brain.log)
+def looks(harness: AppHarness) -> int:
+    return sum(each.kind == "models" for each in harness.control.log)
 
 
 async def test_google_is_asked_at_most_once_a_minute_and_nothing_is_created(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
     while await asked(site) != 200:  # the SDK is only warming up
         pass
-    before = looks(house)
+    before = looks(harness)
 
     answers = [await asked(site) for _ in range(5)]
-    assert looks(house) == before
-    house.clock.advance(61)
+    assert looks(harness) == before
+    harness.clock.advance(61)
     answers.append(await asked(site))
 
     assert answers == [200] * 6
-    assert looks(house) == before + 1
-    assert house.brain.posts == []
+    assert looks(harness) == before + 1
+    assert harness.control.posts == []
 
 
 async def test_without_a_key_no_call_would_be_served(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    house.set(GEMINI_API_KEY=None)
+    harness.set(GEMINI_API_KEY=None)
     await site.open()
 
     assert await asked(site) == 503
@@ -46,22 +46,22 @@ async def test_without_a_key_no_call_would_be_served(
 
 @pytest.mark.parametrize("status", [403, 500, 503])
 async def test_a_server_google_does_not_serve_is_not_ready_until_it_does(
-    site: GatewayHarness, house: AppHarness, status: int
+    site: GatewayHarness, harness: AppHarness, status: int
 ) -> None:
-    house.brain.fail_next(status, on="models", times=9)
+    harness.control.fail_next(status, on="models", times=9)
     await site.open()
     before = await asked(site)
-    house.brain.reset()
+    harness.control.reset()
     again = await asked(site)
-    house.clock.advance(6)
+    harness.clock.advance(6)
 
     assert (before, again, await asked(site)) == (503, 503, 200)
 
 
 async def test_a_limit_at_google_does_not_end_readiness(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    house.brain.fail_next(429, on="models", times=9)
+    harness.control.fail_next(429, on="models", times=9)
     await site.open()
 
     assert await asked(site) == 200

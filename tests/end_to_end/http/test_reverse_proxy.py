@@ -40,9 +40,9 @@ class ReverseProxy(httpx2.AsyncBaseTransport):
 
 
 @pytest.fixture
-async def provider(house: AppHarness) -> AsyncIterator[IdentityProvider]:
-    provider = IdentityProvider(house.clock)
-    await house.tasks.start(provider.serve)
+async def provider(harness: AppHarness) -> AsyncIterator[IdentityProvider]:
+    provider = IdentityProvider(harness.clock)
+    await harness.tasks.start(provider.serve)
     yield provider
     provider.stop()
 
@@ -54,7 +54,7 @@ async def test_the_sdks_own_client_signs_in_through_a_proxy(
     way = {"oauth_builtin": True} if form == "built-in" else {"oauth_issuer": provider.url}
     await site.open(tokens=TOKENS, public_url=PUBLIC, trusted_proxies=("127.0.0.1/32",), **way)
     proxy = ReverseProxy(site.place.gateway.url)
-    visitor = SignedInClient(f"{PUBLIC}/mcp", token="anns-token", transport=proxy)
+    oauth_client = SignedInClient(f"{PUBLIC}/mcp", token="anns-token", transport=proxy)
 
     async with httpx2.AsyncClient(transport=proxy) as stranger:
         without = await stranger.post(f"{PUBLIC}/mcp", json={})
@@ -64,7 +64,7 @@ async def test_the_sdks_own_client_signs_in_through_a_proxy(
             headers={"authorization": "Bearer made-up", "forwarded": "for=127.0.0.1"},
         )
     async with (
-        visitor.http() as http,
+        oauth_client.http() as http,
         Client(streamable_http_client(f"{PUBLIC}/mcp", http_client=http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
@@ -74,5 +74,5 @@ async def test_the_sdks_own_client_signs_in_through_a_proxy(
     assert f'resource_metadata="{PUBLIC}/' in without.headers["www-authenticate"]
     assert not said.is_error
     where = PUBLIC if form == "built-in" else provider.url
-    assert visitor.visited[0].startswith(f"{where}/authorize")
-    assert "resource=https%3A%2F%2Fgemini.example%2Fmcp" in visitor.visited[0]
+    assert oauth_client.visited[0].startswith(f"{where}/authorize")
+    assert "resource=https%3A%2F%2Fgemini.example%2Fmcp" in oauth_client.visited[0]

@@ -27,26 +27,26 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 @pytest.mark.parametrize("scopes", [(), ("gemini.use", "gemini.more")])
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_the_sdks_own_client_signs_in_and_refreshes(
-    site: GatewayHarness, house: AppHarness, scopes: tuple[str, ...], legacy: bool
+    site: GatewayHarness, harness: AppHarness, scopes: tuple[str, ...], legacy: bool
 ) -> None:
     await site.open(tokens=TOKENS, oauth_builtin=True, oauth_scopes=scopes)
-    visitor = SignedInClient(site.url, token="anns-token")
-    ann = await site.visit(token="anns-token")
+    oauth_client = SignedInClient(site.url, token="anns-token")
+    ann = await site.connect(token="anns-token")
 
     async with (
-        visitor.http() as http,
+        oauth_client.http() as http,
         Client(
             streamable_http_client(site.url, http_client=http), mode="legacy" if legacy else "auto"
         ) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "From an app"})
-        house.clock.advance(ACCESS_SECONDS + 1)
-        visitor.auth.context.token_expiry_time = 1
+        harness.clock.advance(ACCESS_SECONDS + 1)
+        oauth_client.auth.context.token_expiry_time = 1
         again = await client.call_tool("gemini_history", {})
 
     assert not said.is_error
     assert not again.is_error
-    assert len(visitor.visited) == 1
+    assert len(oauth_client.visited) == 1
     assert "From an app" in (await ann.history()).text
 
 
@@ -59,27 +59,27 @@ async def test_the_sdks_own_client_steps_up_where_it_asked_for_too_little(
     app = RawOAuthClient(http, site.url)
     await app.register()
     given = (await app.exchange(await app.code(scope="gemini.use"))).json()
-    visitor = SignedInClient(site.url, token="anns-token")
+    oauth_client = SignedInClient(site.url, token="anns-token")
     from mcp.shared.auth import OAuthToken
 
-    await visitor.storage.set_tokens(OAuthToken(**given))
+    await oauth_client.storage.set_tokens(OAuthToken(**given))
 
     async with (
-        visitor.http() as client_http,
+        oauth_client.http() as client_http,
         Client(streamable_http_client(site.url, http_client=client_http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
 
     assert given["scope"] == "gemini.use"
     assert not said.is_error
-    assert "scope=gemini.use+gemini.more" in visitor.visited[0]
+    assert "scope=gemini.use+gemini.more" in oauth_client.visited[0]
 
 
 async def test_two_people_who_sign_in_by_one_app_are_two_owners(
     site: GatewayHarness, app: RawOAuthClient
 ) -> None:
     tokens = [(await app.signed_in(each))["access_token"] for each in TOKENS]
-    ann, bob = [await site.visit(token=each) for each in tokens]
+    ann, bob = [await site.connect(token=each) for each in tokens]
 
     made = await ann.ask("Mine")
 
@@ -100,12 +100,12 @@ async def test_the_metadata_says_what_there_is(app: RawOAuthClient, site: Gatewa
 
 
 async def test_nothing_in_the_database_lets_anybody_in(
-    app: RawOAuthClient, house: AppHarness
+    app: RawOAuthClient, harness: AppHarness
 ) -> None:
     given = await app.signed_in()
     code = await app.code()
 
-    kept = b"".join(file.read_bytes() for file in house.folder.rglob("*") if file.is_file())
+    kept = b"".join(file.read_bytes() for file in harness.folder.rglob("*") if file.is_file())
 
     for secret in ("anns-token", code, given["access_token"], given["refresh_token"]):
         assert secret.encode() not in kept
@@ -165,13 +165,13 @@ async def test_clients_come_back_by_https_loopback_or_a_scheme_of_their_own(
 
 
 async def test_registrations_are_few_an_hour_and_unused_ones_gone_after_a_day(
-    app: RawOAuthClient, house: AppHarness
+    app: RawOAuthClient, harness: AppHarness
 ) -> None:
     first = app.id
     answers = [(await app.register()).status_code for _ in range(PER_HOUR)]
-    house.clock.advance(3600)
+    harness.clock.advance(3600)
     later = await app.register()
-    house.clock.advance(86_400)
+    harness.clock.advance(86_400)
     app.id = first
     gone = await app.page()
 
@@ -181,9 +181,9 @@ async def test_registrations_are_few_an_hour_and_unused_ones_gone_after_a_day(
     assert "registration has run out" in gone.text
 
 
-async def test_a_client_that_was_used_stays(app: RawOAuthClient, house: AppHarness) -> None:
+async def test_a_client_that_was_used_stays(app: RawOAuthClient, harness: AppHarness) -> None:
     await app.signed_in()
-    house.clock.advance(5 * 86_400)
+    harness.clock.advance(5 * 86_400)
 
     assert (await app.page()).status_code == 200
 
@@ -257,12 +257,12 @@ async def test_the_page_cannot_be_framed_and_says_who_asks_and_where_it_leads(
 
 
 async def test_a_wrong_token_is_said_and_after_a_few_nobody_guesses_on(
-    app: RawOAuthClient, house: AppHarness
+    app: RawOAuthClient, harness: AppHarness
 ) -> None:
     page = await app.page()
     wrong = [await answered(app.http, page, token="guess") for _ in range(MOST_GUESSES)]
     late = await answered(app.http, page, token="anns-token")
-    house.clock.advance(3600)
+    harness.clock.advance(3600)
     hour_later = await answered(app.http, await app.page(), token="anns-token")
 
     assert {each.status_code for each in wrong} == {401}
@@ -316,11 +316,11 @@ async def test_a_browser_answers_only_the_page_it_was_shown(
 
 
 async def test_a_page_that_was_changed_or_has_run_out_is_no_answer(
-    app: RawOAuthClient, house: AppHarness
+    app: RawOAuthClient, harness: AppHarness
 ) -> None:
     page = await app.page()
     forged = await app.http.post("/authorize", data={"request": "e30=.00", "token": "anns-token"})
-    house.clock.advance(1000)
+    harness.clock.advance(1000)
     late = await answered(app.http, page, token="anns-token")
 
     assert (forged.status_code, late.status_code) == (400, 400)

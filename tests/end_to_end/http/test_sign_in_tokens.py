@@ -54,9 +54,9 @@ async def test_a_code_is_exchanged_only_by_whom_it_was_given_to(
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_code_runs_out(app: RawOAuthClient, house: AppHarness) -> None:
+async def test_a_code_runs_out(app: RawOAuthClient, harness: AppHarness) -> None:
     code = await app.code()
-    house.clock.advance(121)
+    harness.clock.advance(121)
 
     assert (await app.exchange(code)).json()["error"] == "invalid_grant"
 
@@ -79,12 +79,12 @@ async def test_refresh_tokens_rotate_and_reuse_ends_the_family(
     assert first["refresh_token"] not in caplog.text
 
 
-async def test_tokens_run_out(app: RawOAuthClient, house: AppHarness) -> None:
+async def test_tokens_run_out(app: RawOAuthClient, harness: AppHarness) -> None:
     given = await app.signed_in()
-    house.clock.advance(ACCESS_SECONDS + 1)
+    harness.clock.advance(ACCESS_SECONDS + 1)
     late = await app.status(given["access_token"])
     refreshed = await app.refresh(given["refresh_token"])
-    house.clock.advance(REFRESH_SECONDS + 1)
+    harness.clock.advance(REFRESH_SECONDS + 1)
 
     assert late == 401
     assert refreshed.status_code == 200

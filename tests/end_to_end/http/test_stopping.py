@@ -44,12 +44,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @ERAS
 @pytest.mark.usefixtures("patient")
 async def test_a_call_that_finishes_in_time_is_answered(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     place = await site.open()
     wire = await site.wire(legacy=legacy)
-    gate = house.brain.hold_next()
-    house.brain.answer_next("Just in time.")
+    gate = harness.control.hold_next()
+    harness.control.answer_next("Just in time.")
 
     with anyio.fail_after(BOUND):
         async with anyio.create_task_group() as tasks:
@@ -70,32 +70,32 @@ async def stop_once_reached(place: RunningGateway, gate: Gate) -> None:
 @ERAS
 @pytest.mark.usefixtures("hasty")
 async def test_a_call_that_does_not_finish_answers_with_its_id_and_the_next_server_has_it(
-    site: GatewayHarness, house: AppHarness, legacy: bool
+    site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     place = await site.open()
     wire = await site.wire(legacy=legacy)
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next("Google went on.")
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next("Google went on.")
 
     with anyio.fail_after(BOUND):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_once_reached, place, gate)
             left = await wire.call("gemini_ask", prompt="slow")
     await site.open()
-    collected = await (await site.visit()).result(left.id, wait_seconds=5)
+    collected = await (await site.connect()).result(left.id, wait_seconds=5)
 
     assert left.status == "running"
     assert (collected.status, collected.piece) == ("completed", "Google went on.")
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_call_google_had_not_named_yet_is_interrupted_and_says_so(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open()
     wire = await site.wire(legacy=False)
-    gate = house.brain.hold_next()
+    gate = harness.control.hold_next()
 
     with anyio.fail_after(BOUND):
         async with anyio.create_task_group() as tasks:
@@ -149,7 +149,7 @@ async def test_a_body_that_never_ends_does_not_hold_the_server(
 async def test_idle_clients_do_not_hold_the_server(site: GatewayHarness) -> None:
     place = await site.open()
     for legacy in (False, True):
-        assert not (await (await site.visit(legacy=legacy)).ask("one")).is_error
+        assert not (await (await site.connect(legacy=legacy)).ask("one")).is_error
 
     with anyio.fail_after(BOUND):
         await place.stop()
@@ -157,16 +157,16 @@ async def test_idle_clients_do_not_hold_the_server(site: GatewayHarness) -> None
 
 @pytest.mark.usefixtures("patient")
 async def test_told_twice_it_does_not_wait_for_calls(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open()
     wire = await site.wire(legacy=False)
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
 
     async def stop_twice() -> None:
         await gate.reached()
         # What has no id yet would end as interrupted.
-        while not any(row["interaction_id"] for row in db_inspection.turns(house.folder)):
+        while not any(row["interaction_id"] for row in db_inspection.turns(harness.folder)):
             await anyio.sleep(0.01)
         place.gateway.stop()
         await anyio.lowlevel.checkpoint()
@@ -235,12 +235,12 @@ async def test_a_connection_that_never_says_what_it_wants_is_closed(
 
 
 async def test_a_call_may_take_longer_than_a_head_may(
-    site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 1.0)
     await site.open()
     wire = await site.wire(legacy=False)
-    gate = house.brain.hold_next()
+    gate = harness.control.hold_next()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(release_later, gate)
@@ -256,11 +256,11 @@ async def release_later(gate: Gate) -> None:
 
 
 async def test_a_client_that_does_not_read_is_let_go(
-    site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = await site.open(max_output_chars=10**9)
     wire = await site.wire(legacy=False)
-    house.brain.answer_next("x" * (16 * 2**20))  # more than two machines keep between them
+    harness.control.answer_next("x" * (16 * 2**20))  # more than two machines keep between them
     long = await wire.call("gemini_ask", prompt="long")
 
     monkeypatch.setattr(connection_limits, "READ_SECONDS", 0.1)
@@ -305,10 +305,10 @@ async def tell_to_end(server: subprocess.Popen[str], gate: Gate) -> None:
 
 @pytest.mark.processes
 async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next("secret-answer")
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next("secret-answer")
 
     with process("--log-level", "debug") as (server, url):
         async with (
@@ -325,7 +325,7 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
     gate.release()
     await site.open()
 
-    collected = await (await site.visit()).result(left.id, wait_seconds=5)
+    collected = await (await site.connect()).result(left.id, wait_seconds=5)
     assert (left.status, collected.piece) == ("running", "secret-answer")
 
 

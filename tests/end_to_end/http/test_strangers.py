@@ -34,13 +34,13 @@ def connections(http: httpx2.AsyncClient) -> list[object]:
 
 async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
     place = await site.open(tokens=TOKENS)
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     await ann.ask("before")
 
     idle = [await site.socket() for _ in range(200)]
     async with site.raw() as raw:
         health = await raw.get("/healthz")
-    bob = await site.visit(token="bobs-token")
+    bob = await site.connect(token="bobs-token")
     said = [await ann.ask("after"), await bob.ask("mine")]
 
     open_now = len(place.gateway._server.server_state.connections)
@@ -65,7 +65,7 @@ async def test_unfinished_requests_of_strangers_keep_nobody_out(site: GatewayHar
 
     async with site.raw() as raw:
         health = await raw.get("/healthz")
-    said = await (await site.visit(token="anns-token")).ask("mine")
+    said = await (await site.connect(token="anns-token")).ask("mine")
 
     assert health.status_code == 200
     assert said.status == "completed"
@@ -96,7 +96,7 @@ async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
 ) -> None:
     monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
     await site.open(tokens=TOKENS)
-    ann = await site.visit(token="anns-token")
+    ann = await site.connect(token="anns-token")
     made = await ann.call("gemini_generate_image", prompt="a red square")
     (link,) = [word for word in made.text.split() if "/images/" in word]
 
@@ -135,12 +135,12 @@ async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
 
 
 async def test_when_every_place_is_taken_health_checks_are_still_answered(
-    site: GatewayHarness, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_flight_requests, "MOST", 1)
     await site.open(tokens=TOKENS)
     wire = await site.wire(legacy=False, token="anns-token")
-    gate = house.brain.hold_next()
+    gate = harness.control.hold_next()
 
     async with wire.post("gemini_ask", {"prompt": "slow"}) as answer:
         await gate.reached()
@@ -181,12 +181,12 @@ async def test_sessions_are_as_many_a_minute_as_calls(site: GatewayHarness) -> N
 
 
 async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open(tokens=TOKENS)
     anns = await site.wire(legacy=True, token="anns-token")
     bobs = await site.wire(legacy=True, token="bobs-token")
-    gate = house.brain.hold_next()
+    gate = harness.control.hold_next()
 
     async with (
         anns.http.stream("GET", "/mcp", headers=anns.headers) as anns_stream,
@@ -212,8 +212,8 @@ async def test_a_token_that_is_removed_ends_its_links(site: GatewayHarness) -> N
     await site.open(tokens={**TOKENS, "anns-other": "ann"})
     links = []
     for token in ("anns-token", "anns-other"):
-        guest = await site.visit(token=token)
-        made = await guest.call("gemini_generate_image", prompt="a red square")
+        client = await site.connect(token=token)
+        made = await client.call("gemini_generate_image", prompt="a red square")
         links += [word for word in made.text.split() if "/images/" in word]
 
     async with site.raw() as raw:

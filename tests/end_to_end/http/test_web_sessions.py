@@ -20,8 +20,8 @@ NO_SESSION = "This connection has no session, so `conversation_id` is required."
 
 async def test_a_legacy_session_continues_its_own_latest_conversation(site: GatewayHarness) -> None:
     await site.open()
-    one = await site.visit(legacy=True)
-    two = await site.visit(legacy=True)
+    one = await site.connect(legacy=True)
+    two = await site.connect(legacy=True)
 
     first = await one.ask("one")
     await two.ask("two")
@@ -31,10 +31,10 @@ async def test_a_legacy_session_continues_its_own_latest_conversation(site: Gate
 
 async def test_a_modern_client_has_no_default_and_is_told_so(site: GatewayHarness) -> None:
     await site.open()
-    guest = await site.visit()
-    await guest.ask("one")
+    client = await site.connect()
+    await client.ask("one")
 
-    said = await guest.follow("and")
+    said = await client.follow("and")
 
     assert said.is_error
     assert said.text.startswith(NO_SESSION)
@@ -42,9 +42,9 @@ async def test_a_modern_client_has_no_default_and_is_told_so(site: GatewayHarnes
 
 async def test_a_modern_thread_that_its_host_names_has_a_default(site: GatewayHarness) -> None:
     await site.open()
-    first = await (await site.visit()).call_in("t1", "gemini_ask", prompt="one")
+    first = await (await site.connect()).call_in("t1", "gemini_ask", prompt="one")
 
-    said = await (await site.visit()).call_in("t1", "gemini_continue", prompt="and")
+    said = await (await site.connect()).call_in("t1", "gemini_continue", prompt="and")
 
     assert said.conversation == first.conversation
 
@@ -54,8 +54,8 @@ async def test_two_owners_who_name_the_same_thread_never_share_it(
     site: GatewayHarness, legacy: bool
 ) -> None:
     await site.open(tokens=TOKENS)
-    ann = await site.visit(legacy=legacy, token="anns-token")
-    bob = await site.visit(legacy=legacy, token="bobs-token")
+    ann = await site.connect(legacy=legacy, token="anns-token")
+    bob = await site.connect(legacy=legacy, token="bobs-token")
     await ann.call_in("t1", "gemini_ask", prompt="one")
 
     said = await bob.call_in("t1", "gemini_continue", prompt="and")
@@ -78,11 +78,11 @@ async def test_the_session_header_gives_a_modern_client_no_session(site: Gateway
 
 async def test_without_sessions_a_legacy_client_has_no_default(site: GatewayHarness) -> None:
     await site.open(stateless=True)
-    guest = await site.visit(legacy=True)
-    first = await guest.ask("one")
+    client = await site.connect(legacy=True)
+    first = await client.ask("one")
 
-    refused = await guest.follow("and")
-    said = await guest.follow("and", conversation_id=first.conversation)
+    refused = await client.follow("and")
+    said = await client.follow("and", conversation_id=first.conversation)
 
     assert refused.text.startswith(NO_SESSION)
     assert said.id == f"{first.conversation}/2"
@@ -102,10 +102,10 @@ async def test_without_sessions_a_made_up_session_header_is_nothing(site: Gatewa
 
 @pytest.mark.parametrize("header", ["", "made-up"])
 async def test_without_sessions_a_cancel_cannot_hit_anybodys_call(
-    site: GatewayHarness, house: AppHarness, header: str
+    site: GatewayHarness, harness: AppHarness, header: str
 ) -> None:
     await site.open(stateless=True)
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     victim, rude = [await site.wire(legacy=True) for _ in range(2)]
     if header:
         victim.headers = rude.headers = {**rude.headers, "mcp-session-id": header}
@@ -190,10 +190,10 @@ async def test_an_owner_may_use_a_session_with_another_token_of_theirs(
 
 
 async def test_anothers_abort_does_not_reach_a_call(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open(tokens=TOKENS)
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     ann = await site.wire(legacy=True, token="anns-token")
     bob = await site.wire(legacy=True, token="bobs-token")
 

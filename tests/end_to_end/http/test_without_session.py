@@ -15,18 +15,18 @@ WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
-def wants(house: AppHarness, *ids: str) -> None:
+def wants(harness: AppHarness, *ids: str) -> None:
     """The next answer waits for these calls."""
     calls = [{"type": "function_call", "id": id, "name": "weather", "arguments": {}} for id in ids]
-    house.brain.answer_next({"steps": calls, "status": "requires_action"})
+    harness.control.answer_next({"steps": calls, "status": "requires_action"})
 
 
 def results(*ids: str) -> list[dict[str, Any]]:
     return [{"call_id": id, "result": "Rain"} for id in ids]
 
 
-async def waiting(house: AppHarness, wire: Wire, *ids: str) -> ToolResult:
-    wants(house, *ids)
+async def waiting(harness: AppHarness, wire: Wire, *ids: str) -> ToolResult:
+    wants(harness, *ids)
     return await wire.call("gemini_ask", prompt="Well?", tools=[WEATHER])
 
 
@@ -35,11 +35,11 @@ async def follow(wire: Wire, *ids: str) -> ToolResult:
 
 
 async def test_function_results_find_their_conversation_by_the_call(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=False)
-    waits = await waiting(house, wire, "one", "two")
+    waits = await waiting(harness, wire, "one", "two")
     await wire.call("gemini_ask", prompt="Something else.")
 
     said = await follow(wire, "one", "two")
@@ -63,14 +63,14 @@ async def test_function_results_find_their_conversation_by_the_call(
 )
 async def test_the_one_that_waits_is_found_and_no_other(
     site: GatewayHarness,
-    house: AppHarness,
+    harness: AppHarness,
     conversations: list[list[str]],
     given: list[str],
     found: int | None,
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=False)
-    waits = [await waiting(house, wire, *ids) for ids in conversations]
+    waits = [await waiting(harness, wire, *ids) for ids in conversations]
 
     said = await follow(wire, *given)
 
@@ -82,13 +82,13 @@ async def test_the_one_that_waits_is_found_and_no_other(
 
 
 async def test_a_call_that_was_answered_waits_no_more(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=False)
-    await waiting(house, wire, "a")
+    await waiting(harness, wire, "a")
     await follow(wire, "a")
-    newer = await waiting(house, wire, "a")
+    newer = await waiting(harness, wire, "a")
 
     said = await follow(wire, "a")
 
@@ -96,12 +96,12 @@ async def test_a_call_that_was_answered_waits_no_more(
 
 
 async def test_nobody_finds_a_call_of_another_owner(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open(tokens=TOKENS)
     ann = await site.wire(legacy=False, token="anns-token")
     bob = await site.wire(legacy=False, token="bobs-token")
-    await waiting(house, ann, "a")
+    await waiting(harness, ann, "a")
 
     said = await follow(bob, "a")
 
@@ -110,11 +110,11 @@ async def test_nobody_finds_a_call_of_another_owner(
 
 
 async def test_a_session_finds_what_waits_beside_its_default(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=True)
-    waits = await waiting(house, wire, "a")
+    waits = await waiting(harness, wire, "a")
     await wire.call("gemini_ask", prompt="Something else.")
 
     said = await follow(wire, "a")
@@ -123,10 +123,10 @@ async def test_a_session_finds_what_waits_beside_its_default(
     assert said.conversation == waits.conversation
 
 
-async def test_hints_name_the_conversation(site: GatewayHarness, house: AppHarness) -> None:
+async def test_hints_name_the_conversation(site: GatewayHarness, harness: AppHarness) -> None:
     await site.open(max_continuations=0)
     wire = await site.wire(legacy=False)
-    house.brain.answer_next({"text": "Half.", "status": "requires_continuation"})
+    harness.control.answer_next({"text": "Half.", "status": "requires_continuation"})
 
     said = await wire.call("gemini_ask", prompt="Hello.")
 
@@ -155,7 +155,7 @@ async def test_what_needs_an_id_says_so(
 
 
 async def test_a_client_that_names_a_thread_keeps_its_default(
-    site: GatewayHarness, house: AppHarness
+    site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
     wire = await site.wire(legacy=False)
@@ -170,9 +170,9 @@ async def test_a_client_that_names_a_thread_keeps_its_default(
 
 async def test_descriptions_promise_no_session(site: GatewayHarness) -> None:
     await site.open()
-    guest = await site.visit()
+    client = await site.connect()
 
-    tools = {tool.name: tool for tool in (await guest.client.list_tools()).tools}
+    tools = {tool.name: tool for tool in (await client.sdk_client.list_tools()).tools}
 
     for tool, name in (("gemini_continue", "conversation_id"), ("check_research", "research_id")):
         text = tools[tool].input_schema["properties"][name]["description"]
@@ -241,9 +241,9 @@ async def test_the_audit_log_knows_what_a_client_is_not_told_in_meta(
 ) -> None:
     file = tmp_path / "audit.jsonl"
     await site.open(tokens=TOKENS, audit_log=file)
-    guest = await site.visit(token="anns-token", name="kimi-code")
+    client = await site.connect(token="anns-token", name="kimi-code")
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     (entry,) = (json.loads(line) for line in file.read_text().splitlines())
     assert META not in (said.raw.meta or {})

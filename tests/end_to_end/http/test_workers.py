@@ -185,17 +185,17 @@ def test_places_at_google_are_counted_over_all_workers(google: Emulator, tmp_pat
     from concurrent.futures import ThreadPoolExecutor
 
     with serving(tmp_path, google.url, "--max-concurrent", "1") as cluster:
-        gate = google.brain.hold_next("create", "before_completed")
-        sent = len(google.brain.posts)
+        gate = google.control.hold_next("create", "before_completed")
+        sent = len(google.control.posts)
         with ThreadPoolExecutor(8) as clients:
             asked = [clients.submit(cluster.ask, prompt=f"Side by side {n}.") for n in range(6)]
             assert gate.wait_reached()
             # All of them are written down; none but the first goes to Google.
             until(lambda: cluster.ask("gemini_history").count("Side by side") == 6)
-            assert len(google.brain.posts) == sent + 1
+            assert len(google.control.posts) == sent + 1
             gate.release()
             assert all("Gemini" in each.result(PATIENCE) or each.result() for each in asked)
-    assert len(google.brain.posts) == sent + 6
+    assert len(google.control.posts) == sent + 6
 
 
 def test_sigterm_lets_running_calls_finish(google: Emulator, tmp_path: Path) -> None:

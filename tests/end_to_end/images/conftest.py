@@ -1,4 +1,4 @@
-"""The house of the product tests, started in a working folder of its own."""
+"""The harness of the product tests, started in a working folder of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.end_to_end.product.conftest import client, clock, emulator, harness
 
-__all__ = ["clock", "emulator", "guest", "house"]
+__all__ = ["client", "clock", "emulator", "harness"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The house of the product tests, started in a working folder of its own."""
+"""The harness of the product tests, started in a working folder of its own."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, house, nursery, start
+from tests.end_to_end.product.conftest import clock, emulator, harness, nursery, start
 from tests.support.app_harness import AppHarness, McpClient
 
-__all__ = ["clock", "emulator", "house", "nursery", "start"]
+__all__ = ["clock", "emulator", "harness", "nursery", "start"]
 
 
 @pytest.fixture
-async def guest(house: AppHarness) -> McpClient:
+async def client(harness: AppHarness) -> McpClient:
     """A client that has every tool, and a server that looks at videos soon."""
-    house.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1")
-    return await house.connect()
+    harness.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1")
+    return await harness.connect()
 
 
 @pytest.fixture(autouse=True)

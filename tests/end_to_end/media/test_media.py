@@ -16,22 +16,22 @@ from tests.support.app_harness import AppHarness, McpClient
 from tests.support.media_client import film, path_of, speak
 
 
-def sent(house: AppHarness) -> dict[str, Any]:
+def sent(harness: AppHarness) -> dict[str, Any]:
     """The last POST without what every POST has."""
-    return {name: value for name, value in house.last.items() if name != "store"}
+    return {name: value for name, value in harness.last.items() if name != "store"}
 
 
 # -- requests -----------------------------------------------------------------------------
 
 
 async def test_a_dialogue_is_asked_for_as_the_api_speaks_it(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
     speakers = [{"speaker": "Ann", "voice": "Kore"}, {"speaker": "Bob", "voice": "Puck"}]
 
-    await speak(guest, "Ann: Hi.\nBob: Ho.", speakers=speakers, language="en-US", format="ogg")
+    await speak(client, "Ann: Hi.\nBob: Ho.", speakers=speakers, language="en-US", format="ogg")
 
-    assert sent(house) == {
+    assert sent(harness) == {
         "model": "gemini-3.8-flash-tts",
         "input": "Ann: Hi.\nBob: Ho.",
         "generation_config": {
@@ -41,10 +41,10 @@ async def test_a_dialogue_is_asked_for_as_the_api_speaks_it(
     }
 
 
-async def test_one_voice_is_a_list_of_one(guest: McpClient, house: AppHarness) -> None:
-    await speak(guest, voice="Kore", format="wav", model="lite")
+async def test_one_voice_is_a_list_of_one(client: McpClient, harness: AppHarness) -> None:
+    await speak(client, voice="Kore", format="wav", model="lite")
 
-    assert sent(house) == {
+    assert sent(harness) == {
         "model": "gemini-3.8-flash-lite-tts",
         "input": "Good morning.",
         "generation_config": {"speech_config": [{"voice": "Kore"}]},
@@ -53,27 +53,27 @@ async def test_one_voice_is_a_list_of_one(guest: McpClient, house: AppHarness) -
 
 
 async def test_music_is_asked_for_from_words_and_pictures(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    picture = await guest.call("gemini_generate_image", prompt="A waltz")
+    picture = await client.call("gemini_generate_image", prompt="A waltz")
 
-    await guest.call(
+    await client.call(
         "gemini_generate_music", prompt="Like this", images=picture.facts["image_id"], format="wav"
     )
 
-    (image, text) = house.last["input"][0]["content"]
+    (image, text) = harness.last["input"][0]["content"]
     assert (image["type"], text) == ("image", {"type": "text", "text": "Like this"})
-    assert house.last["model"] == "lyria-3.5"
-    assert house.last["response_format"] == [{"type": "audio", "mime_type": "audio/wav"}]
-    assert "generation_config" not in house.last
+    assert harness.last["model"] == "lyria-3.5"
+    assert harness.last["response_format"] == [{"type": "audio", "mime_type": "audio/wav"}]
+    assert "generation_config" not in harness.last
 
 
 async def test_a_video_is_asked_for_in_the_background_and_by_its_address(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    await film(guest, task="text_to_video", duration="4", aspect_ratio="9:16", resolution="1080p")
+    await film(client, task="text_to_video", duration="4", aspect_ratio="9:16", resolution="1080p")
 
-    assert sent(house) == {
+    assert sent(harness) == {
         "model": "gemini-omni-1.2-flash",
         "input": "A red boat",
         "background": True,
@@ -90,20 +90,20 @@ async def test_a_video_is_asked_for_in_the_background_and_by_its_address(
     }
 
 
-async def test_settings_choose_the_models(house: AppHarness) -> None:
-    guest = await house.connect(
+async def test_settings_choose_the_models(harness: AppHarness) -> None:
+    client = await harness.connect(
         toolsets=TOOLSETS,
         speech_model="lite",
         music_model="lyria-3-pro-preview",
         video_model="gemini-omni-1.1-flash",
     )
 
-    await speak(guest)
-    await guest.call("gemini_generate_music", prompt="A waltz")
-    await guest.call("gemini_generate_video", prompt="A boat")
+    await speak(client)
+    await client.call("gemini_generate_music", prompt="A waltz")
+    await client.call("gemini_generate_video", prompt="A boat")
 
     # The first one is tried on v1, which has no such model, and then on v1beta.
-    assert [body["model"] for body in house.bodies[1:]] == [
+    assert [body["model"] for body in harness.bodies[1:]] == [
         "gemini-3.8-flash-lite-tts",
         "lyria-3-pro-preview",
         "gemini-omni-1.1-flash",
@@ -114,9 +114,9 @@ async def test_settings_choose_the_models(house: AppHarness) -> None:
 
 
 async def test_speech_is_a_file_under_an_honest_name_for_this_user_only(
-    guest: McpClient,
+    client: McpClient,
 ) -> None:
-    said = await speak(guest, "Good morning, Zoë!")
+    said = await speak(client, "Good morning, Zoë!")
 
     path, audio = path_of(said), said.facts["audio_id"]
     assert said.status == "completed"
@@ -132,11 +132,11 @@ async def test_speech_is_a_file_under_an_honest_name_for_this_user_only(
     [("audio/l16", 24_000), ("audio/L16;codec=pcm;rate=16000", 24_000)],
 )
 async def test_raw_samples_become_a_wav_that_plays(
-    guest: McpClient, house: AppHarness, mime_type: str, rate: int
+    client: McpClient, harness: AppHarness, mime_type: str, rate: int
 ) -> None:
-    house.brain.make_media(seconds=1, mime_type=mime_type)
+    harness.control.make_media(seconds=1, mime_type=mime_type)
 
-    said = await speak(guest, voice="Kore")
+    said = await speak(client, voice="Kore")
 
     with wave.open(str(path_of(said))) as file:
         assert file.readframes(99_999) == audio_writer.samples(["Kore"], 1, rate)
@@ -144,8 +144,8 @@ async def test_raw_samples_become_a_wav_that_plays(
     assert "mp3 was asked for, and Gemini sent wav." in said.tail
 
 
-async def test_a_song_takes_as_long_as_it_says(guest: McpClient) -> None:
-    said = await guest.call("gemini_generate_music", prompt="A waltz", save_to="waltz.mp3")
+async def test_a_song_takes_as_long_as_it_says(client: McpClient) -> None:
+    said = await client.call("gemini_generate_music", prompt="A waltz", save_to="waltz.mp3")
 
     assert "MP3 audio, 30.0 s" in said.tail
     assert Path("waltz.mp3").read_bytes() == path_of(said).read_bytes()
@@ -153,8 +153,8 @@ async def test_a_song_takes_as_long_as_it_says(guest: McpClient) -> None:
     assert said.footer.endswith("~$0.0800")
 
 
-async def test_a_video_is_told_with_its_pixels_length_and_price(guest: McpClient) -> None:
-    said = await film(guest, resolution="1080p", duration=4, save_to=".")
+async def test_a_video_is_told_with_its_pixels_length_and_price(client: McpClient) -> None:
+    said = await film(client, resolution="1080p", duration=4, save_to=".")
 
     video = said.facts["video_id"]
     assert path_of(said).name == f"a-red-boat-{video}.mp4"
@@ -164,37 +164,37 @@ async def test_a_video_is_told_with_its_pixels_length_and_price(guest: McpClient
 
 
 async def test_a_video_answers_with_a_handle_at_once_and_what_it_costs_at_most(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    house.brain.hold_background()
+    harness.control.hold_background()
 
-    said = await guest.call("gemini_generate_video", prompt="A red boat")
+    said = await client.call("gemini_generate_video", prompt="A red boat")
 
     assert said.status == "running"
     video = said.facts["video_id"]
     assert f"{video} is being made" in said.tail
     assert f'gemini_result with id "{said.id}"' in said.tail
     assert said.footer.endswith("at most ~$2.25")
-    running = await guest.result(video)
+    running = await client.result(video)
     assert (running.status, running.id) == ("running", said.id)
-    listed = await guest.history(kind="video")
+    listed = await client.history(kind="video")
     assert f"{video} · {said.id}" in listed.text
     assert "running" in listed.text
-    house.brain.finish(said.interaction)
-    done = await guest.result(video, wait_seconds=20)
+    harness.control.finish(said.interaction)
+    done = await client.result(video, wait_seconds=20)
     assert (done.status, done.facts["video_id"]) == ("completed", video)
 
 
-async def test_an_inline_video_is_kept_too(guest: McpClient, house: AppHarness) -> None:
-    house.brain.make_media(delivery="inline")
+async def test_an_inline_video_is_kept_too(client: McpClient, harness: AppHarness) -> None:
+    harness.control.make_media(delivery="inline")
 
-    assert path_of(await film(guest)).suffix == ".mp4"
+    assert path_of(await film(client)).suffix == ".mp4"
 
 
-async def test_a_large_video_is_written_whole(guest: McpClient, house: AppHarness) -> None:
-    house.brain.make_media(bytes=30_000_000)
+async def test_a_large_video_is_written_whole(client: McpClient, harness: AppHarness) -> None:
+    harness.control.make_media(bytes=30_000_000)
 
-    said = await film(guest)
+    said = await film(client)
 
     assert path_of(said).stat().st_size == 30_000_000
     assert "30,000 KB" in said.tail
@@ -204,98 +204,98 @@ async def test_a_large_video_is_written_whole(guest: McpClient, house: AppHarnes
 
 
 async def test_the_newest_answer_is_read_aloud_without_marks_and_sources(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    house.brain.answer_next("The first answer.")
-    asked = await guest.ask("Why?")
-    house.brain.answer_next("The second *answer*.")
-    await guest.follow("And?")
+    harness.control.answer_next("The first answer.")
+    asked = await client.ask("Why?")
+    harness.control.answer_next("The second *answer*.")
+    await client.follow("And?")
 
-    said = await guest.call("gemini_generate_speech", conversation_id=asked.conversation)
+    said = await client.call("gemini_generate_speech", conversation_id=asked.conversation)
 
-    assert house.last["input"] == "The second *answer*."
-    assert "previous_interaction_id" not in house.last
+    assert harness.last["input"] == "The second *answer*."
+    assert "previous_interaction_id" not in harness.last
     assert (said.conversation, said.turn) == (asked.conversation, 3)
 
 
 async def test_a_turn_after_a_speech_continues_what_was_said_before_it(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    asked = await guest.ask("Why?")
-    await guest.call("gemini_generate_speech", conversation_id=asked.conversation)
+    asked = await client.ask("Why?")
+    await client.call("gemini_generate_speech", conversation_id=asked.conversation)
 
-    followed = await guest.follow("And?", conversation_id=asked.conversation)
+    followed = await client.follow("And?", conversation_id=asked.conversation)
 
-    assert house.last["previous_interaction_id"] == asked.interaction
+    assert harness.last["previous_interaction_id"] == asked.interaction
     assert "continues from" not in followed.text
 
 
 async def test_a_conversation_without_an_answer_has_nothing_to_read(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    house.brain.fail_next(400)
-    asked = await guest.ask("Why?")
+    harness.control.fail_next(400)
+    asked = await client.ask("Why?")
 
-    said = await guest.call("gemini_generate_speech", conversation_id=asked.conversation)
+    said = await client.call("gemini_generate_speech", conversation_id=asked.conversation)
 
     assert said.is_error
     assert "no answer to read aloud" in said.text
 
 
 async def test_a_video_from_a_made_picture_is_edited_and_asked_about(
-    guest: McpClient, house: AppHarness
+    client: McpClient, harness: AppHarness
 ) -> None:
-    picture = (await guest.call("gemini_generate_image", prompt="A boat")).facts["image_id"]
-    first = await film(guest, "It sails", images=[picture], task="image_to_video")
+    picture = (await client.call("gemini_generate_image", prompt="A boat")).facts["image_id"]
+    first = await film(client, "It sails", images=[picture], task="image_to_video")
 
-    second = await film(guest, "At night", conversation_id=first.facts["video_id"], task="edit")
+    second = await film(client, "At night", conversation_id=first.facts["video_id"], task="edit")
 
-    assert house.last["previous_interaction_id"] == first.interaction
-    assert "generation_config" not in house.last
+    assert harness.last["previous_interaction_id"] == first.interaction
+    assert "generation_config" not in harness.last
     assert "`task` was left out" in second.tail
     assert path_of(second).read_bytes() != path_of(first).read_bytes()
-    house.brain.process_files(looks=0)
-    asked = await guest.ask("What is in it?", files=[second.facts["video_id"]])
+    harness.control.process_files(looks=0)
+    asked = await client.ask("What is in it?", files=[second.facts["video_id"]])
     assert asked.status == "completed"
-    assert house.last["input"][0]["content"][0]["type"] == "video"
+    assert harness.last["input"][0]["content"][0]["type"] == "video"
 
 
-async def test_a_video_is_extended_from_its_file(guest: McpClient, house: AppHarness) -> None:
-    first = (await film(guest)).facts["video_id"]
+async def test_a_video_is_extended_from_its_file(client: McpClient, harness: AppHarness) -> None:
+    first = (await film(client)).facts["video_id"]
 
-    await film(guest, "And on", video=first, task="extend")
+    await film(client, "And on", video=first, task="extend")
 
-    (video, _) = house.last["input"][0]["content"]
+    (video, _) = harness.last["input"][0]["content"]
     assert video["type"] == "video"
-    assert house.last["generation_config"] == {"video_config": {"task": "extend"}}
+    assert harness.last["generation_config"] == {"video_config": {"task": "extend"}}
 
 
-async def test_audio_is_asked_about_and_continued(guest: McpClient, house: AppHarness) -> None:
-    audio = (await speak(guest)).facts["audio_id"]
+async def test_audio_is_asked_about_and_continued(client: McpClient, harness: AppHarness) -> None:
+    audio = (await speak(client)).facts["audio_id"]
 
-    await guest.ask("What is said?", files=[audio])
-    assert house.last["input"][0]["content"][0]["type"] == "audio"
+    await client.ask("What is said?", files=[audio])
+    assert harness.last["input"][0]["content"][0]["type"] == "audio"
 
-    followed = await guest.follow("Shorter, please", conversation_id=audio)
+    followed = await client.follow("Shorter, please", conversation_id=audio)
     assert followed.turn == 2
 
 
-async def test_transcripts_and_lists_name_what_was_made(guest: McpClient) -> None:
-    said = await speak(guest, "Good morning.")
-    video = await film(guest)
+async def test_transcripts_and_lists_name_what_was_made(client: McpClient) -> None:
+    said = await speak(client, "Good morning.")
+    video = await film(client)
 
     audio = said.facts["audio_id"]
-    assert f"[audio {audio}]" in (await guest.history(id=said.conversation)).text
-    listed = await guest.history(kind="audio")
+    assert f"[audio {audio}]" in (await client.history(id=said.conversation)).text
+    listed = await client.history(kind="audio")
     assert f'{audio} · {said.id} · 2026-11-22 12:00 UTC · "Good morning."' in listed.text
     assert "1 to 1 of 1 audio files" in listed.text
-    assert video.facts["video_id"] in (await guest.history(kind="video")).text
+    assert video.facts["video_id"] in (await client.history(kind="video")).text
 
 
-async def test_resources_hold_the_facts_of_a_file_and_not_where_it_is(guest: McpClient) -> None:
-    video = await film(guest, duration=4)
+async def test_resources_hold_the_facts_of_a_file_and_not_where_it_is(client: McpClient) -> None:
+    video = await film(client, duration=4)
 
-    read = await guest.client.read_resource(f"gemini://video/{video.facts['video_id']}")
+    read = await client.sdk_client.read_resource(f"gemini://video/{video.facts['video_id']}")
 
     facts = json.loads(read.contents[0].text)  # type: ignore[union-attr]
     assert facts["id"] == video.facts["video_id"]

@@ -48,7 +48,7 @@ def fresh_over_http(site: GatewayHarness) -> Fresh:
     async def fresh() -> Any:
         await site.close()
         await site.open(toolsets=TOOLSETS, research_poll_seconds=0.1)
-        return await site.visit()
+        return await site.connect()
 
     return fresh
 
@@ -56,7 +56,7 @@ def fresh_over_http(site: GatewayHarness) -> Fresh:
 @pytest.mark.processes
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 async def test_everything_made_can_be_gone_on_with_after_any_restart(
-    house: AppHarness, transport: str, fresh_over_stdio: Fresh, fresh_over_http: Fresh
+    harness: AppHarness, transport: str, fresh_over_stdio: Fresh, fresh_over_http: Fresh
 ) -> None:
     fresh = {"stdio": fresh_over_stdio, "http": fresh_over_http}[transport]
 
@@ -88,10 +88,10 @@ async def test_everything_made_can_be_gone_on_with_after_any_restart(
         "completed"
     ] * 6
     assert edit.facts["video_id"] != video.facts["video_id"]
-    sent = [each["type"] for each in house.last["input"][0]["content"]]
+    sent = [each["type"] for each in harness.last["input"][0]["content"]]
     assert (sent.count("audio"), sent.count("video")) == (2, 1)
     # A model that this version of the API does not have is asked for at the other one.
-    paid = [each for each in house.brain.log if each.kind == "create" and each.status == 200]
+    paid = [each for each in harness.control.log if each.kind == "create" and each.status == 200]
     assert len(paid) == 6
     client = await fresh()
     for kind, ids in (("audio", made[:2]), ("video", [video.facts["video_id"], made[2]])):

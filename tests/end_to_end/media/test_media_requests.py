@@ -34,35 +34,35 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=str)
 async def test_a_request_is_what_the_sdks_models_make_of_it(
-    guest: McpClient,
-    house: AppHarness,
+    client: McpClient,
+    harness: AppHarness,
     monkeypatch: pytest.MonkeyPatch,
     tool: str,
     arguments: dict[str, Any],
 ) -> None:
     ids = {}
     if PICTURE in str(arguments):
-        made = await guest.call("gemini_generate_image", prompt="A boat")
+        made = await client.call("gemini_generate_image", prompt="A boat")
         ids[PICTURE] = made.facts["image_id"]
     if FILM in str(arguments):
-        started = await guest.call(VIDEO, prompt="A boat")
-        ids[FILM] = (await guest.result(started.id, wait_seconds=20)).facts["video_id"]
+        started = await client.call(VIDEO, prompt="A boat")
+        ids[FILM] = (await client.result(started.id, wait_seconds=20)).facts["video_id"]
 
-    ours = await _sent(guest, house, tool, _filled(arguments, ids))
+    ours = await _sent(client, harness, tool, _filled(arguments, ids))
     monkeypatch.setattr(prebuilt_request, "past_models", lambda _named: None)
-    theirs = await _sent(guest, house, tool, _filled(arguments, ids))
+    theirs = await _sent(client, harness, tool, _filled(arguments, ids))
 
     assert ours == theirs
 
 
 async def _sent(
-    guest: McpClient, house: AppHarness, tool: str, arguments: dict[str, Any]
+    client: McpClient, harness: AppHarness, tool: str, arguments: dict[str, Any]
 ) -> dict[str, Any]:
-    said = await guest.call(tool, **arguments)
+    said = await client.call(tool, **arguments)
     assert not said.is_error, said.text
     if said.status == "running":
-        await guest.result(said.id, wait_seconds=20)
-    return house.last
+        await client.result(said.id, wait_seconds=20)
+    return harness.last
 
 
 def _filled(value: Any, ids: dict[str, str]) -> Any:

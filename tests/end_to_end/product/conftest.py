@@ -1,4 +1,4 @@
-"""The house, its first guest, and servers that are processes of their own."""
+"""The harness, its first client, and servers that are processes of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.server_process import Era, Server, Start, bear
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    with Emulator(brain=EmulatorControl()) as emulator:
+    with Emulator(control=EmulatorControl()) as emulator:
         yield emulator
 
 
@@ -26,28 +26,28 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def house(
+async def harness(
     emulator: Emulator, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[AppHarness]:
-    emulator.brain = EmulatorControl()
+    emulator.control = EmulatorControl()
     async with anyio.create_task_group() as tasks:
-        house = AppHarness(emulator.brain, tmp_path / "data", clock, tasks, monkeypatch)
-        house.set(
+        harness = AppHarness(emulator.control, tmp_path / "data", clock, tasks, monkeypatch)
+        harness.set(
             GEMINI_API_KEY="test-key",
             GOOGLE_GEMINI_BASE_URL=emulator.url,
-            GEMINI_MCP_DATA_DIR=str(house.folder),
+            GEMINI_MCP_DATA_DIR=str(harness.folder),
             GEMINI_MCP_RESOLVE_REDIRECTS="off",
         )
-        yield house
-        emulator.brain.let_go()
+        yield harness
+        emulator.control.let_go()
         tasks.cancel_scope.cancel()
-    if house.crashes:
-        raise ExceptionGroup("servers crashed", house.crashes)
+    if harness.crashes:
+        raise ExceptionGroup("servers crashed", harness.crashes)
 
 
 @pytest.fixture
-async def guest(house: AppHarness) -> McpClient:
-    return await house.connect()
+async def client(harness: AppHarness) -> McpClient:
+    return await harness.connect()
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +58,8 @@ def nursery() -> Iterator[Prefork]:
 
 
 @pytest.fixture
-async def start(house: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts server processes on the house's folder: `await start("modern", NAME="value")`.
+async def start(harness: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts server processes on the data folder of the harness: `await start("modern", NAME="value")`.
 
     They end with the test at the latest.
     """

@@ -101,9 +101,11 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_this_table_has_every_parameter_of_every_tool_to_ask_with(house: AppHarness) -> None:
-    guest = await house.connect(toolsets=("ask",))
-    listed = (await guest.client.list_tools()).tools
+async def test_this_table_has_every_parameter_of_every_tool_to_ask_with(
+    harness: AppHarness,
+) -> None:
+    client = await harness.connect(toolsets=("ask",))
+    listed = (await client.sdk_client.list_tools()).tools
 
     assert {tool.name: list(tool.input_schema["properties"]) for tool in listed} == {
         tool: [name.rstrip("*") for name in parameters] for tool, parameters in PARAMETERS.items()
@@ -116,11 +118,11 @@ async def test_this_table_has_every_parameter_of_every_tool_to_ask_with(house: A
 
 @pytest.mark.parametrize(("tool", "name", "allowed"), ROWS)
 async def test_a_value_of_the_wrong_kind_is_refused_by_name_with_what_is_allowed(
-    guest: McpClient, tool: str, name: str, allowed: str
+    client: McpClient, tool: str, name: str, allowed: str
 ) -> None:
     kind = KINDS[allowed]
     said = {
-        label: (await guest.call(tool, **{**CALLS[tool], name: value})).text
+        label: (await client.call(tool, **{**CALLS[tool], name: value})).text
         for label, (value, *_) in VALUES.items()
     }
 
@@ -136,9 +138,9 @@ async def test_a_value_of_the_wrong_kind_is_refused_by_name_with_what_is_allowed
 @pytest.mark.parametrize(("tool", "name"), [row[:2] for row in OPTIONAL])
 @pytest.mark.parametrize("nothing", [None, "", []], ids=["null", "empty text", "empty list"])
 async def test_nothing_in_an_optional_parameter_means_omitted(
-    guest: McpClient, tool: str, name: str, nothing: Any
+    client: McpClient, tool: str, name: str, nothing: Any
 ) -> None:
-    said = await guest.call(tool, **{**CALLS[tool], name: nothing})
+    said = await client.call(tool, **{**CALLS[tool], name: nothing})
 
     without = {
         ("gemini_continue", "prompt"): "`prompt` is empty. Say what Gemini should answer.",
@@ -204,18 +206,18 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("tool", "name", "value", "refusal"), REFUSED, ids=[row[3] for row in REFUSED]
 )
 async def test_what_cannot_be_meant_is_refused_in_one_short_sentence(
-    house: AppHarness, guest: McpClient, tool: str, name: str, value: Any, refusal: str
+    harness: AppHarness, client: McpClient, tool: str, name: str, value: Any, refusal: str
 ) -> None:
-    said = await guest.call(tool, **{**CALLS[tool], name: value})
+    said = await client.call(tool, **{**CALLS[tool], name: value})
 
     assert said.is_error
     assert refusal in said.text
     assert len(said.text) < 400
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
-async def test_all_that_is_wrong_is_told_at_once(guest: McpClient) -> None:
-    said = await guest.call("gemini_history", limit="many", offset=-1)
+async def test_all_that_is_wrong_is_told_at_once(client: McpClient) -> None:
+    said = await client.call("gemini_history", limit="many", offset=-1)
 
     assert said.text == (
         "`limit` must be a whole number from 1 to 100, not 'many'. "
@@ -227,47 +229,47 @@ async def test_all_that_is_wrong_is_told_at_once(guest: McpClient) -> None:
 
 
 async def test_an_unknown_argument_is_refused_with_those_there_are(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    said = await guest.ask("Hello.", temperature=1)
+    said = await client.ask("Hello.", temperature=1)
 
     assert said.is_error
     assert said.text.startswith("`temperature` is not a parameter of gemini_ask. It takes: prompt,")
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])
 async def test_an_unknown_argument_is_refused_even_when_it_says_nothing(
-    guest: McpClient, nothing: Any
+    client: McpClient, nothing: Any
 ) -> None:
-    said = await guest.ask("Hello.", temperature=nothing)
+    said = await client.ask("Hello.", temperature=nothing)
 
     assert said.is_error
     assert "`temperature` is not a parameter" in said.text
 
 
-async def test_several_unknown_arguments_are_refused_together(guest: McpClient) -> None:
-    said = await guest.ask("Hello.", temperature=1, seed=2)
+async def test_several_unknown_arguments_are_refused_together(client: McpClient) -> None:
+    said = await client.ask("Hello.", temperature=1, seed=2)
 
     assert said.text.startswith("`temperature`, `seed` are not parameters of gemini_ask.")
 
 
-async def test_a_thousand_unknown_arguments_make_no_long_text(guest: McpClient) -> None:
-    said = await guest.ask("Hello.", **{f"argument_{number}": 1 for number in range(1000)})
+async def test_a_thousand_unknown_arguments_make_no_long_text(client: McpClient) -> None:
+    said = await client.ask("Hello.", **{f"argument_{number}": 1 for number in range(1000)})
 
     assert said.is_error
     assert len(said.text) < 1000
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol_that_names_those_there_are(
-    guest: McpClient,
+    client: McpClient,
 ) -> None:
     with pytest.raises(MCPError, match=r"Unknown tool: gemini_dance\. There are: gemini_ask, "):
-        await guest.call("gemini_dance", prompt="Hello.")
+        await client.call("gemini_dance", prompt="Hello.")
 
 
-async def test_a_tool_without_arguments_says_what_it_requires(guest: McpClient) -> None:
-    said = await guest.call("gemini_ask")
+async def test_a_tool_without_arguments_says_what_it_requires(client: McpClient) -> None:
+    said = await client.call("gemini_ask")
 
     assert said.text == "`prompt` is required: text."
 
@@ -277,84 +279,86 @@ async def test_a_tool_without_arguments_says_what_it_requires(guest: McpClient) 
 
 @pytest.mark.parametrize(("given", "arrived"), [(7, "7"), (1.5, "1.5"), ("  x ", "  x ")])
 async def test_a_number_as_prompt_is_its_digits(
-    house: AppHarness, guest: McpClient, given: Any, arrived: str
+    harness: AppHarness, client: McpClient, given: Any, arrived: str
 ) -> None:
-    await guest.ask(given)
+    await client.ask(given)
 
-    assert house.last["input"] == arrived
+    assert harness.last["input"] == arrived
 
 
 @pytest.mark.parametrize("one", ["google_search", ["google_search"], {"type": "google_search"}])
 async def test_one_tool_need_not_be_in_a_list(
-    house: AppHarness, guest: McpClient, one: Any
+    harness: AppHarness, client: McpClient, one: Any
 ) -> None:
-    await guest.ask("Hello.", tools=one)
+    await client.ask("Hello.", tools=one)
 
-    assert house.last["tools"] == [{"type": "google_search"}]
+    assert harness.last["tools"] == [{"type": "google_search"}]
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])
 async def test_nothing_in_an_optional_key_of_a_function_result_means_omitted(
-    guest: McpClient, nothing: Any
+    client: McpClient, nothing: Any
 ) -> None:
     record = {"call_id": 7, "result": 1, "name": nothing, "is_error": nothing}
 
-    said = await guest.follow("", conversation_id="c_0000000000", function_results=[record])
+    said = await client.follow("", conversation_id="c_0000000000", function_results=[record])
 
     assert said.text.startswith("There is no conversation 'c_0000000000' here.")
 
 
 @pytest.mark.parametrize("two", [2, "2", 2.0])
-async def test_digits_are_a_number(house: AppHarness, guest: McpClient, two: Any) -> None:
-    await guest.ask("one")
-    second = await guest.follow("two")
-    await guest.follow("three")
+async def test_digits_are_a_number(harness: AppHarness, client: McpClient, two: Any) -> None:
+    await client.ask("one")
+    second = await client.follow("two")
+    await client.follow("three")
 
-    await guest.follow("four", turn=two)
+    await client.follow("four", turn=two)
 
-    assert house.last["previous_interaction_id"] == second.interaction
+    assert harness.last["previous_interaction_id"] == second.interaction
 
 
-async def test_a_prompt_of_two_megabytes_arrives_whole(house: AppHarness, guest: McpClient) -> None:
+async def test_a_prompt_of_two_megabytes_arrives_whole(
+    harness: AppHarness, client: McpClient
+) -> None:
     prompt = "The quick brown fox — 敏捷的棕色狐狸。\n" * 45_000
 
-    said = await guest.ask(prompt)
+    said = await client.ask(prompt)
 
     assert len(prompt.encode()) > 2_000_000
     assert said.status == "completed"
-    assert house.last["input"] == prompt
+    assert harness.last["input"] == prompt
 
 
-async def test_a_prompt_of_two_megabytes_is_found_by_its_last_words(guest: McpClient) -> None:
-    said = await guest.ask("x " * 1_000_000 + "and the secret word is plum")
+async def test_a_prompt_of_two_megabytes_is_found_by_its_last_words(client: McpClient) -> None:
+    said = await client.ask("x " * 1_000_000 + "and the secret word is plum")
 
-    found = await guest.history(query="secret word is PLUM")
+    found = await client.history(query="secret word is PLUM")
 
     assert said.conversation in found.text
     assert len(found.text) < 1000
 
 
-async def test_the_longest_prompt_allowed_is_counted_in_bytes(house: AppHarness) -> None:
-    guest = await house.connect(max_prompt_bytes=10)
+async def test_the_longest_prompt_allowed_is_counted_in_bytes(harness: AppHarness) -> None:
+    client = await harness.connect(max_prompt_bytes=10)
 
-    fits = await guest.ask("é" * 5)
-    too_long = await guest.ask("é" * 5 + "x")
+    fits = await client.ask("é" * 5)
+    too_long = await client.ask("é" * 5 + "x")
 
     assert fits.status == "completed"
     assert too_long.is_error
     assert too_long.text.startswith("`prompt` has 11 bytes; at most 10 are taken")
     assert "GEMINI_MCP_MAX_PROMPT_BYTES" in too_long.text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_a_prompt_above_four_megabytes_is_refused_by_default(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    said = await guest.ask("x" * (4 * 2**20 + 1))
+    said = await client.ask("x" * (4 * 2**20 + 1))
 
     assert said.is_error
     assert said.text.startswith("`prompt` has 4,194,305 bytes; at most 4,194,304 are taken")
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 @pytest.mark.parametrize(
@@ -362,18 +366,18 @@ async def test_a_prompt_above_four_megabytes_is_refused_by_default(
     ["NUL \x00 inside", "half a pair \ud83d", "\udc00\ud800 the wrong way round", "\x1b[31m\x07"],
     ids=ascii,
 )
-async def test_characters_no_text_should_have_break_nothing(guest: McpClient, prompt: str) -> None:
-    said = await guest.ask(prompt, system_instruction=prompt)
-    again = await guest.follow(f"{prompt} again")
+async def test_characters_no_text_should_have_break_nothing(client: McpClient, prompt: str) -> None:
+    said = await client.ask(prompt, system_instruction=prompt)
+    again = await client.follow(f"{prompt} again")
 
     assert (said.status, again.status) == ("completed", "completed")
-    assert (await guest.result(said.id)).text == said.text
-    assert (await guest.history(query=prompt)).text.startswith(said.conversation)
-    assert (await guest.history(id=said.conversation)).text.startswith("## Turn 1")
+    assert (await client.result(said.id)).text == said.text
+    assert (await client.history(query=prompt)).text.startswith(said.conversation)
+    assert (await client.history(id=said.conversation)).text.startswith("## Turn 1")
 
 
 @pytest.mark.parametrize("id", ["\x00", "c_\ud800", "c_0000000000/\x00", "'; DROP TABLE turns; --"])
-async def test_strange_ids_are_no_ids(guest: McpClient, id: str) -> None:
-    for said in (await guest.result(id), await guest.follow("Hello.", conversation_id=id)):
+async def test_strange_ids_are_no_ids(client: McpClient, id: str) -> None:
+    for said in (await client.result(id), await client.follow("Hello.", conversation_id=id)):
         assert said.is_error
         assert "is not an id of this server" in said.text

@@ -24,9 +24,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def attached(house: AppHarness) -> str:
+def attached(harness: AppHarness) -> str:
     """What was sent beside the prompt, as one text."""
-    return json.dumps(house.last["input"], ensure_ascii=False)
+    return json.dumps(harness.last["input"], ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -43,115 +43,117 @@ def attached(house: AppHarness) -> str:
     ids=lambda value: str(value)[:40],
 )
 async def test_tools_are_read_from_json_in_text(
-    house: AppHarness, guest: McpClient, given: Any, sent: Any
+    harness: AppHarness, client: McpClient, given: Any, sent: Any
 ) -> None:
-    said = await guest.ask("Hello.", tools=given)
+    said = await client.ask("Hello.", tools=given)
 
     assert said.status == "completed"
-    assert house.last["tools"] == sent
+    assert harness.last["tools"] == sent
 
 
 @pytest.mark.parametrize(
     "given", ['["a.txt", "b.txt"]', ' ["a.txt","b.txt"]\n', ["a.txt", "b.txt"]]
 )
 async def test_files_are_read_from_json_in_text(
-    house: AppHarness, guest: McpClient, work: Path, given: Any
+    harness: AppHarness, client: McpClient, work: Path, given: Any
 ) -> None:
     (work / "a.txt").write_text("first file")
     (work / "b.txt").write_text("second file")
 
-    said = await guest.ask("Compare.", files=given)
+    said = await client.ask("Compare.", files=given)
 
     assert said.status == "completed"
-    assert "first file" in attached(house)
-    assert "second file" in attached(house)
+    assert "first file" in attached(harness)
+    assert "second file" in attached(harness)
 
 
 @pytest.mark.parametrize("name", ["[draft].txt", '["a.txt"]', "null", "undefined"])
 async def test_a_file_that_really_has_the_literal_name_wins(
-    house: AppHarness, guest: McpClient, work: Path, name: str
+    harness: AppHarness, client: McpClient, work: Path, name: str
 ) -> None:
     (work / name).write_text("the words of that very file")
     (work / "a.txt").write_text("another file")
 
-    said = await guest.ask("Read it.", files=name)
+    said = await client.ask("Read it.", files=name)
 
     assert said.status == "completed"
-    assert "the words of that very file" in attached(house)
-    assert "another file" not in attached(house)
+    assert "the words of that very file" in attached(harness)
+    assert "another file" not in attached(harness)
 
 
-async def test_no_file_stands_in_for_a_change_of_a_repository(guest: McpClient, work: Path) -> None:
+async def test_no_file_stands_in_for_a_change_of_a_repository(
+    client: McpClient, work: Path
+) -> None:
     (work / '["git:diff"]').write_text("not a change")
 
-    said = await guest.ask("Review.", files='["git:diff"]')
+    said = await client.ask("Review.", files='["git:diff"]')
 
     assert said.is_error
     assert "repository" in said.text
 
 
 async def test_function_results_are_read_from_json_in_text(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     call = {"type": "function_call", "id": "w", "name": "weather", "arguments": {}}
-    house.brain.answer_next({"steps": [call], "status": "requires_action"})
-    await guest.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next({"steps": [call], "status": "requires_action"})
+    await client.ask("Well?", tools=[WEATHER])
 
-    said = await guest.follow("", function_results='[{"call_id": "w", "result": "Rain"}]')
+    said = await client.follow("", function_results='[{"call_id": "w", "result": "Rain"}]')
 
     assert said.status == "completed"
-    assert house.last["input"][0]["result"] == "Rain"
+    assert harness.last["input"][0]["result"] == "Rain"
 
 
-async def test_a_schema_is_read_from_json_in_text(house: AppHarness, guest: McpClient) -> None:
+async def test_a_schema_is_read_from_json_in_text(harness: AppHarness, client: McpClient) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
 
-    said = await guest.ask("Hello.", response_schema=json.dumps(schema))
+    said = await client.ask("Hello.", response_schema=json.dumps(schema))
 
     assert said.status == "completed"
-    assert "response_format" in house.last
+    assert "response_format" in harness.last
 
 
 @pytest.mark.parametrize("word", ["null", "undefined", "NULL", " null ", ["null"], ["undefined"]])
 @pytest.mark.parametrize("name", ["files", "tools", "model", "thinking", "system_instruction"])
 async def test_a_word_for_nothing_means_omitted(
-    house: AppHarness, guest: McpClient, name: str, word: Any
+    harness: AppHarness, client: McpClient, name: str, word: Any
 ) -> None:
-    said = await guest.ask("Hello.", **{name: word})
+    said = await client.ask("Hello.", **{name: word})
 
     assert said.status == "completed"
-    assert house.last["input"] == "Hello."
-    assert "tools" not in house.last
-    assert "system_instruction" not in house.last
+    assert harness.last["input"] == "Hello."
+    assert "tools" not in harness.last
+    assert "system_instruction" not in harness.last
 
 
 @pytest.mark.parametrize("word", ["null", "undefined"])
 async def test_in_free_text_a_word_for_nothing_is_a_word(
-    house: AppHarness, guest: McpClient, word: str
+    harness: AppHarness, client: McpClient, word: str
 ) -> None:
-    said = await guest.ask(word)
-    found = await guest.history(query=word)
+    said = await client.ask(word)
+    found = await client.history(query=word)
 
     assert said.status == "completed"
-    assert house.last["input"] == word
+    assert harness.last["input"] == word
     assert said.conversation in found.text
 
 
 @pytest.mark.parametrize("key", HOST_KEYS)
 async def test_a_key_that_a_host_adds_is_dropped(
-    house: AppHarness, guest: McpClient, key: str
+    harness: AppHarness, client: McpClient, key: str
 ) -> None:
-    said = await guest.ask("Hello.", **{key: {"id": 1}})
+    said = await client.ask("Hello.", **{key: {"id": 1}})
 
     assert said.status == "completed"
-    assert house.last["input"] == "Hello."
+    assert harness.last["input"] == "Hello."
 
 
 async def test_the_name_of_the_tool_as_a_key_is_dropped_and_any_other_refused(
-    guest: McpClient,
+    client: McpClient,
 ) -> None:
-    own = await guest.ask("Hello.", tool="gemini_ask")
-    other = await guest.ask("Hello.", tool="google_search")
+    own = await client.ask("Hello.", tool="gemini_ask")
+    other = await client.ask("Hello.", tool="google_search")
 
     assert own.status == "completed"
     assert other.is_error

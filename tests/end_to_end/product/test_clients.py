@@ -16,8 +16,8 @@ def kinds(said: ToolResult) -> list[str]:
     return [block.type for block in said.raw.content]
 
 
-async def draw(guest: McpClient) -> ToolResult:
-    return await guest.call("gemini_generate_image", prompt="a red house")
+async def draw(client: McpClient) -> ToolResult:
+    return await client.call("gemini_generate_image", prompt="a red house")
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ async def draw(guest: McpClient) -> ToolResult:
     ],
 )
 async def test_a_preview_goes_only_to_those_whose_model_sees_it(
-    house: AppHarness, name: str, settings: dict[str, Any], shown: list[str]
+    harness: AppHarness, name: str, settings: dict[str, Any], shown: list[str]
 ) -> None:
-    guest = await house.connect(name=name, **settings)
+    client = await harness.connect(name=name, **settings)
 
-    said = await draw(guest)
-    again = await guest.result(said.id)
+    said = await draw(client)
+    again = await client.result(said.id)
 
     assert kinds(said) == kinds(again) == shown
     assert said.facts["path"] in said.text
@@ -51,19 +51,21 @@ async def test_a_preview_goes_only_to_those_whose_model_sees_it(
     ],
 )
 async def test_facts_go_only_to_those_who_keep_them_from_their_model(
-    house: AppHarness, name: str, settings: dict[str, Any], has_facts: bool
+    harness: AppHarness, name: str, settings: dict[str, Any], has_facts: bool
 ) -> None:
-    guest = await house.connect(name=name, legacy=True, **settings)
+    client = await harness.connect(name=name, legacy=True, **settings)
 
-    said = await guest.ask("Hello.")
-    listed = await guest.history()
+    said = await client.ask("Hello.")
+    listed = await client.history()
 
     assert (META in (said.raw.meta or {})) == (META in (listed.raw.meta or {})) == has_facts
     assert said.text.splitlines()[-1].startswith("conversation c_")
 
 
-async def test_facts_name_only_counts_that_there_are(house: AppHarness, guest: McpClient) -> None:
-    said = await guest.ask("Hello.")
+async def test_facts_name_only_counts_that_there_are(
+    harness: AppHarness, client: McpClient
+) -> None:
+    said = await client.ask("Hello.")
 
     usage = said.facts["usage"]
     assert all(usage.values())
@@ -72,10 +74,10 @@ async def test_facts_name_only_counts_that_there_are(house: AppHarness, guest: M
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_a_client_that_takes_no_mixed_lists_gives_objects_as_json(
-    house: AppHarness, legacy: bool
+    harness: AppHarness, legacy: bool
 ) -> None:
-    plain = await house.connect(name="@langchain/mcp-adapters", legacy=legacy)
-    other = await house.connect(legacy=legacy)
+    plain = await harness.connect(name="@langchain/mcp-adapters", legacy=legacy)
+    other = await harness.connect(legacy=legacy)
 
     def items(tools: Any) -> dict[str, Any]:
         return {
@@ -84,13 +86,13 @@ async def test_a_client_that_takes_no_mixed_lists_gives_objects_as_json(
             if "tools" in tool.input_schema["properties"]
         }
 
-    mixed = items((await other.client.list_tools()).tools)
-    texts = items((await plain.client.list_tools()).tools)
+    mixed = items((await other.sdk_client.list_tools()).tools)
+    texts = items((await plain.sdk_client.list_tools()).tools)
     await plain.ask("Hello.", tools=['{"type": "google_search"}', "url_context"])
 
     assert "anyOf" in mixed["gemini_ask"]
     assert texts["gemini_ask"] == {"type": "string"}
-    assert house.last["tools"] == [{"type": "google_search"}, {"type": "url_context"}]
+    assert harness.last["tools"] == [{"type": "google_search"}, {"type": "url_context"}]
 
 
 def test_the_recorded_handshake_knows_the_clients_that_take_no_mixed_lists() -> None:
@@ -111,14 +113,14 @@ def test_the_recorded_handshake_knows_the_clients_that_take_no_mixed_lists() -> 
     ],
 )
 async def test_a_call_waits_as_long_as_its_client_does(
-    house: AppHarness, name: str, legacy: bool, settings: dict[str, Any], seconds: int
+    harness: AppHarness, name: str, legacy: bool, settings: dict[str, Any], seconds: int
 ) -> None:
-    other = await house.connect(max_wait_seconds=0.05)
-    gate = house.brain.hold_next(point="before_completed")
+    other = await harness.connect(max_wait_seconds=0.05)
+    gate = harness.control.hold_next(point="before_completed")
     running = await other.ask("slow")
-    guest = await house.connect(name=name, legacy=legacy, **settings)
+    client = await harness.connect(name=name, legacy=legacy, **settings)
 
-    said = await guest.result(running.id)
+    said = await client.result(running.id)
     gate.release()
 
     assert said.status in ("running", None)
@@ -127,11 +129,11 @@ async def test_a_call_waits_as_long_as_its_client_does(
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_the_server_says_where_it_is_at_home_and_shows_a_small_icon(
-    house: AppHarness, legacy: bool
+    harness: AppHarness, legacy: bool
 ) -> None:
-    guest = await house.connect(legacy=legacy)
+    client = await harness.connect(legacy=legacy)
 
-    info = guest.client.server_info
+    info = client.sdk_client.server_info
 
     assert info is not None
     assert info.website_url == WEBSITE
@@ -154,10 +156,10 @@ def untyped(schema: Any, path: str) -> list[str]:
     return found
 
 
-async def test_every_part_of_a_schema_has_a_type(house: AppHarness) -> None:
-    guest = await house.connect(toolsets=("ask", "research", "images", "agents"))
+async def test_every_part_of_a_schema_has_a_type(harness: AppHarness) -> None:
+    client = await harness.connect(toolsets=("ask", "research", "images", "agents"))
 
-    tools = (await guest.client.list_tools()).tools
+    tools = (await client.sdk_client.list_tools()).tools
 
     assert [w for tool in tools for w in untyped(tool.input_schema, tool.name)] == []
 

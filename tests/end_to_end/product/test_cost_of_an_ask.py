@@ -47,23 +47,23 @@ def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
     return Tally(monkeypatch)
 
 
-async def test_an_ask_is_six_transactions(house: AppHarness, tally: Tally) -> None:
-    guest = await house.connect()
-    await guest.call("gemini_ask", prompt="Hello.")
+async def test_an_ask_is_six_transactions(harness: AppHarness, tally: Tally) -> None:
+    client = await harness.connect()
+    await client.call("gemini_ask", prompt="Hello.")
     tally.watch(Transactions, "_run")
 
-    await guest.call("gemini_ask", prompt="Hello again.")
+    await client.call("gemini_ask", prompt="Hello again.")
 
     assert tally.calls["_run"] == TRANSACTIONS
 
 
-async def test_only_transactions_leave_the_event_loop(house: AppHarness, tally: Tally) -> None:
-    guest = await house.connect()
-    await guest.call("gemini_ask", prompt="Hello.")
+async def test_only_transactions_leave_the_event_loop(harness: AppHarness, tally: Tally) -> None:
+    client = await harness.connect()
+    await client.call("gemini_ask", prompt="Hello.")
     tally.watch(TransactionThread, "_put")
     tally.watch(anyio.to_thread, "run_sync")
     tally.watch(asyncio, "to_thread")
 
-    await guest.call("gemini_ask", prompt="Hello again.")
+    await client.call("gemini_ask", prompt="Hello again.")
 
     assert tally.calls == {"_put": TRANSACTIONS}

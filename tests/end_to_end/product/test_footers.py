@@ -25,11 +25,11 @@ USAGES: list[dict[str, int]] = [
 
 @pytest.mark.parametrize("usage", USAGES, ids=["plain", "tool use", "a rest nobody names"])
 async def test_the_parts_of_the_tokens_add_up(
-    house: AppHarness, guest: McpClient, usage: dict[str, Any]
+    harness: AppHarness, client: McpClient, usage: dict[str, Any]
 ) -> None:
-    house.brain.answer_next({"steps": [], "text": "Fine.", "usage": usage})
+    harness.control.answer_next({"steps": [], "text": "Fine.", "usage": usage})
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     shown = re.search(r"([\d,]+) tokens \(([^)]*)\)", said.footer)
     assert shown, said.footer

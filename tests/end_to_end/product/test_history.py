@@ -14,12 +14,12 @@ def listed(said: ToolResult) -> list[str]:
     return re.findall(r"^(c_[0-9a-z]{10}) · ", said.text, re.MULTILINE)
 
 
-async def ask_many(house: AppHarness, guest: McpClient, count: int) -> list[str]:
+async def ask_many(harness: AppHarness, client: McpClient, count: int) -> list[str]:
     """So many conversations, a minute apart; the newest first."""
     made: list[str] = []
     for number in range(count):
-        house.clock.advance(60)
-        made.insert(0, (await guest.ask(f"Question {number}.")).conversation)
+        harness.clock.advance(60)
+        made.insert(0, (await client.ask(f"Question {number}.")).conversation)
     return made
 
 
@@ -27,13 +27,13 @@ async def ask_many(house: AppHarness, guest: McpClient, count: int) -> list[str]
 
 
 async def test_a_conversation_is_listed_with_its_size_age_and_first_words(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("Hello   there,\n\nGemini.")
-    house.clock.advance(600)
-    await guest.follow("More.")
+    await client.ask("Hello   there,\n\nGemini.")
+    harness.clock.advance(600)
+    await client.follow("More.")
 
-    said = await guest.history()
+    said = await client.history()
 
     assert masked(said.text) == (
         'c_… · 2 turns · 2026-11-22 12:10 UTC · "Hello there, Gemini."\n'
@@ -45,47 +45,47 @@ async def test_a_conversation_is_listed_with_its_size_age_and_first_words(
     assert not said.is_error
 
 
-async def test_the_newest_activity_comes_first(house: AppHarness, guest: McpClient) -> None:
-    third, second, first = await ask_many(house, guest, 3)
-    house.clock.advance(60)
-    await guest.follow("More.", conversation_id=second)
+async def test_the_newest_activity_comes_first(harness: AppHarness, client: McpClient) -> None:
+    third, second, first = await ask_many(harness, client, 3)
+    harness.clock.advance(60)
+    await client.follow("More.", conversation_id=second)
 
-    assert listed(await guest.history()) == [second, third, first]
+    assert listed(await client.history()) == [second, third, first]
 
 
 async def test_a_conversation_whose_last_turn_failed_says_so(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("Hello.")
-    house.brain.fail_next(500)
-    await guest.follow("More.")
+    await client.ask("Hello.")
+    harness.control.fail_next(500)
+    await client.follow("More.")
 
-    said = await guest.history()
+    said = await client.history()
 
     assert ' · last turn failed · "Hello."\n' in said.text
 
 
-async def test_an_empty_history_says_how_to_begin(guest: McpClient) -> None:
-    said = await guest.history()
+async def test_an_empty_history_says_how_to_begin(client: McpClient) -> None:
+    said = await client.history()
 
     assert said.text == "There is no conversation here. Start one with gemini_ask."
     assert not said.is_error
 
 
-async def test_history_outlives_the_process(house: AppHarness, guest: McpClient) -> None:
-    made = await ask_many(house, guest, 2)
-    await guest.leave()
-    again = await house.connect(legacy=True)
+async def test_history_outlives_the_process(harness: AppHarness, client: McpClient) -> None:
+    made = await ask_many(harness, client, 2)
+    await client.leave()
+    again = await harness.connect(legacy=True)
 
     assert listed(await again.history()) == made
 
 
-async def test_limit_and_offset_count_entries(house: AppHarness, guest: McpClient) -> None:
-    made = await ask_many(house, guest, 5)
+async def test_limit_and_offset_count_entries(harness: AppHarness, client: McpClient) -> None:
+    made = await ask_many(harness, client, 5)
 
-    first = await guest.history(limit=2)
-    second = await guest.history(limit=2, offset=2)
-    last = await guest.history(limit=2, offset=4)
+    first = await client.history(limit=2)
+    second = await client.history(limit=2, offset=2)
+    last = await client.history(limit=2, offset=4)
 
     assert [listed(each) for each in (first, second, last)] == [made[:2], made[2:4], made[4:]]
     assert [each.facts.get("next_offset") for each in (first, second, last)] == [2, 4, None]
@@ -95,19 +95,21 @@ async def test_limit_and_offset_count_entries(house: AppHarness, guest: McpClien
     assert last.tail.startswith("5 to 5 of 5 conversations. Continue one")
 
 
-async def test_twenty_are_listed_unless_told_otherwise(house: AppHarness, guest: McpClient) -> None:
-    made = await ask_many(house, guest, 22)
+async def test_twenty_are_listed_unless_told_otherwise(
+    harness: AppHarness, client: McpClient
+) -> None:
+    made = await ask_many(harness, client, 22)
 
-    assert listed(await guest.history()) == made[:20]
-    assert listed(await guest.history(limit=100)) == made
+    assert listed(await client.history()) == made[:20]
+    assert listed(await client.history(limit=100)) == made
 
 
 async def test_an_offset_past_the_last_says_how_many_there_are(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await ask_many(house, guest, 3)
+    await ask_many(harness, client, 3)
 
-    said = await guest.history(offset=3)
+    said = await client.history(offset=3)
 
     assert said.text == "There are 3 conversations; offset 3 is past the last."
     assert not said.is_error
@@ -115,17 +117,17 @@ async def test_an_offset_past_the_last_says_how_many_there_are(
 
 @pytest.mark.parametrize("chars", [500, 1000, 11_000])
 async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
-    house: AppHarness, chars: int
+    harness: AppHarness, chars: int
 ) -> None:
-    guest = await house.connect(max_output_chars=chars)
+    client = await harness.connect(max_output_chars=chars)
     made: list[str] = []
     for _ in range(50):
-        house.clock.advance(60)
-        made.insert(0, (await guest.ask("敏捷的棕色狐狸" * 100)).conversation)
+        harness.clock.advance(60)
+        made.insert(0, (await client.ask("敏捷的棕色狐狸" * 100)).conversation)
 
-    pages = [await guest.history(limit=100)]
+    pages = [await client.history(limit=100)]
     while (offset := pages[-1].facts.get("next_offset")) is not None:
-        pages.append(await guest.history(limit=100, offset=offset))
+        pages.append(await client.history(limit=100, offset=offset))
 
     assert [id for page in pages for id in listed(page)] == made
     assert all(len(page.text.encode()) <= chars for page in pages)
@@ -152,52 +154,52 @@ async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
     ],
 )
 async def test_a_query_is_found_literally_in_prompts_and_answers(
-    guest: McpClient, query: str
+    client: McpClient, query: str
 ) -> None:
-    wanted = await guest.ask(
+    wanted = await client.ask(
         "My name is Ada. Pineapple on pizza, äpfel, STRASSE, 100% under_score it's "
         '"quoted" \\ 果物'
     )
-    await guest.ask("Something about 100 percent, underscores and its quotes / fruit.")
+    await client.ask("Something about 100 percent, underscores and its quotes / fruit.")
 
-    said = await guest.history(query=query)
+    said = await client.history(query=query)
 
     assert listed(said) == [wanted.conversation]
 
 
-async def test_a_query_finds_what_was_said_in_any_turn(guest: McpClient) -> None:
-    wanted = await guest.ask("one")
-    await guest.follow("two")
-    await guest.follow("A word about pineapples.")
-    await guest.ask("other")
+async def test_a_query_finds_what_was_said_in_any_turn(client: McpClient) -> None:
+    wanted = await client.ask("one")
+    await client.follow("two")
+    await client.follow("A word about pineapples.")
+    await client.ask("other")
 
-    assert listed(await guest.history(query="pineapple")) == [wanted.conversation]
+    assert listed(await client.history(query="pineapple")) == [wanted.conversation]
 
 
-async def test_a_query_that_finds_nothing_says_so(guest: McpClient) -> None:
-    await guest.ask("one")
+async def test_a_query_that_finds_nothing_says_so(client: McpClient) -> None:
+    await client.ask("one")
 
-    said = await guest.history(query="pineapple")
+    said = await client.history(query="pineapple")
 
     assert said.text == (
         'There is no conversation with "pineapple" in it here. Start one with gemini_ask.'
     )
 
 
-async def test_a_long_query_is_not_repeated_in_full(guest: McpClient) -> None:
-    said = await guest.history(query="pineapple " * 100_000)
+async def test_a_long_query_is_not_repeated_in_full(client: McpClient) -> None:
+    said = await client.history(query="pineapple " * 100_000)
 
     assert len(said.text) < 200
 
 
 async def test_pages_of_a_query_count_only_what_it_finds(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    made = await ask_many(house, guest, 4)
-    await guest.ask("Something else.")
+    made = await ask_many(harness, client, 4)
+    await client.ask("Something else.")
 
-    first = await guest.history(query="question", limit=3)
-    last = await guest.history(query="question", limit=3, offset=3)
+    first = await client.history(query="question", limit=3)
+    last = await client.history(query="question", limit=3, offset=3)
 
     assert listed(first) == made[:3]
     assert listed(last) == made[3:]
@@ -208,15 +210,15 @@ async def test_pages_of_a_query_count_only_what_it_finds(
 
 
 async def test_a_transcript_has_every_turn_with_its_prompt_answer_and_state(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("My name is Ada.")
-    house.brain.fail_next(400, message="No.")
-    house.clock.advance(60)
-    await guest.follow("two")
-    await guest.follow("What is my name?", turn=1)
+    first = await client.ask("My name is Ada.")
+    harness.control.fail_next(400, message="No.")
+    harness.clock.advance(60)
+    await client.follow("two")
+    await client.follow("What is my name?", turn=1)
 
-    said = await guest.history(id=first.conversation)
+    said = await client.history(id=first.conversation)
 
     assert said.piece == (
         "## Turn 1 (completed, 2026-11-22 12:00 UTC, gemini-3.8-flash)\n\n"
@@ -233,25 +235,25 @@ async def test_a_transcript_has_every_turn_with_its_prompt_answer_and_state(
     assert said.facts == {"conversation_id": first.conversation}
 
 
-async def test_the_id_of_a_turn_shows_its_whole_conversation(guest: McpClient) -> None:
-    first = await guest.ask("one")
-    await guest.follow("two")
+async def test_the_id_of_a_turn_shows_its_whole_conversation(client: McpClient) -> None:
+    first = await client.ask("one")
+    await client.follow("two")
 
-    by_turn = await guest.history(id=first.id)
+    by_turn = await client.history(id=first.id)
 
-    assert by_turn.text == (await guest.history(id=first.conversation)).text
+    assert by_turn.text == (await client.history(id=first.conversation)).text
 
 
-async def test_the_offset_of_a_transcript_counts_characters(house: AppHarness) -> None:
-    guest = await house.connect(max_output_chars=2000)
-    house.brain.answer_next("敏捷的棕色狐狸跳过了那只懒狗。\n\n" * 100)
-    first = await guest.ask("Tell me everything.")
-    await guest.follow("More " * 300)
+async def test_the_offset_of_a_transcript_counts_characters(harness: AppHarness) -> None:
+    client = await harness.connect(max_output_chars=2000)
+    harness.control.answer_next("敏捷的棕色狐狸跳过了那只懒狗。\n\n" * 100)
+    first = await client.ask("Tell me everything.")
+    await client.follow("More " * 300)
 
-    pieces = [await guest.history(id=first.conversation)]
+    pieces = [await client.history(id=first.conversation)]
     while (offset := pieces[-1].facts.get("next_offset")) is not None:
         assert offset == sum(len(each.piece) for each in pieces)
-        pieces.append(await guest.history(id=first.conversation, offset=offset))
+        pieces.append(await client.history(id=first.conversation, offset=offset))
 
     whole = "".join(each.piece for each in pieces)
     assert len(pieces) > 3
@@ -260,11 +262,13 @@ async def test_the_offset_of_a_transcript_counts_characters(house: AppHarness) -
     assert whole.endswith("This is turn 2 of our conversation.")
 
 
-async def test_a_long_transcript_says_how_to_read_on(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next("word " * 20_000)
-    first = await guest.ask("Tell me everything.")
+async def test_a_long_transcript_says_how_to_read_on(
+    harness: AppHarness, client: McpClient
+) -> None:
+    harness.control.answer_next("word " * 20_000)
+    first = await client.ask("Tell me everything.")
 
-    said = await guest.history(id=first.conversation)
+    said = await client.history(id=first.conversation)
 
     offset = said.facts["next_offset"]
     assert (
@@ -274,12 +278,12 @@ async def test_a_long_transcript_says_how_to_read_on(house: AppHarness, guest: M
 
 
 async def test_the_text_files_of_a_transcript_and_of_a_turn_are_two(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next("word " * 20_000)
-    first = await guest.ask("Tell me everything.")
+    harness.control.answer_next("word " * 20_000)
+    first = await client.ask("Tell me everything.")
 
-    said = await guest.history(id=first.conversation)
+    said = await client.history(id=first.conversation)
 
     assert said.facts.get("path", said.tail) != first.facts["path"]
     assert first.facts["path"] not in said.tail

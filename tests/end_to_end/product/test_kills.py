@@ -43,8 +43,10 @@ class Diary:
 class Killer:
     """Kills a server once, at a moment of its own; `dice` says when exactly."""
 
-    def __init__(self, house: AppHarness, start: Start, dice: random.Random, diary: Diary) -> None:
-        self._house = house
+    def __init__(
+        self, harness: AppHarness, start: Start, dice: random.Random, diary: Diary
+    ) -> None:
+        self._harness = harness
         self._start = start
         self._dice = dice
         self._diary = diary
@@ -57,8 +59,8 @@ class Killer:
         await moment(self, server, f"Prompt {number}.")
         server.kill()
         assert await server.ended() == -signal.SIGKILL
-        self._house.brain.release()
-        self._house.brain.delay(0)
+        self._harness.control.release()
+        self._harness.control.delay(0)
         self._hear_what_came(server)
 
     # The moments
@@ -69,29 +71,31 @@ class Killer:
         await self._moment(0.02)
 
     async def anywhere(self, server: Server, prompt: str) -> None:
-        self._house.brain.delay(0.08)
+        self._harness.control.delay(0.08)
         await self._send(server, prompt)
         await self._moment(0.2)
 
     async def as_google_hears_it(self, server: Server, prompt: str) -> None:
-        await self._held(server, prompt, self._house.brain.hold_next(point="before_created"))
+        await self._held(server, prompt, self._harness.control.hold_next(point="before_created"))
 
     async def as_google_names_it(self, server: Server, prompt: str) -> None:
-        await self._held(server, prompt, self._house.brain.hold_next(point="after_created"))
+        await self._held(server, prompt, self._harness.control.hold_next(point="after_created"))
 
     async def in_the_middle_of_the_stream(self, server: Server, prompt: str) -> None:
-        posts = len(self._house.bodies)
-        self._house.brain.delay(0.06)
+        posts = len(self._harness.bodies)
+        self._harness.control.delay(0.06)
         await self._send(server, prompt)
-        assert await self._house.brain.until(lambda: len(self._house.bodies) > posts, PATIENCE)
+        assert await self._harness.control.until(
+            lambda: len(self._harness.bodies) > posts, PATIENCE
+        )
         await self._moment(0.06)
 
     async def before_the_last_word(self, server: Server, prompt: str) -> None:
-        await self._held(server, prompt, self._house.brain.hold_next(point="before_completed"))
+        await self._held(server, prompt, self._harness.control.hold_next(point="before_completed"))
 
     async def once_told(self, server: Server, prompt: str) -> None:
         """After the answer "running"."""
-        gate = self._house.brain.hold_next(point="before_completed")
+        gate = self._harness.control.hold_next(point="before_completed")
         request = await self._send(server, prompt)
         self._diary.told.append(server.said(await server.answer(request)))
         await self._moment(0.02)
@@ -157,9 +161,9 @@ async def everything(server: Server) -> dict[str, list[ToolResult]]:
     return found
 
 
-async def test_nothing_is_lost_by_fifty_kills(house: AppHarness, start: Start) -> None:
+async def test_nothing_is_lost_by_fifty_kills(harness: AppHarness, start: Start) -> None:
     dice, diary = random.Random(SEED), Diary()
-    killer = Killer(house, start, dice, diary)
+    killer = Killer(harness, start, dice, diary)
 
     for number in range(KILLS):
         await killer.strike(number)
@@ -192,14 +196,14 @@ async def test_nothing_is_lost_by_fifty_kills(house: AppHarness, start: Start) -
     assert {told.id for told in diary.told if "interaction_id" in told.facts} <= finished
 
     # No turn is missing, and exactly one POST was sent for each create.
-    posted = Counter(f"**Prompt:** {body['input']}" for body in house.bodies)
+    posted = Counter(f"**Prompt:** {body['input']}" for body in harness.bodies)
     assert set(posted.values()) == {1}
     assert set(posted) <= set(prompts)
     assert set(prompts.values()) == {1}
     assert sum(prompts.values()) == len(all_turns)
 
     # The file opens, and every conversation goes on.
-    with sqlite3.connect(house.folder / "gemini.db") as database:
+    with sqlite3.connect(harness.folder / "gemini.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
     for name in turns:
@@ -219,13 +223,13 @@ async def test_nothing_is_lost_by_fifty_kills(house: AppHarness, start: Start) -
 
     # The moments were spread over the whole call.
     assert set(diary.moments.values()) <= {KILLS // len(MOMENTS), KILLS // len(MOMENTS) + 1}
-    assert any(post.closed_early for post in house.brain.posts)
+    assert any(post.closed_early for post in harness.control.posts)
 
 
 async def test_a_turn_google_had_named_is_finished_by_the_next_process(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     server = await start(**HURRY)
     told = named = await server.call("gemini_ask", prompt="My name is Ada.")
     while "interaction_id" not in named.facts:
@@ -239,13 +243,13 @@ async def test_a_turn_google_had_named_is_finished_by_the_next_process(
     assert told.status == "running"
     assert said.status == "completed"
     assert said.piece == "Nice to meet you, Ada. I will remember your name."
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_a_turn_google_had_not_named_is_interrupted_and_never_sent_again(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    gate = house.brain.hold_next(point="before_created")
+    gate = harness.control.hold_next(point="before_created")
     server = await start(**HURRY)
     told = await server.call("gemini_ask", prompt="My name is Ada.")
     assert await gate.reached(PATIENCE)
@@ -263,4 +267,4 @@ async def test_a_turn_google_had_not_named_is_interrupted_and_never_sent_again(
     assert 'Its prompt is kept: "My name is Ada."' in said.text
     assert then.status == "completed"
     assert then.tail.startswith("Turn 1 was interrupted and nothing before it can be continued")
-    assert [body["input"] for body in house.bodies] == ["My name is Ada.", "What is my name?"]
+    assert [body["input"] for body in harness.bodies] == ["My name is Ada.", "What is my name?"]

@@ -23,11 +23,11 @@ DAY = 86_400.0
     ],
 )
 async def test_a_model_is_an_alias_or_an_id(
-    house: AppHarness, guest: McpClient, said: str, sent: str
+    harness: AppHarness, client: McpClient, said: str, sent: str
 ) -> None:
-    answer = await guest.ask("Hello.", model=said)
+    answer = await client.ask("Hello.", model=said)
 
-    assert house.last["model"] == sent
+    assert harness.last["model"] == sent
     assert answer.facts["model"] == sent
     assert f" · {sent} · " in answer.footer
     assert answer.tail == answer.footer
@@ -46,35 +46,35 @@ async def test_a_model_is_an_alias_or_an_id(
     ],
 )
 async def test_a_retired_model_is_replaced_by_its_successor_and_the_answer_says_so(
-    house: AppHarness, guest: McpClient, retired: str, successor: str
+    harness: AppHarness, client: McpClient, retired: str, successor: str
 ) -> None:
-    said = await guest.ask("Hello.", model=retired)
+    said = await client.ask("Hello.", model=retired)
 
     name = retired.removeprefix("models/")
     assert said.status == "completed"
     assert said.tail.splitlines()[0] == (f"Model {name} is retired; {successor} was used instead.")
-    assert house.last["model"] == successor
+    assert harness.last["model"] == successor
     assert said.facts["model"] == successor
 
 
 async def test_a_substitution_is_told_once_and_remembered(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("one", model="gemini-2.0-flash-lite")
+    await client.ask("one", model="gemini-2.0-flash-lite")
 
-    said = await guest.follow("two")
+    said = await client.follow("two")
 
-    assert house.last["model"] == "gemini-3.5-flash-lite"
+    assert harness.last["model"] == "gemini-3.5-flash-lite"
     assert "retired" not in said.text
 
 
 async def test_a_model_is_replaced_from_the_day_it_ends(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    before = await guest.ask("one", model="gemini-2.5-flash")
-    house.clock.advance(10 * DAY)
+    before = await client.ask("one", model="gemini-2.5-flash")
+    harness.clock.advance(10 * DAY)
 
-    after = await guest.follow("two")
+    after = await client.follow("two")
 
     assert (before.facts["model"], after.facts["model"]) == (
         "gemini-2.5-flash",
@@ -85,44 +85,46 @@ async def test_a_model_is_replaced_from_the_day_it_ends(
 
 @pytest.mark.parametrize("model", ["gemini-99-ultra", "My-Tuned.Model/7", "publishers/x:y@1"])
 async def test_an_unknown_model_is_passed_on_as_it_is(
-    house: AppHarness, guest: McpClient, model: str
+    harness: AppHarness, client: McpClient, model: str
 ) -> None:
-    said = await guest.ask("Hello.", model=model)
+    said = await client.ask("Hello.", model=model)
 
-    assert house.last["model"] == model
+    assert harness.last["model"] == model
     assert said.status == "failed"
     assert said.is_error
     assert said.text.startswith("Gemini has no such model. Leave `model` out for the default")
 
 
 async def test_an_unknown_model_in_a_continue_is_told_at_once(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("one")
+    await client.ask("one")
 
-    said = await guest.follow("two", model="gemini-99-ultra")
+    said = await client.follow("two", model="gemini-99-ultra")
 
     assert said.text.startswith("Gemini has no such model.")
-    assert [post.path.split("/")[1] for post in house.brain.posts] == ["v1", "v1", "v1beta"]
+    assert [post.path.split("/")[1] for post in harness.control.posts] == ["v1", "v1", "v1beta"]
 
 
-async def test_the_default_model_can_be_set(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_MODEL="pro")
-    guest = await house.connect()
+async def test_the_default_model_can_be_set(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_MODEL="pro")
+    client = await harness.connect()
 
-    await guest.ask("Hello.")
+    await client.ask("Hello.")
 
-    assert house.last["model"] == "gemini-4-argon"
+    assert harness.last["model"] == "gemini-4-argon"
 
 
-async def test_models_can_be_mixed_in_one_conversation(house: AppHarness, guest: McpClient) -> None:
-    await guest.ask("My name is Ada.", model="lite")
-    await guest.follow("two", model="pro")
+async def test_models_can_be_mixed_in_one_conversation(
+    harness: AppHarness, client: McpClient
+) -> None:
+    await client.ask("My name is Ada.", model="lite")
+    await client.follow("two", model="pro")
 
-    said = await guest.follow("What is my name?", model="gemini-3.1-flash-lite")
+    said = await client.follow("What is my name?", model="gemini-3.1-flash-lite")
 
     assert said.piece == "Your name is Ada."
-    assert [body["model"] for body in house.bodies] == [
+    assert [body["model"] for body in harness.bodies] == [
         "gemini-3.5-flash-lite",
         "gemini-4-argon",
         "gemini-3.1-flash-lite",
@@ -131,8 +133,8 @@ async def test_models_can_be_mixed_in_one_conversation(house: AppHarness, guest:
 
 @pytest.mark.parametrize("level", ["low", "medium", "high"])
 async def test_how_hard_to_think_is_passed_on(
-    house: AppHarness, guest: McpClient, level: str
+    harness: AppHarness, client: McpClient, level: str
 ) -> None:
-    await guest.ask("Hello.", thinking=level)
+    await client.ask("Hello.", thinking=level)
 
-    assert house.last["generation_config"]["thinking_level"] == level
+    assert harness.last["generation_config"]["thinking_level"] == level

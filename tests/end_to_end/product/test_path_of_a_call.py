@@ -48,13 +48,13 @@ class Trace:
 
 
 @pytest.fixture
-async def trace(guest: McpClient) -> Trace:
+async def trace(client: McpClient) -> Trace:
     """The second call of a server: the first one imports what is imported late."""
-    await guest.ask("Hello")
+    await client.ask("Hello")
     trace = Trace()
     sys.setprofile(trace)
     try:
-        await guest.ask("Hello again")
+        await client.ask("Hello again")
     finally:
         sys.setprofile(None)
     return trace

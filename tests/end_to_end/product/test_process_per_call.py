@@ -19,10 +19,10 @@ from tests.support.app_harness import AppHarness
     ],
 )
 async def test_history_says_what_is_true_of_a_turn_whose_process_ended(
-    house: AppHarness, point: Point, listed: str, status: str
+    harness: AppHarness, point: Point, listed: str, status: str
 ) -> None:
-    gate = house.brain.hold_next(point=point)
-    first = await house.connect(max_wait_seconds=0.3)
+    gate = harness.control.hold_next(point=point)
+    first = await harness.connect(max_wait_seconds=0.3)
     running = await first.ask("slow")
     assert await gate.reached()
     if point == "before_completed":
@@ -31,27 +31,27 @@ async def test_history_says_what_is_true_of_a_turn_whose_process_ended(
                 await anyio.sleep(0.01)
     await first.leave()
 
-    second = await house.connect()
+    second = await harness.connect()
     lines = (await second.history()).text
     transcript = (await second.history(id=running.conversation)).text
     gate.release()
-    third = await house.connect()
+    third = await harness.connect()
     found = await third.result(running.id, wait_seconds=20)
 
     assert running.status == "running"
     assert f"last turn {listed}" in lines
     assert transcript.startswith(f"## Turn 1 ({listed}")
     assert found.status == status
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_history_calls_a_turn_running_while_its_process_lives(house: AppHarness) -> None:
-    gate = house.brain.hold_next(point="before_completed")
-    first = await house.connect(max_wait_seconds=0.3)
+async def test_history_calls_a_turn_running_while_its_process_lives(harness: AppHarness) -> None:
+    gate = harness.control.hold_next(point="before_completed")
+    first = await harness.connect(max_wait_seconds=0.3)
     await first.ask("slow")
     assert await gate.reached()
 
-    listed = (await (await house.connect()).history()).text
+    listed = (await (await harness.connect()).history()).text
     gate.release()
 
     assert "last turn running ·" in listed

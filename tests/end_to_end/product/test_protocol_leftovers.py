@@ -68,7 +68,7 @@ async def test_what_loses_nothing_is_read(start: Start, line: str, ids: list[Any
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-11-25"])
 async def test_a_handshake_behind_a_byte_order_mark_is_answered(
-    house: AppHarness, nursery: Prefork, tmp_path: Path, version: str
+    harness: AppHarness, nursery: Prefork, tmp_path: Path, version: str
 ) -> None:
     server = await bear(nursery, tmp_path, "legacy")
 
@@ -81,10 +81,10 @@ async def test_a_handshake_behind_a_byte_order_mark_is_answered(
 
 
 async def test_progress_comes_under_a_token_written_as_a_fraction(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start()
-    house.brain.delay(0.6)
+    harness.control.delay(0.6)
     arguments = {"prompt": "slow"}
 
     await server.send(
@@ -210,7 +210,7 @@ SEQUENCES = {
 
 @pytest.mark.parametrize(("lines", "answered", "refused"), SEQUENCES.values(), ids=list(SEQUENCES))
 async def test_an_initialize_after_a_probe_leads_to_a_session(
-    house: AppHarness,
+    harness: AppHarness,
     nursery: Prefork,
     tmp_path: Path,
     lines: list[str],

@@ -33,7 +33,7 @@ NO_MODEL = (
     "Gemini has no such model. Leave `model` out for the default, or use an alias: fast, pro, lite."
 )
 
-# Asked of a house with one conversation of two turns, {c}; its first interaction is {v1}.
+# Asked of a server with one conversation of two turns, {c}; its first interaction is {v1}.
 REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown conversation": (
         "gemini_continue",
@@ -122,88 +122,88 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("tool", "arguments", "text"), REFUSALS.values(), ids=REFUSALS)
 async def test_a_refusal_is_one_or_two_sentences_and_leaves_no_trace(
-    house: AppHarness, guest: McpClient, tool: str, arguments: dict[str, Any], text: str
+    harness: AppHarness, client: McpClient, tool: str, arguments: dict[str, Any], text: str
 ) -> None:
-    first = await guest.ask("one")
-    await guest.follow("two")
-    before = await guest.history()
+    first = await client.ask("one")
+    await client.follow("two")
+    before = await client.history()
     ids = {"{c}": first.conversation, "{v1}": first.interaction}
     for name, value in arguments.items():
         for placeholder, id in ids.items():
             value = value.replace(placeholder, id) if isinstance(value, str) else value
         arguments = {**arguments, name: value}
 
-    said = await guest.call(tool, **arguments)
+    said = await client.call(tool, **arguments)
 
     assert masked(said.text) == text
     assert said.is_error
     assert META not in (said.raw.meta or {})
-    assert (await guest.history()).text == before.text
-    assert len(house.bodies) == 2
+    assert (await client.history()).text == before.text
+    assert len(harness.bodies) == 2
 
 
-async def test_a_call_without_a_key_says_how_to_get_and_set_one(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=None)
-    guest = await house.connect()
+async def test_a_call_without_a_key_says_how_to_get_and_set_one(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    client = await harness.connect()
 
-    asked = await guest.ask("Hello.")
-    adopted = await guest.follow("Hello.", conversation_id=house.brain.unknown_id())
+    asked = await client.ask("Hello.")
+    adopted = await client.follow("Hello.", conversation_id=harness.control.unknown_id())
 
     for said in (asked, adopted):
         assert said.text.startswith(NO_KEY)
         assert said.is_error
         assert said.facts == {}
-    assert (await guest.history()).text.startswith("There is no conversation here.")
-    assert house.brain.log == []
+    assert (await client.history()).text.startswith("There is no conversation here.")
+    assert harness.control.log == []
 
 
 @pytest.mark.parametrize("unset", ["", "  ", "${GEMINI_API_KEY}"])
-async def test_a_key_its_host_did_not_fill_in_is_no_key(house: AppHarness, unset: str) -> None:
-    house.set(GEMINI_API_KEY=unset)
-    guest = await house.connect()
+async def test_a_key_its_host_did_not_fill_in_is_no_key(harness: AppHarness, unset: str) -> None:
+    harness.set(GEMINI_API_KEY=unset)
+    client = await harness.connect()
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert said.text.startswith(NO_KEY)
 
 
-async def test_what_needs_no_key_works_without_one(house: AppHarness, guest: McpClient) -> None:
-    first = await guest.ask("one")
-    house.set(GEMINI_API_KEY=None)
+async def test_what_needs_no_key_works_without_one(harness: AppHarness, client: McpClient) -> None:
+    first = await client.ask("one")
+    harness.set(GEMINI_API_KEY=None)
 
-    refused = await guest.follow("two")
+    refused = await client.follow("two")
 
     assert refused.text.startswith(NO_KEY)
-    assert (await guest.result(first.id)).piece == first.piece
-    assert (await guest.history()).text.startswith(first.conversation)
+    assert (await client.result(first.id)).piece == first.piece
+    assert (await client.history()).text.startswith(first.conversation)
 
 
-async def test_a_key_set_with_the_command_works_without_a_restart(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=None)
-    guest = await house.connect()
-    await guest.ask("Hello.")
-    save_key(house.folder, "a-key-of-mine")
+async def test_a_key_set_with_the_command_works_without_a_restart(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    client = await harness.connect()
+    await client.ask("Hello.")
+    save_key(harness.folder, "a-key-of-mine")
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert said.status == "completed"
 
 
 async def test_after_a_wrong_key_is_fixed_the_conversation_goes_on(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("My name is Ada.")
-    house.set(GEMINI_API_KEY="wrong-key")
-    failed = await guest.follow("What is my name?", system_instruction="Be brief.")
-    house.set(GEMINI_API_KEY="test-key")
+    first = await client.ask("My name is Ada.")
+    harness.set(GEMINI_API_KEY="wrong-key")
+    failed = await client.follow("What is my name?", system_instruction="Be brief.")
+    harness.set(GEMINI_API_KEY="test-key")
 
-    said = await guest.follow("What is my name?")
+    said = await client.follow("What is my name?")
 
     assert (failed.status, failed.is_error) == ("failed", True)
     assert failed.text.startswith(WRONG_KEY)
     assert "wrong-key" not in str(failed.raw)
     assert (said.id, said.piece) == (f"{first.conversation}/3", "Your name is Ada.")
-    assert house.last["system_instruction"] == "Be brief."
+    assert harness.last["system_instruction"] == "Be brief."
 
 
 # -------------------------------------------------------------------------------- failures
@@ -251,11 +251,11 @@ FAILURES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("answer", "text"), FAILURES.values(), ids=FAILURES)
 async def test_a_failure_is_told_in_our_words_and_kept_as_a_turn(
-    house: AppHarness, guest: McpClient, answer: dict[str, Any], text: str
+    harness: AppHarness, client: McpClient, answer: dict[str, Any], text: str
 ) -> None:
-    house.brain.fail_next(**answer)
+    harness.control.fail_next(**answer)
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert masked(said.text) == f"{text}\nconversation c_… · turn 1 · gemini-3.8-flash"
     assert said.is_error
@@ -266,10 +266,10 @@ async def test_a_failure_is_told_in_our_words_and_kept_as_a_turn(
         "turn": 1,
         "model": "gemini-3.8-flash",
     }
-    assert (await guest.result(said.id)).text == said.text
-    assert (await guest.result(said.id)).is_error
-    assert "last turn failed" in (await guest.history()).text
-    assert len(house.bodies) == answer.get("times", 1)
+    assert (await client.result(said.id)).text == said.text
+    assert (await client.result(said.id)).is_error
+    assert "last turn failed" in (await client.history()).text
+    assert len(harness.bodies) == answer.get("times", 1)
 
 
 def with_problem(code: str) -> dict[str, str]:
@@ -312,11 +312,11 @@ EMPTY: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("answer", "text"), EMPTY.values(), ids=EMPTY)
 async def test_an_answer_without_words_is_a_failure_that_says_why(
-    house: AppHarness, guest: McpClient, answer: dict[str, Any], text: str
+    harness: AppHarness, client: McpClient, answer: dict[str, Any], text: str
 ) -> None:
-    house.brain.answer_next(answer)
+    harness.control.answer_next(answer)
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert said.status == "failed"
     assert said.is_error
@@ -326,30 +326,30 @@ async def test_an_answer_without_words_is_a_failure_that_says_why(
 # -------------------------------------------------------------------------------- no leaks
 
 
-async def every_kind_of_text(house: AppHarness, guest: McpClient) -> list[ToolResult]:
+async def every_kind_of_text(harness: AppHarness, client: McpClient) -> list[ToolResult]:
     """Answers, refusals and failures, a long text (whose path is told) left out."""
-    said = [await guest.ask("one"), await guest.follow("two"), await guest.follow("")]
-    said.append(await guest.ask("Hello.", model="gemini-99"))
+    said = [await client.ask("one"), await client.follow("two"), await client.follow("")]
+    said.append(await client.ask("Hello.", model="gemini-99"))
     for fault in ("reset", "invalid_json", "empty_body", "text_plain", "api_key_not_valid"):
-        house.brain.fault_next(fault)
-        said.append(await guest.ask(fault))
-    house.brain.fail_next(500, body="html", message=f"in {house.folder} with {KEY}")
-    said.append(await guest.ask("html"))
-    return [*said, await guest.history(), await guest.history(id=said[0].conversation)]
+        harness.control.fault_next(fault)
+        said.append(await client.ask(fault))
+    harness.control.fail_next(500, body="html", message=f"in {harness.folder} with {KEY}")
+    said.append(await client.ask("html"))
+    return [*said, await client.history(), await client.history(id=said[0].conversation)]
 
 
 KEY = "AIzaSy-not-a-real-key-0123456789abcdef"
 
 
-async def test_no_text_holds_a_key_a_path_or_a_trace(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=KEY)
-    guest = await house.connect()
+async def test_no_text_holds_a_key_a_path_or_a_trace(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=KEY)
+    client = await harness.connect()
 
-    for said in await every_kind_of_text(house, guest):
+    for said in await every_kind_of_text(harness, client):
         everything = f"{said.text} {said.raw.meta}"
         for secret in (
             KEY,
-            str(house.folder),
+            str(harness.folder),
             os.environ["GOOGLE_GEMINI_BASE_URL"],
             "Traceback",
             "Error:",
@@ -362,28 +362,28 @@ async def test_no_text_holds_a_key_a_path_or_a_trace(house: AppHarness) -> None:
 
 
 async def test_no_log_holds_a_key_or_a_prompt(
-    house: AppHarness, caplog: pytest.LogCaptureFixture
+    harness: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.set(GEMINI_API_KEY=KEY)
-    guest = await house.connect()
-    house.brain.fault_next("reset")
-    await guest.ask("A very private prompt.")
-    house.brain.fail_next(400, message="A very private prompt.")
-    await guest.ask("A very private prompt.")
+    harness.set(GEMINI_API_KEY=KEY)
+    client = await harness.connect()
+    harness.control.fault_next("reset")
+    await client.ask("A very private prompt.")
+    harness.control.fail_next(400, message="A very private prompt.")
+    await client.ask("A very private prompt.")
 
-    await every_kind_of_text(house, guest)
+    await every_kind_of_text(harness, client)
 
     assert KEY not in caplog.text
     assert "very private" not in caplog.text
 
 
-async def test_no_file_here_holds_the_key(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=KEY)
-    guest = await house.connect()
-    await every_kind_of_text(house, guest)
-    await guest.leave()
+async def test_no_file_here_holds_the_key(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=KEY)
+    client = await harness.connect()
+    await every_kind_of_text(harness, client)
+    await client.leave()
 
-    files = [file for file in house.folder.rglob("*") if file.is_file()]
+    files = [file for file in harness.folder.rglob("*") if file.is_file()]
 
     assert files
     assert [file.name for file in files if KEY.encode() in file.read_bytes()] == []

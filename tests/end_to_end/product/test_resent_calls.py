@@ -22,26 +22,26 @@ JOINED = "nothing was sent twice"
 class Attempts:
     """Identical calls, of which the first is held at Google."""
 
-    def __init__(self, house: AppHarness) -> None:
-        self.house = house
+    def __init__(self, harness: AppHarness) -> None:
+        self.harness = harness
         self.said: dict[int, ToolResult] = {}
         self._gate: Gate | None = None
 
     async def begin(
-        self, number: int, guest: McpClient, tool: str = "gemini_ask", /, **arguments: Any
+        self, number: int, client: McpClient, tool: str = "gemini_ask", /, **arguments: Any
     ) -> None:
         """One attempt, sent and waited for elsewhere."""
-        gate = self._gate or self.house.brain.hold_next(point="before_completed")
-        posts = len(self.house.bodies)
+        gate = self._gate or self.harness.control.hold_next(point="before_completed")
+        posts = len(self.harness.bodies)
 
         async def call() -> None:
-            self.said[number] = await guest.call(tool, **arguments)
+            self.said[number] = await client.call(tool, **arguments)
 
-        self.house.tasks.start_soon(call)
+        self.harness.tasks.start_soon(call)
         if self._gate is None:
             self._gate = gate
             assert await gate.reached()
-            assert len(self.house.bodies) == posts + 1
+            assert len(self.harness.bodies) == posts + 1
 
     async def finish(self, *numbers: int) -> list[ToolResult]:
         # A repeat that joins has nothing that could be waited for: it asks Google nothing.
@@ -55,8 +55,8 @@ class Attempts:
 
 
 @pytest.fixture
-def attempts(house: AppHarness) -> Attempts:
-    return Attempts(house)
+def attempts(harness: AppHarness) -> Attempts:
+    return Attempts(harness)
 
 
 @pytest.mark.parametrize("same_process", [True, False], ids=["same process", "another process"])
@@ -72,49 +72,49 @@ def attempts(house: AppHarness) -> Attempts:
     ids=["crewai", "just given up", "too soon", "another era", "another client"],
 )
 async def test_a_call_sent_again_joins_the_one_that_is_waited_for(
-    house: AppHarness,
+    harness: AppHarness,
     attempts: Attempts,
     client: dict[str, Any],
     waited: float,
     joins: bool,
     same_process: bool,
 ) -> None:
-    first = await house.connect(**client)
-    second = first if same_process else await house.connect(**client)
+    first = await harness.connect(**client)
+    second = first if same_process else await harness.connect(**client)
     await attempts.begin(1, first, prompt="the same")
-    house.clock.advance(waited)
+    harness.clock.advance(waited)
 
     await attempts.begin(2, second, prompt="the same")
     one, two = await attempts.finish(1, 2)
 
-    assert len(house.bodies) == (1 if joins else 2)
+    assert len(harness.bodies) == (1 if joins else 2)
     assert (JOINED in two.text) == joins
     assert (one.id == two.id) == joins
     assert one.status == two.status == "completed"
 
 
-async def test_three_attempts_are_one_question(house: AppHarness, attempts: Attempts) -> None:
-    guest = await house.connect(**CREWAI)
+async def test_three_attempts_are_one_question(harness: AppHarness, attempts: Attempts) -> None:
+    client = await harness.connect(**CREWAI)
     for number in (1, 2, 3):
-        await attempts.begin(number, guest, prompt="the same")
+        await attempts.begin(number, client, prompt="the same")
         await anyio.sleep(0.1)
-        house.clock.advance(31)
+        harness.clock.advance(31)
 
     said = await attempts.finish(1, 2, 3)
 
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     assert len({each.id for each in said}) == 1
 
 
 async def test_an_attempt_whose_process_ended_is_joined_from_the_next(
-    house: AppHarness, attempts: Attempts
+    harness: AppHarness, attempts: Attempts
 ) -> None:
-    first = await house.connect(**CREWAI, max_wait_seconds=0.3)
-    gate = house.brain.hold_next(point="before_completed")
+    first = await harness.connect(**CREWAI, max_wait_seconds=0.3)
+    gate = harness.control.hold_next(point="before_completed")
     running = await first.ask("the same")
     assert await gate.reached()
     await first.leave()
-    second = await house.connect(**CREWAI)
+    second = await harness.connect(**CREWAI)
     gate.release()
 
     said = await second.ask("the same")
@@ -122,63 +122,65 @@ async def test_an_attempt_whose_process_ended_is_joined_from_the_next(
     assert running.status == "running"
     assert said.id == running.id
     assert said.status == "completed"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_another_question_is_another(house: AppHarness, attempts: Attempts) -> None:
-    guest = await house.connect(**CREWAI)
-    await attempts.begin(1, guest, prompt="the same")
-    house.clock.advance(30)
+async def test_another_question_is_another(harness: AppHarness, attempts: Attempts) -> None:
+    client = await harness.connect(**CREWAI)
+    await attempts.begin(1, client, prompt="the same")
+    harness.clock.advance(30)
 
-    other = await guest.ask("another")
+    other = await client.ask("another")
     await attempts.finish(1)
 
     assert JOINED not in other.text
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_two_that_are_waited_for_are_a_pool_and_join_nothing(
-    house: AppHarness, attempts: Attempts
+    harness: AppHarness, attempts: Attempts
 ) -> None:
-    guest = await house.connect(**CREWAI)
-    await attempts.begin(1, guest, prompt="the same")
-    held = house.brain.hold_next(point="before_completed")
-    await attempts.begin(2, guest, prompt="the same")
+    client = await harness.connect(**CREWAI)
+    await attempts.begin(1, client, prompt="the same")
+    held = harness.control.hold_next(point="before_completed")
+    await attempts.begin(2, client, prompt="the same")
     assert await held.reached()
-    house.clock.advance(30)
+    harness.clock.advance(30)
 
-    third = await guest.ask("the same")
+    third = await client.ask("the same")
     held.release()
     await attempts.finish(1, 2)
 
     assert JOINED not in third.text
-    assert len(house.bodies) == 3
+    assert len(harness.bodies) == 3
 
 
-async def test_pictures_join_none_that_is_waited_for(house: AppHarness, attempts: Attempts) -> None:
-    guest = await house.connect(**CREWAI)
-    gate = house.brain.hold_next(point="before_response")
+async def test_pictures_join_none_that_is_waited_for(
+    harness: AppHarness, attempts: Attempts
+) -> None:
+    client = await harness.connect(**CREWAI)
+    gate = harness.control.hold_next(point="before_response")
     said: list[ToolResult] = []
 
     async def draw() -> None:
-        said.append(await guest.call("gemini_generate_image", prompt="the same"))
+        said.append(await client.call("gemini_generate_image", prompt="the same"))
 
-    house.tasks.start_soon(draw)
+    harness.tasks.start_soon(draw)
     assert await gate.reached()
-    house.clock.advance(30)
+    harness.clock.advance(30)
     await draw()
     gate.release()
     with anyio.fail_after(60):
         while len(said) < 2:
             await anyio.sleep(0.01)
 
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
     assert len({each.facts["image_id"] for each in said}) == 2
 
 
 @pytest.mark.parametrize("is_edited", [True, False], ids=["edited", "only written anew"])
 async def test_identical_means_identical_contents_of_files(
-    house: AppHarness,
+    harness: AppHarness,
     attempts: Attempts,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -187,32 +189,32 @@ async def test_identical_means_identical_contents_of_files(
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "draft.txt"
     file.write_text("first words")
-    guest = await house.connect(**CREWAI)
-    await attempts.begin(1, guest, prompt="Better?", files=["draft.txt"])
-    house.clock.advance(30)
+    client = await harness.connect(**CREWAI)
+    await attempts.begin(1, client, prompt="Better?", files=["draft.txt"])
+    harness.clock.advance(30)
     file.write_text("other words" if is_edited else "first words")
 
-    await attempts.begin(2, guest, prompt="Better?", files=["draft.txt"])
+    await attempts.begin(2, client, prompt="Better?", files=["draft.txt"])
     _, again = await attempts.finish(1, 2)
 
     assert (JOINED in again.text) != is_edited
-    assert len(house.bodies) == (2 if is_edited else 1)
+    assert len(harness.bodies) == (2 if is_edited else 1)
 
 
 async def test_a_running_call_of_any_client_is_not_joined_once_its_file_was_edited(
-    house: AppHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "draft.txt"
     file.write_text("first words")
-    guest = await house.connect(max_wait_seconds=0.3)
-    gate = house.brain.hold_next(point="before_completed")
-    running = await guest.ask("Better?", files=["draft.txt"])
+    client = await harness.connect(max_wait_seconds=0.3)
+    gate = harness.control.hold_next(point="before_completed")
+    running = await client.ask("Better?", files=["draft.txt"])
     file.write_text("other words")
-    edited = await guest.ask("Better?", files=["draft.txt"])
+    edited = await client.ask("Better?", files=["draft.txt"])
     file.write_text("first words")
 
-    joined = await guest.ask("Better?", files=["draft.txt"])
+    joined = await client.ask("Better?", files=["draft.txt"])
     gate.release()
 
     assert edited.id != running.id
@@ -220,12 +222,12 @@ async def test_a_running_call_of_any_client_is_not_joined_once_its_file_was_edit
 
 
 async def test_what_goes_on_in_a_session_is_not_joined_from_another(
-    house: AppHarness, attempts: Attempts
+    harness: AppHarness, attempts: Attempts
 ) -> None:
-    first, second = await house.connect(**CREWAI), await house.connect(**CREWAI)
+    first, second = await harness.connect(**CREWAI), await harness.connect(**CREWAI)
     mine, theirs = await first.ask("one"), await second.ask("two")
     await attempts.begin(1, first, "gemini_continue", prompt="Go on.")
-    house.clock.advance(30)
+    harness.clock.advance(30)
 
     other = await second.follow("Go on.")
     await attempts.finish(1)

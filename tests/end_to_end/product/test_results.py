@@ -37,11 +37,11 @@ LONG = {
 }
 
 
-async def whole(guest: McpClient, first: ToolResult) -> list[ToolResult]:
+async def whole(client: McpClient, first: ToolResult) -> list[ToolResult]:
     """All pieces of a long text, as a model would read on."""
     pieces = [first]
     while (offset := pieces[-1].facts.get("next_offset")) is not None:
-        pieces.append(await guest.result(first.id, offset=offset))
+        pieces.append(await client.result(first.id, offset=offset))
         assert len(pieces) < 100
     return pieces
 
@@ -62,8 +62,8 @@ def open_to_others(folder: Path) -> set[str]:
 # ----------------------------------------------------------------------------------- layout
 
 
-async def test_an_answer_is_its_text_a_line_and_a_footer(guest: McpClient) -> None:
-    said = await guest.ask("My name is Ada.")
+async def test_an_answer_is_its_text_a_line_and_a_footer(client: McpClient) -> None:
+    said = await client.ask("My name is Ada.")
 
     assert re.fullmatch(
         r"Nice to meet you, Ada\. I will remember your name\.\n"
@@ -75,19 +75,21 @@ async def test_an_answer_is_its_text_a_line_and_a_footer(guest: McpClient) -> No
 
 
 async def test_the_footer_is_the_last_line_whatever_stands_before_it(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next("A rule:\n\n---\n\nand then more.\n---\nconversation c_fake · turn 9")
+    harness.control.answer_next(
+        "A rule:\n\n---\n\nand then more.\n---\nconversation c_fake · turn 9"
+    )
 
-    said = await guest.ask("Hello.", model="gemini-2.0-flash")
+    said = await client.ask("Hello.", model="gemini-2.0-flash")
 
     assert said.footer.startswith(f"conversation {said.conversation} · turn 1 · ")
     assert said.piece == "A rule:\n\n---\n\nand then more.\n---\nconversation c_fake · turn 9"
     assert said.tail.startswith("Model gemini-2.0-flash is retired")
 
 
-async def test_programs_read_the_facts_beside_the_text(guest: McpClient) -> None:
-    said = await guest.ask("My name is Ada.")
+async def test_programs_read_the_facts_beside_the_text(client: McpClient) -> None:
+    said = await client.ask("My name is Ada.")
 
     assert said.facts == {
         "status": "completed",
@@ -106,14 +108,14 @@ async def test_programs_read_the_facts_beside_the_text(guest: McpClient) -> None
 
 
 async def test_a_result_is_one_text_block_and_nothing_structured(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(LATIN)
+    harness.control.answer_next(LATIN)
     calls = [
-        await guest.ask("long"),
-        await guest.ask("short", tools=["google_search"]),
-        await guest.ask(""),
-        await guest.history(),
+        await client.ask("long"),
+        await client.ask("short", tools=["google_search"]),
+        await client.ask(""),
+        await client.history(),
     ]
 
     for said in calls:
@@ -122,43 +124,43 @@ async def test_a_result_is_one_text_block_and_nothing_structured(
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-async def test_both_eras_read_the_same(house: AppHarness, legacy: bool) -> None:
-    guest = await house.connect(legacy=legacy)
+async def test_both_eras_read_the_same(harness: AppHarness, legacy: bool) -> None:
+    client = await harness.connect(legacy=legacy)
 
-    first = await guest.ask("My name is Ada.")
-    second = await guest.follow("What is my name?")
+    first = await client.ask("My name is Ada.")
+    second = await client.follow("What is my name?")
 
     assert first.piece == "Nice to meet you, Ada. I will remember your name."
     assert second.piece == "Your name is Ada."
     assert second.facts["turn"] == 2
 
 
-async def test_sources_are_part_of_the_text(house: AppHarness, guest: McpClient) -> None:
-    said = await guest.ask("What is new?", tools=["google_search"])
+async def test_sources_are_part_of_the_text(harness: AppHarness, client: McpClient) -> None:
+    said = await client.ask("What is new?", tools=["google_search"])
 
     assert "[1]" in said.piece
     assert "\n\nSources:\n1. " in said.piece
-    assert (await guest.result(said.id)).text == said.text
+    assert (await client.result(said.id)).text == said.text
 
 
 async def test_an_answer_without_usage_has_no_tokens_in_its_footer(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(Answer("Hi.", usage=False))
+    harness.control.answer_next(Answer("Hi.", usage=False))
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert said.footer == f"conversation {said.conversation} · turn 1 · gemini-3.8-flash"
     assert "usage" not in said.facts
 
 
-async def test_the_facts_stay_small_when_everything_is_long(house: AppHarness) -> None:
-    house.folder = house.folder / ("d" * 200) / ("e" * 200)
-    house.set(GEMINI_MCP_DATA_DIR=str(house.folder))
-    guest = await house.connect()
-    house.brain.answer_next(LATIN)
+async def test_the_facts_stay_small_when_everything_is_long(harness: AppHarness) -> None:
+    harness.folder = harness.folder / ("d" * 200) / ("e" * 200)
+    harness.set(GEMINI_MCP_DATA_DIR=str(harness.folder))
+    client = await harness.connect()
+    harness.control.answer_next(LATIN)
 
-    said = await guest.ask("Hello.", model="gemini-2.0-flash")
+    said = await client.ask("Hello.", model="gemini-2.0-flash")
 
     assert said.facts["path"]
     assert len(json.dumps(said.raw.meta[META]).encode()) <= 2048  # type: ignore[index]
@@ -175,12 +177,12 @@ WAITS = Answer(
 
 @pytest.mark.parametrize("answer", [Answer("Yes.", fields={"model": "m" * 30_000}), WAITS])
 async def test_nothing_google_names_makes_a_result_too_large(
-    house: AppHarness, answer: Answer
+    harness: AppHarness, answer: Answer
 ) -> None:
-    guest = await house.connect(name="codex-mcp-client")
-    house.brain.answer_next(answer)
+    client = await harness.connect(name="codex-mcp-client")
+    harness.control.answer_next(answer)
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert fits(said, 11_000)
     assert said.footer.startswith(f"conversation {said.conversation} · turn 1 · ")
@@ -188,12 +190,12 @@ async def test_nothing_google_names_makes_a_result_too_large(
     assert len(json.dumps(said.raw.meta[META])) <= 2048  # type: ignore[index]
 
 
-async def test_a_refusal_fits_what_its_client_takes(house: AppHarness) -> None:
-    guest = await house.connect(name="codex-mcp-client")
-    house.brain.answer_next(WAITS)
-    waiting = await guest.ask("Hello.")
+async def test_a_refusal_fits_what_its_client_takes(harness: AppHarness) -> None:
+    client = await harness.connect(name="codex-mcp-client")
+    harness.control.answer_next(WAITS)
+    waiting = await client.ask("Hello.")
 
-    said = await guest.follow("And?")
+    said = await client.follow("And?")
 
     assert said.is_error
     assert said.text.startswith(f'{waiting.id} waits for the results of "fff')
@@ -206,12 +208,12 @@ async def test_a_refusal_fits_what_its_client_takes(house: AppHarness) -> None:
 @pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 @pytest.mark.parametrize(("name", "budget"), BUDGETS.items(), ids=[*list(BUDGETS)[:-1], "nameless"])
 async def test_a_text_fits_what_its_client_takes(
-    house: AppHarness, name: str, budget: int, legacy: bool
+    harness: AppHarness, name: str, budget: int, legacy: bool
 ) -> None:
-    guest = await house.connect(name=name, legacy=legacy, facts=True)
-    house.brain.answer_next(LATIN)
+    client = await harness.connect(name=name, legacy=legacy, facts=True)
+    harness.control.answer_next(LATIN)
 
-    said = await guest.ask("Tell me everything.")
+    said = await client.ask("Tell me everything.")
 
     assert fits(said, budget)
     assert len(said.text) > 0.95 * budget
@@ -219,11 +221,11 @@ async def test_a_text_fits_what_its_client_takes(
 
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
-async def test_budgets_hold_in_characters_and_in_bytes(house: AppHarness, text: str) -> None:
-    guest = await house.connect(name="codex-mcp-client")
-    house.brain.answer_next(text)
+async def test_budgets_hold_in_characters_and_in_bytes(harness: AppHarness, text: str) -> None:
+    client = await harness.connect(name="codex-mcp-client")
+    harness.control.answer_next(text)
 
-    pieces = await whole(guest, await guest.ask("Tell me everything."))
+    pieces = await whole(client, await client.ask("Tell me everything."))
 
     assert [piece for piece in pieces if not fits(piece, 11_000)] == []
     assert len(pieces) > 3
@@ -232,64 +234,64 @@ async def test_budgets_hold_in_characters_and_in_bytes(house: AppHarness, text: 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("chars", [1000, 11_000, 40_000])
 async def test_the_pieces_joined_are_exactly_the_whole(
-    house: AppHarness, text: str, chars: int
+    harness: AppHarness, text: str, chars: int
 ) -> None:
-    guest = await house.connect(max_output_chars=chars)
+    client = await harness.connect(max_output_chars=chars)
     text = text[: 10 * chars]
-    house.brain.answer_next(text)
+    harness.control.answer_next(text)
 
-    pieces = await whole(guest, await guest.ask("Tell me everything."))
+    pieces = await whole(client, await client.ask("Tell me everything."))
 
     assert "".join(piece.piece for piece in pieces) == text
     assert all(piece.piece for piece in pieces)
     assert all(fits(piece, chars) for piece in pieces)
 
 
-async def test_a_set_budget_beats_what_is_known_of_the_client(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_MAX_OUTPUT_CHARS="2000")
-    guest = await house.connect(name="claude-code")
-    house.brain.answer_next(LATIN)
+async def test_a_set_budget_beats_what_is_known_of_the_client(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_MAX_OUTPUT_CHARS="2000")
+    client = await harness.connect(name="claude-code")
+    harness.control.answer_next(LATIN)
 
-    said = await guest.ask("Tell me everything.")
+    said = await client.ask("Tell me everything.")
 
     assert fits(said, 2000)
     assert len(said.text) > 1500
 
 
-async def test_the_smallest_budget_that_can_be_set_holds(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_MAX_OUTPUT_CHARS="500")
-    guest = await house.connect()
-    house.brain.answer_next(LATIN[:3000])
+async def test_the_smallest_budget_that_can_be_set_holds(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_MAX_OUTPUT_CHARS="500")
+    client = await harness.connect()
+    harness.control.answer_next(LATIN[:3000])
 
-    pieces = await whole(guest, await guest.ask("Hello.", model="gemini-2.0-flash"))
+    pieces = await whole(client, await client.ask("Hello.", model="gemini-2.0-flash"))
 
     assert [len(piece.text) for piece in pieces if not fits(piece, 500)] == []
     assert "".join(piece.piece for piece in pieces) == LATIN[:3000]
 
 
-async def test_a_text_is_cut_at_a_paragraph(house: AppHarness) -> None:
-    guest = await house.connect(name="codex-mcp-client")
-    house.brain.answer_next(LATIN)
+async def test_a_text_is_cut_at_a_paragraph(harness: AppHarness) -> None:
+    client = await harness.connect(name="codex-mcp-client")
+    harness.control.answer_next(LATIN)
 
-    said = await guest.ask("Tell me everything.")
+    said = await client.ask("Tell me everything.")
 
     assert said.piece.endswith("whatever we do.\n\n")
 
 
-async def test_a_short_text_is_whole_and_says_nothing_of_pieces(guest: McpClient) -> None:
-    said = await guest.ask("Hello.")
+async def test_a_short_text_is_whole_and_says_nothing_of_pieces(client: McpClient) -> None:
+    said = await client.ask("Hello.")
 
     assert "next_offset" not in said.facts
     assert "path" not in said.facts
     assert said.tail == said.footer
 
 
-async def test_a_text_that_just_fits_is_not_cut(house: AppHarness) -> None:
-    guest = await house.connect(max_output_chars=1000)
-    footer = len((await guest.ask("x")).tail.encode())
-    house.brain.answer_next(Answer("x" * (1000 - footer - len("\n---\n") - 30)))
+async def test_a_text_that_just_fits_is_not_cut(harness: AppHarness) -> None:
+    client = await harness.connect(max_output_chars=1000)
+    footer = len((await client.ask("x")).tail.encode())
+    harness.control.answer_next(Answer("x" * (1000 - footer - len("\n---\n") - 30)))
 
-    said = await guest.ask("x")
+    said = await client.ask("x")
 
     assert "next_offset" not in said.facts
     assert fits(said, 1000)
@@ -299,11 +301,11 @@ async def test_a_text_that_just_fits_is_not_cut(house: AppHarness) -> None:
 
 
 async def test_a_long_text_says_how_to_read_on_and_where_all_of_it_is(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(LATIN)
+    harness.control.answer_next(LATIN)
 
-    said = await guest.ask("Tell me everything.")
+    said = await client.ask("Tell me everything.")
 
     path, offset = said.facts["path"], said.facts["next_offset"]
     assert said.tail.splitlines()[:-1] == [
@@ -312,109 +314,113 @@ async def test_a_long_text_says_how_to_read_on_and_where_all_of_it_is(
     ]
 
 
-async def test_the_last_piece_has_nothing_after_it(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next(LATIN)
+async def test_the_last_piece_has_nothing_after_it(harness: AppHarness, client: McpClient) -> None:
+    harness.control.answer_next(LATIN)
 
-    *_, last = await whole(guest, await guest.ask("Tell me everything."))
+    *_, last = await whole(client, await client.ask("Tell me everything."))
 
     assert "More follows" not in last.text
     assert "next_offset" not in last.facts
     assert last.footer.startswith("conversation c_")
 
 
-async def test_the_file_holds_the_whole_text(house: AppHarness, guest: McpClient) -> None:
-    house.brain.answer_next(CHINESE)
+async def test_the_file_holds_the_whole_text(harness: AppHarness, client: McpClient) -> None:
+    harness.control.answer_next(CHINESE)
 
-    said = await guest.ask("Tell me everything.")
+    said = await client.ask("Tell me everything.")
 
     assert read(said.facts["path"]) == CHINESE
-    assert Path(said.facts["path"]).is_relative_to(house.folder)
+    assert Path(said.facts["path"]).is_relative_to(harness.folder)
 
 
 async def test_a_file_that_was_written_before_is_written_again(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(LATIN)
-    said = await guest.ask("Tell me everything.")
+    harness.control.answer_next(LATIN)
+    said = await client.ask("Tell me everything.")
     Path(said.facts["path"]).unlink()  # noqa: ASYNC240
 
-    again = await guest.result(said.id)
+    again = await client.result(said.id)
 
     assert read(again.facts["path"]) == LATIN
 
 
 async def test_everything_in_the_data_folder_is_for_its_user_only(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next(LATIN)
-    await guest.ask("Tell me everything.")
+    harness.control.answer_next(LATIN)
+    await client.ask("Tell me everything.")
 
-    assert open_to_others(house.folder) == set()
-    assert {path.name for path in house.folder.iterdir()} >= {"gemini.db", "texts"}
+    assert open_to_others(harness.folder) == set()
+    assert {path.name for path in harness.folder.iterdir()} >= {"gemini.db", "texts"}
 
 
 async def test_an_empty_folder_that_was_open_to_others_is_closed_once_it_keeps_our_things(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    house.folder.mkdir()
-    house.folder.chmod(0o755)
-    guest = await house.connect()
+    harness.folder.mkdir()
+    harness.folder.chmod(0o755)
+    client = await harness.connect()
 
-    await guest.ask("My name is Ada.")
+    await client.ask("My name is Ada.")
 
-    assert open_to_others(house.folder) == set()
-
-
-async def test_a_folder_of_somebody_elses_things_is_not_closed_to_others(house: AppHarness) -> None:
-    house.folder.mkdir()
-    house.folder.chmod(0o755)
-    (house.folder / "theirs").touch()
-    guest = await house.connect()
-
-    await guest.ask("My name is Ada.")
-
-    assert str(house.folder) in open_to_others(house.folder)
+    assert open_to_others(harness.folder) == set()
 
 
-async def test_a_text_that_cannot_be_written_to_a_file_is_read_in_pieces(house: AppHarness) -> None:
-    house.folder.mkdir(mode=0o700)
-    (house.folder / "texts").write_text("in the way")
-    guest = await house.connect()
-    house.brain.answer_next(LATIN)
+async def test_a_folder_of_somebody_elses_things_is_not_closed_to_others(
+    harness: AppHarness,
+) -> None:
+    harness.folder.mkdir()
+    harness.folder.chmod(0o755)
+    (harness.folder / "theirs").touch()
+    client = await harness.connect()
 
-    pieces = await whole(guest, await guest.ask("Tell me everything."))
+    await client.ask("My name is Ada.")
+
+    assert str(harness.folder) in open_to_others(harness.folder)
+
+
+async def test_a_text_that_cannot_be_written_to_a_file_is_read_in_pieces(
+    harness: AppHarness,
+) -> None:
+    harness.folder.mkdir(mode=0o700)
+    (harness.folder / "texts").write_text("in the way")
+    client = await harness.connect()
+    harness.control.answer_next(LATIN)
+
+    pieces = await whole(client, await client.ask("Tell me everything."))
 
     assert "".join(piece.piece for piece in pieces) == LATIN
     assert "path" not in pieces[0].facts
     assert "The whole text" not in pieces[0].text
 
 
-async def test_an_offset_past_the_end_says_how_long_the_text_is(guest: McpClient) -> None:
-    said = await guest.ask("My name is Ada.")
+async def test_an_offset_past_the_end_says_how_long_the_text_is(client: McpClient) -> None:
+    said = await client.ask("My name is Ada.")
 
-    past = await guest.result(said.id, offset=1_000_000)
+    past = await client.result(said.id, offset=1_000_000)
 
     assert not past.is_error
     assert "The text has 49 characters; offset 1000000 is past its end." in past.text
     assert past.footer == said.footer
 
 
-async def test_an_offset_into_what_is_still_running_changes_nothing(house: AppHarness) -> None:
-    guest = await house.connect(max_wait_seconds=0.1)
-    gate = house.brain.hold_next()
-    running = await guest.ask("one")
+async def test_an_offset_into_what_is_still_running_changes_nothing(harness: AppHarness) -> None:
+    client = await harness.connect(max_wait_seconds=0.1)
+    gate = harness.control.hold_next()
+    running = await client.ask("one")
 
-    read_on = await guest.result(running.id, offset=7)
+    read_on = await client.result(running.id, offset=7)
     gate.release()
 
     assert read_on.text == running.text
-    assert not (house.folder / "texts").exists()
+    assert not (harness.folder / "texts").exists()
 
 
-async def test_any_offset_is_a_place_to_read_from(guest: McpClient) -> None:
-    said = await guest.ask("My name is Ada.")
+async def test_any_offset_is_a_place_to_read_from(client: McpClient) -> None:
+    said = await client.ask("My name is Ada.")
 
-    rest = await guest.result(said.id, offset=20)
+    rest = await client.result(said.id, offset=20)
 
     assert rest.piece == said.piece[20:]
 
@@ -422,41 +428,43 @@ async def test_any_offset_is_a_place_to_read_from(guest: McpClient) -> None:
 # ------------------------------------------------------------------------------ gemini_result
 
 
-async def test_a_finished_turn_answers_again_as_it_did(house: AppHarness, guest: McpClient) -> None:
-    first = await guest.ask("one")
-    await guest.follow("two")
+async def test_a_finished_turn_answers_again_as_it_did(
+    harness: AppHarness, client: McpClient
+) -> None:
+    first = await client.ask("one")
+    await client.follow("two")
 
-    again = await guest.result(first.id)
+    again = await client.result(first.id)
 
     assert again.text == first.text
     assert again.facts == first.facts
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
-async def test_a_conversation_means_its_latest_turn(guest: McpClient) -> None:
-    first = await guest.ask("one")
-    second = await guest.follow("two")
+async def test_a_conversation_means_its_latest_turn(client: McpClient) -> None:
+    first = await client.ask("one")
+    second = await client.follow("two")
 
-    said = await guest.result(first.conversation)
+    said = await client.result(first.conversation)
 
     assert said.text == second.text
 
 
-async def test_reading_a_result_asks_google_nothing(house: AppHarness, guest: McpClient) -> None:
-    said = await guest.ask("one")
-    before = len(house.brain.log)
+async def test_reading_a_result_asks_google_nothing(harness: AppHarness, client: McpClient) -> None:
+    said = await client.ask("one")
+    before = len(harness.control.log)
 
-    await guest.result(said.id, wait_seconds=30)
+    await client.result(said.id, wait_seconds=30)
 
-    assert len(house.brain.log) == before
+    assert len(harness.control.log) == before
 
 
 async def test_an_answer_that_stops_early_says_so_and_is_no_error(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.answer_next({"text": "It was a dark and", "status": "incomplete"})
+    harness.control.answer_next({"text": "It was a dark and", "status": "incomplete"})
 
-    said = await guest.ask("Tell me a story.")
+    said = await client.ask("Tell me a story.")
 
     assert (said.status, said.is_error) == ("incomplete", False)
     assert said.piece == "It was a dark and"
@@ -464,42 +472,42 @@ async def test_an_answer_that_stops_early_says_so_and_is_no_error(
 
 
 async def test_the_same_question_asked_again_is_asked_again(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("Roll a die.")
-    second = await guest.ask("Roll a die.")
+    first = await client.ask("Roll a die.")
+    second = await client.ask("Roll a die.")
 
     assert first.conversation != second.conversation
     assert "earlier call" not in second.text
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 # ----------------------------------------------------------------------- unusable data folders
 
 
 async def test_a_data_folder_that_cannot_be_used_is_told_at_the_first_call(
-    house: AppHarness, tmp_path: Path
+    harness: AppHarness, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    house.set(GEMINI_MCP_DATA_DIR=str(tmp_path / "file" / "data"))
-    guest = await house.connect()
+    harness.set(GEMINI_MCP_DATA_DIR=str(tmp_path / "file" / "data"))
+    client = await harness.connect()
 
-    listed = await guest.client.list_tools()
-    for said in (await guest.ask("Hello."), await guest.history()):
+    listed = await client.sdk_client.list_tools()
+    for said in (await client.ask("Hello."), await client.history()):
         assert said.is_error
         assert said.facts == {}
         assert "GEMINI_MCP_DATA_DIR" in said.text
         assert str(tmp_path) not in said.text
     assert listed.tools
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
-async def test_a_damaged_database_is_told_at_the_first_call(house: AppHarness) -> None:
-    house.folder.mkdir(mode=0o700)
-    (house.folder / "gemini.db").write_bytes(b"This is no database. " * 100)
-    guest = await house.connect()
+async def test_a_damaged_database_is_told_at_the_first_call(harness: AppHarness) -> None:
+    harness.folder.mkdir(mode=0o700)
+    (harness.folder / "gemini.db").write_bytes(b"This is no database. " * 100)
+    client = await harness.connect()
 
-    said = await guest.ask("Hello.")
+    said = await client.ask("Hello.")
 
     assert said.is_error
     assert said.text.startswith("The database file is damaged, or is no database.")

@@ -14,41 +14,41 @@ NO_DEFAULT = "Several conversations of this session ran side by side, so there i
 
 
 async def side_by_side(
-    house: AppHarness, *calls: tuple[McpClient, str, dict[str, str]]
+    harness: AppHarness, *calls: tuple[McpClient, str, dict[str, str]]
 ) -> list[ToolResult]:
     """All these calls at Google at once, ending in the order they are given."""
-    gates = [house.brain.hold_next(point="before_completed") for _ in calls]
+    gates = [harness.control.hold_next(point="before_completed") for _ in calls]
     said: dict[int, ToolResult] = {}
     done = [anyio.Event() for _ in calls]
 
     async def make(place: int) -> None:
-        guest, tool, arguments = calls[place]
-        said[place] = await guest.call(tool, **arguments)
+        client, tool, arguments = calls[place]
+        said[place] = await client.call(tool, **arguments)
         done[place].set()
 
     async with anyio.create_task_group() as tasks:
         for place, gate in enumerate(gates):
             tasks.start_soon(make, place)
             assert await gate.reached()
-            house.clock.advance(1)
+            harness.clock.advance(1)
         for place, gate in enumerate(gates):
             gate.release()
             with anyio.fail_after(60):
                 await done[place].wait()
-            house.clock.advance(1)
+            harness.clock.advance(1)
     return [said[place] for place in range(len(calls))]
 
 
 # ------------------------------------------------------------------------ one after the other
 
 
-async def test_the_conversation_of_the_last_answer_is_the_default(guest: McpClient) -> None:
-    first = await guest.ask("My name is Ada.")
-    second = await guest.ask("My name is Grace.")
+async def test_the_conversation_of_the_last_answer_is_the_default(client: McpClient) -> None:
+    first = await client.ask("My name is Ada.")
+    second = await client.ask("My name is Grace.")
 
-    by_default = await guest.follow("What is my name?")
-    await guest.follow("back", conversation_id=first.conversation)
-    after_naming_one = await guest.follow("What is my name?")
+    by_default = await client.follow("What is my name?")
+    await client.follow("back", conversation_id=first.conversation)
+    after_naming_one = await client.follow("What is my name?")
 
     assert (by_default.conversation, by_default.piece) == (
         second.conversation,
@@ -61,13 +61,13 @@ async def test_the_conversation_of_the_last_answer_is_the_default(guest: McpClie
 
 
 async def test_two_conversations_of_one_session_know_nothing_of_each_other(
-    guest: McpClient,
+    client: McpClient,
 ) -> None:
-    ada = await guest.ask("My name is Ada.")
-    grace = await guest.ask("My name is Grace.")
+    ada = await client.ask("My name is Ada.")
+    grace = await client.ask("My name is Grace.")
 
     said = [
-        await guest.follow("What is my name?", conversation_id=each.conversation)
+        await client.follow("What is my name?", conversation_id=each.conversation)
         for each in (ada, grace, ada)
     ]
 
@@ -79,81 +79,81 @@ async def test_two_conversations_of_one_session_know_nothing_of_each_other(
     assert [each.turn for each in said] == [2, 2, 3]
 
 
-async def test_reading_results_and_history_does_not_change_the_default(guest: McpClient) -> None:
-    first = await guest.ask("one")
-    second = await guest.ask("two")
-    await guest.result(first.id)
-    await guest.history(id=first.conversation)
+async def test_reading_results_and_history_does_not_change_the_default(client: McpClient) -> None:
+    first = await client.ask("one")
+    second = await client.ask("two")
+    await client.result(first.id)
+    await client.history(id=first.conversation)
 
-    said = await guest.follow("three")
+    said = await client.follow("three")
 
     assert said.conversation == second.conversation
 
 
-async def test_a_refused_call_does_not_change_the_default(guest: McpClient) -> None:
-    first = await guest.ask("one")
-    await guest.ask("", model="pro")
-    await guest.follow("two", conversation_id="c_0000000000")
+async def test_a_refused_call_does_not_change_the_default(client: McpClient) -> None:
+    first = await client.ask("one")
+    await client.ask("", model="pro")
+    await client.follow("two", conversation_id="c_0000000000")
 
-    said = await guest.follow("three")
+    said = await client.follow("three")
 
     assert said.conversation == first.conversation
 
 
 async def test_a_session_without_conversations_says_to_start_one(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    said = await guest.follow("one")
+    said = await client.follow("one")
 
     assert said.is_error
     assert said.text.startswith(NONE_YET)
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_a_turn_without_a_conversation_branches_the_default_one(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("one")
-    await guest.follow("two")
+    first = await client.ask("one")
+    await client.follow("two")
 
-    said = await guest.follow("three", turn=1)
+    said = await client.follow("three", turn=1)
 
     assert said.id == f"{first.conversation}/3"
-    assert house.last["previous_interaction_id"] == first.interaction
+    assert harness.last["previous_interaction_id"] == first.interaction
 
 
 # ------------------------------------------------------------------------------- side by side
 
 
 async def test_conversations_side_by_side_leave_no_default_and_are_both_listed(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     one, two = await side_by_side(
-        house,
-        (guest, "gemini_ask", {"prompt": "one"}),
-        (guest, "gemini_ask", {"prompt": "two"}),
+        harness,
+        (client, "gemini_ask", {"prompt": "one"}),
+        (client, "gemini_ask", {"prompt": "two"}),
     )
 
-    said = await guest.follow("three")
+    said = await client.follow("three")
 
     assert said.is_error
     assert said.text.startswith(NO_DEFAULT)
     assert one.conversation in said.text
     assert two.conversation in said.text
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_side_by_side_conversations_can_be_continued_by_name(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     one, two = await side_by_side(
-        house,
-        (guest, "gemini_ask", {"prompt": "My name is Ada."}),
-        (guest, "gemini_ask", {"prompt": "My name is Grace."}),
+        harness,
+        (client, "gemini_ask", {"prompt": "My name is Ada."}),
+        (client, "gemini_ask", {"prompt": "My name is Grace."}),
     )
 
     said = [
-        await guest.follow("What is my name?", conversation_id=each.conversation)
+        await client.follow("What is my name?", conversation_id=each.conversation)
         for each in (one, two)
     ]
 
@@ -161,20 +161,20 @@ async def test_side_by_side_conversations_can_be_continued_by_name(
 
 
 async def test_conversations_side_by_side_leave_no_default_after_a_restart_either(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest = await house.connect()
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client = await harness.connect()
     one, two = await side_by_side(
-        house,
-        (guest, "gemini_ask", {"prompt": "one"}),
-        (guest, "gemini_ask", {"prompt": "two"}),
+        harness,
+        (client, "gemini_ask", {"prompt": "one"}),
+        (client, "gemini_ask", {"prompt": "two"}),
     )
-    await guest.leave()
-    again = await house.connect()
+    await client.leave()
+    again = await harness.connect()
 
     refused = await again.follow("three")
-    house.clock.advance(600)
+    harness.clock.advance(600)
     said = await again.follow("four")
 
     assert refused.text.startswith(NO_DEFAULT)
@@ -183,17 +183,17 @@ async def test_conversations_side_by_side_leave_no_default_after_a_restart_eithe
 
 
 async def test_processes_of_one_session_know_of_each_others_conversations(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest, other = await house.connect(), await house.connect()
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client, other = await harness.connect(), await harness.connect()
     one, two = await side_by_side(
-        house,
-        (guest, "gemini_ask", {"prompt": "one"}),
+        harness,
+        (client, "gemini_ask", {"prompt": "one"}),
         (other, "gemini_ask", {"prompt": "two"}),
     )
 
-    for each in (guest, other):
+    for each in (client, other):
         said = await each.follow("three")
         assert said.text.startswith(NO_DEFAULT)
         assert one.conversation in said.text
@@ -201,18 +201,18 @@ async def test_processes_of_one_session_know_of_each_others_conversations(
 
 
 async def test_one_conversation_after_the_other_leaves_the_last_whoever_served_them(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest, other = await house.connect(), await house.connect()
-    gate = house.brain.hold_next(point="before_completed")
-    hasty = await house.connect(max_wait_seconds=0.05)
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client, other = await harness.connect(), await harness.connect()
+    gate = harness.control.hold_next(point="before_completed")
+    hasty = await harness.connect(max_wait_seconds=0.05)
     running = await hasty.ask("one")
     assert await gate.reached()
-    house.clock.advance(1)
+    harness.clock.advance(1)
     two = await other.ask("two")
 
-    said = await guest.follow("three")
+    said = await client.follow("three")
     gate.release()
 
     assert running.status == "running"
@@ -220,54 +220,54 @@ async def test_one_conversation_after_the_other_leaves_the_last_whoever_served_t
 
 
 async def test_ten_minutes_later_there_is_a_default_again(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     _, two = await side_by_side(
-        house,
-        (guest, "gemini_ask", {"prompt": "one"}),
-        (guest, "gemini_ask", {"prompt": "two"}),
+        harness,
+        (client, "gemini_ask", {"prompt": "one"}),
+        (client, "gemini_ask", {"prompt": "two"}),
     )
-    house.clock.advance(590)
-    too_early = await guest.follow("three")
-    house.clock.advance(15)
+    harness.clock.advance(590)
+    too_early = await client.follow("three")
+    harness.clock.advance(15)
 
-    said = await guest.follow("four")
+    said = await client.follow("four")
 
     assert too_early.text.startswith(NO_DEFAULT)
     assert said.conversation == two.conversation
 
 
 async def test_calls_side_by_side_in_one_conversation_leave_the_default(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("one")
-    house.clock.advance(1)
-    gate = house.brain.hold_next(point="before_completed")
+    first = await client.ask("one")
+    harness.clock.advance(1)
+    gate = harness.control.hold_next(point="before_completed")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(guest.follow, "two")
+        tasks.start_soon(client.follow, "two")
         assert await gate.reached()
-        tasks.start_soon(guest.follow, "three")
+        tasks.start_soon(client.follow, "three")
         gate.release()
 
-    said = await guest.follow("four")
+    said = await client.follow("four")
 
     assert said.id == f"{first.conversation}/4"
 
 
 async def test_calls_of_different_threads_side_by_side_each_keep_their_default(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    gates = [house.brain.hold_next(point="before_completed") for _ in range(2)]
+    gates = [harness.control.hold_next(point="before_completed") for _ in range(2)]
     async with anyio.create_task_group() as tasks:
         for thread, gate in zip(("a", "b"), gates, strict=True):
             prompt = f"The thread is {thread}."
-            tasks.start_soon(partial(guest.call_in, thread, "gemini_ask", prompt=prompt))
+            tasks.start_soon(partial(client.call_in, thread, "gemini_ask", prompt=prompt))
             assert await gate.reached()
         for gate in gates:
             gate.release()
 
     said = [
-        await guest.call_in(thread, "gemini_continue", prompt="What is the thread?")
+        await client.call_in(thread, "gemini_continue", prompt="What is the thread?")
         for thread in ("a", "b")
     ]
 
@@ -277,10 +277,10 @@ async def test_calls_of_different_threads_side_by_side_each_keep_their_default(
 # ------------------------------------------------------------------------------------- hints
 
 
-async def test_a_new_process_has_no_default(house: AppHarness, guest: McpClient) -> None:
-    first = await guest.ask("one")
-    await guest.leave()
-    again = await house.connect()
+async def test_a_new_process_has_no_default(harness: AppHarness, client: McpClient) -> None:
+    first = await client.ask("one")
+    await client.leave()
+    again = await harness.connect()
 
     said = await again.follow("two")
     named = await again.follow("two", conversation_id=first.conversation)
@@ -292,13 +292,13 @@ async def test_a_new_process_has_no_default(house: AppHarness, guest: McpClient)
 
 @pytest.mark.parametrize("hint", ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID"])
 async def test_a_session_its_host_names_goes_on_after_a_restart(
-    house: AppHarness, hint: str
+    harness: AppHarness, hint: str
 ) -> None:
-    house.set(**{hint: "session-1"})
-    guest = await house.connect()
-    first = await guest.ask("My name is Ada.")
-    await guest.leave()
-    again = await house.connect()
+    harness.set(**{hint: "session-1"})
+    client = await harness.connect()
+    first = await client.ask("My name is Ada.")
+    await client.leave()
+    again = await harness.connect()
 
     said = await again.follow("What is my name?")
 
@@ -306,24 +306,24 @@ async def test_a_session_its_host_names_goes_on_after_a_restart(
 
 
 @pytest.mark.parametrize("hint", ["CLAUDE_CODE_SESSION_ID", "COPILOT_AGENT_SESSION_ID"])
-async def test_a_session_its_host_did_not_fill_in_is_none(house: AppHarness, hint: str) -> None:
-    house.set(**{hint: f"${{{hint}}}"})
-    guest = await house.connect()
-    await guest.ask("one")
-    again = await house.connect()
+async def test_a_session_its_host_did_not_fill_in_is_none(harness: AppHarness, hint: str) -> None:
+    harness.set(**{hint: f"${{{hint}}}"})
+    client = await harness.connect()
+    await client.ask("one")
+    again = await harness.connect()
 
     said = await again.follow("two")
 
     assert said.text.startswith(NONE_YET)
 
 
-async def test_another_session_of_the_same_host_has_no_default(house: AppHarness) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest = await house.connect()
-    await guest.ask("one")
-    await guest.leave()
-    house.set(CLAUDE_CODE_SESSION_ID="session-2")
-    other = await house.connect()
+async def test_another_session_of_the_same_host_has_no_default(harness: AppHarness) -> None:
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client = await harness.connect()
+    await client.ask("one")
+    await client.leave()
+    harness.set(CLAUDE_CODE_SESSION_ID="session-2")
+    other = await harness.connect()
 
     said = await other.follow("two")
 
@@ -332,12 +332,12 @@ async def test_another_session_of_the_same_host_has_no_default(house: AppHarness
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_a_thread_named_in_a_call_goes_on_after_a_restart(
-    house: AppHarness, legacy: bool
+    harness: AppHarness, legacy: bool
 ) -> None:
-    guest = await house.connect(legacy=legacy, name="codex-mcp-client")
-    first = await guest.call_in("thread-1", "gemini_ask", prompt="My name is Ada.")
-    await guest.leave()
-    again = await house.connect(legacy=legacy, name="codex-mcp-client")
+    client = await harness.connect(legacy=legacy, name="codex-mcp-client")
+    first = await client.call_in("thread-1", "gemini_ask", prompt="My name is Ada.")
+    await client.leave()
+    again = await harness.connect(legacy=legacy, name="codex-mcp-client")
 
     said = await again.call_in("thread-1", "gemini_continue", prompt="What is my name?")
     other = await again.call_in("thread-2", "gemini_continue", prompt="What is my name?")
@@ -348,25 +348,27 @@ async def test_a_thread_named_in_a_call_goes_on_after_a_restart(
     assert none.text.startswith(NONE_YET)
 
 
-async def test_a_thread_named_in_a_call_beats_the_session_of_the_process(house: AppHarness) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest = await house.connect()
-    of_session = await guest.ask("one")
-    of_thread = await guest.call_in("thread-1", "gemini_ask", prompt="two")
+async def test_a_thread_named_in_a_call_beats_the_session_of_the_process(
+    harness: AppHarness,
+) -> None:
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client = await harness.connect()
+    of_session = await client.ask("one")
+    of_thread = await client.call_in("thread-1", "gemini_ask", prompt="two")
 
-    in_session = await guest.follow("three")
-    in_thread = await guest.call_in("thread-1", "gemini_continue", prompt="four")
+    in_session = await client.follow("three")
+    in_thread = await client.call_in("thread-1", "gemini_continue", prompt="four")
 
     assert in_session.conversation == of_session.conversation
     assert in_thread.conversation == of_thread.conversation
 
 
-async def test_a_hint_is_no_authority_over_what_others_may_name(house: AppHarness) -> None:
-    house.set(CLAUDE_CODE_SESSION_ID="session-1")
-    guest = await house.connect()
-    first = await guest.ask("My name is Ada.")
-    house.set(CLAUDE_CODE_SESSION_ID="session-2")
-    other = await house.connect()
+async def test_a_hint_is_no_authority_over_what_others_may_name(harness: AppHarness) -> None:
+    harness.set(CLAUDE_CODE_SESSION_ID="session-1")
+    client = await harness.connect()
+    first = await client.ask("My name is Ada.")
+    harness.set(CLAUDE_CODE_SESSION_ID="session-2")
+    other = await harness.connect()
 
     said = await other.follow("What is my name?", conversation_id=first.conversation)
 
@@ -375,10 +377,10 @@ async def test_a_hint_is_no_authority_over_what_others_may_name(house: AppHarnes
 
 @pytest.mark.parametrize("thread", [7, ["t"], {"a": 1}, None, ""])
 async def test_a_thread_id_that_is_no_text_is_as_good_as_none(
-    guest: McpClient, thread: object
+    client: McpClient, thread: object
 ) -> None:
-    first = await guest.call_in(thread, "gemini_ask", prompt="one")
+    first = await client.call_in(thread, "gemini_ask", prompt="one")
 
-    said = await guest.follow("two")
+    said = await client.follow("two")
 
     assert said.id == f"{first.conversation}/2"

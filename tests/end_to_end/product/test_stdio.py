@@ -35,7 +35,7 @@ PROMPT = "A very private prompt about pineapples."
 
 @both_eras
 async def test_a_server_started_as_hosts_do_asks_and_continues(
-    house: AppHarness, tmp_path: Path, era: Era
+    harness: AppHarness, tmp_path: Path, era: Era
 ) -> None:
     server = await spawn(tmp_path, era)
 
@@ -52,7 +52,7 @@ async def test_a_server_started_as_hosts_do_asks_and_continues(
     assert (first.turn, second.turn) == (1, 2)
     assert second.piece == "Your name is Ada."
     assert server.log == ""
-    assert [body["input"] for body in house.bodies] == ["My name is Ada.", "What is my name?"]
+    assert [body["input"] for body in harness.bodies] == ["My name is Ada.", "What is my name?"]
 
 
 @both_eras
@@ -67,7 +67,7 @@ async def test_the_list_of_tools_is_small_on_the_wire(start: Start, era: Era) ->
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_the_sdks_own_client_asks_and_continues(
-    house: AppHarness, tmp_path: Path, mode: str
+    harness: AppHarness, tmp_path: Path, mode: str
 ) -> None:
     parameters = StdioServerParameters(
         command=sys.executable,
@@ -86,13 +86,13 @@ async def test_the_sdks_own_client_asks_and_continues(
 
     assert {"gemini_ask", "gemini_continue"} <= {tool.name for tool in tools}
     assert said.piece == "Your name is Ada."
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_a_server_starts_and_lists_without_key_network_or_home(
-    house: AppHarness, tmp_path: Path
+    harness: AppHarness, tmp_path: Path
 ) -> None:
-    house.set(
+    harness.set(
         GEMINI_API_KEY=None,
         GOOGLE_GEMINI_BASE_URL="http://192.0.2.1",
         GEMINI_MCP_DATA_DIR=None,
@@ -114,7 +114,7 @@ async def test_a_server_starts_and_lists_without_key_network_or_home(
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
 async def test_clients_of_every_earlier_protocol_are_served(
-    house: AppHarness, nursery: Prefork, tmp_path: Path, version: str
+    harness: AppHarness, nursery: Prefork, tmp_path: Path, version: str
 ) -> None:
     server = await bear(nursery, tmp_path, "legacy")
 
@@ -128,10 +128,10 @@ async def test_clients_of_every_earlier_protocol_are_served(
 
 
 async def test_a_client_that_does_not_say_its_name_gets_the_smallest_budget(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start("modern")
-    house.brain.answer_next("word " * 10_000)
+    harness.control.answer_next("word " * 10_000)
     nameless = server.frame("tools/call", name="gemini_ask", arguments={"prompt": "Hello."})
     del nameless["params"]["_meta"][types.CLIENT_INFO_META_KEY]
 
@@ -143,11 +143,11 @@ async def test_a_client_that_does_not_say_its_name_gets_the_smallest_budget(
 
 @pytest.mark.parametrize("name", ["with blanks", "ä%20?#&:;'", "$HOME", "…"])
 async def test_a_data_folder_may_have_any_name(
-    house: AppHarness, start: Start, tmp_path: Path, name: str
+    harness: AppHarness, start: Start, tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / name
     server = await start(GEMINI_MCP_DATA_DIR=str(folder))
-    house.brain.answer_next("word " * 10_000)
+    harness.control.answer_next("word " * 10_000)
 
     said = await server.call("gemini_ask", prompt="Hello.")
 
@@ -155,7 +155,9 @@ async def test_a_data_folder_may_have_any_name(
     assert sorted(path.name for path in folder.glob("*.db")) == ["gemini.db"]
 
 
-async def test_a_terminal_without_unicode_changes_nothing(house: AppHarness, start: Start) -> None:
+async def test_a_terminal_without_unicode_changes_nothing(
+    harness: AppHarness, start: Start
+) -> None:
     server = await start(LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
 
     said = await server.call("gemini_ask", prompt="敏捷的棕色狐狸")
@@ -166,11 +168,11 @@ async def test_a_terminal_without_unicode_changes_nothing(house: AppHarness, sta
 # ----------------------------------------------------------------------------- what it writes
 
 
-async def test_stdout_carries_nothing_but_protocol(house: AppHarness, start: Start) -> None:
+async def test_stdout_carries_nothing_but_protocol(harness: AppHarness, start: Start) -> None:
     server = await start(GEMINI_MCP_LOG_LEVEL="debug")
     await server.call("gemini_ask", prompt=PROMPT)
     await server.call("gemini_ask", prompt="")
-    house.brain.fault_next("reset")
+    harness.control.fault_next("reset")
     await server.call("gemini_ask", prompt=PROMPT)
     await server.ask("no/such/method")
     await server.send("this is no JSON")
@@ -186,13 +188,15 @@ async def test_stdout_carries_nothing_but_protocol(house: AppHarness, start: Sta
 
 
 @both_eras
-async def test_stderr_has_neither_key_nor_prompt(house: AppHarness, start: Start, era: Era) -> None:
+async def test_stderr_has_neither_key_nor_prompt(
+    harness: AppHarness, start: Start, era: Era
+) -> None:
     server = await start(era, GEMINI_API_KEY=KEY)
     first = await server.call("gemini_ask", prompt=PROMPT)
     for fault in ("reset", "invalid_json", "empty_body", "error_event"):
-        house.brain.fault_next(fault)
+        harness.control.fault_next(fault)
         await server.call("gemini_ask", prompt=PROMPT)
-    house.brain.fail_next(400, message=f"{PROMPT} {KEY}")
+    harness.control.fail_next(400, message=f"{PROMPT} {KEY}")
     await server.call("gemini_continue", prompt=PROMPT, conversation_id=first.conversation)
     await server.call("gemini_ask", prompt=PROMPT, nonsense=PROMPT)
     server.hang_up()
@@ -207,7 +211,7 @@ async def test_stderr_has_neither_key_nor_prompt(house: AppHarness, start: Start
 
 
 async def test_a_prompt_of_two_megabytes_goes_through_a_pipe(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start()
     prompt = "敏捷的棕色狐狸 " * 100_000
@@ -216,7 +220,7 @@ async def test_a_prompt_of_two_megabytes_goes_through_a_pipe(
 
     assert len(prompt.encode()) > 2_000_000
     assert said.status == "completed"
-    assert house.last["input"] == prompt
+    assert harness.last["input"] == prompt
 
 
 @both_eras
@@ -232,7 +236,7 @@ async def test_a_prompt_of_two_megabytes_goes_through_a_pipe(
     ],
 )
 async def test_whatever_json_can_carry_is_answered(
-    house: AppHarness, start: Start, era: Era, carried: str, arrived: str
+    harness: AppHarness, start: Start, era: Era, carried: str, arrived: str
 ) -> None:
     server = await start(era)
     plain = server.frame("tools/call", name="gemini_ask", arguments={"prompt": "PROMPT"})
@@ -241,7 +245,7 @@ async def test_whatever_json_can_carry_is_answered(
     said = server.said(await server.answer(plain["id"]))
 
     assert said.status == "completed"
-    assert house.last["input"] == arrived
+    assert harness.last["input"] == arrived
 
 
 @both_eras
@@ -304,10 +308,10 @@ async def test_bytes_that_are_no_text_do_not_end_the_server(start: Start) -> Non
 
 @both_eras
 async def test_calls_side_by_side_are_answered_as_they_finish(
-    house: AppHarness, start: Start, era: Era
+    harness: AppHarness, start: Start, era: Era
 ) -> None:
     server = await start(era)
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     slow = await server.request("tools/call", name="gemini_ask", arguments={"prompt": "slow"})
     assert await gate.reached()
 
@@ -325,7 +329,7 @@ async def test_calls_side_by_side_are_answered_as_they_finish(
 
 
 async def test_it_ends_well_when_stdin_ends_before_anything_was_said(
-    house: AppHarness, nursery: Prefork, tmp_path: Path
+    harness: AppHarness, nursery: Prefork, tmp_path: Path
 ) -> None:
     server = await bear(nursery, tmp_path)
     server.hang_up()
@@ -351,9 +355,9 @@ async def test_what_was_answered_is_kept_when_it_ends(start: Start, how: str) ->
 @pytest.mark.parametrize("how", ["hang up", "terminate"])
 @pytest.mark.parametrize("point", ["before_created", "after_created", "before_completed"])
 async def test_a_call_under_way_is_committed_when_it_ends(
-    house: AppHarness, start: Start, era: Era, how: str, point: Any
+    harness: AppHarness, start: Start, era: Era, how: str, point: Any
 ) -> None:
-    gate = house.brain.hold_next(point=point)
+    gate = harness.control.hold_next(point=point)
     server = await start(era)
     await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
     assert await gate.reached()
@@ -370,11 +374,11 @@ async def test_a_call_under_way_is_committed_when_it_ends(
     assert said.status in ("completed", "interrupted")
     assert not said.is_error
     assert PROMPT in (await after.call("gemini_history", id=conversation)).text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_an_answer_sent_with_the_last_breath_is_not_lost(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     """A host may write its last request and close stdin at once."""
     server = await start()
@@ -384,11 +388,11 @@ async def test_an_answer_sent_with_the_last_breath_is_not_lost(
 
     listed = await (await start()).call("gemini_history")
 
-    assert len(house.bodies) <= 1
-    assert listed.piece.count("\n") + 1 >= len(house.bodies)
+    assert len(harness.bodies) <= 1
+    assert listed.piece.count("\n") + 1 >= len(harness.bodies)
 
 
-async def test_it_ends_when_its_client_no_longer_listens(house: AppHarness, start: Start) -> None:
+async def test_it_ends_when_its_client_no_longer_listens(harness: AppHarness, start: Start) -> None:
     server = await start()
     server.stop_reading(close=True)
     await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
@@ -401,16 +405,18 @@ async def test_it_ends_when_its_client_no_longer_listens(house: AppHarness, star
 
 
 async def test_it_ends_when_nobody_reads_what_it_has_to_say(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     """Five long answers are more than a pipe holds."""
     server = await start()
     server.stop_reading(close=False)
     for number in range(5):
-        house.brain.answer_next("word " * 7_000)
+        harness.control.answer_next("word " * 7_000)
         arguments = {"prompt": f"{number}"}
         await server.request("tools/call", name="gemini_ask", arguments=arguments)
-    assert await house.brain.until(lambda: sum(post.ended for post in house.brain.posts) == 5)
+    assert await harness.control.until(
+        lambda: sum(post.ended for post in harness.control.posts) == 5
+    )
     server.hang_up()
 
     code = await server.left()
@@ -430,7 +436,7 @@ def end(server: Server, how: str) -> None:
 # ------------------------------------------------------------------------- several on one file
 
 
-async def test_two_servers_share_one_file(house: AppHarness, start: Start) -> None:
+async def test_two_servers_share_one_file(harness: AppHarness, start: Start) -> None:
     one, two = await start("modern"), await start("legacy")
     first = await one.call("gemini_ask", prompt="My name is Ada.")
 
@@ -443,7 +449,7 @@ async def test_two_servers_share_one_file(house: AppHarness, start: Start) -> No
 
 
 async def test_servers_that_start_at_once_all_open_the_file(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     servers: list[Server] = [await start() for _ in range(5)]
     requests = [
@@ -457,7 +463,7 @@ async def test_servers_that_start_at_once_all_open_the_file(
 
     assert [each.status for each in said] == ["completed"] * 5
     assert len({each.conversation for each in said}) == 5
-    with sqlite3.connect(house.folder / "gemini.db") as database:
+    with sqlite3.connect(harness.folder / "gemini.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
 
@@ -492,7 +498,7 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(start: Start) -> None
     assert answer["error"]["message"].startswith("Unknown tool: gemini_dance. There are: ")
 
 
-async def test_it_waits_for_no_import_when_stdin_ends(house: AppHarness, tmp_path: Path) -> None:
+async def test_it_waits_for_no_import_when_stdin_ends(harness: AppHarness, tmp_path: Path) -> None:
     """google-genai is imported after the first answer, which takes longest in a fresh process."""
     server = await spawn(tmp_path)
     await server.hello()

@@ -249,14 +249,14 @@ LIMITS = [
 
 @pytest.mark.parametrize("met", [*FOREIGN, *DENIED, *LIMITS], ids=lambda met: met.name)
 async def test_what_answers_is_told_once_with_its_own_way_out(
-    house: AppHarness, wire: RawHttpServer, met: Met
+    harness: AppHarness, wire: RawHttpServer, met: Met
 ) -> None:
-    house.set(GOOGLE_GEMINI_BASE_URL=wire.url)
-    guest = await house.connect()
+    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
+    client = await harness.connect()
     for _ in range(2):  # what would be answered to a second try
         wire.answers_with(met.body, met.status, met.kind, met.more)
 
-    told = await guest.ask("Hello.")
+    told = await client.ask("Hello.")
 
     assert told.is_error
     assert [each for each in met.says if each not in told.text] == []
@@ -264,21 +264,21 @@ async def test_what_answers_is_told_once_with_its_own_way_out(
     assert len(wire.asked) == 1
 
 
-async def test_a_limit_per_minute_is_waited_out(house: AppHarness, wire: RawHttpServer) -> None:
+async def test_a_limit_per_minute_is_waited_out(harness: AppHarness, wire: RawHttpServer) -> None:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
         await asyncio.sleep(0)
 
-    house.sleep = sleep
-    house.set(GOOGLE_GEMINI_BASE_URL=wire.url)
-    guest = await house.connect()
+    harness.sleep = sleep
+    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
+    client = await harness.connect()
     limit = error(429, "Slow down.", quota("GenerateRequestsPerMinutePerProjectPerModel"), RETRY)
     wire.answers_with(limit, "429 Too Many Requests")
     wire.answers_with(json.dumps(ANSWER).encode())
 
-    told = await guest.ask("Hello.")
+    told = await client.ask("Hello.")
 
     assert told.piece == "Here."
     assert 2.0 in waits
@@ -297,19 +297,19 @@ async def test_a_limit_per_minute_is_waited_out(house: AppHarness, wire: RawHttp
     ],
 )
 async def test_an_address_is_read_as_people_write_it(
-    house: AppHarness, emulator: Emulator, written: str, version: str
+    harness: AppHarness, emulator: Emulator, written: str, version: str
 ) -> None:
     upper = emulator.url.replace("http", "HTTP")
-    house.set(GOOGLE_GEMINI_BASE_URL=written.format(url=emulator.url, URL=upper))
+    harness.set(GOOGLE_GEMINI_BASE_URL=written.format(url=emulator.url, URL=upper))
 
-    told = await (await house.connect()).ask("Hello.")
+    told = await (await harness.connect()).ask("Hello.")
 
     assert not told.is_error
-    assert house.brain.posts[-1].path == f"/{version}/interactions"
+    assert harness.control.posts[-1].path == f"/{version}/interactions"
 
 
-async def test_an_address_with_a_query_is_named(house: AppHarness, run: Run) -> None:
-    house.set(GOOGLE_GEMINI_BASE_URL="https://gemini.invalid/?key=secret")
+async def test_an_address_with_a_query_is_named(harness: AppHarness, run: Run) -> None:
+    harness.set(GOOGLE_GEMINI_BASE_URL="https://gemini.invalid/?key=secret")
 
     doctor = await run("doctor")
 
@@ -335,13 +335,13 @@ BAD_ENVIRONMENTS = [
     ids=[each[0] for each in BAD_ENVIRONMENTS],
 )
 async def test_a_variable_that_cannot_be_used_is_named_by_calls_and_by_doctor(
-    house: AppHarness, run: Run, environ: dict[str, str], words: str
+    harness: AppHarness, run: Run, environ: dict[str, str], words: str
 ) -> None:
-    house.set(SSL_CERT_FILE=None, SSL_CERT_DIR=None)
-    house.set(GOOGLE_GEMINI_BASE_URL="https://gemini.invalid", **environ)
-    guest = await house.connect()
+    harness.set(SSL_CERT_FILE=None, SSL_CERT_DIR=None)
+    harness.set(GOOGLE_GEMINI_BASE_URL="https://gemini.invalid", **environ)
+    client = await harness.connect()
 
-    told = await guest.ask("Hello.")
+    told = await client.ask("Hello.")
     doctor = await run("doctor")
 
     assert told.is_error
@@ -361,9 +361,9 @@ async def test_a_variable_that_cannot_be_used_is_named_by_calls_and_by_doctor(
     ids=lambda met: met.name,
 )
 async def test_doctor_names_what_answers_in_one_line(
-    house: AppHarness, wire: RawHttpServer, run: Run, met: Met
+    harness: AppHarness, wire: RawHttpServer, run: Run, met: Met
 ) -> None:
-    house.set(GOOGLE_GEMINI_BASE_URL=wire.url)
+    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
     wire.answers_with(met.body, met.status, met.kind, met.more)
 
     doctor = await run("doctor")
@@ -376,9 +376,9 @@ async def test_doctor_names_what_answers_in_one_line(
 
 
 async def test_no_application_default_credentials_are_named(
-    house: AppHarness, run: Run, tmp_path: Path
+    harness: AppHarness, run: Run, tmp_path: Path
 ) -> None:
-    house.set(
+    harness.set(
         GEMINI_API_KEY=None,
         GOOGLE_GEMINI_BASE_URL=None,
         GOOGLE_GENAI_USE_VERTEXAI="true",
@@ -387,9 +387,9 @@ async def test_no_application_default_credentials_are_named(
         GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"),
         NO_GCE_CHECK="true",
     )
-    guest = await house.connect()
+    client = await harness.connect()
 
-    told = await guest.ask("Hello.")
+    told = await client.ask("Hello.")
     doctor = await run("doctor")
 
     assert "application-default credentials" in told.text
@@ -412,17 +412,17 @@ async def test_no_application_default_credentials_are_named(
     ],
 )
 async def test_a_placeholder_is_no_key_so_the_key_file_is_used(
-    house: AppHarness, wire: RawHttpServer, run: Run, placeholder: str
+    harness: AppHarness, wire: RawHttpServer, run: Run, placeholder: str
 ) -> None:
-    house.set(GEMINI_API_KEY=placeholder, GOOGLE_GEMINI_BASE_URL=wire.url)
+    harness.set(GEMINI_API_KEY=placeholder, GOOGLE_GEMINI_BASE_URL=wire.url)
     wire.answers_with(json.dumps(ANSWER).encode())
     wire.answers_with(b'{"models": []}')
-    without = await (await house.connect()).ask("Hello.")
-    house.folder.mkdir(mode=0o700, exist_ok=True)
-    (house.folder / "key").write_text("key-of-the-file\n")
-    (house.folder / "key").chmod(0o600)
+    without = await (await harness.connect()).ask("Hello.")
+    harness.folder.mkdir(mode=0o700, exist_ok=True)
+    (harness.folder / "key").write_text("key-of-the-file\n")
+    (harness.folder / "key").chmod(0o600)
 
-    told = await (await house.connect()).ask("Hello.")
+    told = await (await harness.connect()).ask("Hello.")
     doctor = await run("doctor")
 
     assert "There is no Gemini API key" in without.text
@@ -433,17 +433,17 @@ async def test_a_placeholder_is_no_key_so_the_key_file_is_used(
     assert doctor.code == 0
 
 
-async def test_a_key_in_quotes_loses_them(house: AppHarness, wire: RawHttpServer) -> None:
-    house.set(GEMINI_API_KEY='"key-in-quotes"', GOOGLE_GEMINI_BASE_URL=wire.url)
+async def test_a_key_in_quotes_loses_them(harness: AppHarness, wire: RawHttpServer) -> None:
+    harness.set(GEMINI_API_KEY='"key-in-quotes"', GOOGLE_GEMINI_BASE_URL=wire.url)
     wire.answers_with(json.dumps(ANSWER).encode())
 
-    await (await house.connect()).ask("Hello.")
+    await (await harness.connect()).ask("Hello.")
 
     assert wire.asked[-1].headers["x-goog-api-key"] == "key-in-quotes"
 
 
 async def test_a_socks_proxy_is_gone_through(
-    house: AppHarness, emulator: Emulator, run: Run
+    harness: AppHarness, emulator: Emulator, run: Run
 ) -> None:
     asked: list[bytes] = []
 
@@ -468,13 +468,13 @@ async def test_a_socks_proxy_is_gone_through(
 
     server = await asyncio.start_server(proxy, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    house.set(
+    harness.set(
         GOOGLE_GEMINI_BASE_URL="http://gemini.invalid",
         ALL_PROXY=f"socks5h://127.0.0.1:{port}",
         NO_PROXY="localhost,127.0.0.1",
     )
 
-    told = await (await house.connect()).ask("Hello.")
+    told = await (await harness.connect()).ask("Hello.")
     doctor = await run("doctor")
     server.close()
 

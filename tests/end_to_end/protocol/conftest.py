@@ -1,4 +1,4 @@
-"""The same house as for the product; every guest here comes in both eras."""
+"""The harness of the product tests, with clients in both eras."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.end_to_end.product.conftest import client, clock, emulator, harness
 from tests.support.app_harness import AppHarness, McpClient
 
-__all__ = ["clock", "emulator", "guest", "house"]
+__all__ = ["client", "clock", "emulator", "harness"]
 
 
 @pytest.fixture(params=["modern", "legacy"])
-async def visitor(house: AppHarness, request: pytest.FixtureRequest) -> McpClient:
-    """A guest of either era."""
-    return await house.connect(legacy=request.param == "legacy")
+async def either_client(harness: AppHarness, request: pytest.FixtureRequest) -> McpClient:
+    """A client of either era."""
+    return await harness.connect(legacy=request.param == "legacy")
 
 
 @pytest.fixture(params=["modern", "legacy"])
-async def program(house: AppHarness, request: pytest.FixtureRequest) -> McpClient:
-    """A guest of either era for whom the server is started with --structured."""
-    return await house.connect(legacy=request.param == "legacy", structured=True)
+async def program(harness: AppHarness, request: pytest.FixtureRequest) -> McpClient:
+    """A client of either era for whom the server is started with --structured."""
+    return await harness.connect(legacy=request.param == "legacy", structured=True)
 
 
 @pytest.fixture

@@ -230,19 +230,19 @@ async def test_only_so_many_are_remembered_the_latest_used_first(
 # ------------------------------------------------------------------------ through the product
 
 
-async def test_sources_show_where_they_lead(house: AppHarness, searching: dict[str, Any]) -> None:
+async def test_sources_show_where_they_lead(harness: AppHarness, searching: dict[str, Any]) -> None:
     asked: list[Sequence[str]] = []
 
     async def resolve(urls: Sequence[str]) -> dict[str, str]:
         asked.append(urls)
         return {f"{HERE}one": THERE}
 
-    house.resolve = resolve
-    guest = await house.connect()
-    house.brain.answer_next(searching)
+    harness.resolve = resolve
+    client = await harness.connect()
+    harness.control.answer_next(searching)
 
-    said = await guest.ask("Is it so?", tools=["google_search"])
-    read = await guest.result(said.id)
+    said = await client.ask("Is it so?", tools=["google_search"])
+    read = await client.result(said.id)
 
     assert said.piece == f"It is so[1][2].\n\nSources:\n1. First — {THERE}\n2. Second"
     assert read.text == said.text
@@ -250,44 +250,44 @@ async def test_sources_show_where_they_lead(house: AppHarness, searching: dict[s
 
 
 async def test_a_resolver_that_fails_costs_the_addresses_and_not_the_answer(
-    house: AppHarness, searching: dict[str, Any], caplog: pytest.LogCaptureFixture
+    harness: AppHarness, searching: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def resolve(_urls: Sequence[str]) -> dict[str, str]:
         raise ValueError
 
-    house.resolve = resolve
-    guest = await house.connect()
-    house.brain.answer_next(searching)
+    harness.resolve = resolve
+    client = await harness.connect()
+    harness.control.answer_next(searching)
 
-    said = await guest.ask("Is it so?", tools=["google_search"])
+    said = await client.ask("Is it so?", tools=["google_search"])
 
     assert said.status == "completed"
     assert said.piece.endswith("1. First\n2. Second")
     assert "source links could not be resolved" in caplog.text
 
 
-async def test_an_answer_without_links_waits_for_nobody(house: AppHarness) -> None:
+async def test_an_answer_without_links_waits_for_nobody(harness: AppHarness) -> None:
     async def resolve(_urls: Sequence[str]) -> dict[str, str]:
         raise AssertionError("nothing to resolve")
 
-    house.resolve = resolve
+    harness.resolve = resolve
 
-    assert (await (await house.connect()).ask("Hello.")).status == "completed"
+    assert (await (await harness.connect()).ask("Hello.")).status == "completed"
 
 
 async def test_without_transcripts_the_targets_are_not_kept_but_found_again(
-    house: AppHarness, searching: dict[str, Any]
+    harness: AppHarness, searching: dict[str, Any]
 ) -> None:
     async def resolve(_urls: Sequence[str]) -> dict[str, str]:
         return {f"{HERE}one": THERE}
 
-    house.resolve = resolve
-    guest = await house.connect(transcripts=False)
-    house.brain.answer_next(searching)
-    said = await guest.ask("Is it so?", tools=["google_search"])
+    harness.resolve = resolve
+    client = await harness.connect(transcripts=False)
+    harness.control.answer_next(searching)
+    said = await client.ask("Is it so?", tools=["google_search"])
 
-    read = await guest.result(said.id)
-    (turn,) = await (await guest.app.bridge()).conversations._store.turns(
+    read = await client.result(said.id)
+    (turn,) = await (await client.app.bridge()).conversations._store.turns(
         "local", said.conversation
     )
 
@@ -298,18 +298,18 @@ async def test_without_transcripts_the_targets_are_not_kept_but_found_again(
 
 @pytest.mark.parametrize("setting", ["on", "off"])
 async def test_the_setting_decides_whether_google_is_asked(
-    house: AppHarness, searching: dict[str, Any], setting: str, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, searching: dict[str, Any], setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     google = Google()
     transport = httpx2.MockTransport(google)
     made = grounding_redirects._client
     monkeypatch.setattr(grounding_redirects, "_client", lambda _: made(transport))
-    house.set(GEMINI_MCP_RESOLVE_REDIRECTS=setting)
-    guest: McpClient = await house.connect()
-    house.brain.answer_next(searching)
+    harness.set(GEMINI_MCP_RESOLVE_REDIRECTS=setting)
+    client: McpClient = await harness.connect()
+    harness.control.answer_next(searching)
 
-    said = await guest.ask("Is it so?", tools=["google_search"])
-    await guest.leave()
+    said = await client.ask("Is it so?", tools=["google_search"])
+    await client.leave()
 
     assert (THERE in said.piece) is (setting == "on")
     assert len(google.asked) == (2 if setting == "on" else 0)

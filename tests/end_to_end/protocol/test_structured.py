@@ -30,30 +30,30 @@ def data(said: ToolResult) -> dict[str, Any]:
 
 
 async def test_nothing_is_structured_unless_somebody_wants_it(
-    house: AppHarness, visitor: McpClient
+    harness: AppHarness, either_client: McpClient
 ) -> None:
-    house.brain.fail_next(500)
+    harness.control.fail_next(500)
     said = [
-        await visitor.ask("This fails."),
-        await visitor.ask("Hello."),
-        await visitor.history(),
-        await visitor.history(nonsense=1),
+        await either_client.ask("This fails."),
+        await either_client.ask("Hello."),
+        await either_client.history(),
+        await either_client.history(nonsense=1),
     ]
 
     assert [each.raw.structured_content for each in said] == [None] * 4
-    tools = (await visitor.client.list_tools()).tools
+    tools = (await either_client.sdk_client.list_tools()).tools
     assert [tool.output_schema for tool in tools] == [None] * len(tools)
 
 
-async def test_the_setting_switches_it_on(house: AppHarness) -> None:
-    house.set(GEMINI_MCP_STRUCTURED="1")
-    guest = await house.connect()
+async def test_the_setting_switches_it_on(harness: AppHarness) -> None:
+    harness.set(GEMINI_MCP_STRUCTURED="1")
+    client = await harness.connect()
 
-    assert data(await guest.ask("Hello."))["status"] == "completed"
+    assert data(await client.ask("Hello."))["status"] == "completed"
 
 
 async def test_all_tools_share_one_schema_without_generated_titles(program: McpClient) -> None:
-    tools = (await program.client.list_tools()).tools
+    tools = (await program.sdk_client.list_tools()).tools
 
     assert all(tool.output_schema == schema() for tool in tools)
     jsonschema.Draft202012Validator.check_schema(schema())
@@ -62,8 +62,8 @@ async def test_all_tools_share_one_schema_without_generated_titles(program: McpC
     assert "$ref" not in str(schema())
 
 
-async def test_an_answer_is_told_whole(house: AppHarness, program: McpClient) -> None:
-    house.brain.answer_next("So it is.")
+async def test_an_answer_is_told_whole(harness: AppHarness, program: McpClient) -> None:
+    harness.control.answer_next("So it is.")
 
     said = await program.ask("How is it?")
 
@@ -85,10 +85,10 @@ async def test_an_answer_is_told_whole(house: AppHarness, program: McpClient) ->
 
 
 async def test_text_and_facts_are_the_same_with_and_without(
-    house: AppHarness, program: McpClient
+    harness: AppHarness, program: McpClient
 ) -> None:
-    plain = await house.connect()
-    house.brain.answer_next("So it is.")
+    plain = await harness.connect()
+    harness.control.answer_next("So it is.")
     told = await program.ask("How is it?")
     read = await plain.result(told.id)
 
@@ -97,14 +97,14 @@ async def test_text_and_facts_are_the_same_with_and_without(
 
 
 async def test_sources_come_with_their_numbers_and_targets(
-    house: AppHarness, searching: dict[str, Any]
+    harness: AppHarness, searching: dict[str, Any]
 ) -> None:
     async def resolve(urls: Any) -> dict[str, str]:
         return {url: "https://example.org/one" if url.endswith("one") else "" for url in urls}
 
-    house.resolve = resolve
-    program = await house.connect(structured=True)
-    house.brain.answer_next(searching)
+    harness.resolve = resolve
+    program = await harness.connect(structured=True)
+    harness.control.answer_next(searching)
 
     said = await program.ask("Is it so?", tools=["google_search"])
 
@@ -116,8 +116,10 @@ async def test_sources_come_with_their_numbers_and_targets(
     assert data(await program.result(said.id))["sources"] == sources
 
 
-async def test_pending_calls_are_told_once_and_whole(house: AppHarness, program: McpClient) -> None:
-    house.brain.answer_next(CALLS)
+async def test_pending_calls_are_told_once_and_whole(
+    harness: AppHarness, program: McpClient
+) -> None:
+    harness.control.answer_next(CALLS)
 
     told = data(await program.ask("Weather?", tools=[FUNCTION]))
 
@@ -132,32 +134,32 @@ async def test_pending_calls_are_told_once_and_whole(house: AppHarness, program:
 
 
 async def test_calls_too_long_for_facts_and_tail_are_still_whole(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
     essay = "word " * 20_000
     steps = [{"type": "function_call", "id": "a", "name": "save", "arguments": {"text": essay}}]
-    house.brain.answer_next({"status": "requires_action", "steps": steps})
+    harness.control.answer_next({"status": "requires_action", "steps": steps})
     save = {**FUNCTION, "name": "save"}
 
-    said = await guest.ask("Write.", tools=[save])
+    said = await client.ask("Write.", tools=[save])
 
     assert len(said.text.encode()) <= 40_000
     assert said.footer.startswith("conversation c_")
     pieces, piece = [said.piece], said
     while "next_offset" in piece.facts:
-        piece = await guest.result(said.id, offset=piece.facts["next_offset"])
+        piece = await client.result(said.id, offset=piece.facts["next_offset"])
         pieces.append(piece.piece)
     assert essay in "".join(pieces)
 
-    program = await house.connect(structured=True)
+    program = await harness.connect(structured=True)
     (call,) = data(await program.result(said.id))["function_calls"]
     assert call["arguments"] == {"text": essay}
 
 
 async def test_a_failed_turn_has_its_error_and_what_had_arrived(
-    house: AppHarness, program: McpClient
+    harness: AppHarness, program: McpClient
 ) -> None:
-    house.brain.fail_next(400, message="No such thing.")
+    harness.control.fail_next(400, message="No such thing.")
 
     said = await program.ask("Do it.")
 
@@ -175,18 +177,18 @@ async def test_a_refusal_is_an_error_without_a_status(program: McpClient) -> Non
     assert data(said) == {"text": "", "error": said.text}
 
 
-async def test_wrong_arguments_and_a_missing_key_are_refusals_too(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=None)
-    program = await house.connect(structured=True)
+async def test_wrong_arguments_and_a_missing_key_are_refusals_too(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    program = await harness.connect(structured=True)
 
     assert "prompt" in data(await program.call("gemini_ask"))["error"]
     assert "no Gemini API key" in data(await program.ask("Hello."))["error"]
 
 
-async def test_a_long_text_comes_in_pieces_that_say_where_they_go_on(house: AppHarness) -> None:
-    program = await house.connect(structured=True, max_output_chars=1000)
+async def test_a_long_text_comes_in_pieces_that_say_where_they_go_on(harness: AppHarness) -> None:
+    program = await harness.connect(structured=True, max_output_chars=1000)
     text = "\n\n".join(f"Paragraph {number} says little." for number in range(100))
-    house.brain.answer_next(text)
+    harness.control.answer_next(text)
     told = data(await program.ask("Much?"))
     pieces = [told["text"]]
     while "next_offset" in told:
@@ -195,12 +197,12 @@ async def test_a_long_text_comes_in_pieces_that_say_where_they_go_on(house: AppH
 
     assert len(pieces) > 3
     assert "".join(pieces) == text
-    assert told["path"].startswith(str(house.folder))
+    assert told["path"].startswith(str(harness.folder))
 
 
-async def test_lists_have_an_entry_for_each_line(house: AppHarness, program: McpClient) -> None:
+async def test_lists_have_an_entry_for_each_line(harness: AppHarness, program: McpClient) -> None:
     await program.ask("One.")
-    house.clock.advance(1)
+    harness.clock.advance(1)
     last = await program.ask("Two.")
 
     told = data(await program.history(limit=1))
@@ -221,7 +223,7 @@ async def test_lists_have_an_entry_for_each_line(house: AppHarness, program: Mcp
 
 
 async def test_a_research_and_an_image_are_told_like_everything_else(
-    house: AppHarness, program: McpClient
+    harness: AppHarness, program: McpClient
 ) -> None:
     research = data(await program.call("start_deep_research", question="Why?"))
     image = await program.call("gemini_generate_image", prompt="A fig.")

@@ -65,13 +65,13 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Collector:
 
 
 async def test_an_answer_is_a_span_in_the_words_of_the_convention(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    said = await guest.ask(PRIVATE)
+    said = await client.ask(PRIVATE)
 
     (span,) = collector.spans
     used = said.facts["usage"]
-    there = urlsplit(guest.app.config.base_url)
+    there = urlsplit(client.app.config.base_url)
     assert (span.name, span.kind) == ("generate_content gemini-3.8-flash", SpanKind.CLIENT)
     assert span.attributes == {
         "gen_ai.operation.name": "generate_content",
@@ -92,23 +92,23 @@ async def test_an_answer_is_a_span_in_the_words_of_the_convention(
 
 
 async def test_no_word_of_prompt_or_answer_is_in_any_span(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    house.brain.answer_next("a very private answer")
-    await guest.ask(PRIVATE, system_instruction="a very private role")
-    house.brain.fail_next(400, message="You said a very private thing.")
-    await guest.follow("Something very private.")
+    harness.control.answer_next("a very private answer")
+    await client.ask(PRIVATE, system_instruction="a very private role")
+    harness.control.fail_next(400, message="You said a very private thing.")
+    await client.follow("Something very private.")
 
     assert len(collector.spans) == 2
     assert "private" not in str(collector.spans)
 
 
 async def test_an_error_is_its_kind_and_number_without_googles_words(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    house.brain.fail_next(400, message="secret")
+    harness.control.fail_next(400, message="secret")
 
-    await guest.ask("Hello.")
+    await client.ask("Hello.")
 
     (span,) = collector.spans
     assert span.attributes["error.type"] == "Rejected"
@@ -118,11 +118,11 @@ async def test_an_error_is_its_kind_and_number_without_googles_words(
 
 
 async def test_a_stream_that_breaks_is_an_error_and_one_that_was_stopped_is_none(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    house.brain.fault_next("reset")
+    harness.control.fault_next("reset")
 
-    await guest.ask("Hello.")
+    await client.ask("Hello.")
 
     span = collector.spans[0]
     assert span.attributes["error.type"] == "ConnectionLost"
@@ -130,10 +130,10 @@ async def test_a_stream_that_breaks_is_an_error_and_one_that_was_stopped_is_none
 
 
 async def test_two_conversations_at_once_are_told_apart(
-    house: AppHarness, collector: Collector
+    harness: AppHarness, collector: Collector
 ) -> None:
-    one = await house.connect()
-    two = await house.connect()
+    one = await harness.connect()
+    two = await harness.connect()
     first, second = await one.ask("One."), await two.ask("Two.")
 
     assert [span.attributes["gen_ai.conversation.id"] for span in collector.spans] == [
@@ -143,9 +143,9 @@ async def test_two_conversations_at_once_are_told_apart(
 
 
 async def test_a_research_is_the_work_of_an_agent(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    await guest.call("start_deep_research", question="Why?")
+    await client.call("start_deep_research", question="Why?")
 
     span = collector.spans[0]
     assert span.name == "invoke_agent deep-research-preview-04-2026"
@@ -154,12 +154,12 @@ async def test_a_research_is_the_work_of_an_agent(
 
 
 async def test_looks_and_lists_have_spans_too(
-    house: AppHarness, guest: McpClient, collector: Collector
+    harness: AppHarness, client: McpClient, collector: Collector
 ) -> None:
-    said = await guest.ask("Hello.")
-    await guest.app.gemini.get(said.interaction)
-    await guest.app.gemini.delete(said.interaction)
-    await guest.client.read_resource("gemini://models")
+    said = await client.ask("Hello.")
+    await client.app.gemini.get(said.interaction)
+    await client.app.gemini.delete(said.interaction)
+    await client.sdk_client.read_resource("gemini://models")
 
     assert [span.name for span in collector.spans[1:]] == [
         "get_interaction",
@@ -191,8 +191,8 @@ def test_whoever_stops_listening_after_the_end_makes_no_error(collector: Collect
     assert {first.status, second.status} == {StatusCode.UNSET}
 
 
-async def test_without_a_collector_nothing_happens(guest: McpClient) -> None:
-    assert (await guest.ask("Hello.")).status == "completed"
+async def test_without_a_collector_nothing_happens(client: McpClient) -> None:
+    assert (await client.ask("Hello.")).status == "completed"
 
 
 # Metrics: the same calls in figures
@@ -233,9 +233,9 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
 
 
 async def test_an_answer_is_measured_in_seconds_and_tokens(
-    house: AppHarness, guest: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: Figures
 ) -> None:
-    said = await guest.ask(PRIVATE)
+    said = await client.ask(PRIVATE)
 
     ((seconds, about),) = figures.of("gen_ai.client.operation.duration")
     tokens = {
@@ -253,11 +253,11 @@ async def test_an_answer_is_measured_in_seconds_and_tokens(
 
 
 async def test_an_error_is_measured_by_its_kind(
-    house: AppHarness, guest: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: Figures
 ) -> None:
-    house.brain.fail_next(400, message="secret")
+    harness.control.fail_next(400, message="secret")
 
-    await guest.ask(PRIVATE)
+    await client.ask(PRIVATE)
 
     ((_, about),) = figures.of("gen_ai.client.operation.duration")
     assert about["error.type"] == "Rejected"
@@ -265,10 +265,10 @@ async def test_an_error_is_measured_by_its_kind(
 
 
 async def test_a_tool_call_is_measured_in_the_words_of_the_convention_for_mcp(
-    house: AppHarness, guest: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: Figures
 ) -> None:
-    await guest.ask(PRIVATE)
-    await guest.result("c_0000000000")
+    await client.ask(PRIVATE)
+    await client.result("c_0000000000")
 
     (_, asked), (_, refused) = figures.of("mcp.server.operation.duration")
     assert asked == {
@@ -281,10 +281,10 @@ async def test_a_tool_call_is_measured_in_the_words_of_the_convention_for_mcp(
 
 
 async def test_metrics_name_no_conversation_no_owner_and_no_word(
-    house: AppHarness, guest: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: Figures
 ) -> None:
-    said = await guest.ask(PRIVATE)
-    research = await guest.call("start_deep_research", question=PRIVATE)
+    said = await client.ask(PRIVATE)
+    research = await client.call("start_deep_research", question=PRIVATE)
 
     told = str(figures.told)
     for private in (said.conversation, said.interaction, research.facts["research_id"], PRIVATE):

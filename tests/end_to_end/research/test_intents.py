@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.processes]
 
 
 @pytest.fixture
-def house(real: AppHarness) -> AppHarness:
+def harness(real: AppHarness) -> AppHarness:
     return real
 
 
@@ -29,10 +29,10 @@ async def only(server: Server) -> str:
 
 
 async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_no_second_request(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start(**SOON)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = harness.control.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -50,19 +50,19 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
         "Start it again with start_deep_research if it is still wanted.\n"
         "research r_… · conversation c_… · turn 1 · deep-research-preview-04-2026"
     )
-    assert len(house.brain.posts) == 1
+    assert len(harness.control.posts) == 1
     assert (await later.call("gemini_result", id=said.id)).text == said.text
 
 
 async def test_a_kill_before_the_request_says_that_nothing_runs(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start(**SOON, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
-    house.brain.hold_next("create", "before_completed")
+    harness.control.hold_next("create", "before_completed")
     asked = await server.call("gemini_ask", prompt="Hello.")
     await server.call("start_deep_research", question=QUESTION, conversation_id=asked.conversation)
     await killed(server)
-    house.brain.release()
+    harness.control.release()
     later = await start(**SOON)
 
     said = await ended(later, await only(later))
@@ -71,16 +71,16 @@ async def test_a_kill_before_the_request_says_that_nothing_runs(
         "This research was interrupted before it was sent to Google: nothing runs there. This "
         "server's process had ended.\n"
     )
-    assert len(house.brain.posts) == 1
+    assert len(harness.control.posts) == 1
 
 
 async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_again(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION, plan_first=True)
     plan = await ended(server, begun.id)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = harness.control.hold_next("create", "before_response")
     await server.request(
         "tools/call", name="approve_research_plan", arguments={"research_id": plan.id}
     )
@@ -100,13 +100,13 @@ async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_ag
     ) in interrupted.text
     assert f'What was asked is kept: "{QUESTION}"' in interrupted.text
     assert report.status == "completed"
-    assert len(house.brain.posts) == 3
+    assert len(harness.control.posts) == 3
 
 
-async def test_where_no_words_are_kept_none_are_promised(house: AppHarness, start: Start) -> None:
+async def test_where_no_words_are_kept_none_are_promised(harness: AppHarness, start: Start) -> None:
     off = {**SOON, "GEMINI_MCP_TRANSCRIPTS": "off"}
     server = await start(**off)
-    gate = house.brain.hold_next("create", "before_response")
+    gate = harness.control.hold_next("create", "before_response")
     await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
     await killed(server)
@@ -120,7 +120,7 @@ async def test_where_no_words_are_kept_none_are_promised(house: AppHarness, star
 
 
 async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     server = await start(**SOON)
     begun = await server.call("start_deep_research", question=QUESTION)
@@ -130,15 +130,15 @@ async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
     said = await ended(later, begun.id)
 
     assert said.status == "completed"
-    assert len(house.brain.posts) == 1
+    assert len(harness.control.posts) == 1
 
 
 async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_run(
-    house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "LAST_NAMES", 60)  # a moment, on a machine of any speed
-    lab = ResearchClient(house, await house.connect())
-    gate = house.brain.hold_next("create", "before_response")
+    lab = ResearchClient(harness, await harness.connect())
+    gate = harness.control.hold_next("create", "before_response")
 
     async def start() -> None:
         with suppress(ConnectionError, MCPError):
@@ -147,16 +147,16 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(start)
         assert await gate.reached()
-        tasks.start_soon(lab.guest.leave)
+        tasks.start_soon(lab.client.leave)
         await until(lambda: is_closing(lab))
         gate.release()
 
-    later = ResearchClient(house, await house.connect())
+    later = ResearchClient(harness, await harness.connect())
     said = await later.check(await later.newest(), wait_seconds=40)
     assert said.status == "completed"
-    assert len(house.brain.posts) == 1
+    assert len(harness.control.posts) == 1
 
 
 def is_closing(lab: ResearchClient) -> bool:
-    maintenance = lab.guest.app.maintenance
+    maintenance = lab.client.app.maintenance
     return maintenance is not None and maintenance._executor._closing

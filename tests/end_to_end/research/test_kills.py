@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.processes]
 
 
 @pytest.fixture
-def house(real: AppHarness) -> AppHarness:
+def harness(real: AppHarness) -> AppHarness:
     return real
 
 
@@ -68,10 +68,10 @@ async def life(
 
 
 async def test_every_research_ends_once_as_one_report_whenever_its_server_is_killed(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     dice, diary = random.Random(SEED), Diary()
-    house.brain.research_seconds = 0.5
+    harness.control.research_seconds = 0.5
     longest = 0.8
     while len(diary.told) < RESEARCHES:
         before = len(diary.told)
@@ -93,7 +93,7 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
     for question, said in reports.items():
         assert said.status == "completed", said.text
         assert said.piece.startswith(f"# {question}")
-    asked = Counter(post.body["input"] for post in house.brain.posts)
+    asked = Counter(post.body["input"] for post in harness.control.posts)
     assert set(asked) <= set(diary.asked)
     assert max(asked.values()) == 1
     ids = [line.split(" · ")[0] for line in listed.piece.splitlines()]
@@ -102,13 +102,13 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
     assert {said.status for said in everything.values()} <= {"completed", "interrupted"}
     # One report and one chart each, and nothing else.
     completed = [said for said in everything.values() if said.status == "completed"]
-    files = sorted(each.suffix for each in (house.folder / "research").glob("[!.]*"))
+    files = sorted(each.suffix for each in (harness.folder / "research").glob("[!.]*"))
     assert files == [".md"] * len(completed) + [".png"] * len(completed)
     assert all(len(said.facts["path"]) and said.piece.count("![Chart") == 1 for said in completed)
     # What Google made and nobody got an id of is told as interrupted, never as more.
-    lost = len(house.brain.posts) - len(completed)
+    lost = len(harness.control.posts) - len(completed)
     interrupted = len(everything) - len(completed)
     assert 0 <= lost <= interrupted
-    with closing(sqlite3.connect(house.folder / "gemini.db")) as database:
+    with closing(sqlite3.connect(harness.folder / "gemini.db")) as database:
         assert database.execute("SELECT * FROM turns WHERE status = 'running'").fetchall() == []
         assert database.execute("SELECT * FROM turns WHERE lease_holder <> ''").fetchall() == []

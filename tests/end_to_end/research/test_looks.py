@@ -25,7 +25,7 @@ async def test_looks_come_in_growing_intervals_of_about_a_minute_at_most(
     slow: SlowResearchClient,
 ) -> None:
     started = await slow.start()
-    begun = slow.house.brain.posts[0].at
+    begun = slow.harness.control.posts[0].at
 
     said = await slow.after(started.id)
 
@@ -79,7 +79,7 @@ async def test_while_somebody_waits_looks_come_as_often_as_at_first(
 ) -> None:
     started = await slow.start()
     await slow.glass.run(600)
-    slow.house.brain.fault_next("cut_600", on="get")
+    slow.harness.control.fault_next("cut_600", on="get")
     before = len(slow.looks)
 
     async with anyio.create_task_group() as tasks:
@@ -189,7 +189,7 @@ async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
         places.append(gate.is_set())
 
     monkeypatch.setattr(LookRateLimit, "go", go)
-    monkeypatch.setattr(lab.guest.app.gemini, "warm", gate.wait)
+    monkeypatch.setattr(lab.client.app.gemini, "warm", gate.wait)
     for number in range(3):
         await lab.start(f"Storks in {number}?")
     await anyio.sleep(0.2)
@@ -203,28 +203,28 @@ async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
 
 
 async def test_a_run_is_watched_by_one_process_at_a_time(lab: ResearchClient) -> None:
-    others = [await lab.house.connect() for _ in range(2)]
+    others = [await lab.harness.connect() for _ in range(2)]
     started = await lab.start()
     for other in others:
         await watch(other)
 
-    assert [works(each) for each in (lab.guest, *others)] == [1, 0, 0]
+    assert [works(each) for each in (lab.client, *others)] == [1, 0, 0]
     assert (await others[0].result(started.id)).status == "running"
 
 
 async def test_a_run_of_a_process_that_is_gone_is_taken_over_by_one_of_the_others(
     lab: ResearchClient,
 ) -> None:
-    doomed = ResearchClient(lab.house, await lab.house.connect(lease_seconds=3600))
+    doomed = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
     started = await doomed.start()
-    others = [await lab.house.connect() for _ in range(2)]
+    others = [await lab.harness.connect() for _ in range(2)]
     for other in others:
         await other.app.bridge()
-    lab.house.clock.advance(3601)  # its process is silent: frozen, perhaps
+    lab.harness.clock.advance(3601)  # its process is silent: frozen, perhaps
 
     for other in others:
         await watch(other)
-    said = await ResearchClient(lab.house, others[1]).check(started.id, wait_seconds=10)
+    said = await ResearchClient(lab.harness, others[1]).check(started.id, wait_seconds=10)
 
     assert said.status == "completed"
     assert sum(works(each) for each in others) == 0
@@ -233,16 +233,16 @@ async def test_a_run_of_a_process_that_is_gone_is_taken_over_by_one_of_the_other
 async def test_a_process_that_was_only_frozen_leaves_its_run_to_the_one_that_took_it(
     lab: ResearchClient,
 ) -> None:
-    frozen = ResearchClient(lab.house, await lab.house.connect(lease_seconds=3600))
-    lab.house.brain.hold_background()
+    frozen = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
+    lab.harness.control.hold_background()
     started = await frozen.start()
-    lab.house.clock.advance(3601)
+    lab.harness.clock.advance(3601)
 
-    await watch(lab.guest)
-    await until(lambda: not works(frozen.guest))
+    await watch(lab.client)
+    await until(lambda: not works(frozen.client))
 
-    assert works(lab.guest) == 1
-    lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+    assert works(lab.client) == 1
+    lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
     said = await frozen.check(started.id, wait_seconds=10)
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
 
@@ -258,13 +258,13 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
             await settled.wait()
         await anyio.sleep(min(seconds, 0.05))
 
-    lab.house.sleep = sleep
-    frozen = ResearchClient(lab.house, await lab.house.connect(lease_seconds=3600))
-    await lab.guest.app.bridge()
-    assert lab.guest.app.maintenance is not None
-    finalizer = lab.guest.app.maintenance._executor._finalizer
+    lab.harness.sleep = sleep
+    frozen = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
+    await lab.client.app.bridge()
+    assert lab.client.app.maintenance is not None
+    finalizer = lab.client.app.maintenance._executor._finalizer
     finalize = finalizer.finalize
-    gate = lab.house.brain.hold_next()
+    gate = lab.harness.control.hold_next()
 
     async def finalize_late(*given: Any, **more: Any) -> Any:
         gate.release()
@@ -276,24 +276,24 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(frozen.start)
             assert await gate.reached()
-            lab.house.clock.advance(3601)
-            await watch(lab.guest)
-            lab.house.clock.advance(16)
-            await watch(lab.guest)
+            lab.harness.clock.advance(3601)
+            await watch(lab.client)
+            lab.harness.clock.advance(16)
+            await watch(lab.client)
             settled.set()
     said = await lab.ended(await lab.newest())
 
     assert said.status == "completed"
-    assert len(lab.house.brain.posts) == 1
+    assert len(lab.harness.control.posts) == 1
 
 
 async def test_a_process_that_ends_well_hands_its_runs_over_at_once(lab: ResearchClient) -> None:
-    other = await lab.house.connect()
+    other = await lab.harness.connect()
     started = await lab.start()
-    await lab.guest.leave()
+    await lab.client.leave()
 
     await watch(other)
-    said = await ResearchClient(lab.house, other).ended(started.id)
+    said = await ResearchClient(lab.harness, other).ended(started.id)
 
     assert said.status == "completed"
 
@@ -303,15 +303,15 @@ async def test_a_server_that_is_asked_nothing_takes_over_what_another_left(
 ) -> None:
     monkeypatch.setattr(app, "LATEST_START", 0.01)
     await lab.start()
-    await lab.guest.leave()
+    await lab.client.leave()
 
-    other = await lab.house.connect()
+    other = await lab.harness.connect()
 
     await until(lambda: works(other) == 1)
 
 
-async def watch(guest: McpClient) -> None:
+async def watch(client: McpClient) -> None:
     """One round of what a process does every few seconds."""
-    await guest.app.bridge()
-    assert guest.app.maintenance is not None
-    await guest.app.maintenance.catch_up()
+    await client.app.bridge()
+    assert client.app.maintenance is not None
+    await client.app.maintenance.catch_up()

@@ -12,33 +12,33 @@ TOKENS = {"ada's token": "ada", "bob's token": "bob"}
 
 
 async def test_somebody_elses_research_reads_like_an_unknown_one(
-    house: AppHarness, site: GatewayHarness
+    harness: AppHarness, site: GatewayHarness
 ) -> None:
     await site.open(tokens=TOKENS)
-    ada = ResearchClient(house, await site.visit(token="ada's token"))
-    bob = ResearchClient(house, await site.visit(token="bob's token"))
+    ada = ResearchClient(harness, await site.connect(token="ada's token"))
+    bob = ResearchClient(harness, await site.connect(token="bob's token"))
     plan = await ada.plan()
 
     answers = [
         await bob.check(plan.id),
         await bob.approve(plan.id),
         await bob.cancel(plan.id),
-        await bob.guest.result(plan.id),
-        await bob.guest.follow("And?", conversation_id=plan.id),
+        await bob.client.result(plan.id),
+        await bob.client.follow("And?", conversation_id=plan.id),
     ]
 
     unknown = await bob.check("r_0000000000")
     assert {masked(said.text) for said in answers[:3]} == {masked(unknown.text)}
     assert all(said.is_error and said.status is None for said in answers)
-    assert (await bob.guest.history(kind="research")).text.startswith("There is no research here.")
-    assert len(house.bodies) == 1
+    assert (await bob.client.history(kind="research")).text.startswith("There is no research here.")
+    assert len(harness.bodies) == 1
 
 
 async def test_over_http_charts_come_as_links_and_no_path_is_told(
-    house: AppHarness, site: GatewayHarness
+    harness: AppHarness, site: GatewayHarness
 ) -> None:
     await site.open(tokens=TOKENS)
-    ada = ResearchClient(house, await site.visit(token="ada's token", legacy=True))
+    ada = ResearchClient(harness, await site.connect(token="ada's token", legacy=True))
 
     said = await ada.report()
 
@@ -46,16 +46,16 @@ async def test_over_http_charts_come_as_links_and_no_path_is_told(
     async with site.raw() as http:
         answer = await http.get(link)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
-    assert str(house.folder) not in said.text
+    assert str(harness.folder) not in said.text
     assert "path" not in said.facts
 
 
 async def test_links_to_very_many_charts_leave_the_report_its_room(
-    house: AppHarness, site: GatewayHarness
+    harness: AppHarness, site: GatewayHarness
 ) -> None:
-    house.brain.report_charts = 23
+    harness.control.report_charts = 23
     await site.open(tokens=TOKENS)
-    ada = ResearchClient(house, await site.visit(token="ada's token", legacy=True))
+    ada = ResearchClient(harness, await site.connect(token="ada's token", legacy=True))
 
     said = await ada.report()
 
@@ -64,10 +64,10 @@ async def test_links_to_very_many_charts_leave_the_report_its_room(
 
 
 async def test_a_modern_client_without_a_session_names_its_research(
-    house: AppHarness, site: GatewayHarness
+    harness: AppHarness, site: GatewayHarness
 ) -> None:
     await site.open(tokens=TOKENS)
-    ada = ResearchClient(house, await site.visit(token="ada's token"))
+    ada = ResearchClient(harness, await site.connect(token="ada's token"))
     await ada.start()
 
     said = await ada.check()

@@ -24,7 +24,7 @@ REMOTE = {
 async def test_a_plan_is_shown_with_what_to_do_next(lab: ResearchClient) -> None:
     said = await lab.plan()
 
-    assert lab.house.last["agent_config"] == PLANNING
+    assert lab.harness.last["agent_config"] == PLANNING
     assert said.status == "plan_ready"
     assert not said.is_error
     assert said.piece.startswith(f"# Research plan: {QUESTION}")
@@ -56,17 +56,17 @@ async def test_a_plan_is_revised_as_often_as_wished_and_then_run(lab: ResearchCl
     assert "As you asked: Back to 1950." in seen[-1].piece
     assert "As you asked: Ask ornithologists." in report.piece
     assert report.status == "completed"
-    assert [body["agent_config"] for body in lab.house.bodies] == [*[PLANNING] * 4, CARRIED_OUT]
-    assert lab.house.brain.chain(report.interaction) == [
+    assert [body["agent_config"] for body in lab.harness.bodies] == [*[PLANNING] * 4, CARRIED_OUT]
+    assert lab.harness.control.chain(report.interaction) == [
         said.interaction for said in (*seen, report)
     ]
-    assert lab.house.last["input"] == (
+    assert lab.harness.last["input"] == (
         "Format of the report: One page.\n\nThe plan is approved. Carry it out."
     )
 
 
 async def test_the_report_of_a_plan_has_the_questions_name(lab: ResearchClient) -> None:
-    lab.house.brain.answer_when("The plan is approved", "Ten pairs, since 1950.")
+    lab.harness.control.answer_when("The plan is approved", "Ten pairs, since 1950.")
     plan = await lab.plan()
     await lab.approve(plan.id)
 
@@ -79,12 +79,12 @@ async def test_the_report_of_a_plan_has_the_questions_name(lab: ResearchClient) 
 
 
 async def test_depth_and_tools_stay_those_of_the_plan(lab: ResearchClient) -> None:
-    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
-    lab = ResearchClient(lab.house, guest)
+    client = await lab.harness.connect(remote_tools=("mcp.example.com",))
+    lab = ResearchClient(lab.harness, client)
     plan = await lab.plan(depth="max", tools=[REMOTE])
     await lab.approve(plan.id)
 
-    plan_body, run_body = lab.house.bodies
+    plan_body, run_body = lab.harness.bodies
     assert run_body["agent"] == plan_body["agent"] == "deep-research-max-preview-04-2026"
     assert run_body["tools"] == plan_body["tools"] == [REMOTE]
 
@@ -92,9 +92,11 @@ async def test_depth_and_tools_stay_those_of_the_plan(lab: ResearchClient) -> No
 async def test_a_plan_whose_headers_are_gone_is_refused_before_anything_is_sent(
     lab: ResearchClient,
 ) -> None:
-    one = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    one = ResearchClient(lab.harness, await lab.harness.connect(remote_tools=("mcp.example.com",)))
     plan = await one.plan(tools=[REMOTE])
-    another = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    another = ResearchClient(
+        lab.harness, await lab.harness.connect(remote_tools=("mcp.example.com",))
+    )
 
     said = await another.approve(plan.id)
 
@@ -109,7 +111,7 @@ async def test_a_plan_whose_headers_are_gone_is_refused_before_anything_is_sent(
 async def test_a_plan_whose_server_is_not_allowed_any_more_is_refused_for_that(
     lab: ResearchClient,
 ) -> None:
-    one = ResearchClient(lab.house, await lab.house.connect(remote_tools=("mcp.example.com",)))
+    one = ResearchClient(lab.harness, await lab.harness.connect(remote_tools=("mcp.example.com",)))
     plan = await one.plan(tools=[REMOTE])
 
     said = await lab.approve(plan.id)
@@ -120,7 +122,7 @@ async def test_a_plan_whose_server_is_not_allowed_any_more_is_refused_for_that(
 
 async def test_two_calls_at_once_run_a_plan_once(lab: ResearchClient) -> None:
     plan = await lab.plan()
-    others = [ResearchClient(lab.house, await lab.house.connect()) for _ in range(2)]
+    others = [ResearchClient(lab.harness, await lab.harness.connect()) for _ in range(2)]
     answers = []
 
     async def approve(lab: ResearchClient) -> None:
@@ -131,12 +133,12 @@ async def test_two_calls_at_once_run_a_plan_once(lab: ResearchClient) -> None:
             tasks.start_soon(approve, each)
 
     assert sorted(said.is_error for said in answers) == [False, True, True]
-    assert len(lab.house.bodies) == 2
+    assert len(lab.harness.bodies) == 2
 
 
 async def test_a_plan_can_be_run_again_where_its_run_ended_badly(lab: ResearchClient) -> None:
     plan = await lab.plan()
-    lab.house.brain.research_next("failed", errors=[])
+    lab.harness.control.research_next("failed", errors=[])
     await lab.approve(plan.id)
     failed = await lab.ended(plan.id)
 
@@ -149,20 +151,20 @@ async def test_a_plan_can_be_run_again_where_its_run_ended_badly(lab: ResearchCl
         'Call approve_research_plan with research_id "r_…" again if its plan is still wanted.\n'
     )
     assert report.status == "completed"
-    assert lab.house.brain.chain(report.interaction) == [plan.interaction, report.interaction]
+    assert lab.harness.control.chain(report.interaction) == [plan.interaction, report.interaction]
 
 
 async def test_a_plan_google_has_forgotten_is_carried_out_from_our_copy(
     lab: ResearchClient,
 ) -> None:
     plan = await lab.plan()
-    lab.house.clock.advance(3 * 24 * 3600)
-    lab.house.brain.expire_all()
+    lab.harness.clock.advance(3 * 24 * 3600)
+    lab.harness.control.expire_all()
 
     await lab.approve(plan.id)
     report = await lab.ended(plan.id)
 
-    said = [step["content"][0]["text"] for step in lab.house.last["input"]]
+    said = [step["content"][0]["text"] for step in lab.harness.last["input"]]
     assert said == [QUESTION, plan.piece, "The plan is approved. Carry it out."]
     assert report.status == "completed"
     assert "Google had forgotten this conversation; it was rebuilt" in report.tail
@@ -180,6 +182,6 @@ async def test_each_turn_of_a_research_has_a_number(lab: ResearchClient) -> None
 
     assert [each.status for each in said] == ["plan_ready", "plan_ready", "completed"]
     assert [each.piece for each in said] == [plan.piece, revision.piece, report.piece]
-    assert (await lab.guest.result(f"{plan.id}/1")).piece == plan.piece
+    assert (await lab.client.result(f"{plan.id}/1")).piece == plan.piece
     assert missing.is_error
     assert f"There is no research '{plan.id}/4' here." in missing.text

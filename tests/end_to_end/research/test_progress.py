@@ -20,7 +20,7 @@ def doing(said: ToolResult) -> str:
     return said.text.splitlines()[0]
 
 
-async def heard(guest: McpClient, id: str, wait: float, words: list[str]) -> ToolResult:
+async def heard(client: McpClient, id: str, wait: float, words: list[str]) -> ToolResult:
     """A check that waits; `words` fills with what is told meanwhile."""
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -28,7 +28,7 @@ async def heard(guest: McpClient, id: str, wait: float, words: list[str]) -> Too
 
     arguments = {"research_id": id, "wait_seconds": wait}
     return ToolResult.of(
-        await guest.client.call_tool("check_research", arguments, progress_callback=hear)
+        await client.sdk_client.call_tool("check_research", arguments, progress_callback=hear)
     )
 
 
@@ -50,7 +50,7 @@ async def test_a_check_says_what_the_run_does_and_has_done(
     lab: ResearchClient, share: float, text: str
 ) -> None:
     started = await lab.start()
-    lab.house.clock.advance(RUN * share)
+    lab.harness.clock.advance(RUN * share)
     await looked(lab)
 
     said = await lab.check(started.id)
@@ -65,9 +65,9 @@ async def looked(lab: ResearchClient) -> None:
 
 
 async def test_a_run_in_googles_queue_says_so(lab: ResearchClient) -> None:
-    lab.house.brain.research_next("queued", seconds=600)
+    lab.harness.control.research_next("queued", seconds=600)
     started = await lab.start()
-    lab.house.clock.advance(300)
+    lab.harness.clock.advance(300)
     await looked(lab)
 
     said = await lab.check(started.id)
@@ -76,10 +76,10 @@ async def test_a_run_in_googles_queue_says_so(lab: ResearchClient) -> None:
 
 
 async def test_another_process_knows_what_the_run_does(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.house, await lab.house.connect(lease_seconds=3600))
-    other = await lab.house.connect(lease_seconds=3600)
+    lab = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
+    other = await lab.harness.connect(lease_seconds=3600)
     started = await lab.start()
-    lab.house.clock.advance(RUN * 0.55)
+    lab.harness.clock.advance(RUN * 0.55)
     await looked(lab)
 
     words: list[str] = []
@@ -91,26 +91,26 @@ async def test_another_process_knows_what_the_run_does(lab: ResearchClient) -> N
 
 async def test_whoever_takes_a_run_over_knows_what_it_did(lab: ResearchClient) -> None:
     started = await lab.start()
-    lab.house.clock.advance(RUN * 0.55)
+    lab.harness.clock.advance(RUN * 0.55)
     await looked(lab)
-    await lab.guest.leave()
-    other = await lab.house.connect(research_poll_seconds=3600)
+    await lab.client.leave()
+    other = await lab.harness.connect(research_poll_seconds=3600)
 
-    said = await ResearchClient(lab.house, other).check(started.id)
+    said = await ResearchClient(lab.harness, other).check(started.id)
 
     assert "Reading sources (2 searches)" in doing(said)
 
 
 async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.house, await lab.house.connect(transcripts=False))
+    lab = ResearchClient(lab.harness, await lab.harness.connect(transcripts=False))
     started = await lab.start("Is this a secret?", report_format="A secret table.")
-    lab.house.clock.advance(RUN * 0.55)
+    lab.harness.clock.advance(RUN * 0.55)
     await looked(lab)
 
     here = await lab.check(started.id)
 
     assert "Reading sources" in doing(here)
-    for file in lab.house.folder.rglob("*.db*"):
+    for file in lab.harness.folder.rglob("*.db*"):
         assert b"secret" not in file.read_bytes()
         assert b"Reading sources" not in file.read_bytes()
 
@@ -119,17 +119,17 @@ async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: Resear
 
 
 async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.house, await lab.house.connect(research_poll_seconds=NEVER))
-    lab.house.brain.hold_background()
+    lab = ResearchClient(lab.harness, await lab.harness.connect(research_poll_seconds=NEVER))
+    lab.harness.control.hold_background()
     started = await lab.start()
     words: list[str] = []
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(heard, lab.guest, started.id, 20, words)
+        tasks.start_soon(heard, lab.client, started.id, 20, words)
         for thought in ("**Counting storks**", "**Asking in Basel**"):
-            lab.house.brain.think(started.interaction, thought)
+            lab.harness.control.think(started.interaction, thought)
             await until(lambda: thought.strip("*") in words)  # noqa: B023  awaited at once
-        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
     said = await lab.check(started.id)
     assert words[0] == "Waiting for Gemini"
@@ -139,20 +139,20 @@ async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: Rese
 async def test_a_look_that_shows_no_steps_unsays_nothing_the_stream_told(
     lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gemini = lab.guest.app.gemini
+    gemini = lab.client.app.gemini
     look = gemini.get
 
     async def bare(id: str, **more: Any) -> Interaction:
         return replace(await look(id, **more), steps=())
 
     monkeypatch.setattr(gemini, "get", bare)
-    lab.house.brain.hold_background()
+    lab.harness.control.hold_background()
     started = await lab.start()
     words: list[str] = []
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(heard, lab.guest, started.id, 20, words)
-        lab.house.brain.think(started.interaction, "**Counting storks**")
+        tasks.start_soon(heard, lab.client, started.id, 20, words)
+        lab.harness.control.think(started.interaction, "**Counting storks**")
         await until(lambda: "Counting storks" in words)
         tasks.cancel_scope.cancel()
     await looked(lab)
@@ -161,9 +161,9 @@ async def test_a_look_that_shows_no_steps_unsays_nothing_the_stream_told(
 
 
 async def test_the_end_of_the_stream_brings_the_report_at_once(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.house, await lab.house.connect(research_poll_seconds=1.5))
-    lab.house.brain.hold_background()
-    lab.house.brain.usage_later(looks=0)
+    lab = ResearchClient(lab.harness, await lab.harness.connect(research_poll_seconds=1.5))
+    lab.harness.control.hold_background()
+    lab.harness.control.usage_later(looks=0)
     started = await lab.start()
     said: list[ToolResult] = []
 
@@ -172,21 +172,21 @@ async def test_the_end_of_the_stream_brings_the_report_at_once(lab: ResearchClie
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(check)
-        await until(lambda: any(each.stream for each in lab.house.brain.log))
-        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+        await until(lambda: any(each.stream for each in lab.harness.control.log))
+        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
     assert said[0].status == "completed"
 
 
 async def test_nobody_hears_again_what_was_told_before(lab: ResearchClient) -> None:
     started = await lab.start()
-    lab.house.clock.advance(RUN * 0.9)
+    lab.harness.clock.advance(RUN * 0.9)
     await looked(lab)
     words: list[str] = []
 
-    await heard(lab.guest, started.id, 1, words)
+    await heard(lab.client, started.id, 1, words)
 
-    assert any(each.stream for each in lab.house.brain.log)
+    assert any(each.stream for each in lab.harness.control.log)
     assert set(words) == {"Writing the report (2 searches, 3 pages)"}
 
 
@@ -196,7 +196,7 @@ async def test_no_stream_is_opened_where_nobody_waits(lab: ResearchClient) -> No
     await lab.check(started.id)
     await looked(lab)
 
-    assert not any(each.stream for each in lab.house.brain.log)
+    assert not any(each.stream for each in lab.harness.control.log)
 
 
 FAULTS = {
@@ -215,11 +215,11 @@ FAULTS = {
 async def test_whatever_becomes_of_the_stream_the_report_comes(
     lab: ResearchClient, fault: str, after_events: int | None
 ) -> None:
-    lab.house.brain.hold_background()
+    lab.harness.control.hold_background()
     started = await lab.start()
     await looked(lab)
-    lab.house.brain.think(started.interaction, "**Counting storks**")
-    lab.house.brain.fault_next(fault, on="get", after_events=after_events)
+    lab.harness.control.think(started.interaction, "**Counting storks**")
+    lab.harness.control.fault_next(fault, on="get", after_events=after_events)
     said: list[ToolResult] = []
 
     async def check() -> None:
@@ -227,23 +227,23 @@ async def test_whatever_becomes_of_the_stream_the_report_comes(
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(check)
-        await until(lambda: any(each.stream for each in lab.house.brain.log))
+        await until(lambda: any(each.stream for each in lab.harness.control.log))
         await looked(lab)
-        lab.house.brain.finish(started.interaction, "# Storks\n\nMany.")
+        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
     assert (said[0].status, said[0].piece) == ("completed", "# Storks\n\nMany.")
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
 
 
 async def test_a_start_that_waits_for_google_says_so_meanwhile(lab: ResearchClient) -> None:
-    gate = lab.house.brain.hold_next("create", "before_response")
+    gate = lab.harness.control.hold_next("create", "before_response")
     words: list[str] = []
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         words.append(str(message))
         gate.release()
 
-    await lab.guest.client.call_tool(
+    await lab.client.sdk_client.call_tool(
         "start_deep_research", {"question": QUESTION}, progress_callback=hear
     )
 

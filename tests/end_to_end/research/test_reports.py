@@ -39,10 +39,10 @@ def written(*contents: Mapping[str, object]) -> dict[str, object]:
 
 async def finished(lab: ResearchClient, *steps: Mapping[str, object]) -> ToolResult:
     """The report of a run that ended with these steps."""
-    lab.house.brain.hold_background()
+    lab.harness.control.hold_background()
     started = await lab.start()
-    lab.house.clock.advance(RUN)
-    lab.house.brain.finish(started.interaction, {"steps": [dict(step) for step in steps]})
+    lab.harness.clock.advance(RUN)
+    lab.harness.control.finish(started.interaction, {"steps": [dict(step) for step in steps]})
     return await lab.check(started.id, wait_seconds=10)
 
 
@@ -79,8 +79,8 @@ async def test_sources_lead_where_googles_redirects_lead(lab: ResearchClient) ->
         asked.extend(urls)
         return {url: f"https://storks.example/{number}" for number, url in enumerate(urls)}
 
-    lab.house.resolve = resolve
-    lab = ResearchClient(lab.house, await lab.house.connect())
+    lab.harness.resolve = resolve
+    lab = ResearchClient(lab.harness, await lab.harness.connect())
 
     said = await lab.report()
 
@@ -115,10 +115,10 @@ async def test_how_long_it_took_is_googles_word_not_when_somebody_looked(
     lab: ResearchClient,
 ) -> None:
     started = await lab.start()
-    await lab.guest.leave()
-    lab.house.clock.advance(8 * 3600)
+    await lab.client.leave()
+    lab.harness.clock.advance(8 * 3600)
 
-    said = await ResearchClient(lab.house, await lab.house.connect()).check(
+    said = await ResearchClient(lab.harness, await lab.harness.connect()).check(
         started.id, wait_seconds=10
     )
 
@@ -126,7 +126,7 @@ async def test_how_long_it_took_is_googles_word_not_when_somebody_looked(
 
 
 async def test_half_a_report_is_a_report(lab: ResearchClient) -> None:
-    lab.house.brain.research_next("incomplete")
+    lab.harness.control.research_next("incomplete")
 
     said = await lab.report()
 
@@ -142,7 +142,7 @@ async def test_half_a_report_is_a_report(lab: ResearchClient) -> None:
 async def test_charts_are_files_beside_the_report_linked_where_they_stand(
     lab: ResearchClient,
 ) -> None:
-    lab.house.brain.report_charts = 3
+    lab.harness.control.report_charts = 3
 
     said = await lab.report()
 
@@ -164,14 +164,14 @@ async def test_a_charts_id_is_an_image_like_any_other(lab: ResearchClient) -> No
     said = await lab.report()
     ((_, id, _),) = CHART.findall(said.piece)
 
-    listed = await lab.guest.history(kind="images")
-    edited = await lab.guest.call(
+    listed = await lab.client.history(kind="images")
+    edited = await lab.client.call(
         "gemini_generate_image", prompt="Make the bars blue.", conversation_id=id
     )
 
     assert listed.piece.startswith(id)
     assert edited.status == "completed"
-    assert lab.house.last["previous_interaction_id"] == said.interaction
+    assert lab.harness.last["previous_interaction_id"] == said.interaction
 
 
 async def test_words_that_look_like_a_chart_are_left_alone(lab: ResearchClient) -> None:
@@ -183,8 +183,8 @@ async def test_words_that_look_like_a_chart_are_left_alone(lab: ResearchClient) 
 
 
 async def test_a_chart_that_cannot_be_kept_does_not_cost_the_report(lab: ResearchClient) -> None:
-    lab.house.folder.mkdir(parents=True, exist_ok=True)
-    (lab.house.folder / "research").write_text("no folder")
+    lab.harness.folder.mkdir(parents=True, exist_ok=True)
+    (lab.harness.folder / "research").write_text("no folder")
 
     said = await lab.report()
 
@@ -218,10 +218,10 @@ async def test_a_chart_that_google_does_not_hand_out_costs_only_itself(lab: Rese
 
 
 async def test_tokens_without_their_sorts_are_told_without_a_price(lab: ResearchClient) -> None:
-    lab.house.brain.hold_background()
+    lab.harness.control.hold_background()
     started = await lab.start()
     told = {"text": "Many.", "usage": {"total_tokens": 1_117_031}}
-    lab.house.brain.finish(started.interaction, told)
+    lab.harness.control.finish(started.interaction, told)
 
     said = await lab.check(started.id, wait_seconds=10)
 
@@ -246,7 +246,7 @@ async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: Rese
     said = await lab.report()
 
     file = path(said)
-    assert file == lab.house.folder / "research" / f"{NAME}-{said.id}.md"
+    assert file == lab.harness.folder / "research" / f"{NAME}-{said.id}.md"
     assert f"The report as a file: {file}" in said.tail
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
@@ -262,8 +262,8 @@ async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: Rese
 async def test_a_long_report_is_read_on_exactly_and_written_to_one_file_only(
     lab: ResearchClient,
 ) -> None:
-    lab.house.brain.report_bytes = 150_000
-    lab = ResearchClient(lab.house, await lab.house.connect(name="codex-mcp-client"))
+    lab.harness.control.report_bytes = 150_000
+    lab = ResearchClient(lab.harness, await lab.harness.connect(name="codex-mcp-client"))
     first = await lab.report()
 
     pieces = [first]
@@ -279,17 +279,17 @@ async def test_a_long_report_is_read_on_exactly_and_written_to_one_file_only(
     assert "".join(said.piece for said in pieces) == whole
     assert len(pieces) > 10
     assert all(len(said.text.encode()) <= 11_000 for said in pieces)
-    assert not (lab.house.folder / "texts").exists()
+    assert not (lab.harness.folder / "texts").exists()
     assert [file.suffix for file in lab.files] == [".png", ".md"]
 
 
 async def test_gemini_result_reads_a_long_report_on_as_well(lab: ResearchClient) -> None:
-    lab.house.brain.report_bytes = 50_000
-    lab = ResearchClient(lab.house, await lab.house.connect(name="codex-mcp-client"))
+    lab.harness.control.report_bytes = 50_000
+    lab = ResearchClient(lab.harness, await lab.harness.connect(name="codex-mcp-client"))
     report = await lab.report()
 
-    first = await lab.guest.result(report.id)
-    second = await lab.guest.result(report.id, offset=first.facts["next_offset"])
+    first = await lab.client.result(report.id)
+    second = await lab.client.result(report.id, offset=first.facts["next_offset"])
 
     assert f'call gemini_result with id "{report.id}" and offset' in first.tail
     assert (first.piece + second.piece) == path(report).read_text("utf-8")[
@@ -300,18 +300,18 @@ async def test_gemini_result_reads_a_long_report_on_as_well(lab: ResearchClient)
 # -- the resource -------------------------------------------------------------------------
 
 
-async def read(guest: McpClient, uri: str) -> str:
-    (contents,) = (await guest.client.read_resource(uri)).contents
+async def read(client: McpClient, uri: str) -> str:
+    (contents,) = (await client.sdk_client.read_resource(uri)).contents
     assert isinstance(contents, TextResourceContents)
     assert contents.mime_type == "text/markdown"
     return contents.text
 
 
 async def test_a_report_is_a_resource(lab: ResearchClient) -> None:
-    lab.house.brain.report_bytes = 100_000
+    lab.harness.control.report_bytes = 100_000
     said = await lab.report()
 
-    text = await read(lab.guest, f"gemini://research/{said.id}/report")
+    text = await read(lab.client, f"gemini://research/{said.id}/report")
 
     assert text == path(said).read_text("utf-8").rpartition("\n\n---\n")[0]
 
@@ -322,9 +322,9 @@ async def test_there_is_no_resource_before_there_is_a_report(lab: ResearchClient
 
     for id, state in ((plan.id, "has a plan that waits"), (running.id, "is still running")):
         with pytest.raises(MCPError, match=f"{id} has no report yet: it {state}"):
-            await read(lab.guest, f"gemini://research/{id}/report")
+            await read(lab.client, f"gemini://research/{id}/report")
     with pytest.raises(MCPError, match="There is no research 'r_0000000000' here"):
-        await read(lab.guest, "gemini://research/r_0000000000/report")
+        await read(lab.client, "gemini://research/r_0000000000/report")
 
 
 # -- what survives ------------------------------------------------------------------------
@@ -332,45 +332,45 @@ async def test_there_is_no_resource_before_there_is_a_report(lab: ResearchClient
 
 async def test_a_report_outlives_googles_copy(lab: ResearchClient) -> None:
     report = await lab.report()
-    lab.house.clock.advance(60 * 24 * 3600)
-    lab.house.brain.expire_all()
-    await lab.guest.leave()
-    later = ResearchClient(lab.house, await lab.house.connect())
+    lab.harness.clock.advance(60 * 24 * 3600)
+    lab.harness.control.expire_all()
+    await lab.client.leave()
+    later = ResearchClient(lab.harness, await lab.harness.connect())
 
     said = await later.check(report.id)
 
     assert said.text == report.text
-    assert await read(later.guest, f"gemini://research/{report.id}/report") == report.piece
+    assert await read(later.client, f"gemini://research/{report.id}/report") == report.piece
 
 
 async def test_where_only_ids_are_kept_the_report_is_read_from_google(lab: ResearchClient) -> None:
-    lab.house.set(GEMINI_MCP_TRANSCRIPTS="off")
-    lab = ResearchClient(lab.house, await lab.house.connect())
+    lab.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
+    lab = ResearchClient(lab.harness, await lab.harness.connect())
     started = await lab.start()
-    lab.house.clock.advance(RUN)
+    lab.harness.clock.advance(RUN)
     first = await lab.check(started.id, wait_seconds=10)
-    await lab.guest.leave()
-    later = ResearchClient(lab.house, await lab.house.connect())
+    await lab.client.leave()
+    later = ResearchClient(lab.harness, await lab.harness.connect())
 
     said = await later.check(started.id)
-    result = await later.guest.result(started.id)
+    result = await later.client.result(started.id)
 
     assert first.piece.startswith(f"# {QUESTION}")
     assert (said.piece, result.piece) == (first.piece, first.piece)
     assert [file.suffix for file in lab.files] == [".png"]
-    for file in lab.house.folder.rglob("*.db*"):
+    for file in lab.harness.folder.rglob("*.db*"):
         assert b"storks" not in file.read_bytes()
 
 
 async def test_where_only_ids_are_kept_a_call_that_joins_a_finished_run_has_its_words(
     lab: ResearchClient,
 ) -> None:
-    lab.house.set(GEMINI_MCP_TRANSCRIPTS="off")
-    lab = ResearchClient(lab.house, await lab.house.connect())
+    lab.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
+    lab = ResearchClient(lab.harness, await lab.harness.connect())
     await lab.start()
-    lab.house.clock.advance(RUN)
-    await until(lambda: works(lab.guest) == 0)
-    lab.house.clock.advance(-RUN + 60)
+    lab.harness.clock.advance(RUN)
+    await until(lambda: works(lab.client) == 0)
+    lab.harness.clock.advance(-RUN + 60)
 
     said = await lab.start()
 
@@ -379,13 +379,13 @@ async def test_where_only_ids_are_kept_a_call_that_joins_a_finished_run_has_its_
 
 
 async def test_looking_twice_at_once_makes_one_report(lab: ResearchClient) -> None:
-    lab.house.brain.research_next("zombie")
+    lab.harness.control.research_next("zombie")
     started = await lab.start()
-    lab.house.clock.advance(4300)
-    others = [ResearchClient(lab.house, await lab.house.connect()) for _ in range(2)]
+    lab.harness.clock.advance(4300)
+    others = [ResearchClient(lab.harness, await lab.harness.connect()) for _ in range(2)]
     while (await lab.check(started.id)).status != "stalled":
         pass
-    lab.house.brain.finish(started.interaction)
+    lab.harness.control.finish(started.interaction)
 
     async with anyio.create_task_group() as tasks:
         for each in (lab, *others):

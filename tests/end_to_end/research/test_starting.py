@@ -29,7 +29,7 @@ FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 async def test_a_research_is_started_once_and_answered_at_once(lab: ResearchClient) -> None:
     said = await lab.start()
 
-    assert lab.house.bodies == [
+    assert lab.harness.bodies == [
         {
             "agent": FAST,
             "input": QUESTION,
@@ -48,7 +48,7 @@ async def test_a_research_is_started_once_and_answered_at_once(lab: ResearchClie
 async def test_programs_read_where_it_is(lab: ResearchClient) -> None:
     said = await lab.start()
 
-    (post,) = lab.house.brain.posts
+    (post,) = lab.harness.control.posts
     assert said.facts == {
         "status": "running",
         "id": said.id,
@@ -65,23 +65,25 @@ async def test_programs_read_where_it_is(lab: ResearchClient) -> None:
 async def test_depth_chooses_the_agent(lab: ResearchClient, depth: str, agent: str) -> None:
     await lab.start(depth=depth)
 
-    assert lab.house.last["agent"] == agent
+    assert lab.harness.last["agent"] == agent
 
 
 async def test_the_wished_format_stands_before_the_question(lab: ResearchClient) -> None:
     await lab.start(report_format="One page, with a table.")
 
-    assert lab.house.last["input"] == f"Format of the report: One page, with a table.\n\n{QUESTION}"
-    assert "system_instruction" not in lab.house.last
+    assert (
+        lab.harness.last["input"] == f"Format of the report: One page, with a table.\n\n{QUESTION}"
+    )
+    assert "system_instruction" not in lab.harness.last
 
 
 async def test_a_conversation_gives_context(lab: ResearchClient) -> None:
-    first = await lab.guest.ask("My name is Ada.")
+    first = await lab.client.ask("My name is Ada.")
 
     said = await lab.start(conversation_id=first.conversation)
 
     assert (said.conversation, said.turn) == (first.conversation, 2)
-    assert lab.house.brain.chain(said.interaction) == [first.interaction, said.interaction]
+    assert lab.harness.control.chain(said.interaction) == [first.interaction, said.interaction]
     report = await lab.ended(said.id)
     assert "My name is Ada." in report.piece
 
@@ -89,12 +91,12 @@ async def test_a_conversation_gives_context(lab: ResearchClient) -> None:
 async def test_a_research_waits_for_the_turn_before_it_and_follows_that(
     lab: ResearchClient,
 ) -> None:
-    first = await lab.guest.ask("One.")
-    slow = await lab.house.connect(max_wait_seconds=0.05)
-    gate = lab.house.brain.hold_next("create", "before_completed")
+    first = await lab.client.ask("One.")
+    slow = await lab.harness.connect(max_wait_seconds=0.05)
+    gate = lab.harness.control.hold_next("create", "before_completed")
     before = await slow.follow("Two.", conversation_id=first.conversation)
 
-    said = await ResearchClient(lab.house, slow).start(conversation_id=first.conversation)
+    said = await ResearchClient(lab.harness, slow).start(conversation_id=first.conversation)
 
     assert (before.status, said.status) == ("running", "running")
     assert "Waiting for the turn before it" in said.text
@@ -102,28 +104,28 @@ async def test_a_research_waits_for_the_turn_before_it_and_follows_that(
     await lab.confirmed(said.id)
     report = await lab.ended(said.id)
     assert report.status == "completed"
-    assert lab.house.brain.chain(report.interaction) == [
+    assert lab.harness.control.chain(report.interaction) == [
         first.interaction,
-        lab.house.sent("Two.").interaction_id,
+        lab.harness.sent("Two.").interaction_id,
         report.interaction,
     ]
 
 
 async def test_tools_pass_to_the_agent(lab: ResearchClient) -> None:
-    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
+    client = await lab.harness.connect(remote_tools=("mcp.example.com",))
 
-    said = await ResearchClient(lab.house, guest).start(tools=[STORE, REMOTE])
+    said = await ResearchClient(lab.harness, client).start(tools=[STORE, REMOTE])
 
     assert said.status == "running"
-    assert lab.house.last["tools"] == [STORE, REMOTE]
+    assert lab.harness.last["tools"] == [STORE, REMOTE]
 
 
 async def test_the_headers_of_a_remote_server_are_written_nowhere(lab: ResearchClient) -> None:
-    guest = await lab.house.connect(remote_tools=("mcp.example.com",))
+    client = await lab.harness.connect(remote_tools=("mcp.example.com",))
 
-    await ResearchClient(lab.house, guest).start(tools=[REMOTE])
+    await ResearchClient(lab.harness, client).start(tools=[REMOTE])
 
-    for file in lab.house.folder.rglob("*.db*"):
+    for file in lab.harness.folder.rglob("*.db*"):
         assert b"Bearer t" not in file.read_bytes()
 
 
@@ -177,11 +179,11 @@ async def test_what_cannot_be_researched_is_refused_in_these_words(
     said = await lab.start(**{"question": QUESTION, **arguments})
 
     assert (said.text, said.is_error, said.status) == (text, True, None)
-    assert lab.house.bodies == []
+    assert lab.harness.bodies == []
 
 
 async def test_a_conversation_google_keeps_nothing_of_is_refused(lab: ResearchClient) -> None:
-    unkept = await lab.guest.ask("Hello.", store=False)
+    unkept = await lab.client.ask("Hello.", store=False)
 
     said = await lab.start(conversation_id=unkept.conversation)
 
@@ -190,7 +192,7 @@ async def test_a_conversation_google_keeps_nothing_of_is_refused(lab: ResearchCl
         "That conversation was started with store=false, and Deep Research needs storing. "
         "Start the research without `conversation_id`."
     )
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
 
 
 async def test_a_turn_that_still_runs_is_refused_by_its_id(lab: ResearchClient) -> None:
@@ -200,34 +202,34 @@ async def test_a_turn_that_still_runs_is_refused_by_its_id(lab: ResearchClient) 
 
     assert said.is_error
     assert f"{running.conversation}/1 is still running" in said.text
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
 
 
 async def test_a_conversation_that_waits_for_functions_is_refused(lab: ResearchClient) -> None:
-    lab.house.brain.answer_next(
+    lab.harness.control.answer_next(
         Answer(
             steps=[{"type": "function_call", "id": "call1", "name": "f", "arguments": {}}],
             status="requires_action",
         )
     )
-    waiting = await lab.guest.ask("Use f.", tools=[FUNCTION])
+    waiting = await lab.client.ask("Use f.", tools=[FUNCTION])
 
     said = await lab.start(conversation_id=waiting.conversation)
 
     assert said.is_error
     assert "call1" in said.text
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
 
 
-async def test_a_key_is_needed(house: AppHarness) -> None:
-    house.set(GEMINI_API_KEY=None)
-    lab = ResearchClient(house, await house.connect())
+async def test_a_key_is_needed(harness: AppHarness) -> None:
+    harness.set(GEMINI_API_KEY=None)
+    lab = ResearchClient(harness, await harness.connect())
 
     said = await lab.start()
 
     assert said.is_error
     assert said.text.startswith("There is no Gemini API key.")
-    assert (await lab.guest.history(kind="research")).text.startswith("There is no research here.")
+    assert (await lab.client.history(kind="research")).text.startswith("There is no research here.")
 
 
 # -- ids ------------------------------------------------------------------------------------
@@ -237,14 +239,14 @@ async def test_the_research_tools_refuse_what_is_not_a_research_by_name(
     lab: ResearchClient,
 ) -> None:
     report = await lab.report()
-    answer = await lab.guest.follow("In one sentence?", conversation_id=report.id)
-    picture = await lab.guest.call("gemini_generate_image", prompt="A stork")
+    answer = await lab.client.follow("In one sentence?", conversation_id=report.id)
+    picture = await lab.client.call("gemini_generate_image", prompt="A stork")
     others = [answer.conversation, answer.id, picture.facts["image_id"], report.interaction]
     tools = ["approve_research_plan", "check_research", "cancel_research"]
 
     for tool in tools:
         for id in others:
-            said = await lab.guest.call(tool, research_id=id)
+            said = await lab.client.call(tool, research_id=id)
 
             assert said.is_error
             assert said.text == (
@@ -293,10 +295,10 @@ async def test_somebody_elses_conversation_is_unknown_to_the_research_tools(
 async def test_a_research_can_be_named_wherever_an_id_goes(lab: ResearchClient) -> None:
     report = await lab.report()
 
-    result = await lab.guest.result(report.id)
-    followed = await lab.guest.follow("In one sentence?", conversation_id=report.id)
-    transcript = await lab.guest.history(id=report.id)
-    picture = await lab.guest.call(
+    result = await lab.client.result(report.id)
+    followed = await lab.client.follow("In one sentence?", conversation_id=report.id)
+    transcript = await lab.client.history(id=report.id)
+    picture = await lab.client.call(
         "gemini_generate_image", prompt="A stork", conversation_id=report.id
     )
 
@@ -304,7 +306,7 @@ async def test_a_research_can_be_named_wherever_an_id_goes(lab: ResearchClient) 
     assert (followed.conversation, followed.turn) == (report.conversation, 2)
     assert transcript.text.startswith("## Turn 1 (completed")
     assert (picture.conversation, picture.turn) == (report.conversation, 3)
-    chain = lab.house.brain.chain(followed.interaction)
+    chain = lab.harness.control.chain(followed.interaction)
     assert chain == [report.interaction, followed.interaction]
 
 
@@ -326,13 +328,13 @@ async def test_the_default_is_the_research_this_session_had_last(lab: ResearchCl
 async def test_there_is_no_default_after_researches_that_were_started_side_by_side(
     lab: ResearchClient,
 ) -> None:
-    gates = [lab.house.brain.hold_next("create", "before_response") for _ in range(2)]
+    gates = [lab.harness.control.hold_next("create", "before_response") for _ in range(2)]
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lab.start, "One?")
         tasks.start_soon(lab.start, "Two?")
         for gate in gates:
             assert await gate.reached()
-        lab.house.clock.advance(1)
+        lab.harness.clock.advance(1)
         for gate in gates:
             gate.release()
 
@@ -351,8 +353,8 @@ async def test_history_lists_researches_by_what_was_asked(lab: ResearchClient) -
     await lab.ended((await lab.approve(plan.id)).id)
     running = await lab.start("Where do they winter?")
 
-    all_of_them = await lab.guest.history(kind="research")
-    found = await lab.guest.history(kind="research", query="CLATTER")
+    all_of_them = await lab.client.history(kind="research")
+    found = await lab.client.history(kind="research", query="CLATTER")
 
     lines = all_of_them.piece.splitlines()
     assert [line.split(" · ")[0] for line in lines] == [running.id, plan.id, report.id]
@@ -373,7 +375,7 @@ async def test_the_same_question_again_joins_the_run_it_started(lab: ResearchCli
 
     assert (second.id, third.id) == (first.id, first.id)
     assert "An identical earlier call had started this; nothing was sent twice." in second.text
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
 
 
 async def test_it_is_joined_as_long_as_somebody_asks_within_ten_minutes(
@@ -381,14 +383,14 @@ async def test_it_is_joined_as_long_as_somebody_asks_within_ten_minutes(
 ) -> None:
     first = await lab.start()
     for _ in range(3):
-        lab.house.clock.advance(500)
+        lab.harness.clock.advance(500)
         assert (await lab.start()).id == first.id
 
-    lab.house.clock.advance(601)
+    lab.harness.clock.advance(601)
     later = await lab.start()
 
     assert later.id != first.id
-    assert len(lab.house.bodies) == 2
+    assert len(lab.harness.bodies) == 2
 
 
 async def test_what_was_read_is_not_joined(lab: ResearchClient) -> None:
@@ -397,14 +399,14 @@ async def test_what_was_read_is_not_joined(lab: ResearchClient) -> None:
     again = await lab.start()
 
     assert again.id != report.id
-    assert len(lab.house.bodies) == 2
+    assert len(lab.harness.bodies) == 2
 
 
 async def test_a_report_nobody_has_read_answers_the_same_question_once(lab: ResearchClient) -> None:
     first = await lab.start()
-    lab.house.clock.advance(300)
-    lab.house.brain.finish(first.interaction, "# Storks\n\nMany.")
-    reader = await lab.house.connect()
+    lab.harness.clock.advance(300)
+    lab.harness.control.finish(first.interaction, "# Storks\n\nMany.")
+    reader = await lab.harness.connect()
     while (await reader.history(kind="research")).piece.count("running"):
         await anyio.sleep(0.01)
 

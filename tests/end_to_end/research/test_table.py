@@ -48,7 +48,7 @@ def row(
     cancels=1,
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    gate = lab.house.brain.hold_next("create", "before_response")
+    gate = lab.harness.control.hold_next("create", "before_response")
     said: list[ToolResult] = []
 
     async def cancel() -> None:
@@ -71,8 +71,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     'Do other work, then call check_research with research_id "r_…" in a minute or more.',
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    lab.guest = await lab.house.connect(max_wait_seconds=0.05)
-    gate = lab.house.brain.hold_next("create", "before_response")
+    lab.client = await lab.harness.connect(max_wait_seconds=0.05)
+    gate = lab.harness.control.hold_next("create", "before_response")
     await lab.start()
     assert await gate.reached()
     return await lab.cancel(await lab.newest())
@@ -84,9 +84,9 @@ async def _(lab: ResearchClient) -> ToolResult:
     "This research was cancelled after 0 s; it had written nothing yet.",
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    lab.guest = await lab.house.connect(max_wait_seconds=0.05)
-    gate = lab.house.brain.hold_next("create", "before_completed")
-    asked = await lab.guest.ask("One.")
+    lab.client = await lab.harness.connect(max_wait_seconds=0.05)
+    gate = lab.harness.control.hold_next("create", "before_completed")
+    asked = await lab.client.ask("One.")
     started = await lab.start(conversation_id=asked.conversation)
     said = await lab.cancel(started.id)
     gate.release()
@@ -101,7 +101,7 @@ async def _(lab: ResearchClient) -> ToolResult:
 )
 async def _(lab: ResearchClient) -> ToolResult:
     started = await lab.start()
-    lab.house.clock.advance(600)
+    lab.harness.clock.advance(600)
     return await lab.cancel(started.id)
 
 
@@ -113,8 +113,8 @@ async def _(lab: ResearchClient) -> ToolResult:
 )
 async def _(lab: ResearchClient) -> ToolResult:
     started = await lab.start()
-    lab.house.clock.advance(20)
-    other = ResearchClient(lab.house, await lab.house.connect())
+    lab.harness.clock.advance(20)
+    other = ResearchClient(lab.harness, await lab.harness.connect())
     return await other.cancel(started.id)
 
 
@@ -125,7 +125,7 @@ async def _(lab: ResearchClient) -> ToolResult:
     cancels=1,
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    lab.house.brain.cancel_slowly(5)
+    lab.harness.control.cancel_slowly(5)
     return await lab.cancel((await lab.start()).id)
 
 
@@ -139,9 +139,9 @@ async def _(lab: ResearchClient) -> ToolResult:
     cancels=1,
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    lab.guest = await lab.house.connect(research_poll_seconds=3600)
+    lab.client = await lab.harness.connect(research_poll_seconds=3600)
     started = await lab.start()
-    lab.house.brain.finish(started.interaction)
+    lab.harness.control.finish(started.interaction)
     return await lab.cancel(started.id)
 
 
@@ -202,7 +202,7 @@ async def _(lab: ResearchClient) -> ToolResult:
 )
 async def _(lab: ResearchClient) -> ToolResult:
     started = await lab.start()
-    lab.house.brain.fail_next(503, on="cancel")
+    lab.harness.control.fail_next(503, on="cancel")
     return await lab.cancel(started.id)
 
 
@@ -215,7 +215,7 @@ async def _(lab: ResearchClient) -> ToolResult:
 )
 async def _(lab: ResearchClient) -> ToolResult:
     started = await lab.start()
-    lab.house.brain.fail_next(504, on="cancel")
+    lab.harness.control.fail_next(504, on="cancel")
     return await lab.cancel(started.id)
 
 
@@ -226,10 +226,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     cancels=1,
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    lab.guest = await lab.house.connect(research_poll_seconds=3600)
+    lab.client = await lab.harness.connect(research_poll_seconds=3600)
     started = await lab.start()
-    lab.house.clock.advance(300)
-    lab.house.brain.expire(started.interaction)
+    lab.harness.clock.advance(300)
+    lab.harness.control.expire(started.interaction)
     return await lab.cancel(started.id)
 
 
@@ -255,7 +255,7 @@ async def _(lab: ResearchClient) -> ToolResult:
     creates=1,
 )
 async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.check((await lab.guest.ask("Hello.")).conversation)
+    return await lab.check((await lab.client.ask("Hello.")).conversation)
 
 
 @row(
@@ -351,7 +351,7 @@ async def test_each_row_is_answered_like_this(lab: ResearchClient, name: str) ->
     said = await row.play(lab)
 
     tail = said.tail if "---" in said.text else said.text
-    told = masked(tail).replace(str(lab.house.folder), "…")
+    told = masked(tail).replace(str(lab.harness.folder), "…")
     told = "\n".join(
         "The report as a file: …" if line.startswith("The report as a file") else line
         for line in told.splitlines()
@@ -359,5 +359,5 @@ async def test_each_row_is_answered_like_this(lab: ResearchClient, name: str) ->
     )
     assert (told, said.status) == (row.text, row.status)
     assert said.is_error == (row.status is None)
-    assert len(lab.house.bodies) == row.creates
-    assert sum(each.kind == "cancel" for each in lab.house.brain.log) == row.cancels
+    assert len(lab.harness.bodies) == row.creates
+    assert sum(each.kind == "cancel" for each in lab.harness.control.log) == row.cancels

@@ -40,107 +40,111 @@ class Row:
 
     status: str
     text: str
-    before: Before = lambda brain: None
-    during: During = lambda brain, id: None
+    before: Before = lambda control: None
+    during: During = lambda control, id: None
     seconds: float = RUN + 200
 
 
-def unreadable(brain: EmulatorControl) -> None:
+def unreadable(control: EmulatorControl) -> None:
     """The next looks get answers that cannot be read."""
     for fault in ("invalid_json", "empty_body", "json_array", "text_plain", "no_status"):
-        brain.fault_next(fault, on="get")
+        control.fault_next(fault, on="get")
 
 
 ROWS: dict[str, Row] = {
     "nothing": Row("completed", DONE),
     # What goes by.
     "it waits in a queue": Row(
-        "completed", DONE, lambda brain: brain.research_next("queued", looks=4)
+        "completed", DONE, lambda control: control.research_next("queued", looks=4)
     ),
-    "its id is 404 for a minute": Row("completed", DONE, lambda brain: brain.lag(seconds=60)),
+    "its id is 404 for a minute": Row("completed", DONE, lambda control: control.lag(seconds=60)),
     "its id is 403 for a minute": Row(
-        "completed", DONE, lambda brain: brain.lag(seconds=60, status=403)
+        "completed", DONE, lambda control: control.lag(seconds=60, status=403)
     ),
     "it is 404 for a minute, later": Row(
-        "completed", DONE, during=lambda brain, id: brain.lag(id, seconds=60)
+        "completed", DONE, during=lambda control, id: control.lag(id, seconds=60)
     ),
     "it is 403 for half an hour": Row(
         "completed",
         DONE,
-        during=lambda brain, id: brain.lag(id, seconds=1800, status=403),
+        during=lambda control, id: control.lag(id, seconds=1800, status=403),
         seconds=3000,
     ),
     "the network is away for a while": Row(
-        "completed", DONE, during=lambda brain, id: brain.fault_next("reset", on="get", times=8)
+        "completed", DONE, during=lambda control, id: control.fault_next("reset", on="get", times=8)
     ),
     "Google is in trouble for a while": Row(
-        "completed", DONE, during=lambda brain, id: brain.fail_next(503, on="get", times=8)
+        "completed", DONE, during=lambda control, id: control.fail_next(503, on="get", times=8)
     ),
     "Google wants fewer looks": Row(
         "completed",
         DONE,
-        during=lambda brain, id: brain.fail_next(429, on="get", retry_after=30, times=5),
+        during=lambda control, id: control.fail_next(429, on="get", retry_after=30, times=5),
     ),
     "answers cannot be read": Row(
         "completed",
         DONE,
-        during=lambda brain, id: unreadable(brain),
+        during=lambda control, id: unreadable(control),
     ),
     "Google says things nobody knows": Row(
-        "completed", DONE, during=lambda brain, id: brain.fault_next("unknowns", on="get")
+        "completed", DONE, during=lambda control, id: control.fault_next("unknowns", on="get")
     ),
     "the tokens come late": Row(
-        "completed", DONE, lambda brain: brain.usage_later(looks=2)
+        "completed", DONE, lambda control: control.usage_later(looks=2)
     ),
     "the tokens never come": Row(
-        "completed", DONE, lambda brain: brain.research_next("no_usage")
+        "completed", DONE, lambda control: control.research_next("no_usage")
     ),
     # What ends it early.
     "it stops at its limit": Row(
         "incomplete",
         f"{DONE}\nThe answer stops early: Gemini reached its output limit.",
-        lambda brain: brain.research_next("incomplete"),
+        lambda control: control.research_next("incomplete"),
     ),
     "it stops at its budget": Row(
         "incomplete",
         f"{DONE}\nThe answer stops early: Gemini reached its token budget.",
-        lambda brain: brain.research_next("budget_exceeded"),
+        lambda control: control.research_next("budget_exceeded"),
     ),
     "it fails with a reason": Row(
         "failed",
         f'{FAILED}: "The agent failed". Try again, or ask differently.\n{AGAIN}',
-        lambda brain: brain.research_next("failed"),
+        lambda control: control.research_next("failed"),
     ),
     "it fails with an empty list of reasons": Row(
-        "failed", f"{RESULTLESS}\n{AGAIN}", lambda brain: brain.research_next("failed", errors=[])
+        "failed",
+        f"{RESULTLESS}\n{AGAIN}",
+        lambda control: control.research_next("failed", errors=[]),
     ),
     "it fails without any reason": Row(
-        "failed", f"{RESULTLESS}\n{AGAIN}", lambda brain: brain.research_next("failed", errors=None)
+        "failed",
+        f"{RESULTLESS}\n{AGAIN}",
+        lambda control: control.research_next("failed", errors=None),
     ),
     "it is completed without a word": Row(
-        "failed", f"{RESULTLESS}\n{AGAIN}", lambda brain: brain.research_next("empty")
+        "failed", f"{RESULTLESS}\n{AGAIN}", lambda control: control.research_next("empty")
     ),
     "it is cancelled by somebody else": Row(
         "cancelled",
         "This research was cancelled after 10 min 0 s; what it had is above.",
-        during=lambda brain, id: brain.set_status(id, "cancelled"),
+        during=lambda control, id: control.set_status(id, "cancelled"),
     ),
-    "it is deleted": Row("failed", FORGOTTEN, during=lambda brain, id: brain.expire(id)),
-    "it was never there": Row("failed", FORGOTTEN, lambda brain: brain.lag(seconds=10_000)),
+    "it is deleted": Row("failed", FORGOTTEN, during=lambda control, id: control.expire(id)),
+    "it was never there": Row("failed", FORGOTTEN, lambda control: control.lag(seconds=10_000)),
     # What never ends.
     "it stays in progress for ever": Row(
-        "stalled", STALLED, lambda brain: brain.research_next("zombie"), seconds=DEADLINE + 200
+        "stalled", STALLED, lambda control: control.research_next("zombie"), seconds=DEADLINE + 200
     ),
     "its status is one nobody knows": Row(
         "stalled",
         STALLED,
-        during=lambda brain, id: brain.set_status(id, "dreaming"),
+        during=lambda control, id: control.set_status(id, "dreaming"),
         seconds=DEADLINE + 200,
     ),
     "the key is not accepted any more": Row(
         "stalled",
         STALLED,
-        during=lambda brain, id: brain.fail_next(401, on="get", times=1000),
+        during=lambda control, id: control.fail_next(401, on="get", times=1000),
         seconds=DEADLINE + 200,
     ),
 }  # fmt: skip
@@ -151,16 +155,16 @@ async def test_whatever_google_does_a_run_ends_like_this(
     slow: SlowResearchClient, name: str
 ) -> None:
     row = ROWS[name]
-    row.before(slow.house.brain)
+    row.before(slow.harness.control)
     started = await slow.start()
     await slow.glass.run(600)
-    row.during(slow.house.brain, started.interaction)
+    row.during(slow.harness.control, started.interaction)
 
     said = await slow.after(started.id, row.seconds - 600)
 
     assert (state(said), said.status) == (row.text, row.status)
     assert said.is_error == (row.status == "failed")
-    assert len(slow.house.bodies) == 1
+    assert len(slow.harness.bodies) == 1
 
 
 # -- the end of patience --------------------------------------------------------------------
@@ -171,10 +175,10 @@ async def test_a_run_is_not_given_up_before_a_look_that_google_answers(
 ) -> None:
     started = await slow.start()
     await slow.glass.run(600)
-    slow.house.brain.fail_next(503, on="get", times=10_000)
+    slow.harness.control.fail_next(503, on="get", times=10_000)
 
     offline = await slow.after(started.id, 5 * DEADLINE)
-    slow.house.brain.steering.troubles.clear()
+    slow.harness.control.steering.troubles.clear()
     said = await slow.after(started.id, 100)
 
     assert offline.status == "running"
@@ -183,7 +187,7 @@ async def test_a_run_is_not_given_up_before_a_look_that_google_answers(
 
 
 async def test_a_stalled_run_is_not_looked_at_any_more_by_itself(slow: SlowResearchClient) -> None:
-    slow.house.brain.research_next("zombie")
+    slow.harness.control.research_next("zombie")
     await slow.start()
     await slow.glass.run(DEADLINE + 200)
     looks = len(slow.looks)
@@ -191,20 +195,20 @@ async def test_a_stalled_run_is_not_looked_at_any_more_by_itself(slow: SlowResea
     await slow.glass.run(10 * DEADLINE)
 
     assert len(slow.looks) == looks
-    assert works(slow.guest) == 0
+    assert works(slow.client) == 0
 
 
 async def test_a_stalled_run_that_google_finishes_after_all_still_brings_its_report(
     slow: SlowResearchClient,
 ) -> None:
-    slow.house.brain.research_next("zombie")
+    slow.harness.control.research_next("zombie")
     started = await slow.start()
     stalled = await slow.after(started.id, DEADLINE + 200)
     again = await slow.check(started.id)
-    slow.house.brain.finish(started.interaction)
+    slow.harness.control.finish(started.interaction)
 
     said = await slow.check(started.id)
-    result = await slow.guest.result(started.id)
+    result = await slow.client.result(started.id)
 
     assert (stalled.status, again.status) == ("stalled", "stalled")
     assert said.status == "completed"
@@ -214,28 +218,28 @@ async def test_a_stalled_run_that_google_finishes_after_all_still_brings_its_rep
 
 
 async def test_a_stalled_run_can_be_cancelled(slow: SlowResearchClient) -> None:
-    slow.house.brain.research_next("zombie")
+    slow.harness.control.research_next("zombie")
     started = await slow.start()
     await slow.glass.run(DEADLINE + 200)
 
     said = await slow.cancel(started.id)
 
     assert said.status == "cancelled"
-    assert slow.house.brain.interaction(started.interaction)["status"] == "cancelled"
+    assert slow.harness.control.interaction(started.interaction)["status"] == "cancelled"
 
 
 async def test_patience_begins_when_a_run_is_sent_not_when_it_is_asked_for(
     slow: SlowResearchClient,
 ) -> None:
-    guest = await slow.house.connect(max_wait_seconds=0.05)
-    lab = ResearchClient(slow.house, guest)
-    gate = slow.house.brain.hold_next("create", "before_completed")
-    asked = await guest.ask("One.")
+    client = await slow.harness.connect(max_wait_seconds=0.05)
+    lab = ResearchClient(slow.harness, client)
+    gate = slow.harness.control.hold_next("create", "before_completed")
+    asked = await client.ask("One.")
     started = await lab.start(conversation_id=asked.conversation)
-    slow.house.clock.advance(DEADLINE)
-    slow.house.brain.research_next("zombie")
+    slow.harness.clock.advance(DEADLINE)
+    slow.harness.control.research_next("zombie")
     gate.release()
-    await slow.house.brain.until(lambda: len(slow.house.bodies) == 2)
+    await slow.harness.control.until(lambda: len(slow.harness.bodies) == 2)
     slow.glass.awake = lambda: 1
 
     await slow.glass.run(DEADLINE - 300)
@@ -245,16 +249,16 @@ async def test_patience_begins_when_a_run_is_sent_not_when_it_is_asked_for(
 
 async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowResearchClient) -> None:
     started = await slow.start()
-    slow.house.set(GEMINI_API_KEY=None)
+    slow.harness.set(GEMINI_API_KEY=None)
     await slow.glass.run(100)
     waiting = await slow.check(started.id)
-    slow.house.set(GEMINI_API_KEY="another-key")
+    slow.harness.set(GEMINI_API_KEY="another-key")
 
-    slow.house.clock.advance(RUN)
-    assert slow.guest.app.maintenance is not None
-    await slow.guest.app.maintenance.catch_up()
-    slow.house.clock.advance(16)  # after such a gap the leases of others get one more interval
-    await slow.guest.app.maintenance.catch_up()
+    slow.harness.clock.advance(RUN)
+    assert slow.client.app.maintenance is not None
+    await slow.client.app.maintenance.catch_up()
+    slow.harness.clock.advance(16)  # after such a gap the leases of others get one more interval
+    await slow.client.app.maintenance.catch_up()
     said = await slow.after(started.id, 100)
 
     assert waiting.status == "running"
@@ -286,15 +290,15 @@ async def test_a_fault_of_our_own_does_not_cost_the_report(
 async def test_a_run_that_stops_for_functions_names_them_and_takes_their_results(
     lab: ResearchClient,
 ) -> None:
-    lab.house.brain.hold_background()
+    lab.harness.control.hold_background()
     started = await lab.start()
     call = {"type": "function_call", "id": "zggxzq8r", "name": "storks", "arguments": {"in": "CH"}}
     stopped = {"status": "requires_action", "steps": [call]}
-    lab.house.brain.finish(started.interaction, stopped)
+    lab.harness.control.finish(started.interaction, stopped)
 
     said = await lab.check(started.id, wait_seconds=10)
     results = [{"call_id": "zggxzq8r", "name": "storks", "result": {"number": 12}}]
-    await lab.guest.call("gemini_continue", conversation_id=started.id, function_results=results)
+    await lab.client.call("gemini_continue", conversation_id=started.id, function_results=results)
 
     assert (said.status, said.is_error) == ("requires_action", False)
     assert state(said) == (
@@ -304,14 +308,14 @@ async def test_a_run_that_stops_for_functions_names_them_and_takes_their_results
         'Its conversation_id is "r_…".'
     )
     assert said.facts["function_calls"][0]["call_id"] == "zggxzq8r"
-    assert lab.house.bodies[-1]["previous_interaction_id"] == started.interaction
+    assert lab.harness.bodies[-1]["previous_interaction_id"] == started.interaction
 
 
 # -- the tokens -----------------------------------------------------------------------------
 
 
 async def test_tokens_that_come_late_are_counted(slow: SlowResearchClient) -> None:
-    slow.house.brain.usage_later(looks=4)
+    slow.harness.control.usage_later(looks=4)
     started = await slow.start()
 
     said = await slow.after(started.id)
@@ -323,7 +327,7 @@ async def test_tokens_that_come_late_are_counted(slow: SlowResearchClient) -> No
 async def test_a_report_is_not_held_back_for_tokens_that_never_come(
     slow: SlowResearchClient,
 ) -> None:
-    slow.house.brain.research_next("no_usage")
+    slow.harness.control.research_next("no_usage")
     started = await slow.start()
     await slow.glass.run(RUN + 100)
 
@@ -337,14 +341,14 @@ async def test_a_report_is_not_held_back_for_tokens_that_never_come(
 async def test_a_report_that_was_seen_is_not_lost_to_trouble_while_its_tokens_are_awaited(
     slow: SlowResearchClient,
 ) -> None:
-    slow.house.brain.usage_later(looks=None)
+    slow.harness.control.usage_later(looks=None)
     started = await slow.start()
     await slow.glass.run(600)
-    slow.house.brain.finish(started.interaction)
+    slow.harness.control.finish(started.interaction)
     before = len(slow.looks)
     while len(slow.looks) == before:
         await slow.glass.run(1)
-    slow.house.brain.expire_all()
+    slow.harness.control.expire_all()
 
     said = await slow.after(started.id, 30)
 
@@ -356,48 +360,48 @@ async def test_a_report_that_was_seen_is_not_lost_to_trouble_while_its_tokens_ar
 
 REFUSED: dict[str, tuple[Before, str]] = {
     "a key without quota": (
-        lambda brain: setattr(brain, "free_tier", True),
+        lambda control: setattr(control, "free_tier", True),
         "This key has no quota for that (its limit is 0): it needs a paid key. Enable billing for "
         "the key's project in AI Studio, or use another model.",
     ),
     "a limit that is used up": (
-        lambda brain: brain.fail_next(429, on="create"),
+        lambda control: control.fail_next(429, on="create"),
         "Gemini's rate limit or quota is used up. Try again in a minute, or use another model.",
     ),
     "a key that is not accepted": (
-        lambda brain: brain.fail_next(401, on="create"),
+        lambda control: control.fail_next(401, on="create"),
         "Gemini did not accept the API key. Run `gemini-interactions-mcp key` in a terminal to set "
         "a valid one (from aistudio.google.com/apikey), then try again.",
     ),
     "a key that may not": (
-        lambda brain: brain.fail_next(403, on="create"),
+        lambda control: control.fail_next(403, on="create"),
         "Google refuses this to the API key in use (permission denied): "
         '"The caller does not have permission". Check in AI Studio or the Google Cloud console '
         "what the key's project may use, or leave out what needs the permission (a model, a tool, "
         "a file).",
     ),
     "Google in trouble": (
-        lambda brain: brain.fail_next(503, on="create"),
+        lambda control: control.fail_next(503, on="create"),
         "Gemini had an error of its own and gave no answer. The call was not repeated, since that "
         "could be billed twice: try again in a minute.",
     ),
     "an answer that does not come": (
-        lambda brain: brain.hold_next("create", "before_response"),
+        lambda control: control.hold_next("create", "before_response"),
         "Google did not confirm this research in time. It may be running there all the same, and "
         "was not sent again, since that could be billed twice.",
     ),
     "an answer that is cut off": (
-        lambda brain: brain.fault_next("fin", on="create"),
+        lambda control: control.fault_next("fin", on="create"),
         "The connection to Gemini broke before the answer was complete. The call was not repeated, "
         "since that could be billed twice: send it again if needed.",
     ),
     "an answer nobody can read": (
-        lambda brain: brain.fault_next("invalid_json", on="create"),
+        lambda control: control.fault_next("invalid_json", on="create"),
         "Gemini's answer could not be read. The call was not repeated, since that could be billed "
         "twice: try again.",
     ),
     "a refusal": (
-        lambda brain: brain.fail_next(400, on="create", message="The topic is not allowed."),
+        lambda control: control.fail_next(400, on="create", message="The topic is not allowed."),
         'Gemini rejected the request: "The topic is not allowed." Change it and try again.',
     ),
 }
@@ -409,28 +413,28 @@ async def test_a_run_that_is_not_made_is_told_at_once_and_not_sent_again(
 ) -> None:
     if "did not confirm" in text:
         monkeypatch.setattr(research, "PATIENCE", 0.3)
-    before(lab.house.brain)
+    before(lab.harness.control)
 
     said = await lab.start()
 
     # Without quota no second try helps, so none is advised.
     told = text if "limit is 0" in text else f"{text}\n{AGAIN}"
     assert (state(said), said.status, said.is_error) == (told, "failed", True)
-    assert len(lab.house.bodies) == 1
+    assert len(lab.harness.bodies) == 1
     assert (await lab.check(said.id)).text == said.text
 
 
 async def test_a_limit_google_lifts_in_time_is_waited_for(lab: ResearchClient) -> None:
-    lab.house.brain.fail_next(429, on="create", retry_after=0.05)
+    lab.harness.control.fail_next(429, on="create", retry_after=0.05)
 
     said = await lab.start()
 
     assert said.status == "running"
-    assert [post.status for post in lab.house.brain.posts] == [429, 200]
+    assert [post.status for post in lab.harness.control.posts] == [429, 200]
 
 
 async def test_after_a_failure_the_same_question_is_sent_anew(lab: ResearchClient) -> None:
-    lab.house.brain.fail_next(503, on="create")
+    lab.harness.control.fail_next(503, on="create")
     failed = await lab.start()
 
     said = await lab.start()

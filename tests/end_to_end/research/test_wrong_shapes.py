@@ -18,7 +18,7 @@ REPORT = {
 async def test_a_report_is_read_whatever_its_steps_hold(
     lab: ResearchClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    lab.house.brain.answer_next(
+    lab.harness.control.answer_next(
         Answer(steps=[*steps(kind)[:-1], REPORT], events=[], usage=USAGE, pace=1.0)
     )
     started = await lab.start()

@@ -21,8 +21,8 @@ def search(*names: str) -> list[dict[str, Any]]:
     return [{"type": "file_search", "file_search_store_names": list(names)}]
 
 
-def uploads(house: AppHarness) -> int:
-    return sum(each.kind == "store_chunk" for each in house.brain.log)
+def uploads(harness: AppHarness) -> int:
+    return sum(each.kind == "store_chunk" for each in harness.control.log)
 
 
 def write(files: dict[str, str | bytes]) -> None:
@@ -40,11 +40,11 @@ def many(work: Path) -> int:
 
 
 async def test_a_store_is_filled_from_500_files_twice_and_searched_with_citations(
-    command: Run, guest: McpClient, house: AppHarness, many: int
+    command: Run, client: McpClient, harness: AppHarness, many: int
 ) -> None:
     created = await command("stores", "create", "handbook")
     first = await command("stores", "add", "handbook", "docs")
-    sent = uploads(house)
+    sent = uploads(harness)
     second = await command("stores", "add", "handbook", "docs")
 
     assert created.out.startswith("Created handbook (fileSearchStores/handbook-")
@@ -53,18 +53,18 @@ async def test_a_store_is_filled_from_500_files_twice_and_searched_with_citation
     assert "0 had not changed" in first.out
     assert sent == many
     assert second.out == "Sent 0 documents (0 bytes) to handbook; 500 had not changed.\n"
-    assert uploads(house) == sent
+    assert uploads(harness) == sent
 
-    said = await guest.ask("When do herons nest?", tools=search("handbook"))
+    said = await client.ask("When do herons nest?", tools=search("handbook"))
 
-    assert house.last["tools"][0]["file_search_store_names"][0].startswith("fileSearchStores/")
+    assert harness.last["tools"][0]["file_search_store_names"][0].startswith("fileSearchStores/")
     assert "The store says: Herons nest in April." in said.text
     assert "docs/herons.md" in said.text
     assert "[1]" in said.text
 
 
 async def test_only_what_changed_by_content_is_sent_and_replaces_the_old(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     write({"docs/a.md": "one\n", "docs/b.md": "two\n"})
     await command("stores", "create", "s")
@@ -74,7 +74,7 @@ async def test_only_what_changed_by_content_is_sent_and_replaces_the_old(
     ended = await command("stores", "add", "s", "docs")
 
     assert ended.out == "Sent 2 documents (19 bytes), 1 of them anew to s; 1 had not changed.\n"
-    (store,) = house.brain.service.stores.all.values()
+    (store,) = harness.control.service.stores.all.values()
     assert sorted(each.data for each in store.documents.values()) == [
         b"one, changed\n",
         b"three\n",
@@ -83,7 +83,7 @@ async def test_only_what_changed_by_content_is_sent_and_replaces_the_old(
 
 
 async def test_what_is_left_out_is_told_with_the_reason(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     write(
         {
@@ -110,39 +110,39 @@ async def test_what_is_left_out_is_told_with_the_reason(
     ):
         assert f"Left out: {line}" in ended.err
     assert "logo.png" in ended.err
-    assert "SECRET" not in str(house.brain.log)
+    assert "SECRET" not in str(harness.control.log)
 
 
 async def test_a_run_that_was_killed_half_way_is_gone_on_with(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     """What Google has and nobody wrote down is found there, and not sent again."""
     write({f"docs/{n}.md": f"Page {n}\n" for n in range(6)})
     await command("stores", "create", "s")
     await command("stores", "add", "s", "docs/0.md")
-    (store,) = house.brain.service.stores.all.values()
-    database = house.folder / "gemini.db"
+    (store,) = harness.control.service.stores.all.values()
+    database = harness.folder / "gemini.db"
     import sqlite3
 
     with sqlite3.connect(database) as rows:
         rows.execute("DELETE FROM file_search_documents")
-    before = uploads(house)
+    before = uploads(harness)
 
     ended = await command("stores", "add", "s", "docs")
 
     assert "Sent 5 documents" in ended.out
     assert "1 had not changed" in ended.out
-    assert uploads(house) - before == 5
+    assert uploads(harness) - before == 5
     assert len(store.documents) == 6
 
 
 async def test_what_was_deleted_at_google_is_sent_again(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     write({"docs/a.md": "words\n"})
     await command("stores", "create", "s")
     await command("stores", "add", "s", "docs")
-    (store,) = house.brain.service.stores.all.values()
+    (store,) = harness.control.service.stores.all.values()
     store.documents.clear()
 
     ended = await command("stores", "add", "s", "docs")
@@ -151,11 +151,11 @@ async def test_what_was_deleted_at_google_is_sent_again(
 
 
 async def test_a_document_that_google_cannot_take_is_told_and_the_others_are_sent(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     write({"docs/a.md": "words\n", "docs/b.md": "more\n"})
     await command("stores", "create", "s")
-    house.brain.fail_next_document()
+    harness.control.fail_next_document()
 
     ended = await command("stores", "add", "s", "docs")
 
@@ -165,12 +165,12 @@ async def test_a_document_that_google_cannot_take_is_told_and_the_others_are_sen
 
 
 async def test_stores_are_listed_with_those_nobody_here_knows_and_deleted(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     write({"docs/a.md": "words\n"})
     await command("stores", "create", "s")
     await command("stores", "add", "s", "docs")
-    house.brain.service.stores.create({"displayName": "elsewhere"})
+    harness.control.service.stores.create({"displayName": "elsewhere"})
 
     listed = await command("stores", "list")
     history = await command("history")
@@ -181,7 +181,9 @@ async def test_stores_are_listed_with_those_nobody_here_knows_and_deleted(
     assert "(not made here)" in listed.out
     assert "1 store of documents (`stores list`)" in history.err or history.out
     assert deleted.out == "Deleted s here and at Google.\n"
-    assert [each.display_name for each in house.brain.service.stores.all.values()] == ["elsewhere"]
+    assert [each.display_name for each in harness.control.service.stores.all.values()] == [
+        "elsewhere"
+    ]
     assert "local" not in after.out
 
 
@@ -209,36 +211,36 @@ async def test_what_cannot_be_done_is_refused(
 
 
 async def test_a_store_that_is_not_here_is_refused_with_those_that_are(
-    command: Run, guest: McpClient, house: AppHarness
+    command: Run, client: McpClient, harness: AppHarness
 ) -> None:
     await command("stores", "create", "s")
 
-    said = await guest.ask("x", tools=search("other"))
-    odd = await guest.ask("x", tools=[{"type": "file_search", "file_search_store_names": [1]}])
+    said = await client.ask("x", tools=search("other"))
+    odd = await client.ask("x", tools=[{"type": "file_search", "file_search_store_names": [1]}])
 
     assert said.is_error
     assert "there is no store 'other' here. There are: s." in said.text
     assert odd.is_error
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_on_a_gateway_owners_search_only_what_was_given_to_them(
-    site: GatewayHarness, house: AppHarness, command: Run, work: Path
+    site: GatewayHarness, harness: AppHarness, command: Run, work: Path
 ) -> None:
     put("a.md", "Herons nest in April.\n")
     for name, to in (("anns", ("--owner", "ann")), ("all", ("--everyone",)), ("mine", ())):
         await command("stores", "create", name, *to)
         await command("stores", "add", name, "a.md")
-    full = {each.display_name: each.name for each in house.brain.service.stores.all.values()}
+    full = {each.display_name: each.name for each in harness.control.service.stores.all.values()}
     await site.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
-    ann, bob = await site.visit(token="anns-token"), await site.visit(token="bobs-token")
+    ann, bob = await site.connect(token="anns-token"), await site.connect(token="bobs-token")
 
     good = [
         await ann.ask("herons nest", tools=search("anns", "all")),
         await ann.ask("herons nest", tools=search(full["anns"])),
         await bob.ask("herons nest", tools=search("all")),
     ]
-    sent = len(house.bodies)
+    sent = len(harness.bodies)
     bad = [
         await bob.ask("x", tools=search("anns")),
         await bob.ask("x", tools=search(full["anns"])),
@@ -251,30 +253,30 @@ async def test_on_a_gateway_owners_search_only_what_was_given_to_them(
 
     assert all("Herons nest in April" in each.text for each in good)
     assert all(each.is_error for each in bad)
-    assert len(house.bodies) == sent
+    assert len(harness.bodies) == sent
     texts = {each.text.replace("anns", "X").replace("mine", "X") for each in (bad[0], bad[2])}
     assert len(texts) == 1
 
 
 async def test_retention_deletes_stores_nobody_used_for_so_long(
-    command: Run, house: AppHarness, work: Path
+    command: Run, harness: AppHarness, work: Path
 ) -> None:
     await command("stores", "create", "s")
-    house.set(GEMINI_MCP_RETENTION_DAYS="2")
-    guest = await house.connect()
-    await guest.ask("Hello")
-    maintenance = guest.app.maintenance
+    harness.set(GEMINI_MCP_RETENTION_DAYS="2")
+    client = await harness.connect()
+    await client.ask("Hello")
+    maintenance = client.app.maintenance
     assert maintenance is not None
-    bridge = await guest.app.bridge()
+    bridge = await client.app.bridge()
     records = bridge.executor._runtime.store.file_search
     (known,) = await records.all()
-    await records.use([known.name], house.clock())
-    house.clock.advance(1.5 * DAY)
+    await records.use([known.name], harness.clock())
+    harness.clock.advance(1.5 * DAY)
     await maintenance._retention.tidy()
-    assert len(house.brain.service.stores.all) == 1
-    house.clock.advance(DAY)
+    assert len(harness.control.service.stores.all) == 1
+    harness.clock.advance(DAY)
 
     await maintenance._retention.tidy()
 
-    assert house.brain.service.stores.all == {}
+    assert harness.control.service.stores.all == {}
     assert await records.all() == []

@@ -7,20 +7,20 @@ import pytest
 from tests.end_to_end.research.conftest import (
     clock,
     emulator,
-    house,
+    harness,
     nursery,
     real,
     site,
     start,
-    usual_house,
+    usual_harness,
 )
 from tests.support.app_harness import AppHarness
 from tests.support.task_client import TaskClient, in_process
 
-__all__ = ["clock", "emulator", "house", "nursery", "real", "site", "start", "usual_house"]
+__all__ = ["clock", "emulator", "harness", "nursery", "real", "site", "start", "usual_harness"]
 
 
 @pytest.fixture
-async def client(house: AppHarness) -> TaskClient:
+async def client(harness: AppHarness) -> TaskClient:
     """Declares tasks, and does not wait long for what may become one."""
-    return await in_process(house, task_after_seconds=0.05)
+    return await in_process(harness, task_after_seconds=0.05)

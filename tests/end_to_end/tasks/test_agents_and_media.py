@@ -20,18 +20,18 @@ WHERE_SLOW = [
 
 
 @pytest.fixture
-async def client(house: AppHarness) -> TaskClient:
-    return await in_process(house, toolsets=TOOLSETS, task_after_seconds=0.05)
+async def client(harness: AppHarness) -> TaskClient:
+    return await in_process(harness, toolsets=TOOLSETS, task_after_seconds=0.05)
 
 
 @pytest.mark.parametrize(("tool", "arguments"), AT_ONCE)
 async def test_what_runs_at_google_is_a_task_at_once(
-    client: TaskClient, house: AppHarness, tool: str, arguments: dict[str, str]
+    client: TaskClient, harness: AppHarness, tool: str, arguments: dict[str, str]
 ) -> None:
     id = await client.task(tool, **arguments)
     while not (await client.use("gemini_result", id=id)).facts.get("interaction_id"):
         pass
-    house.clock.advance(RUN + 100)
+    harness.clock.advance(RUN + 100)
 
     said = await client.result(id)
 
@@ -39,29 +39,29 @@ async def test_what_runs_at_google_is_a_task_at_once(
     assert said.status == "completed"
     again = await client.use("gemini_result", id=id)
     assert (said.raw.content, said.facts) == (again.raw.content, again.facts)
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 @pytest.mark.parametrize(("tool", "arguments"), AT_ONCE)
 async def test_cancelling_it_reaches_google(
-    client: TaskClient, house: AppHarness, tool: str, arguments: dict[str, str]
+    client: TaskClient, harness: AppHarness, tool: str, arguments: dict[str, str]
 ) -> None:
-    house.brain.hold_background()
+    harness.control.hold_background()
     id = await client.task(tool, **arguments)
 
     await client.cancel(id)
     task = await client.until(id)
 
     assert task["status"] == "cancelled"
-    assert [each for each in house.brain.log if each.kind == "cancel"]
+    assert [each for each in harness.control.log if each.kind == "cancel"]
 
 
 @pytest.mark.parametrize(("tool", "arguments", "made"), WHERE_SLOW)
 async def test_a_file_that_takes_long_is_a_task(
-    client: TaskClient, house: AppHarness, tool: str, arguments: dict[str, str], made: str
+    client: TaskClient, harness: AppHarness, tool: str, arguments: dict[str, str], made: str
 ) -> None:
     # Speech is asked for twice: one version of the API does not have its model.
-    gates = [house.brain.hold_next(), house.brain.hold_next()]
+    gates = [harness.control.hold_next(), harness.control.hold_next()]
     id = await client.task(tool, **arguments)
     for gate in gates:
         gate.release()

@@ -74,7 +74,7 @@ async def real_site(real: AppHarness) -> AsyncIterator[GatewayHarness]:
     """Gateways where researches take real time, as the suite waits in it."""
     site = GatewayHarness(real)
     yield site
-    real.brain.let_go()
+    real.control.let_go()
     await site.close()
 
 
@@ -82,7 +82,7 @@ async def real_site(real: AppHarness) -> AsyncIterator[GatewayHarness]:
 def suite_tools(real: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tools of the suite's names in the product; each but the first is a research."""
     monkeypatch.setattr(registry, "_ALL", dict(registry.tools(("ask", "research"))))
-    brain = real.brain
+    control = real.control
 
     async def researched(use: ToolContext, question: str, *, plan: bool) -> types.CallToolResult:
         wanted = ResearchRequest(question, plan_first=plan)
@@ -100,23 +100,23 @@ def suite_tools(real: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def slow_compute(
         use: ToolContext, seconds: float = 0, label: str = ""
     ) -> types.CallToolResult:
-        brain.research_seconds = seconds
+        control.research_seconds = seconds
         return await researched(use, f"What takes {seconds} s for {label}?", plan=False)
 
     @task("Fail")
     async def failing_job(use: ToolContext) -> types.CallToolResult:
-        brain.research_seconds = 0.5
-        brain.research_next("failed")
+        control.research_seconds = 0.5
+        control.research_next("failed")
         return await researched(use, f"What fails at {time.time()}?", plan=False)
 
     @task("Break")
     async def protocol_error_job(use: ToolContext) -> types.CallToolResult:
-        brain.research_seconds = 0.5
+        control.research_seconds = 0.5
         return await researched(use, f"What breaks at {time.time()}?", plan=False)
 
     @task("Confirm")
     async def confirm_delete(use: ToolContext, filename: str) -> types.CallToolResult:
-        brain.research_seconds = 1.0
+        control.research_seconds = 1.0
         return await researched(use, f"How to delete {filename}?", plan=True)
 
 
@@ -130,7 +130,7 @@ async def test_the_product_conforms(
     passed: int,
     untestable: set[str],
 ) -> None:
-    real_site.house.clock.time = time.time()
+    real_site.harness.clock.time = time.time()
     await real_site.open()
 
     found = await checks(node, real_site.url, scenario, tmp_path)

@@ -23,15 +23,15 @@ APPROVE = {"action": "accept", "content": {"decision": "approve"}}
 
 
 @pytest.fixture
-def house(real: AppHarness) -> AppHarness:
+def harness(real: AppHarness) -> AppHarness:
     """Servers are processes, whose clock is the real one."""
     return real
 
 
 async def test_another_process_answers_for_a_research_whose_process_was_killed(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    house.brain.research_seconds = 2.0
+    harness.control.research_seconds = 2.0
     first = await start("modern", **SOON)
     id = await of_process(first).task("start_deep_research", question=QUESTION)
     first.kill()
@@ -43,13 +43,13 @@ async def test_another_process_answers_for_a_research_whose_process_was_killed(
 
     assert meanwhile["status"] == "working"
     assert said.status == "completed"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_another_process_answers_for_a_question_whose_process_was_killed(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     first = await start("modern", **SOON)
     id = await of_process(first).task("gemini_ask", prompt="Slowly, please.")
     assert await gate.reached(30)
@@ -62,12 +62,12 @@ async def test_another_process_answers_for_a_question_whose_process_was_killed(
 
     assert said.id == id
     assert said.status in ("completed", "interrupted")
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     assert told((await second.get(id))["result"]).raw == said.raw
 
 
 async def test_a_plan_is_approved_by_way_of_another_process(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
     first = of_process(await start("modern", **SOON), WITH_FORMS)
     second = of_process(await start("modern", **SOON), WITH_FORMS)
@@ -79,13 +79,13 @@ async def test_a_plan_is_approved_by_way_of_another_process(
 
     assert said.status == "completed"
     assert said.turn == 2
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_a_cancel_by_way_of_another_process_ends_the_work(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     first = of_process(await start("modern", **SOON))
     second = of_process(await start("modern", **SOON))
     id = await first.task("gemini_ask", prompt="Never mind.")
@@ -100,9 +100,9 @@ async def test_a_cancel_by_way_of_another_process_ends_the_work(
 
 
 async def test_a_server_that_ends_leaves_its_task_to_the_next(
-    house: AppHarness, start: Start
+    harness: AppHarness, start: Start
 ) -> None:
-    house.brain.research_seconds = 2.0
+    harness.control.research_seconds = 2.0
     first = await start("modern", **SOON)
     id = await of_process(first).task("start_deep_research", question=QUESTION)
     first.hang_up()
@@ -111,4 +111,4 @@ async def test_a_server_that_ends_leaves_its_task_to_the_next(
     second = of_process(await start("modern", **SOON))
 
     assert (await second.result(id)).status == "completed"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1

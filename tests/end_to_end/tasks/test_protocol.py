@@ -54,7 +54,7 @@ async def test_lists_of_tools_are_the_same_for_everybody(client: TaskClient) -> 
 
 
 async def test_without_a_declaration_on_the_request_there_is_no_task(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
     plain = TaskClient(client.ask, {})
     id = await client.task("start_deep_research", question=QUESTION)
@@ -71,7 +71,7 @@ async def test_without_a_declaration_on_the_request_there_is_no_task(
 
 
 async def test_a_task_that_was_never_given_reads_like_an_unknown_one(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
     plain = TaskClient(client.ask, {})
     quick = await plain.use("gemini_ask", prompt="Hello.")
@@ -122,14 +122,14 @@ async def test_responses_of_other_types_are_refused(client: TaskClient) -> None:
         assert code == UNKNOWN
 
 
-async def test_a_legacy_client_gets_no_task_whatever_it_declares(house: AppHarness) -> None:
-    legacy = await JsonRpcClient.to(house, "legacy")
+async def test_a_legacy_client_gets_no_task_whatever_it_declares(harness: AppHarness) -> None:
+    legacy = await JsonRpcClient.to(harness, "legacy")
     hello = {
         "protocolVersion": "2025-11-25",
         "capabilities": DECLARED,
         "clientInfo": {"name": "claude-code", "version": "1"},
     }
-    fresh = await JsonRpcClient.to(house, "modern")  # says nothing before `initialize`
+    fresh = await JsonRpcClient.to(harness, "modern")  # says nothing before `initialize`
     greeted = await fresh.answer(await fresh.ask("initialize", hello, meta={}))
     await fresh.tell("notifications/initialized")
 
@@ -190,23 +190,23 @@ async def test_owners_see_no_tasks_of_each_other(site: GatewayHarness) -> None:
 
 
 async def test_a_client_that_goes_away_leaves_its_task_to_be_found(
-    house: AppHarness, client: TaskClient
+    harness: AppHarness, client: TaskClient
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Slowly.")
-    other = await in_process(house)
+    other = await in_process(harness)
 
     gate.release()
 
     assert (await other.result(id)).status == "completed"
 
 
-async def test_the_sdks_hooks_get_the_result_of_a_task(house: AppHarness) -> None:
+async def test_the_sdks_hooks_get_the_result_of_a_task(harness: AppHarness) -> None:
     extension = SdkTasks()
-    guest: McpClient = await house.connect(extensions=[extension], task_after_seconds=0.05)
-    house.brain.delay(0.3)
+    client: McpClient = await harness.connect(extensions=[extension], task_after_seconds=0.05)
+    harness.control.delay(0.3)
 
-    said = await guest.ask("Slowly, please.")
+    said = await client.ask("Slowly, please.")
 
     assert extension.created == [said.id]
     assert said.status == "completed"
@@ -215,22 +215,22 @@ async def test_the_sdks_hooks_get_the_result_of_a_task(house: AppHarness) -> Non
 async def test_the_sdks_hooks_work_over_http_too(site: GatewayHarness) -> None:
     await site.open(task_after_seconds=0.05)
     extension = SdkTasks()
-    site.house.brain.delay(0.3)
-    guest = await site.visit(extensions=[extension])
+    site.harness.control.delay(0.3)
+    client = await site.connect(extensions=[extension])
 
-    said = await guest.ask("Slowly, please.")
+    said = await client.ask("Slowly, please.")
 
     assert extension.created == [said.id]
     assert said.status == "completed"
 
 
-async def test_the_sdks_client_without_the_extension_is_told_in_words(house: AppHarness) -> None:
-    guest = await house.connect()
+async def test_the_sdks_client_without_the_extension_is_told_in_words(harness: AppHarness) -> None:
+    client = await harness.connect()
 
-    said = await guest.call("start_deep_research", question=QUESTION)
+    said = await client.call("start_deep_research", question=QUESTION)
 
     assert said.status == "running"
     asked = GetTask(params=TaskParams(task_id=f"{said.id}/1"))
     with pytest.raises(MCPError) as refused:
-        await guest.client.session.send_request(asked, TaskState)
+        await client.sdk_client.session.send_request(asked, TaskState)
     assert refused.value.error.code == NOT_DECLARED

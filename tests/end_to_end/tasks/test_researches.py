@@ -26,9 +26,9 @@ def change(words: str) -> Json:
 
 
 @pytest.fixture
-async def asker(house: AppHarness) -> TaskClient:
+async def asker(harness: AppHarness) -> TaskClient:
     """Declares tasks and forms."""
-    return await in_process(house, WITH_FORMS)
+    return await in_process(harness, WITH_FORMS)
 
 
 async def confirmed(client: TaskClient, id: str) -> None:
@@ -38,22 +38,22 @@ async def confirmed(client: TaskClient, id: str) -> None:
         pass
 
 
-async def ended(client: TaskClient, house: AppHarness, id: str, *statuses: str) -> Json:
+async def ended(client: TaskClient, harness: AppHarness, id: str, *statuses: str) -> Json:
     """The task once its run, or plan, has had the time it takes."""
     await confirmed(client, id)
-    house.clock.advance(RUN + 100)
+    harness.clock.advance(RUN + 100)
     return await client.until(id, *statuses or ("completed", "input_required", "cancelled"))
 
 
-async def planned(client: TaskClient, house: AppHarness, **more: Any) -> tuple[str, Json]:
+async def planned(client: TaskClient, harness: AppHarness, **more: Any) -> tuple[str, Json]:
     """A research that asks about its plan."""
     id = await client.task("start_deep_research", question=QUESTION, plan_first=True, **more)
-    return id, await ended(client, house, id)
+    return id, await ended(client, harness, id)
 
 
-async def test_a_research_is_a_task_at_once(client: TaskClient, house: AppHarness) -> None:
+async def test_a_research_is_a_task_at_once(client: TaskClient, harness: AppHarness) -> None:
     created = await client.call("start_deep_research", question=QUESTION)
-    task = await ended(client, house, created["taskId"])
+    task = await ended(client, harness, created["taskId"])
 
     assert created["resultType"] == "task"
     assert masked(created["taskId"]) == "r_…/1"
@@ -66,35 +66,35 @@ async def test_a_research_is_a_task_at_once(client: TaskClient, house: AppHarnes
         assert (again.raw.content, again.facts) == (said.raw.content, said.facts)
     by_result = await client.use("gemini_result", id=created["taskId"])
     assert by_result.piece == said.piece
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_a_poll_costs_google_nothing(client: TaskClient, house: AppHarness) -> None:
-    slow = await in_process(house, research_poll_seconds=600)
+async def test_a_poll_costs_google_nothing(client: TaskClient, harness: AppHarness) -> None:
+    slow = await in_process(harness, research_poll_seconds=600)
     id = await slow.task("start_deep_research", question=QUESTION)
-    looks = [each for each in house.brain.log if each.kind == "get"]
+    looks = [each for each in harness.control.log if each.kind == "get"]
 
     for _ in range(30):
         task = await slow.get(id)
 
     assert task["status"] == "working"
     assert task["pollIntervalMs"] == 600_000
-    assert [each for each in house.brain.log if each.kind == "get"] == looks
+    assert [each for each in harness.control.log if each.kind == "get"] == looks
 
 
-async def test_cancelling_reaches_google(client: TaskClient, house: AppHarness) -> None:
+async def test_cancelling_reaches_google(client: TaskClient, harness: AppHarness) -> None:
     id = await client.task("start_deep_research", question=QUESTION)
 
     await client.cancel(id)
     task = await client.until(id)
 
     assert task["status"] == "cancelled"
-    assert [each for each in house.brain.log if each.kind == "cancel"]
+    assert [each for each in harness.control.log if each.kind == "cancel"]
     assert (await client.use("check_research", research_id=id)).status == "cancelled"
 
 
-async def test_without_forms_a_plan_is_the_result(client: TaskClient, house: AppHarness) -> None:
-    id, task = await planned(client, house)
+async def test_without_forms_a_plan_is_the_result(client: TaskClient, harness: AppHarness) -> None:
+    id, task = await planned(client, harness)
 
     said = told(task["result"])
     assert task["status"] == "completed"
@@ -102,21 +102,21 @@ async def test_without_forms_a_plan_is_the_result(client: TaskClient, house: App
     assert "approve_research_plan" in said.tail
     run = await client.task("approve_research_plan", research_id=id.partition("/")[0])
     assert run == id.replace("/1", "/2")
-    assert told((await ended(client, house, run))["result"]).status == "completed"
+    assert told((await ended(client, harness, run))["result"]).status == "completed"
     # What was told as ended stays so, whoever asks.
     assert told((await client.get(id))["result"]).raw == said.raw
     assert (await TaskClient(client.ask, WITH_FORMS).get(id))["status"] == "completed"
 
 
 async def test_a_client_that_leaves_forms_unanswered_is_not_asked(
-    asker: TaskClient, house: AppHarness, monkeypatch: pytest.MonkeyPatch
+    asker: TaskClient, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
         client_profiles.CLIENTS, "silent", client_profiles.ClientProfile(answers_elicitation=False)
     )
     asker.name = "silent"
 
-    _, task = await planned(asker, house)
+    _, task = await planned(asker, harness)
 
     assert task["status"] == "completed"
     assert told(task["result"]).status == "plan_ready"
@@ -124,9 +124,9 @@ async def test_a_client_that_leaves_forms_unanswered_is_not_asked(
 
 
 async def test_a_plan_asks_and_goes_on_as_the_same_task(
-    asker: TaskClient, house: AppHarness
+    asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, asks = await planned(asker, house)
+    id, asks = await planned(asker, harness)
 
     assert asks["status"] == "input_required"
     assert "result" not in asks
@@ -142,7 +142,7 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
 
     changed = await asker.update(id, plan_1=change("Only Zürich."))
     working = await asker.get(id)
-    asks_again = await ended(asker, house, id)
+    asks_again = await ended(asker, harness, id)
     assert changed.keys() - {"_meta"} == {"resultType"}
     assert working["status"] == "working"
     assert list(asks_again["inputRequests"]) == ["plan-2"]
@@ -153,13 +153,13 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
     await asker.update(id, plan_2=APPROVE)
     assert (await asker.get(id))["status"] == "working"
     await asker.update(id, plan_2=APPROVE)  # once is enough
-    task = await ended(asker, house, id)
+    task = await ended(asker, harness, id)
     assert task["status"] == "completed"
     assert task["taskId"] == id
     said = told(task["result"])
     assert said.status == "completed"
     assert said.turn == 3
-    assert len(house.bodies) == 3
+    assert len(harness.bodies) == 3
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
     ],
 )
 async def test_whatever_is_no_clear_decision_runs_nothing_and_names_the_tool(
-    asker: TaskClient, house: AppHarness, answer: Any
+    asker: TaskClient, harness: AppHarness, answer: Any
 ) -> None:
-    id, _ = await planned(asker, house)
+    id, _ = await planned(asker, harness)
 
     await asker.update(id, plan_1=answer)
     task = await asker.get(id)
@@ -188,14 +188,14 @@ async def test_whatever_is_no_clear_decision_runs_nothing_and_names_the_tool(
     assert "approve_research_plan" in told(task["result"]).tail
     await asker.update(id, plan_1=APPROVE)
     assert await asker.get(id) == task
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     assert await asker.task("approve_research_plan", research_id=id.partition("/")[0])
 
 
 async def test_answers_to_what_is_not_asked_mean_nothing(
-    asker: TaskClient, house: AppHarness
+    asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, asks = await planned(asker, house)
+    id, asks = await planned(asker, harness)
 
     acknowledged = await asker.update(id, plan_7=APPROVE, other={"x": 1})
 
@@ -204,9 +204,9 @@ async def test_answers_to_what_is_not_asked_mean_nothing(
 
 
 async def test_a_plan_that_a_tool_approves_ends_its_task_with_the_plan(
-    asker: TaskClient, house: AppHarness
+    asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, _ = await planned(asker, house)
+    id, _ = await planned(asker, harness)
     run = await asker.task("approve_research_plan", research_id=id.partition("/")[0])
 
     task = await asker.get(id)
@@ -214,17 +214,17 @@ async def test_a_plan_that_a_tool_approves_ends_its_task_with_the_plan(
     assert run == id.replace("/1", "/2")
     assert task["status"] == "completed"
     assert told(task["result"]).status == "plan_ready"
-    assert told((await ended(asker, house, run))["result"]).status == "completed"
+    assert told((await ended(asker, harness, run))["result"]).status == "completed"
 
 
-async def test_revisions_by_tool_are_a_task_each(asker: TaskClient, house: AppHarness) -> None:
-    id, _ = await planned(asker, house)
+async def test_revisions_by_tool_are_a_task_each(asker: TaskClient, harness: AppHarness) -> None:
+    id, _ = await planned(asker, harness)
     research = id.partition("/")[0]
 
     revision = await asker.task("approve_research_plan", research_id=research, changes="Shorter.")
-    asks = await ended(asker, house, revision)
+    asks = await ended(asker, harness, revision)
     await asker.update(revision, plan_2=APPROVE)
-    task = await ended(asker, house, revision)
+    task = await ended(asker, harness, revision)
 
     assert revision == f"{research}/2"
     assert list(asks["inputRequests"]) == ["plan-2"]
@@ -233,10 +233,10 @@ async def test_revisions_by_tool_are_a_task_each(asker: TaskClient, house: AppHa
 
 
 async def test_a_plan_that_cannot_be_run_ends_its_task_with_the_reason(
-    asker: TaskClient, house: AppHarness
+    asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, _ = await planned(asker, house)
-    house.brain.fail_next(400, message="No such agent.", on="create")
+    id, _ = await planned(asker, harness)
+    harness.control.fail_next(400, message="No such agent.", on="create")
 
     await asker.update(id, plan_1=APPROVE)
     task = await asker.until(id)
@@ -246,10 +246,10 @@ async def test_a_plan_that_cannot_be_run_ends_its_task_with_the_reason(
     assert "approve_research_plan" in told(task["result"]).text
 
 
-async def test_a_limit_that_is_reached_ends_the_task_in_words(house: AppHarness) -> None:
-    asker = await in_process(house, WITH_FORMS)
-    id, _ = await planned(asker, house)
-    poor = await in_process(house, WITH_FORMS, daily_usd_limit=0.01)
+async def test_a_limit_that_is_reached_ends_the_task_in_words(harness: AppHarness) -> None:
+    asker = await in_process(harness, WITH_FORMS)
+    id, _ = await planned(asker, harness)
+    poor = await in_process(harness, WITH_FORMS, daily_usd_limit=0.01)
 
     await poor.update(id, plan_1=APPROVE)
     task = await poor.get(id)
@@ -258,24 +258,24 @@ async def test_a_limit_that_is_reached_ends_the_task_in_words(house: AppHarness)
     assert task["result"]["isError"] is True
     assert "GEMINI_MCP_DAILY_USD_LIMIT" in told(task["result"]).text
     assert "approve_research_plan" in told(task["result"]).text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_a_waiting_plan_can_be_cancelled(asker: TaskClient, house: AppHarness) -> None:
-    id, _ = await planned(asker, house)
+async def test_a_waiting_plan_can_be_cancelled(asker: TaskClient, harness: AppHarness) -> None:
+    id, _ = await planned(asker, harness)
 
     await asker.cancel(id)
     await asker.update(id, plan_1=APPROVE)
 
     assert (await asker.get(id))["status"] == "cancelled"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     assert (await asker.use("check_research", research_id=id)).status == "plan_ready"
 
 
 async def test_an_identical_research_joins_and_its_cancel_says_whose_work_it_ends(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    client = await in_process(house, DECLARED)
+    client = await in_process(harness, DECLARED)
     plain = TaskClient(client.ask, {})
     first = await plain.use("start_deep_research", question=QUESTION)
 
@@ -288,15 +288,15 @@ async def test_an_identical_research_joins_and_its_cancel_says_whose_work_it_end
     assert task["statusMessage"] == (
         "Cancelled. This also ended the work of an identical earlier call."
     )
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_a_research_that_stalled_stays_told_as_that(house: AppHarness) -> None:
-    client = await in_process(house, research_deadline_seconds=60)
-    house.brain.hold_background()
+async def test_a_research_that_stalled_stays_told_as_that(harness: AppHarness) -> None:
+    client = await in_process(harness, research_deadline_seconds=60)
+    harness.control.hold_background()
     id = await client.task("start_deep_research", question=QUESTION)
-    task = await ended(client, house, id)
-    house.brain.finish(told(task["result"]).interaction, "At last.")
+    task = await ended(client, harness, id)
+    harness.control.finish(told(task["result"]).interaction, "At last.")
 
     later = await client.use("check_research", research_id=id)
 

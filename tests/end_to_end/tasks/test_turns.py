@@ -21,8 +21,8 @@ ASKS = {
 }
 
 
-async def test_a_quick_answer_is_a_plain_result(client: TaskClient, house: AppHarness) -> None:
-    client = await in_process(house)
+async def test_a_quick_answer_is_a_plain_result(client: TaskClient, harness: AppHarness) -> None:
+    client = await in_process(harness)
 
     answered = await client.call("gemini_ask", prompt="Hello.")
 
@@ -32,9 +32,9 @@ async def test_a_quick_answer_is_a_plain_result(client: TaskClient, house: AppHa
 
 
 async def test_a_slow_answer_is_a_task_under_the_turns_id(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
 
     created = await client.call("gemini_ask", prompt="Slowly, please.")
     meanwhile = await client.get(created["taskId"])
@@ -59,11 +59,11 @@ async def test_a_slow_answer_is_a_task_under_the_turns_id(
     assert said.status == "completed"
     again = await client.use("gemini_result", id=said.id)
     assert (said.raw.content, said.facts) == (again.raw.content, again.facts)
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_a_task_that_was_read_is_collected(client: TaskClient, house: AppHarness) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+async def test_a_task_that_was_read_is_collected(client: TaskClient, harness: AppHarness) -> None:
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Once.")
     gate.release()
     await client.result(id)
@@ -71,13 +71,13 @@ async def test_a_task_that_was_read_is_collected(client: TaskClient, house: AppH
     again = await client.use("gemini_ask", prompt="Once.")
 
     assert again.id != id
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_a_task_that_nobody_reads_is_joined_by_the_same_call_and_is_in_the_history(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Once.")
 
     plain = TaskClient(client.ask, {})
@@ -87,14 +87,14 @@ async def test_a_task_that_nobody_reads_is_joined_by_the_same_call_and_is_in_the
 
     assert again["taskId"] == id
     assert "An identical earlier call had started this" in again["statusMessage"]
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     assert id.partition("/")[0] in (await plain.use("gemini_history")).text
 
 
 async def test_cancelling_a_task_ends_the_work_and_keeps_what_had_come(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Never mind.")
     assert await gate.reached(30)
 
@@ -113,9 +113,9 @@ async def test_cancelling_a_task_ends_the_work_and_keeps_what_had_come(
 
 
 async def test_cancelling_a_joined_call_says_whose_work_it_ends(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    house.brain.hold_next(point="before_completed")
+    harness.control.hold_next(point="before_completed")
     first = await client.task("gemini_ask", prompt="Twice.")
     joined = await client.task("gemini_ask", prompt="Twice.")
 
@@ -130,10 +130,10 @@ async def test_cancelling_a_joined_call_says_whose_work_it_ends(
 
 
 async def test_a_failed_answer_is_a_completed_task_whose_result_is_an_error(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next({"steps": [], "status": "failed"})
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next({"steps": [], "status": "failed"})
     id = await client.task("gemini_ask", prompt="Fail.")
     gate.release()
 
@@ -153,16 +153,16 @@ async def test_what_is_refused_is_no_task(client: TaskClient) -> None:
 
 
 async def test_a_function_round_goes_on_with_what_a_task_has_asked_for(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next(ASKS)
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next(ASKS)
     id = await client.task("gemini_ask", prompt="How is it in Ulm?", tools=[WEATHER])
     gate.release()
     waits = await client.result(id)
     (asked,) = waits.facts["function_calls"]
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next("Sunny, then.")
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next("Sunny, then.")
 
     results = [{"call_id": asked["call_id"], "result": "sun"}]
     next_id = await client.task(
@@ -178,8 +178,8 @@ async def test_a_function_round_goes_on_with_what_a_task_has_asked_for(
     assert said.piece == "Sunny, then."
 
 
-async def test_a_picture_comes_with_its_preview(client: TaskClient, house: AppHarness) -> None:
-    gate = house.brain.hold_next()
+async def test_a_picture_comes_with_its_preview(client: TaskClient, harness: AppHarness) -> None:
+    gate = harness.control.hold_next()
     id = await client.task("gemini_generate_image", prompt="A stork.")
     gate.release()
 
@@ -197,11 +197,11 @@ async def test_a_picture_comes_with_its_preview(client: TaskClient, house: AppHa
     ("name", "budget"), [("codex-mcp-client", 11_000), ("claude-code", 40_000)]
 )
 async def test_a_result_fits_the_client_that_reads_it(
-    client: TaskClient, house: AppHarness, name: str, budget: int
+    client: TaskClient, harness: AppHarness, name: str, budget: int
 ) -> None:
     client.name = name
-    gate = house.brain.hold_next(point="before_completed")
-    house.brain.answer_next(Answer.of("A word. " * 20_000))
+    gate = harness.control.hold_next(point="before_completed")
+    harness.control.answer_next(Answer.of("A word. " * 20_000))
     id = await client.task("gemini_ask", prompt="Long.")
     gate.release()
 
@@ -212,10 +212,10 @@ async def test_a_result_fits_the_client_that_reads_it(
 
 
 async def test_a_picture_is_no_task_for_a_client_that_shows_none_in_its_result(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
     client.name = "claude-code"
-    house.brain.delay(0.3)
+    harness.control.delay(0.3)
 
     answered = await client.call("gemini_generate_image", prompt="A stork.")
 
@@ -224,11 +224,11 @@ async def test_a_picture_is_no_task_for_a_client_that_shows_none_in_its_result(
 
 
 async def test_facts_stay_away_from_a_model_that_would_see_them(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
     client.name = "kimi-code"
     quick = await client.call("gemini_ask", prompt="")
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Slowly, please.")
     gate.release()
 
@@ -239,9 +239,9 @@ async def test_facts_stay_away_from_a_model_that_would_see_them(
 
 
 async def test_waiting_listing_and_cancelling_are_never_tasks(
-    client: TaskClient, house: AppHarness
+    client: TaskClient, harness: AppHarness
 ) -> None:
-    gate = house.brain.hold_next(point="before_completed")
+    gate = harness.control.hold_next(point="before_completed")
     id = await client.task("gemini_ask", prompt="Slowly.")
 
     for tool, arguments in (
@@ -254,17 +254,17 @@ async def test_waiting_listing_and_cancelling_are_never_tasks(
     gate.release()
 
 
-async def test_tasks_wait_no_longer_than_the_time_budget(house: AppHarness) -> None:
-    client = await in_process(house, max_wait_seconds=0.05)
-    house.brain.hold_next(point="before_completed")
+async def test_tasks_wait_no_longer_than_the_time_budget(harness: AppHarness) -> None:
+    client = await in_process(harness, max_wait_seconds=0.05)
+    harness.control.hold_next(point="before_completed")
 
     assert await client.task("gemini_ask", prompt="Slowly.")
 
 
-async def test_who_takes_no_tasks_waits_as_long_as_ever(house: AppHarness) -> None:
-    client = await in_process(house, DECLARED, task_after_seconds=0.05)
+async def test_who_takes_no_tasks_waits_as_long_as_ever(harness: AppHarness) -> None:
+    client = await in_process(harness, DECLARED, task_after_seconds=0.05)
     plain = TaskClient(client.ask, {})
-    house.brain.delay(0.3)
+    harness.control.delay(0.3)
 
     answered = await plain.call("gemini_ask", prompt="Slowly.")
 

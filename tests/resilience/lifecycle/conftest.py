@@ -1,4 +1,4 @@
-"""The house of the product tests, and a wire into it for clients with bad manners."""
+"""The harness of the product tests, and a wire into it for clients with bad manners."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, guest, house
+from tests.end_to_end.product.conftest import client, clock, emulator, harness
 from tests.support.app_harness import AppHarness
 from tests.support.fork_server import ForkOrder
 from tests.support.forked_server import ForkedServer, forking
 from tests.support.jsonrpc_client import InProcessClient, JsonRpcClient
 
-__all__ = ["clock", "emulator", "guest", "house"]
+__all__ = ["client", "clock", "emulator", "harness"]
 
 Wired = Callable[..., Awaitable[InProcessClient]]
 
 
 @pytest.fixture
-def wired(house: AppHarness) -> Wired:
+def wired(harness: AppHarness) -> Wired:
     """Starts a server and a wire to it: `await wired("legacy", max_wait_seconds=1)`."""
 
     async def start(era: str = "modern", **changes: Any) -> InProcessClient:
-        return await JsonRpcClient.to(house, era, **changes)
+        return await JsonRpcClient.to(harness, era, **changes)
 
     return start
 
@@ -41,8 +41,8 @@ Forked = Callable[..., Awaitable[ForkedServer]]
 
 
 @pytest.fixture
-def forked(house: AppHarness, forks: Path) -> Forked:
-    """Starts a server process on the house's folder: `await forked(GEMINI_MCP_…="1")`."""
+def forked(harness: AppHarness, forks: Path) -> Forked:
+    """Starts a server process on the data folder of the harness: `await forked(GEMINI_MCP_…="1")`."""
 
     async def start(
         era: str = "modern",
@@ -55,11 +55,11 @@ def forked(house: AppHarness, forks: Path) -> Forked:
         environ = {
             "GEMINI_API_KEY": "test-key",
             "GOOGLE_GEMINI_BASE_URL": os.environ["GOOGLE_GEMINI_BASE_URL"],
-            "GEMINI_MCP_DATA_DIR": str(house.folder),
+            "GEMINI_MCP_DATA_DIR": str(harness.folder),
             "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
             **variables,
         }
         order = ForkOrder(environ, names_take=names_take, clock=clock)
-        return await ForkedServer.to_fork(house.tasks, forks, order, era, deaf=deaf)
+        return await ForkedServer.to_fork(harness.tasks, forks, order, era, deaf=deaf)
 
     return start

@@ -15,7 +15,7 @@ Called = Literal["ask", "continue"]
 BOTH: tuple[Called, ...] = ("ask", "continue")
 
 
-def nothing(_brain: EmulatorControl) -> None:
+def nothing(_control: EmulatorControl) -> None:
     """Nothing has to be arranged at Google's."""
 
 
@@ -37,15 +37,15 @@ class Fault:
 
 
 def refused(status: int, what: str = "", calls: tuple[Called, ...] = BOTH, **more: Any) -> Fault:
-    def arrange(brain: EmulatorControl) -> None:
-        brain.fail_next(status, on="create", **more)
+    def arrange(control: EmulatorControl) -> None:
+        control.fail_next(status, on="create", **more)
 
     return Fault(what or str(status), arrange, calls)
 
 
 def broken(fault: str, what: str, settings: Mapping[str, Any] | None = None, **more: Any) -> Fault:
-    def arrange(brain: EmulatorControl) -> None:
-        brain.fault_next(fault, on="create", **more)
+    def arrange(control: EmulatorControl) -> None:
+        control.fault_next(fault, on="create", **more)
 
     return Fault(what, arrange, settings=settings or {})
 
@@ -53,9 +53,9 @@ def broken(fault: str, what: str, settings: Mapping[str, Any] | None = None, **m
 def lost(fault: str, what: str, **more: Any) -> Fault:
     """Broken, and Google forgets the interaction with its client."""
 
-    def arrange(brain: EmulatorControl) -> None:
-        brain.foreground_disconnect = "lost"
-        brain.fault_next(fault, on="create", **more)
+    def arrange(control: EmulatorControl) -> None:
+        control.foreground_disconnect = "lost"
+        control.fault_next(fault, on="create", **more)
 
     return Fault(what, arrange)
 
@@ -66,16 +66,16 @@ def then(
     what: str,
     settings: Mapping[str, Any] | None = None,
 ) -> Fault:
-    def both(brain: EmulatorControl) -> None:
-        fault.arrange(brain)
-        arrange(brain)
+    def both(control: EmulatorControl) -> None:
+        fault.arrange(control)
+        arrange(control)
 
     return Fault(what, both, fault.calls, settings or fault.settings)
 
 
-def continued(brain: EmulatorControl) -> str:
+def continued(control: EmulatorControl) -> str:
     """Google's id of the turn that is continued: the one that was made last."""
-    return list(brain.service.interactions)[-1]
+    return list(control.service.interactions)[-1]
 
 
 NAMELESS = Answer(text="All of it.", fields={"status": ""})
@@ -103,7 +103,8 @@ STATUSES: tuple[Fault, ...] = (
     ),
     refused(400, "400, in 1,000 characters", message="word " * 200),
     Fault(
-        "400 API key not valid", lambda brain: brain.fault_next("api_key_not_valid", on="create")
+        "400 API key not valid",
+        lambda control: control.fault_next("api_key_not_valid", on="create"),
     ),
     refused(401),
     refused(402, message="Payment is required."),
@@ -168,18 +169,18 @@ STREAMS: tuple[Fault, ...] = (
     broken("crlf", "CRLF, a byte order mark and comments"),
     then(
         CUT,
-        lambda brain: brain.fail_next(503, on="get", times=2),
+        lambda control: control.fail_next(503, on="get", times=2),
         "ends early, then 503 twice when asked for",
     ),
     then(
         CUT,
-        lambda brain: brain.fail_next(403, on="get"),
+        lambda control: control.fail_next(403, on="get"),
         "ends early, then 403 when asked for at once",
     ),
-    then(CUT, lambda brain: brain.lag(gets=3), "ends early, then 404 three times (store lag)"),
+    then(CUT, lambda control: control.lag(gets=3), "ends early, then 404 three times (store lag)"),
     then(
         CUT,
-        lambda brain: brain.fault_next("hang", on="get"),
+        lambda control: control.fault_next("hang", on="get"),
         "ends early, then nothing when asked for",
         SHORT,
     ),
@@ -188,30 +189,30 @@ STREAMS: tuple[Fault, ...] = (
 CHAINS: tuple[Fault, ...] = (
     Fault(
         "404 for what it continues, three times (store lag)",
-        lambda brain: brain.lag(continued(brain), gets=3),
+        lambda control: control.lag(continued(control), gets=3),
         ("continue",),
     ),
     Fault(
         "404 for what it continues, for more than two minutes",
-        lambda brain: brain.expire(continued(brain)),
+        lambda control: control.expire(continued(control)),
         ("continue",),
     ),
     Fault(
         "404 for what it continues, which is old (expired)",
-        lambda brain: brain.expire(continued(brain)),
+        lambda control: control.expire(continued(control)),
         ("continue",),
         goes_on=3600.0,
     ),
     Fault(
         "404 for what it continues, which is old, and transcripts are off",
-        lambda brain: brain.expire(continued(brain)),
+        lambda control: control.expire(continued(control)),
         ("continue",),
         settings={"transcripts": False},
         goes_on=3600.0,
     ),
     Fault(
         "400 failed_precondition: what it continues is not finished there",
-        lambda brain: brain.fail_next(
+        lambda control: control.fail_next(
             400, on="create", code="failed_precondition", message="Not finished."
         ),
         ("continue",),

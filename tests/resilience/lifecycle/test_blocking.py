@@ -39,11 +39,11 @@ async def everything_else(wire: InProcessClient, conversation: str) -> None:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_while_a_call_waits_everything_else_is_answered(
-    house: AppHarness, wired: Wired, era: str
+    harness: AppHarness, wired: Wired, era: str
 ) -> None:
     wire = await wired(era)
     first = await wire.use("gemini_ask", prompt="first")
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.call("gemini_ask", prompt="slow")
     assert await gate.reached()
 
@@ -56,10 +56,10 @@ async def test_while_a_call_waits_everything_else_is_answered(
     assert facts(await wire.answer(slow))["status"] == "completed"
 
 
-async def test_many_calls_wait_side_by_side(house: AppHarness, wired: Wired) -> None:
+async def test_many_calls_wait_side_by_side(harness: AppHarness, wired: Wired) -> None:
     wire = await wired(max_concurrent=20)
     first = await wire.use("gemini_ask", prompt="first")
-    gates = [house.brain.hold_next("create", "before_created") for _ in range(20)]
+    gates = [harness.control.hold_next("create", "before_created") for _ in range(20)]
     calls = [await wire.call("gemini_ask", prompt=f"slow {n}") for n in range(20)]
     for gate in gates:
         assert await gate.reached()
@@ -73,24 +73,24 @@ async def test_many_calls_wait_side_by_side(house: AppHarness, wired: Wired) -> 
 
 
 async def test_a_call_beyond_the_owner_s_places_waits_for_one(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired(max_concurrent=1)
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.call("gemini_ask", prompt="slow")
     assert await gate.reached()
     second = await wire.call("gemini_ask", prompt="second")
     await wire.until(lambda: bool(wire.progress(second)))
 
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     gate.release()
     assert facts(await wire.answer(second))["status"] == "completed"
     assert facts(await wire.answer(slow))["status"] == "completed"
 
 
-async def test_an_abort_frees_a_place(house: AppHarness, wired: Wired) -> None:
+async def test_an_abort_frees_a_place(harness: AppHarness, wired: Wired) -> None:
     wire = await wired(max_concurrent=1)
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.call("gemini_ask", prompt="slow")
     assert await gate.reached()
     second = await wire.call("gemini_ask", prompt="second")
@@ -100,31 +100,31 @@ async def test_an_abort_frees_a_place(house: AppHarness, wired: Wired) -> None:
     assert facts(await wire.answer(second))["status"] == "completed"
 
 
-async def heavy_duty(house: AppHarness, wire: InProcessClient) -> None:
+async def heavy_duty(harness: AppHarness, wire: InProcessClient) -> None:
     """Much text in, much text out, and everything that reads it again."""
-    house.brain.answer_when("much", Answer(text="word. " * 100_000))
+    harness.control.answer_when("much", Answer(text="word. " * 100_000))
     said = await wire.use("gemini_ask", prompt="how much?")
     await wire.use("gemini_result", id=said["id"], offset=300_000)
     await wire.use("gemini_continue", prompt="x " * 500_000, response_schema={"type": "object"})
     await wire.use("gemini_history", query="word")
     await wire.use("gemini_history", id=said["conversation_id"], offset=1_000)
-    house.brain.expire_all()
-    house.clock.advance(3600)
+    harness.control.expire_all()
+    harness.clock.advance(3600)
     await wire.use("gemini_continue", prompt="rebuilt")
 
 
-async def test_no_step_of_the_loop_is_long(house: AppHarness, wired: Wired) -> None:
+async def test_no_step_of_the_loop_is_long(harness: AppHarness, wired: Wired) -> None:
     with watched() as watch:
         wire = await wired()
         await wire.use("gemini_ask", prompt="first")
-        await heavy_duty(house, wire)
+        await heavy_duty(harness, wire)
 
     assert watch.slow(LONG) == []
     assert watch.waits == []
 
 
 async def test_asyncio_itself_finds_no_step_that_blocks(
-    house: AppHarness, wired: Wired, caplog: pytest.LogCaptureFixture
+    harness: AppHarness, wired: Wired, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()
     before = loop.get_debug(), loop.slow_callback_duration
@@ -133,7 +133,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
     try:
         with caplog.at_level(logging.WARNING, "asyncio"):
             wire = await wired()
-            await heavy_duty(house, wire)
+            await heavy_duty(harness, wire)
     finally:
         loop.set_debug(before[0])
         loop.slow_callback_duration = before[1]
@@ -142,7 +142,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
 
 
 async def test_the_database_is_used_in_threads_of_its_own(
-    house: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = set()
     transaction = SQLite.transaction

@@ -13,38 +13,40 @@ from tests.support.jsonrpc_client import ERAS, facts
 WAIT = 0.1
 
 
-def hold(house: AppHarness) -> Gate:
+def hold(harness: AppHarness) -> Gate:
     """From now on the next answer is held back at its end."""
-    house.brain.answer_next(Answer(text="Worth waiting for.", thought="**Thinking it over**\n\n"))
-    return house.brain.hold_next("create", "before_completed")
+    harness.control.answer_next(
+        Answer(text="Worth waiting for.", thought="**Thinking it over**\n\n")
+    )
+    return harness.control.hold_next("create", "before_completed")
 
 
 @pytest.fixture
-async def hasty(house: AppHarness) -> McpClient:
-    """A guest whose client gives a call little time."""
-    return await house.connect(max_wait_seconds=WAIT)
+async def hasty(harness: AppHarness) -> McpClient:
+    """A client that gives a call little time."""
+    return await harness.connect(max_wait_seconds=WAIT)
 
 
-async def over(guest: McpClient) -> None:
+async def over(client: McpClient) -> None:
     """Waits until nothing runs any more, and collects nothing."""
     with anyio.fail_after(60):
-        while "last turn running" in (await guest.history()).text:
+        while "last turn running" in (await client.history()).text:
             await anyio.sleep(0.01)
 
 
-async def collected(guest: McpClient, said: ToolResult) -> ToolResult:
+async def collected(client: McpClient, said: ToolResult) -> ToolResult:
     found = said
     while found.status == "running":
-        found = await guest.result(said.id, wait_seconds=40)
+        found = await client.result(said.id, wait_seconds=40)
     return found
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_slow_answer_is_running_in_time_and_collected_later(
-    house: AppHarness, wired: Wired, era: str
+    harness: AppHarness, wired: Wired, era: str
 ) -> None:
     wire = await wired(era, max_wait_seconds=WAIT)
-    gate = hold(house)
+    gate = hold(harness)
 
     call = await wire.call("gemini_ask", prompt="slow")
     running = facts(await wire.answer(call))
@@ -62,15 +64,15 @@ async def test_a_slow_answer_is_running_in_time_and_collected_later(
     assert found["status"] == "completed"
     assert found["text"].startswith("Worth waiting for.")
     assert found["id"] == running["id"]
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_waits_hears_what_gemini_is_doing(
-    house: AppHarness, wired: Wired, era: str
+    harness: AppHarness, wired: Wired, era: str
 ) -> None:
     wire = await wired(era, max_wait_seconds=60.0)
-    gate = hold(house)
+    gate = hold(harness)
 
     call = await wire.call("gemini_ask", prompt="slow")
     await wire.until(lambda: "Writing: Worth waiting for." in words(wire.progress(call)))
@@ -87,9 +89,9 @@ def words(told: list[tuple[float, str]]) -> list[str]:
 
 
 async def test_nobody_waits_longer_than_the_budget_for_a_result(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow")
 
     again = await hasty.result(running.id, wait_seconds=3600)
@@ -98,28 +100,28 @@ async def test_nobody_waits_longer_than_the_budget_for_a_result(
     gate.release()
 
 
-async def test_a_queued_continue_says_running_too(house: AppHarness, hasty: McpClient) -> None:
-    gate = hold(house)
+async def test_a_queued_continue_says_running_too(harness: AppHarness, hasty: McpClient) -> None:
+    gate = hold(harness)
     first = await hasty.ask("slow")
 
     queued = await hasty.follow("and then?")
 
     assert queued.status == "running"
     assert queued.turn == 2
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     gate.release()
     last = await collected(hasty, queued)
     assert last.status == "completed"
-    assert house.last["previous_interaction_id"] == (await hasty.result(first.id)).interaction
+    assert harness.last["previous_interaction_id"] == (await hasty.result(first.id)).interaction
 
 
 # -------------------------------------------------------------------------------- repeats
 
 
 async def test_an_identical_call_joins_what_still_runs_and_says_so(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow", thinking="low")
 
     again = await hasty.ask("slow", thinking="low")
@@ -130,13 +132,13 @@ async def test_an_identical_call_joins_what_still_runs_and_says_so(
     assert again.id == last.id == running.id
     assert "An identical earlier call had started this; nothing was sent twice." in again.tail
     assert last.status == "completed"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_what_finished_uncollected_is_handed_to_the_repeat(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow")
     gate.release()
     await over(hasty)
@@ -144,11 +146,11 @@ async def test_what_finished_uncollected_is_handed_to_the_repeat(
     again = await collected(hasty, await hasty.ask("slow"))
 
     assert (again.id, again.status) == (running.id, "completed")
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_once_collected_a_repeat_is_a_new_call(house: AppHarness, hasty: McpClient) -> None:
-    gate = hold(house)
+async def test_once_collected_a_repeat_is_a_new_call(harness: AppHarness, hasty: McpClient) -> None:
+    gate = hold(harness)
     running = await hasty.ask("slow")
     gate.release()
     await collected(hasty, running)
@@ -156,13 +158,13 @@ async def test_once_collected_a_repeat_is_a_new_call(house: AppHarness, hasty: M
     again = await collected(hasty, await hasty.ask("slow"))
 
     assert again.id != running.id
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow")
     gate.release()
     joined = await collected(hasty, await hasty.ask("slow"))
@@ -171,14 +173,14 @@ async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
 
     assert joined.id == running.id
     assert again.id != running.id
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_arguments_in_another_order_are_the_same_call(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired(max_wait_seconds=WAIT)
-    gate = hold(house)
+    gate = hold(harness)
     running = await wire.use("gemini_ask", prompt="slow", thinking="low")
 
     again = await wire.use("gemini_ask", thinking="low", prompt="slow")
@@ -198,9 +200,9 @@ async def test_arguments_in_another_order_are_the_same_call(
     ids=str,
 )
 async def test_another_argument_is_another_call(
-    house: AppHarness, hasty: McpClient, other: dict[str, object]
+    harness: AppHarness, hasty: McpClient, other: dict[str, object]
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow")
 
     again = await hasty.call("gemini_ask", **other)
@@ -208,15 +210,15 @@ async def test_another_argument_is_another_call(
     gate.release()
     assert again.id != running.id
     await over(hasty)
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
-async def test_calls_that_wait_at_once_never_join(house: AppHarness, guest: McpClient) -> None:
-    gates = [hold(house) for _ in range(4)]
+async def test_calls_that_wait_at_once_never_join(harness: AppHarness, client: McpClient) -> None:
+    gates = [hold(harness) for _ in range(4)]
     answers: list[ToolResult] = []
 
     async def ask() -> None:
-        answers.append(await guest.ask("four variants"))
+        answers.append(await client.ask("four variants"))
 
     async with anyio.create_task_group() as tasks:
         for gate in gates:
@@ -226,13 +228,13 @@ async def test_calls_that_wait_at_once_never_join(house: AppHarness, guest: McpC
             gate.release()
 
     assert len({each.id for each in answers}) == 4
-    assert len(house.bodies) == 4
+    assert len(harness.bodies) == 4
 
 
-async def test_only_one_of_two_repeats_joins(house: AppHarness, hasty: McpClient) -> None:
-    gate = hold(house)
+async def test_only_one_of_two_repeats_joins(harness: AppHarness, hasty: McpClient) -> None:
+    gate = hold(harness)
     running = await hasty.ask("slow")
-    other = hold(house)
+    other = hold(harness)
     answers: list[ToolResult] = []
 
     async def ask() -> None:
@@ -243,15 +245,15 @@ async def test_only_one_of_two_repeats_joins(house: AppHarness, hasty: McpClient
         tasks.start_soon(ask)
 
     assert sorted(each.id == running.id for each in answers) == [False, True]
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
     gate.release()
     other.release()
 
 
 async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
-    gates = [hold(house) for _ in range(2)]
+    gates = [hold(harness) for _ in range(2)]
     wire = await wired(max_wait_seconds=WAIT)
     first = [await wire.call("gemini_ask", prompt="slow") for _ in gates]
     owed = [facts(await wire.answer(call))["id"] for call in first]
@@ -260,15 +262,15 @@ async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
     joined = [facts(await wire.answer(call))["id"] for call in again]
 
     assert sorted(joined) == sorted(owed)
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
     for gate in gates:
         gate.release()
 
 
 async def test_a_repeat_in_another_session_is_a_new_call(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     one = await hasty.call_in("one", "gemini_ask", prompt="slow")
 
     other = await hasty.call_in("other", "gemini_ask", prompt="slow")
@@ -276,16 +278,16 @@ async def test_a_repeat_in_another_session_is_a_new_call(
 
     assert other.id != one.id
     assert same.id == one.id
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
     gate.release()
 
 
 async def test_a_repeat_in_another_process_of_the_same_session_joins(
-    house: AppHarness, hasty: McpClient
+    harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     one = await hasty.call_in("thread", "gemini_ask", prompt="slow")
-    elsewhere = await house.connect(max_wait_seconds=WAIT)
+    elsewhere = await harness.connect(max_wait_seconds=WAIT)
 
     again = await elsewhere.call_in("thread", "gemini_ask", prompt="slow")
     gate.release()
@@ -293,18 +295,18 @@ async def test_a_repeat_in_another_process_of_the_same_session_joins(
 
     assert again.id == one.id
     assert last.status == "completed"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 @pytest.mark.parametrize(("minutes", "joins"), [(9.9, True), (10.1, False)])
 async def test_a_repeat_joins_for_ten_minutes(
-    house: AppHarness, hasty: McpClient, minutes: float, joins: bool
+    harness: AppHarness, hasty: McpClient, minutes: float, joins: bool
 ) -> None:
-    gate = hold(house)
+    gate = hold(harness)
     running = await hasty.ask("slow")
     gate.release()
     await over(hasty)
-    house.clock.advance(minutes * 60)
+    harness.clock.advance(minutes * 60)
 
     again = await hasty.ask("slow")
 
@@ -313,11 +315,11 @@ async def test_a_repeat_joins_for_ten_minutes(
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 async def test_a_call_that_failed_is_paid_anew(
-    house: AppHarness, hasty: McpClient, status: str
+    harness: AppHarness, hasty: McpClient, status: str
 ) -> None:
     errors = [{"code": "api_error", "message": "Oops."}]
-    house.brain.answer_next(Answer(steps=[], status=status, errors=errors))
-    gate = house.brain.hold_next("create", "before_completed")
+    harness.control.answer_next(Answer(steps=[], status=status, errors=errors))
+    gate = harness.control.hold_next("create", "before_completed")
     running = await hasty.ask("slow")
     gate.release()
     await over(hasty)
@@ -326,4 +328,4 @@ async def test_a_call_that_failed_is_paid_anew(
 
     assert again.id != running.id
     assert again.status == "completed"
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2

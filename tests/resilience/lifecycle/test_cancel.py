@@ -54,23 +54,23 @@ def every_word_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def held(
-    house: AppHarness, wire: JsonRpcClient, prompt: str = "hello"
+    harness: AppHarness, wire: JsonRpcClient, prompt: str = "hello"
 ) -> tuple[Any, Gate, Request]:
     """A call whose answer has arrived up to its end, which is held back."""
-    house.brain.answer_next(Answer(text="All of the answer."))
-    gate = house.brain.hold_next("create", "before_completed")
+    harness.control.answer_next(Answer(text="All of the answer."))
+    gate = harness.control.hold_next("create", "before_completed")
     call = await wire.call("gemini_ask", prompt=prompt)
     assert await gate.reached()
-    post = house.brain.posts[-1]
+    post = harness.control.posts[-1]
     written = "Writing: All of the answer."
     await wire.until(lambda: written in said(wire, call) or wire.answered(call))
     return call, gate, post
 
 
-async def owed(house: AppHarness) -> None:
+async def owed(harness: AppHarness) -> None:
     """Waits until it is written down, by the clock as it stands, that nobody read the outcome."""
     with anyio.fail_after(60):
-        while db_inspection.turns(house.folder)[0]["owed"] != house.clock():
+        while db_inspection.turns(harness.folder)[0]["owed"] != harness.clock():
             await anyio.sleep(0.01)
 
 
@@ -92,10 +92,10 @@ async def newest(wire: JsonRpcClient) -> str:
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", DETACHES.values(), ids=DETACHES.keys())
 async def test_a_cancel_that_names_nobody_leaves_the_work_going(
-    house: AppHarness, wired: Wired, era: str, reason: list[Any]
+    harness: AppHarness, wired: Wired, era: str, reason: list[Any]
 ) -> None:
     wire = await wired(era)
-    call, gate, post = await held(house, wire)
+    call, gate, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
     await wire.settled()
@@ -111,30 +111,30 @@ async def test_a_cancel_that_names_nobody_leaves_the_work_going(
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", STOPS.values(), ids=STOPS.keys())
 async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
-    house: AppHarness, wired: Wired, era: str, reason: list[Any]
+    harness: AppHarness, wired: Wired, era: str, reason: list[Any]
 ) -> None:
     wire = await wired(era)
-    call, _, post = await held(house, wire)
+    call, _, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
 
-    assert await house.brain.until(lambda: post.closed_early)
+    assert await harness.control.until(lambda: post.closed_early)
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
     assert found["status"] == "cancelled"
     assert found["text"].startswith("All of the answer.\n---\nThis turn was cancelled")
     assert not found["is_error"]
     assert not wire.answered(call)
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 # ------------------------------------------------------------------ who only waits, and repeats
 
 
 async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    call, gate, post = await held(house, wire)
+    call, gate, post = await held(harness, wire)
     await wire.cancel(call, "request timeout")
     turn = await newest(wire)
     waiting = await wire.call("gemini_result", id=turn, wait_seconds=40)
@@ -151,10 +151,10 @@ async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
 
 
 async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    call, _, post = await held(house, wire, "the same")
+    call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "request timeout")
     await wire.settled()
     repeat = await wire.call("gemini_ask", prompt="the same")
@@ -162,17 +162,17 @@ async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
 
     await wire.cancel(repeat, "AbortError: This operation was aborted")
 
-    assert await house.brain.until(lambda: post.closed_early)
+    assert await harness.control.until(lambda: post.closed_early)
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
     assert found["status"] == "cancelled"
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    call, gate, _ = await held(house, wire, "the same")
+    call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     for _ in range(2):
         repeat = await wire.call("gemini_ask", prompt="the same")
@@ -185,26 +185,26 @@ async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
     found = facts(await wire.answer(last))
 
     assert "nothing was sent twice" in found["text"]
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
-async def test_an_aborted_turn_is_asked_anew(house: AppHarness, wired: Wired) -> None:
+async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, wired: Wired) -> None:
     wire = await wired()
-    call, _, post = await held(house, wire, "the same")
+    call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "user abort")
-    assert await house.brain.until(lambda: post.ended)
+    assert await harness.control.until(lambda: post.ended)
 
     again = await wire.use("gemini_ask", prompt="the same")
 
     assert again["status"] == "completed"
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
-    house: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire = await wired()
-    call, gate, _ = await held(house, wire, "the same")
+    call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     await wire.settled()
     slow = BlockingPatch(turns, "claim_join", monkeypatch)
@@ -213,22 +213,22 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
 
     await wire.cancel(repeat)
     await wire.settled()
-    house.clock.advance(1)
+    harness.clock.advance(1)
     slow.go_on()
-    await owed(house)
+    await owed(harness)
     last = await wire.call("gemini_ask", prompt="the same")
     await wire.until(partial(waits, wire, last))
     gate.release()
 
     assert "nothing was sent twice" in facts(await wire.answer(last))["text"]
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_a_result_that_nobody_takes_any_more_is_still_owed(
-    house: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire = await wired()
-    call, gate, _ = await held(house, wire, "the same")
+    call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     gate.release()
     turn = await newest(wire)
@@ -239,12 +239,12 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
 
     await wire.cancel(reading, "request timeout")
     await wire.settled()
-    house.clock.advance(1)
+    harness.clock.advance(1)
     slow.go_on()
-    await owed(house)
+    await owed(harness)
 
     assert "nothing was sent twice" in (await wire.use("gemini_ask", prompt="the same"))["text"]
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 # ------------------------------------------------------------------------- queued continues
@@ -252,10 +252,10 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
-    house: AppHarness, wired: Wired, era: str
+    harness: AppHarness, wired: Wired, era: str
 ) -> None:
     wire = await wired(era)
-    first, gate, post = await held(house, wire)
+    first, gate, post = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     queued = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
     await wire.until(lambda: said(wire, queued) == ["Waiting for the turn before it"])
@@ -268,15 +268,15 @@ async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
     found = await wire.use("gemini_result", id=f"{conversation}/2", wait_seconds=5)
     assert found["status"] == "cancelled"
     assert "nothing had arrived" in found["text"]
-    assert [body["input"] for body in house.bodies] == ["hello"]
+    assert [body["input"] for body in harness.bodies] == ["hello"]
     assert not post.closed_early
 
 
 async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_before_that(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    first, gate, _ = await held(house, wire)
+    first, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     second = await wire.call("gemini_continue", prompt="second", conversation_id=conversation)
     await wire.until(partial(waits, wire, second))
@@ -288,21 +288,21 @@ async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_
     # The third could go now, if it did not wait for the first.
     for _ in range(10):
         await wire.use("gemini_history")
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
     gate.release()
 
     last = facts(await wire.answer(third))
     root = facts(await wire.answer(first))
     assert last["status"] == "completed"
     assert "Turn 2 was cancelled: this continues from turn 1." in last["text"]
-    assert house.last["previous_interaction_id"] == root["interaction_id"]
+    assert harness.last["previous_interaction_id"] == root["interaction_id"]
 
 
 async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    _, gate, _ = await held(house, wire)
+    _, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     queued = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
     await wire.until(partial(waits, wire, queued))
@@ -313,7 +313,7 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
 
     found = await wire.use("gemini_result", id=f"{conversation}/2", wait_seconds=5)
     assert found["status"] == "completed"
-    assert [body["input"] for body in house.bodies] == ["hello", "more"]
+    assert [body["input"] for body in harness.bodies] == ["hello", "more"]
 
 
 # ------------------------------------------------------------------------ too late, too early
@@ -324,7 +324,7 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
     "reason", ["AbortError: The operation was aborted.", "AbortError: This operation was aborted"]
 )
 async def test_a_cancel_after_the_answer_means_nothing(
-    house: AppHarness, wired: Wired, era: str, reason: str
+    harness: AppHarness, wired: Wired, era: str, reason: str
 ) -> None:
     wire = await wired(era)
     call = await wire.call("gemini_ask", prompt="hello")
@@ -340,10 +340,10 @@ async def test_a_cancel_after_the_answer_means_nothing(
 
 
 async def test_a_cancel_after_running_was_said_means_nothing(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired(max_wait_seconds=0.05)
-    call, gate, post = await held(house, wire)
+    call, gate, post = await held(harness, wire)
     running = facts(await wire.answer(call))
 
     await wire.cancel(call, "AbortError: The operation was aborted.")
@@ -360,10 +360,10 @@ async def test_a_cancel_after_running_was_said_means_nothing(
 
 @pytest.mark.parametrize("id", [999, "999", "", "nobody's", None, 1.5, {}])
 async def test_a_cancel_of_nothing_known_means_nothing(
-    house: AppHarness, wired: Wired, id: Any
+    harness: AppHarness, wired: Wired, id: Any
 ) -> None:
     wire = await wired()
-    call, gate, post = await held(house, wire)
+    call, gate, post = await held(harness, wire)
 
     await wire.cancel(id, "user abort")
     await wire.settled()
@@ -375,43 +375,43 @@ async def test_a_cancel_of_nothing_known_means_nothing(
 
 @pytest.mark.parametrize("written", ["as sent", "as text"])
 async def test_ids_match_however_a_client_writes_the_number(
-    house: AppHarness, wired: Wired, written: str
+    harness: AppHarness, wired: Wired, written: str
 ) -> None:
     wire = await wired()
-    call, _, post = await held(house, wire)
+    call, _, post = await held(harness, wire)
 
     await wire.cancel(call if written == "as sent" else str(call), "user abort")
 
-    assert await house.brain.until(lambda: post.closed_early)
+    assert await harness.control.until(lambda: post.closed_early)
 
 
-async def test_an_abort_stops_only_its_own_call(house: AppHarness, wired: Wired) -> None:
+async def test_an_abort_stops_only_its_own_call(harness: AppHarness, wired: Wired) -> None:
     wire = await wired()
-    first, _, stopped = await held(house, wire, "one")
-    second, gate, other = await held(house, wire, "two")
+    first, _, stopped = await held(harness, wire, "one")
+    second, gate, other = await held(harness, wire, "two")
 
     await wire.cancel(first, "user abort")
-    assert await house.brain.until(lambda: stopped.closed_early)
+    assert await harness.control.until(lambda: stopped.closed_early)
     gate.release()
 
     assert facts(await wire.answer(second))["status"] == "completed"
     assert not other.closed_early
 
 
-async def test_two_cancels_of_one_call_are_one(house: AppHarness, wired: Wired) -> None:
+async def test_two_cancels_of_one_call_are_one(harness: AppHarness, wired: Wired) -> None:
     wire = await wired()
-    call, _, post = await held(house, wire)
+    call, _, post = await held(harness, wire)
 
     await wire.cancel(call, "user abort")
     await wire.cancel(call, "user abort")
 
-    assert await house.brain.until(lambda: post.closed_early)
+    assert await harness.control.until(lambda: post.closed_early)
     assert (await wire.use("gemini_result", id=await newest(wire)))["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("reason", ["user abort", "request timeout"])
 async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
-    house: AppHarness, wired: Wired, reason: str
+    harness: AppHarness, wired: Wired, reason: str
 ) -> None:
     wire = await wired()
     await wire.use("gemini_ask", prompt="first")
@@ -427,12 +427,12 @@ async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
         found = await wire.use("gemini_result", id=turn, wait_seconds=5)
         assert found["status"] in ("cancelled", "completed")
     # The last of them may have been written down after they were listed, but not after it was sent.
-    assert len(house.bodies) <= len(db_inspection.turns(house.folder))
+    assert len(harness.bodies) <= len(db_inspection.turns(harness.folder))
 
 
 @pytest.mark.parametrize(("reason", "posts"), [("user abort", 0), ("request timeout", 1)])
 async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_turn(
-    house: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, reason: str, posts: int
+    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, reason: str, posts: int
 ) -> None:
     wire = await wired()
     await wire.use("gemini_history")
@@ -444,14 +444,14 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
     await wire.settled()
     slow.go_on()
 
-    await house.brain.until(lambda: len(house.brain.posts) == posts)
+    await harness.control.until(lambda: len(harness.control.posts) == posts)
     found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
     assert found["status"] == ("completed" if posts else "cancelled")
-    assert len(house.bodies) == posts
+    assert len(harness.bodies) == posts
 
 
 async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
-    house: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "large.pdf").write_bytes(b"%PDF-1.7\n" + bytes(5 * 2**20))
     wire = await wired(allowed_dirs=(tmp_path,))
@@ -461,8 +461,8 @@ async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
 
     await wire.cancel(call, "user abort")
 
-    await wire.until_state(db_inspection.turns(house.folder)[0]["id"], "cancelled")
-    assert house.bodies == []
+    await wire.until_state(db_inspection.turns(harness.folder)[0]["id"], "cancelled")
+    assert harness.bodies == []
     slow.go_on()
 
 
@@ -471,13 +471,13 @@ async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_know(
-    house: AppHarness, wired: Wired, era: str
+    harness: AppHarness, wired: Wired, era: str
 ) -> None:
     wire = await wired(era)
-    unknown = house.brain.hold_next("create", "before_created")
+    unknown = harness.control.hold_next("create", "before_created")
     await wire.call("gemini_ask", prompt="not yet at Google")
     assert await unknown.reached()
-    await held(house, wire, "known at Google")
+    await held(harness, wire, "known at Google")
 
     wire.hang_up()
     await wire.app.closed.wait()
@@ -490,4 +490,4 @@ async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_kn
             found = await other.use("gemini_result", id=line.split(" · ")[0], wait_seconds=5)
             states[line.split('"')[1]] = found["status"]
     assert states == {"not yet at Google": "interrupted", "known at Google": "completed"}
-    assert len(house.brain.posts) == 2
+    assert len(harness.control.posts) == 2

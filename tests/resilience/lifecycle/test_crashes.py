@@ -54,8 +54,8 @@ class Play:
     """What was answered, by the turn's id."""
 
     @property
-    def brain(self) -> EmulatorControl:
-        return self.emulator.brain
+    def control(self) -> EmulatorControl:
+        return self.emulator.control
 
     async def life(self, order: ForkOrder) -> ForkedServer:
         """A server process on this folder."""
@@ -74,14 +74,14 @@ class Play:
         """The play; the process is killed at that point of that turn's request, if any."""
 
         def hold(number: int) -> Gate | None:
-            return self.brain.hold_next("create", point) if number == turn else None  # type: ignore[arg-type]  # never while_queued
+            return self.control.hold_next("create", point) if number == turn else None  # type: ignore[arg-type]  # never while_queued
 
         gate = hold(1)
         one = await line.call("gemini_ask", prompt="one")
         await self.die_at(gate, line)
         self.take(await line.answer(one))
         gate = hold(2) if point != "while_queued" else None
-        slow = self.brain.hold_next("create", "before_completed")
+        slow = self.control.hold_next("create", "before_completed")
         two = await line.call("gemini_continue", prompt="two")
         await self.die_at(gate, line)
         await line.meanwhile(lambda: slow.is_reached)
@@ -115,7 +115,7 @@ class Play:
 
     async def end(self, clock: float) -> None:
         """The last life: every promise is kept."""
-        self.brain.release()
+        self.control.release()
         before = db_inspection.turns(self.folder)
         line = await self.life(ForkOrder(clock=clock))
         listed = (await line.use("gemini_history"))["text"]
@@ -136,7 +136,7 @@ class Play:
         assert {row["id"] for row in before} == {row["id"] for row in after}
         assert {(row["lease_holder"], row["lease_until"]) for row in after} <= {("", 0.0)}
         await self.go_on(line, after)
-        sent = Counter(post.body["input"] for post in self.brain.posts)
+        sent = Counter(post.body["input"] for post in self.control.posts)
         assert set(sent.values()) <= {1}, sent
         line.kill()
 
@@ -148,7 +148,7 @@ class Play:
         )
         good = [row["interaction_id"] for row in rows if row["status"] == "completed"]
         assert said["status"] == "completed"
-        assert self.brain.posts[-1].body.get("previous_interaction_id") == (
+        assert self.control.posts[-1].body.get("previous_interaction_id") == (
             good[-1] if good else None
         )
 
@@ -181,7 +181,7 @@ class Stage:
         self, name: str, order: ForkOrder, turn: int, point: Point, again: ForkOrder | None
     ) -> None:
         async with self._places:
-            with Emulator(brain=EmulatorControl()) as emulator:
+            with Emulator(control=EmulatorControl()) as emulator:
                 play = self.play(name, emulator)
                 try:
                     with anyio.fail_after(60):
@@ -200,7 +200,7 @@ class Stage:
                     self.troubles[name] = trouble
                 finally:
                     self.given.append(name)
-                    emulator.brain.let_go()
+                    emulator.control.let_go()
 
     def judge(self) -> None:
         if self.troubles:
@@ -210,16 +210,16 @@ class Stage:
 async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = None) -> list[str]:
     """The commits of one whole play that nothing happens to, by what they were for."""
     diary = stage.folder / "diary"
-    with Emulator(brain=EmulatorControl()) as emulator:
+    with Emulator(control=EmulatorControl()) as emulator:
         play = stage.play(name, emulator)
         if after is None:
             await play.act(await play.life(ForkOrder(diary=str(diary))))
         else:
             with suppress(HungUp):
                 await play.act(await play.life(ForkOrder()), *after)
-            play.brain.release()
+            play.control.release()
             await play.recover(await play.life(ForkOrder(clock=LATER, diary=str(diary))))
-        emulator.brain.let_go()
+        emulator.control.let_go()
     return diary.read_text("utf-8").splitlines()
 
 
@@ -275,20 +275,20 @@ async def test_killed_again_on_either_side_of_any_commit_while_it_recovers(
 
 
 async def test_what_a_killed_process_had_begun_to_write_is_removed_at_the_next_start(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
     drafts = []
     for name in ("images", "research"):
-        (house.folder / name).mkdir(parents=True, exist_ok=True)
-        drafts.append(house.folder / name / ".gemini-0123456789ab.part")
+        (harness.folder / name).mkdir(parents=True, exist_ok=True)
+        drafts.append(harness.folder / name / ".gemini-0123456789ab.part")
         drafts[-1].write_bytes(b"half of a picture")
-    ours = house.folder / "images" / "chapter.md"
+    ours = harness.folder / "images" / "chapter.md"
     ours.write_text("not ours to remove")
 
-    guest = await house.connect()
-    await guest.history()
-    assert guest.app.maintenance is not None
-    await guest.app.maintenance.catch_up()
+    client = await harness.connect()
+    await client.history()
+    assert client.app.maintenance is not None
+    await client.app.maintenance.catch_up()
     with anyio.fail_after(30):
         while any(draft.exists() for draft in drafts):
             await anyio.sleep(0.02)

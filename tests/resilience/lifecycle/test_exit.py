@@ -26,23 +26,23 @@ LONG = 60.0
 pytestmark = pytest.mark.processes
 
 
-async def turns_in_hand(house: AppHarness, line: ForkedServer) -> None:
+async def turns_in_hand(harness: AppHarness, line: ForkedServer) -> None:
     """One that waits in a queue, one sent to Google, one that Google has named."""
-    named = house.brain.hold_next("create", "before_completed")
+    named = harness.control.hold_next("create", "before_completed")
     await line.call("gemini_ask", prompt="named")
     assert await named.reached()
-    await line.meanwhile(lambda: bool(db_inspection.turns(house.folder)[0]["interaction_id"]))
-    sent = house.brain.hold_next("create", "before_created")
+    await line.meanwhile(lambda: bool(db_inspection.turns(harness.folder)[0]["interaction_id"]))
+    sent = harness.control.hold_next("create", "before_created")
     await line.call("gemini_ask", prompt="sent")
     assert await sent.reached()
-    conversation = db_inspection.turns(house.folder)[0]["conversation_id"]
+    conversation = db_inspection.turns(harness.folder)[0]["conversation_id"]
     queued = await line.call("gemini_continue", prompt="queued", conversation_id=conversation)
     await line.until(lambda: bool(line.progress(queued)))
 
 
-def committed(house: AppHarness) -> dict[str, str]:
+def committed(harness: AppHarness) -> dict[str, str]:
     """The states of turns by prompt; nothing is held any longer."""
-    rows = db_inspection.turns(house.folder)
+    rows = db_inspection.turns(harness.folder)
     assert {row["lease_until"] for row in rows} == {0.0}
     return {row["prompt"]: row["status"] for row in rows}
 
@@ -55,36 +55,36 @@ COMMITTED = {
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_the_end_of_stdin_is_the_end(house: AppHarness, forked: Forked, era: str) -> None:
+async def test_the_end_of_stdin_is_the_end(harness: AppHarness, forked: Forked, era: str) -> None:
     line = await forked(era)
-    await turns_in_hand(house, line)
+    await turns_in_hand(harness, line)
 
     await line.hang_up()
 
     with anyio.fail_after(SOON):
         assert await line.code() == 0
-    assert committed(house) == COMMITTED
+    assert committed(harness) == COMMITTED
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_is_the_end_though_stdin_goes_on(
-    house: AppHarness, forked: Forked, told: signal.Signals
+    harness: AppHarness, forked: Forked, told: signal.Signals
 ) -> None:
     line = await forked()
-    await turns_in_hand(house, line)
+    await turns_in_hand(harness, line)
 
     os.kill(line.pid, told)
 
     with anyio.fail_after(SOON):
         assert await line.code() == 0
-    assert committed(house) == COMMITTED
+    assert committed(harness) == COMMITTED
 
 
 async def test_signals_during_the_end_do_not_cut_it_short(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     line = await forked()
-    await turns_in_hand(house, line)
+    await turns_in_hand(harness, line)
 
     await line.hang_up()
     os.kill(line.pid, signal.SIGTERM)
@@ -92,36 +92,36 @@ async def test_signals_during_the_end_do_not_cut_it_short(
 
     with anyio.fail_after(SOON):
         assert await line.code() == 0
-    assert committed(house) == COMMITTED
+    assert committed(harness) == COMMITTED
 
 
 async def test_every_turn_goes_on_in_the_next_process_as_it_was_left(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     line = await forked()
-    await turns_in_hand(house, line)
+    await turns_in_hand(harness, line)
     await line.hang_up()
     assert await line.code() == 0
 
     other = await forked()
-    rows = db_inspection.turns(house.folder)
+    rows = db_inspection.turns(harness.folder)
     said = [await other.use("gemini_result", id=row["id"], wait_seconds=40) for row in rows]
 
     assert {row["prompt"]: each["status"] for row, each in zip(rows, said, strict=True)} == {
         **COMMITTED,
         "named": "completed",
     }
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_a_client_that_reads_nothing_does_not_hold_us(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
-    house.brain.answer_next(Answer(text="x" * 500_000))
+    harness.control.answer_next(Answer(text="x" * 500_000))
     writer = await forked()
     said = await writer.use("gemini_ask", prompt="long")
     deaf = await forked(deaf=True)
-    held = house.brain.hold_next("create", "before_created")
+    held = harness.control.hold_next("create", "before_created")
     for _ in range(60):
         await deaf.call("gemini_result", id=said["id"])
     await deaf.call("gemini_ask", prompt="sent")
@@ -132,34 +132,34 @@ async def test_a_client_that_reads_nothing_does_not_hold_us(
     with anyio.fail_after(SOON):
         assert await deaf.code() == 0
     await deaf.close()
-    assert committed(house) == {"long": "completed", "sent": "interrupted"}
+    assert committed(harness) == {"long": "completed", "sent": "interrupted"}
 
 
 async def test_a_client_that_is_gone_for_good_is_the_end_too(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     """Its end of stdout is closed first, as when it was killed."""
     line = await forked()
-    await turns_in_hand(house, line)
+    await turns_in_hand(harness, line)
 
     await line.close()
 
     with anyio.fail_after(SOON):
         assert await line.code() == 0
-    assert committed(house) == COMMITTED
+    assert committed(harness) == COMMITTED
 
 
-async def test_looking_up_a_name_does_not_hold_us(house: AppHarness, forked: Forked) -> None:
+async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, forked: Forked) -> None:
     line = await forked(names_take=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid")
     await line.call("gemini_ask", prompt="to nowhere")
-    await line.meanwhile(lambda: bool(db_inspection.turns(house.folder)))
-    await line.meanwhile(lambda: db_inspection.turns(house.folder)[0]["sent"] is not None)
+    await line.meanwhile(lambda: bool(db_inspection.turns(harness.folder)))
+    await line.meanwhile(lambda: db_inspection.turns(harness.folder)[0]["sent"] is not None)
 
     await line.hang_up()
 
     with anyio.fail_after(SOON):
         assert await line.code() == 0
-    assert committed(house) == {"to nowhere": "interrupted"}
+    assert committed(harness) == {"to nowhere": "interrupted"}
 
 
 # --------------------------------------------------------- right after the start, as hosts do

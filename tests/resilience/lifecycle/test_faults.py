@@ -67,29 +67,31 @@ PARAMS = [
 ]
 
 
-async def suffer(house: AppHarness, fault: Fault, call: Called) -> tuple[Line, Frame]:
+async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line, Frame]:
     """Let the fault happen to one call."""
 
     async def nap(seconds: float) -> None:
-        house.clock.advance(seconds)
+        harness.clock.advance(seconds)
         await anyio.lowlevel.checkpoint()
 
     place = {}
     if call == "continue":
-        well = await JsonRpcClient.to(house, "modern")
+        well = await JsonRpcClient.to(harness, "modern")
         said = await well.use("gemini_ask", prompt="My name is Ada.")
         place = {"conversation_id": said["conversation_id"]}
-        house.clock.advance(fault.goes_on)
-    posts = len(house.brain.posts)
-    before = {row["id"] for row in db_inspection.turns(house.folder)}
-    house.set(GEMINI_API_KEY=fault.key)
-    wire = await JsonRpcClient.to(house, "modern", sleep=nap, **fault.settings)
-    house.brain.answer_next(fault.answer)
-    fault.arrange(house.brain)
+        harness.clock.advance(fault.goes_on)
+    posts = len(harness.control.posts)
+    before = {row["id"] for row in db_inspection.turns(harness.folder)}
+    harness.set(GEMINI_API_KEY=fault.key)
+    wire = await JsonRpcClient.to(harness, "modern", sleep=nap, **fault.settings)
+    harness.control.answer_next(fault.answer)
+    fault.arrange(harness.control)
     said = await wire.use(f"gemini_{call}", prompt="Go on.", **place)
-    house.set(GEMINI_API_KEY="test-key")
-    row = next((row for row in db_inspection.turns(house.folder) if row["id"] not in before), None)
-    sent = len(house.brain.posts) - posts
+    harness.set(GEMINI_API_KEY="test-key")
+    row = next(
+        (row for row in db_inspection.turns(harness.folder) if row["id"] not in before), None
+    )
+    sent = len(harness.control.posts) - posts
     return Line(sent, said.get("status", "refused"), words(said), stored(row)), said
 
 
@@ -123,13 +125,13 @@ def no_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("fault", PARAMS)
 async def test_a_fault_costs_no_second_request_and_is_told_in_words(
-    house: AppHarness, fault: Fault
+    harness: AppHarness, fault: Fault
 ) -> None:
     for call in fault.calls:
-        line, said = await suffer(house, fault, call)
+        line, said = await suffer(harness, fault, call)
         LINES[fault.what, call] = line
-        mine = house.brain.posts[-line.posts :] if line.posts else []
-        house.brain.reset()
+        mine = harness.control.posts[-line.posts :] if line.posts else []
+        harness.control.reset()
 
         # Only what surely made nothing is sent again: what is left may have been paid for.
         assert len([post for post in mine if post.status in (None, 200, 201)]) <= 1

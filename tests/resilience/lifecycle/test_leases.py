@@ -27,16 +27,16 @@ LEASE = 1.0
 SHORT = {"GEMINI_MCP_LEASE_SECONDS": str(LEASE)}
 
 
-def row(house: AppHarness, prompt: str) -> db_inspection.Row:
-    return next(each for each in db_inspection.turns(house.folder) if each["prompt"] == prompt)
+def row(harness: AppHarness, prompt: str) -> db_inspection.Row:
+    return next(each for each in db_inspection.turns(harness.folder) if each["prompt"] == prompt)
 
 
-def status(house: AppHarness, prompt: str) -> str:
-    return str(row(house, prompt)["status"])
+def status(harness: AppHarness, prompt: str) -> str:
+    return str(row(harness, prompt)["status"])
 
 
-def is_written(house: AppHarness, prompt: str) -> bool:
-    return any(each["prompt"] == prompt for each in db_inspection.turns(house.folder))
+def is_written(harness: AppHarness, prompt: str) -> bool:
+    return any(each["prompt"] == prompt for each in db_inspection.turns(harness.folder))
 
 
 def stop(server: ForkedServer) -> None:
@@ -47,27 +47,27 @@ def go_on(server: ForkedServer) -> None:
     os.kill(server.pid, signal.SIGCONT)
 
 
-def sent(house: AppHarness) -> Counter[str]:
-    return Counter(body["input"] for body in house.bodies)
+def sent(harness: AppHarness) -> Counter[str]:
+    return Counter(body["input"] for body in harness.bodies)
 
 
 @pytest.mark.processes
 async def test_a_process_stopped_before_its_place_sends_nothing_once_it_was_given_up(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     one = await forked(**SHORT, GEMINI_MCP_MAX_CONCURRENT="1")
     other = await forked(**SHORT)
     await other.use("gemini_history")
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     await one.call("gemini_ask", prompt="first")
     assert await gate.reached()
     waiting = await one.call("gemini_ask", prompt="second")
-    await one.meanwhile(lambda: is_written(house, "second"))
+    await one.meanwhile(lambda: is_written(harness, "second"))
 
     stop(one)
     try:
-        await other.meanwhile(lambda: status(house, "second") == "interrupted")
-        told = await other.use("gemini_result", id=row(house, "second")["id"])
+        await other.meanwhile(lambda: status(harness, "second") == "interrupted")
+        told = await other.use("gemini_result", id=row(harness, "second")["id"])
     finally:
         gate.release()
         go_on(one)
@@ -75,74 +75,74 @@ async def test_a_process_stopped_before_its_place_sends_nothing_once_it_was_give
 
     assert "It had not been sent yet." in told["text"]
     assert said["status"] == "interrupted"
-    assert sent(house) == {"first": 1}
+    assert sent(harness) == {"first": 1}
 
 
 @pytest.mark.processes
 async def test_a_process_stopped_while_it_waits_out_a_rate_limit_does_not_send_again(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     one, other = await forked(**SHORT), await forked(**SHORT)
     await other.use("gemini_history")
-    house.brain.fail_next(429, retry_after=2)
+    harness.control.fail_next(429, retry_after=2)
     call = await one.call("gemini_ask", prompt="limited")
-    await one.meanwhile(lambda: len(house.brain.log) > 0)
+    await one.meanwhile(lambda: len(harness.control.log) > 0)
 
     stop(one)
     try:
-        await other.meanwhile(lambda: status(house, "limited") == "interrupted")
-        told = await other.use("gemini_result", id=row(house, "limited")["id"])
+        await other.meanwhile(lambda: status(harness, "limited") == "interrupted")
+        told = await other.use("gemini_result", id=row(harness, "limited")["id"])
     finally:
         go_on(one)
     said = facts(await one.answer(call))
 
     assert "It may have been sent" in told["text"]
     assert said["status"] == "interrupted"
-    assert sent(house) == {"limited": 1}
+    assert sent(harness) == {"limited": 1}
 
 
 @pytest.mark.processes
 async def test_a_process_stopped_in_the_middle_of_a_stream_is_finished_by_another(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     one, other = await forked(**SHORT), await forked(**SHORT)
     await other.use("gemini_history")
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     call = await one.call("gemini_ask", prompt="slow")
     await one.meanwhile(
-        lambda: is_written(house, "slow") and bool(row(house, "slow")["interaction_id"])
+        lambda: is_written(harness, "slow") and bool(row(harness, "slow")["interaction_id"])
     )
 
     stop(one)
     try:
         gate.release()
-        await other.meanwhile(lambda: status(house, "slow") == "completed")
+        await other.meanwhile(lambda: status(harness, "slow") == "completed")
     finally:
         go_on(one)
     said = facts(await one.answer(call))
 
     assert said["status"] == "completed"
-    assert sent(house) == {"slow": 1}
+    assert sent(harness) == {"slow": 1}
 
 
 @pytest.mark.processes
 async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
-    house: AppHarness, forked: Forked
+    harness: AppHarness, forked: Forked
 ) -> None:
     # Leases long enough for two processes to be woken, on any machine, within one interval.
     settings = {"GEMINI_MCP_LEASE_SECONDS": "6", "GEMINI_MCP_MAX_CONCURRENT": "1"}
     one, other = await forked(**settings), await forked(**settings)
     gates, queued = [], {}
     for server, name in ((one, "one"), (other, "other")):
-        gates.append(house.brain.hold_next("create", "before_completed"))
+        gates.append(harness.control.hold_next("create", "before_completed"))
         await server.call("gemini_ask", prompt=f"{name} runs")
         assert await gates[-1].reached()
         queued[name] = await server.call("gemini_ask", prompt=f"{name} waits")
-        await server.meanwhile(partial(is_written, house, f"{name} waits"))
+        await server.meanwhile(partial(is_written, harness, f"{name} waits"))
 
     stop(one)
     stop(other)
-    last = max(each["lease_until"] for each in db_inspection.turns(house.folder))
+    last = max(each["lease_until"] for each in db_inspection.turns(harness.folder))
     while time.time() < last + 0.5:
         await anyio.sleep(0.1)
     go_on(other)
@@ -153,7 +153,7 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
     said = [facts(await one.answer(queued["one"])), facts(await other.answer(queued["other"]))]
 
     assert [each["status"] for each in said] == ["completed", "completed"]
-    assert set(sent(house).values()) == {1}
+    assert set(sent(harness).values()) == {1}
 
 
 # -- clocks ---------------------------------------------------------------------------
@@ -162,23 +162,23 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
 @pytest.mark.processes
 @pytest.mark.parametrize("ahead", [3_600.0, -3_600.0], ids=["set back", "set forward"])
 async def test_a_turn_from_before_the_clock_was_set_is_taken_over(
-    house: AppHarness, forked: Forked, ahead: float
+    harness: AppHarness, forked: Forked, ahead: float
 ) -> None:
     """The clock of the process that was killed said another hour than the next one's."""
     one = await forked(**SHORT, clock=ahead)
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     await one.call("gemini_ask", prompt="slow")
     await one.meanwhile(
-        lambda: is_written(house, "slow") and bool(row(house, "slow")["interaction_id"])
+        lambda: is_written(harness, "slow") and bool(row(harness, "slow")["interaction_id"])
     )
     one.kill()
     gate.release()
 
     other = await forked(**SHORT)
     await other.use("gemini_history")
-    await other.meanwhile(lambda: status(house, "slow") == "completed")
+    await other.meanwhile(lambda: status(harness, "slow") == "completed")
 
-    assert sent(house) == {"slow": 1}
+    assert sent(harness) == {"slow": 1}
 
 
 class Clocks:
@@ -257,7 +257,7 @@ async def test_a_lease_is_proven_again_where_a_second_passed_before_the_request_
 
 
 async def test_a_turn_given_up_just_before_its_request_leaves_is_not_sent(
-    house: AppHarness, guest: McpClient, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, client: McpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "PROOF_SECONDS", -1.0)  # each look of the request proves it again
     claim, claims = Store.claim_send, []
@@ -265,17 +265,17 @@ async def test_a_turn_given_up_just_before_its_request_leaves_is_not_sent(
     async def claimed(store: Store, turn: Turn, **more: Any) -> bool:
         claims.append(turn.id)
         if len(claims) == 3:  # in hand, about to be built, about to leave
-            await store.finish(turn, status="interrupted", now=house.clock())
+            await store.finish(turn, status="interrupted", now=harness.clock())
         return await claim(store, turn, **more)
 
     monkeypatch.setattr(Store, "claim_send", claimed)
 
-    said = await guest.ask("Too late.")
+    said = await client.ask("Too late.")
 
     assert (said.status, said.is_error) == ("interrupted", False)
     assert "may have been sent" in said.text
     assert len(claims) == 3
-    assert house.bodies == []
+    assert harness.bodies == []
 
 
 async def test_what_another_process_has_taken_is_not_proven() -> None:

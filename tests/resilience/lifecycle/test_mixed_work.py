@@ -49,12 +49,12 @@ SOON = {
 
 
 @pytest.fixture
-def real(house: AppHarness, emulator: Emulator) -> AppHarness:
-    """The house for servers that are processes: their clock is the real one, and so is Google's."""
-    house.brain = emulator.brain = EmulatorControl(clock=time.time)
-    house.brain.research_seconds = 0.3
-    house.brain.delay(0.02)
-    return house
+def real(harness: AppHarness, emulator: Emulator) -> AppHarness:
+    """The harness for servers that are processes: their clock is the real one, and so is Google's."""
+    harness.control = emulator.control = EmulatorControl(clock=time.time)
+    harness.control.research_seconds = 0.3
+    harness.control.delay(0.02)
+    return harness
 
 
 @dataclass
@@ -153,7 +153,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
     for server in [each.server for each in clients if each.server is not None]:
         server.kill()
         await server.ended()
-    real.brain.delay(0)
+    real.control.delay(0)
 
     survivor = await start("modern", **SOON)
     ended = {id: await _ended(survivor, id) for id in diary.told}

@@ -16,25 +16,25 @@ from tests.support.app_harness import AppHarness, McpClient, ToolResult
 from tests.support.jsonrpc_client import facts
 
 
-def chain(house: AppHarness) -> list[str]:
+def chain(harness: AppHarness) -> list[str]:
     """The prompts along the newest interaction's chain, as Google has it, oldest first."""
-    prompts = {post.interaction_id: post.body["input"] for post in house.brain.posts}
-    newest = house.brain.posts[-1].interaction_id
+    prompts = {post.interaction_id: post.body["input"] for post in harness.control.posts}
+    newest = harness.control.posts[-1].interaction_id
     assert newest is not None
-    return [prompts[each] for each in house.brain.chain(newest)]
+    return [prompts[each] for each in harness.control.chain(newest)]
 
 
 @pytest.fixture
-async def store(house: AppHarness, guest: McpClient) -> AsyncIterator[Store]:
-    """The house's database, as some other process has it open."""
-    await guest.history()
-    store = await Store.open(f"sqlite:///{house.folder}/gemini.db")
+async def store(harness: AppHarness, client: McpClient) -> AsyncIterator[Store]:
+    """The database of the harness, as some other process has it open."""
+    await client.history()
+    store = await Store.open(f"sqlite:///{harness.folder}/gemini.db")
     yield store
     await store.close()
 
 
 async def elsewhere(
-    house: AppHarness, store: Store, conversation: str, *, lease: float = 30, **more: Any
+    harness: AppHarness, store: Store, conversation: str, *, lease: float = 30, **more: Any
 ) -> Turn:
     """A turn that another process has begun and makes."""
     turn = await store.follow(
@@ -44,8 +44,8 @@ async def elsewhere(
         prompt="elsewhere",
         settings=TurnSettings(),
         holder="another process",
-        lease_until=house.clock() + lease,
-        now=house.clock(),
+        lease_until=harness.clock() + lease,
+        now=harness.clock(),
         **more,
     )
     assert turn is not None
@@ -56,10 +56,10 @@ async def elsewhere(
 
 
 async def test_continues_chain_in_the_order_in_which_they_came(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
-    first = house.brain.hold_next("create", "before_completed")
+    first = harness.control.hold_next("create", "before_completed")
     calls = [await wire.call("gemini_ask", prompt="0")]
     assert await first.reached()
     listed = await wire.use("gemini_history")
@@ -73,16 +73,16 @@ async def test_continues_chain_in_the_order_in_which_they_came(
     said = [facts(await wire.answer(call)) for call in calls]
 
     assert [each["turn"] for each in said] == [1, 2, 3, 4, 5, 6]
-    assert chain(house) == ["0", "1", "2", "3", "4", "5"]
+    assert chain(harness) == ["0", "1", "2", "3", "4", "5"]
 
 
 async def test_a_continue_whose_files_take_long_is_not_overtaken(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
     conversation = (await wire.use("gemini_ask", prompt="0"))["conversation_id"]
-    there = house.brain.service.files.add(b"words", "text/plain", None)
-    looked_up = house.brain.hold_next("file")
+    there = harness.control.service.files.add(b"words", "text/plain", None)
+    looked_up = harness.control.hold_next("file")
     ask = {"conversation_id": conversation, "prompt": "1", "files": [there.name]}
 
     first = await wire.call("gemini_continue", **ask)
@@ -99,12 +99,12 @@ async def test_a_continue_whose_files_take_long_is_not_overtaken(
 
 
 async def test_a_continue_of_the_current_conversation_is_not_overtaken_either(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
     await wire.use("gemini_ask", prompt="0")
-    there = house.brain.service.files.add(b"words", "text/plain", None)
-    looked_up = house.brain.hold_next("file")
+    there = harness.control.service.files.add(b"words", "text/plain", None)
+    looked_up = harness.control.hold_next("file")
 
     first = await wire.call("gemini_continue", prompt="1", files=[there.name])
     assert await looked_up.reached()
@@ -118,19 +118,19 @@ async def test_a_continue_of_the_current_conversation_is_not_overtaken_either(
 
 
 async def test_continues_from_two_processes_chain_in_the_order_in_which_they_came(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    one, other = await house.connect(), await house.connect()
+    one, other = await harness.connect(), await harness.connect()
     asked = await one.ask("0")
-    gates = [house.brain.hold_next("create", "before_completed") for _ in range(4)]
+    gates = [harness.control.hold_next("create", "before_completed") for _ in range(4)]
     answers: dict[str, ToolResult] = {}
 
-    async def follow(guest: McpClient, prompt: str) -> None:
-        answers[prompt] = await guest.follow(prompt, conversation_id=asked.conversation)
+    async def follow(client: McpClient, prompt: str) -> None:
+        answers[prompt] = await client.follow(prompt, conversation_id=asked.conversation)
 
     async with anyio.create_task_group() as tasks:
-        for number, guest in enumerate([one, other, one, other], 1):
-            tasks.start_soon(follow, guest, str(number))
+        for number, client in enumerate([one, other, one, other], 1):
+            tasks.start_soon(follow, client, str(number))
             with anyio.fail_after(60):
                 while f"· {number + 1} turns ·" not in (await one.history()).text:
                     await anyio.sleep(0.01)
@@ -138,16 +138,16 @@ async def test_continues_from_two_processes_chain_in_the_order_in_which_they_cam
             assert await gate.reached()
             gate.release()
 
-    assert chain(house) == ["0", "1", "2", "3", "4"]
+    assert chain(harness) == ["0", "1", "2", "3", "4"]
     assert {prompt: said.turn for prompt, said in answers.items()} == {
         str(number): number + 1 for number in range(1, 5)
     }
 
 
-async def test_a_branch_waits_for_nobody(house: AppHarness, wired: Wired) -> None:
+async def test_a_branch_waits_for_nobody(harness: AppHarness, wired: Wired) -> None:
     wire = await wired()
     first = await wire.use("gemini_ask", prompt="0")
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.call("gemini_continue", prompt="slow")
     assert await gate.reached()
 
@@ -158,16 +158,16 @@ async def test_a_branch_waits_for_nobody(house: AppHarness, wired: Wired) -> Non
 
     assert branch["status"] == "completed"
     assert facts(await wire.answer(slow))["status"] == "completed"
-    assert chain(house) == ["0", "branch"]
+    assert chain(harness) == ["0", "branch"]
 
 
 @pytest.mark.parametrize("how", ["turn", "conversation_id"])
 async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
-    house: AppHarness, wired: Wired, how: str
+    harness: AppHarness, wired: Wired, how: str
 ) -> None:
     wire = await wired()
     first = await wire.use("gemini_ask", prompt="0")
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.call("gemini_continue", prompt="slow")
     assert await gate.reached()
     conversation = first["conversation_id"]
@@ -184,21 +184,21 @@ async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
     assert refused["is_error"]
     assert "status" not in refused
     assert f'gemini_result with id "{conversation}/2"' in refused["text"]
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 # ------------------------------------------------------------------------- what came before
 
 
 async def test_what_queues_behind_a_turn_that_fails_continues_the_last_good_one(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     wire = await wired()
     first = await wire.use("gemini_ask", prompt="0")
-    house.brain.answer_next(
+    harness.control.answer_next(
         Answer(steps=[], status="failed", errors=[{"code": "api_error", "message": "Oops."}])
     )
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
     failing = await wire.call("gemini_continue", prompt="fails")
     assert await gate.reached()
     queued = await wire.call("gemini_continue", prompt="queued")
@@ -210,15 +210,15 @@ async def test_what_queues_behind_a_turn_that_fails_continues_the_last_good_one(
     assert facts(await wire.answer(failing))["status"] == "failed"
     assert said["status"] == "completed"
     assert "Turn 2 failed: this continues from turn 1." in said["text"]
-    assert house.last["previous_interaction_id"] == first["interaction_id"]
+    assert harness.last["previous_interaction_id"] == first["interaction_id"]
 
 
 async def test_what_follows_an_interrupted_turn_continues_the_last_good_one(
-    house: AppHarness, wired: Wired
+    harness: AppHarness, wired: Wired
 ) -> None:
     one = await wired()
     first = await one.use("gemini_ask", prompt="0")
-    gate = house.brain.hold_next("create", "before_created")
+    gate = harness.control.hold_next("create", "before_created")
     await one.call("gemini_continue", prompt="interrupted")
     assert await gate.reached()
     one.hang_up()
@@ -230,34 +230,34 @@ async def test_what_follows_an_interrupted_turn_continues_the_last_good_one(
 
     assert said["status"] == "completed"
     assert "Turn 2 was interrupted: this continues from turn 1." in said["text"]
-    assert house.last["previous_interaction_id"] == first["interaction_id"]
+    assert harness.last["previous_interaction_id"] == first["interaction_id"]
 
 
 async def test_a_first_turn_that_failed_leaves_nothing_to_continue(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    house.brain.fail_next(500)
-    failed = await guest.ask("0")
+    harness.control.fail_next(500)
+    failed = await client.ask("0")
 
-    said = await guest.follow("again", conversation_id=failed.conversation)
+    said = await client.follow("again", conversation_id=failed.conversation)
 
     assert failed.status == "failed"
     assert said.status == "completed"
     assert "Turn 1 failed and nothing before it can be continued: this starts afresh." in said.tail
-    assert "previous_interaction_id" not in house.last
+    assert "previous_interaction_id" not in harness.last
 
 
 async def test_a_running_research_is_passed_over_and_that_is_said(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    first = await guest.ask("0")
-    house.brain.hold_background()
-    await guest.call("start_deep_research", question="Why?", conversation_id=first.conversation)
+    first = await client.ask("0")
+    harness.control.hold_background()
+    await client.call("start_deep_research", question="Why?", conversation_id=first.conversation)
 
-    said = await guest.follow("meanwhile", conversation_id=first.conversation)
+    said = await client.follow("meanwhile", conversation_id=first.conversation)
 
     assert said.status == "completed"
-    assert house.last["previous_interaction_id"] == first.interaction
+    assert harness.last["previous_interaction_id"] == first.interaction
     assert "Turn 2 is still running: this continues from turn 1." in said.tail
 
 
@@ -265,62 +265,62 @@ async def test_a_running_research_is_passed_over_and_that_is_said(
 
 
 async def test_a_continue_waits_for_a_turn_of_another_process(
-    house: AppHarness, guest: McpClient, store: Store
+    harness: AppHarness, client: McpClient, store: Store
 ) -> None:
-    first = await guest.ask("0")
-    other = await elsewhere(house, store, first.conversation)
+    first = await client.ask("0")
+    other = await elsewhere(harness, store, first.conversation)
     answers: list[ToolResult] = []
 
     async def follow() -> None:
-        answers.append(await guest.follow("after that"))
+        answers.append(await client.follow("after that"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow)
         with anyio.fail_after(60):
-            while "3 turns" not in (await guest.history()).text:
+            while "3 turns" not in (await client.history()).text:
                 await anyio.sleep(0.01)
-        assert len(house.bodies) == 1
+        assert len(harness.bodies) == 1
         # It could as well have been any other interaction that Google knows.
         await store.finish(
-            other, status="completed", now=house.clock(), interaction_id=first.interaction
+            other, status="completed", now=harness.clock(), interaction_id=first.interaction
         )
 
     assert answers[0].status == "completed"
     assert answers[0].turn == 3
-    assert house.last["previous_interaction_id"] == first.interaction
+    assert harness.last["previous_interaction_id"] == first.interaction
 
 
 async def test_a_continue_does_not_wait_for_a_turn_whose_process_is_gone(
-    house: AppHarness, guest: McpClient, store: Store
+    harness: AppHarness, client: McpClient, store: Store
 ) -> None:
-    first = await guest.ask("0")
-    other = await elsewhere(house, store, first.conversation)
-    house.clock.advance(31)
+    first = await client.ask("0")
+    other = await elsewhere(harness, store, first.conversation)
+    harness.clock.advance(31)
     # What looks like a machine that slept is one only if others do not renew their leases.
-    await guest.history()
-    assert guest.app.maintenance is not None
-    await guest.app.maintenance.catch_up()
-    house.clock.advance(16)
+    await client.history()
+    assert client.app.maintenance is not None
+    await client.app.maintenance.catch_up()
+    harness.clock.advance(16)
 
-    said = await guest.follow("after that")
-    found = await guest.result(other.id)
+    said = await client.follow("after that")
+    found = await client.result(other.id)
 
     assert said.status == "completed"
     assert "Turn 2 was interrupted: this continues from turn 1." in said.tail
-    assert house.last["previous_interaction_id"] == first.interaction
+    assert harness.last["previous_interaction_id"] == first.interaction
     assert found.status == "interrupted"
     assert '"elsewhere"' in found.text
 
 
 async def test_a_turn_that_another_process_took_over_while_it_queued_is_not_sent(
-    house: AppHarness, guest: McpClient, store: Store
+    harness: AppHarness, client: McpClient, store: Store
 ) -> None:
-    first = await guest.ask("0")
-    other = await elsewhere(house, store, first.conversation)
+    first = await client.ask("0")
+    other = await elsewhere(harness, store, first.conversation)
     answers: list[ToolResult] = []
 
     async def follow() -> None:
-        answers.append(await guest.follow("queued"))
+        answers.append(await client.follow("queued"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow)
@@ -328,9 +328,9 @@ async def test_a_turn_that_another_process_took_over_while_it_queued_is_not_sent
             while (queued := await store.turn("local", first.conversation, 3)) is None:
                 await anyio.sleep(0.01)
         # As after a night's sleep of the machine, when the other process woke up first.
-        assert await store.take_over(queued, "another process", house.clock() + 30)
-        await store.finish(queued, status="interrupted", now=house.clock())
-        await store.finish(other, status="failed", now=house.clock())
+        assert await store.take_over(queued, "another process", harness.clock() + 30)
+        await store.finish(queued, status="interrupted", now=harness.clock())
+        await store.finish(other, status="failed", now=harness.clock())
 
     assert answers[0].status == "interrupted"
-    assert [body["input"] for body in house.bodies] == ["0"]
+    assert [body["input"] for body in harness.bodies] == ["0"]

@@ -14,10 +14,10 @@ from tests.support.app_harness import AppHarness, McpClient
 from tests.support.factories import begun, seen
 
 
-async def renewed(guest: McpClient) -> None:
+async def renewed(client: McpClient) -> None:
     """One round of what a process does every few seconds."""
-    assert guest.app.maintenance is not None
-    await guest.app.maintenance.catch_up()
+    assert client.app.maintenance is not None
+    await client.app.maintenance.catch_up()
 
 
 def remove(folder: Path) -> None:
@@ -26,68 +26,68 @@ def remove(folder: Path) -> None:
 
 
 async def test_new_work_is_refused_in_words_while_the_file_is_gone(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("Before.")
-    remove(house.folder)
+    await client.ask("Before.")
+    remove(harness.folder)
 
-    said = await guest.ask("Is anybody there?")
+    said = await client.ask("Is anybody there?")
 
     assert said.is_error
     assert said.status is None
     assert "The data folder of this server was removed or replaced" in said.text
-    assert len(house.bodies) == 1
+    assert len(harness.bodies) == 1
 
 
 async def test_after_one_renewal_work_goes_on_in_a_new_file(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    await guest.ask("Before.")
-    shutil.rmtree(house.folder)
+    await client.ask("Before.")
+    shutil.rmtree(harness.folder)
 
-    await renewed(guest)
-    said = await guest.ask("After.")
+    await renewed(client)
+    said = await client.ask("After.")
 
     assert said.status == "completed"
-    assert db_inspection.turn(house.folder, said.id)["prompt"] == "After."
+    assert db_inspection.turn(harness.folder, said.id)["prompt"] == "After."
 
 
 async def test_what_is_in_flight_is_finished_delivered_and_written_into_the_new_file(
-    house: AppHarness,
+    harness: AppHarness,
 ) -> None:
-    guest = await house.connect(max_wait_seconds=0.3)
-    research = await guest.call("start_deep_research", question="Why?")
-    gate = house.brain.hold_next("create", "before_completed")
-    running = await guest.ask("Slowly.")
+    client = await harness.connect(max_wait_seconds=0.3)
+    research = await client.call("start_deep_research", question="Why?")
+    gate = harness.control.hold_next("create", "before_completed")
+    running = await client.ask("Slowly.")
     assert running.status == "running"
-    remove(house.folder)
+    remove(harness.folder)
 
-    await renewed(guest)
+    await renewed(client)
     gate.release()
-    said = await guest.result(running.id, wait_seconds=30)
-    other = await house.connect()
+    said = await client.result(running.id, wait_seconds=30)
+    other = await harness.connect()
     again = await other.result(running.id)
     checked = await other.call("check_research", research_id=research.facts["research_id"])
 
     assert said.status == again.status == "completed"
     assert again.piece == said.piece
     assert checked.status in ("running", "completed")
-    assert len(house.bodies) == 2
+    assert len(harness.bodies) == 2
 
 
 async def test_what_ended_before_the_next_renewal_is_written_anew_too(
-    house: AppHarness, guest: McpClient
+    harness: AppHarness, client: McpClient
 ) -> None:
-    gate = house.brain.hold_next("create", "before_completed")
+    gate = harness.control.hold_next("create", "before_completed")
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(guest.ask, "Slowly.")
+        tasks.start_soon(client.ask, "Slowly.")
         assert await gate.reached()
-        remove(house.folder)
+        remove(harness.folder)
         gate.release()
-    await renewed(guest)
+    await renewed(client)
 
-    (row,) = db_inspection.turns(house.folder)
+    (row,) = db_inspection.turns(harness.folder)
     assert (row["prompt"], row["status"]) == ("Slowly.", "completed")
 
 

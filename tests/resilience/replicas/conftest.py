@@ -1,4 +1,4 @@
-"""The street, its emulator and its database; what a street is stands in `street.py`."""
+"""The cluster of gateways (`Cluster`), its emulator and its database."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def nursery() -> Iterator[Prefork]:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    with Emulator(brain=EmulatorControl(clock=time.time)) as emulator:
+    with Emulator(control=EmulatorControl(clock=time.time)) as emulator:
         yield emulator
 
 
 @pytest.fixture
-async def street(
+async def cluster(
     postgres_url: str,
     emulator: Emulator,
     nursery: Prefork,
     tmp_path: Path,
 ) -> AsyncIterator[Cluster]:
     # Real time, as in the servers, which are processes of their own.
-    brain = emulator.brain = EmulatorControl(clock=time.time)
-    street = Cluster(
-        brain,
+    control = emulator.control = EmulatorControl(clock=time.time)
+    cluster = Cluster(
+        control,
         tmp_path,
         nursery,
         GEMINI_MCP_DATABASE_URL=postgres_url,
@@ -56,13 +56,13 @@ async def street(
         GEMINI_MCP_RESEARCH_POLL_SECONDS="0.2",
         GEMINI_MCP_LEASE_SECONDS="2",
     )
-    yield street
-    brain.let_go()
-    await street.close()
+    yield cluster
+    control.let_go()
+    await cluster.close()
 
 
 @pytest.fixture
-async def pair(street: Cluster) -> tuple[Replica, Replica]:
+async def pair(cluster: Cluster) -> tuple[Replica, Replica]:
     """Two replicas."""
-    one, other = await street.open(2)
+    one, other = await cluster.open(2)
     return one, other

@@ -20,32 +20,32 @@ Pair = tuple[Replica, Replica]
 
 
 @pytest.fixture
-async def pair(street: Cluster) -> Pair:
+async def pair(cluster: Cluster) -> Pair:
     """Two replicas with every tool."""
-    one, other = await street.open(2, GEMINI_MCP_TOOLSETS="all")
+    one, other = await cluster.open(2, GEMINI_MCP_TOOLSETS="all")
     return one, other
 
 
 @pytest.fixture
-async def bob(street: Cluster, pair: Pair) -> ClusterClient:
-    return await street.visit(pair[1], token="bobs-token")
+async def bob(cluster: Cluster, pair: Pair) -> ClusterClient:
+    return await cluster.connect(pair[1], token="bobs-token")
 
 
 @pytest.fixture
-async def names(street: Cluster, pair: Pair) -> Names:
+async def names(cluster: Cluster, pair: Pair) -> Names:
     """Everything Ann has made on her replica, under names that Bob may have seen."""
-    ann = await street.visit(pair[0], token="anns-token")
+    ann = await cluster.connect(pair[0], token="anns-token")
     video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
     await ann.call("gemini_result", id=video.id, wait_seconds=20)
     run = await ann.call("gemini_run_agent", prompt=f"Write {SECRET}.md with words")
     await ann.call("gemini_result", id=run.id, wait_seconds=20)
     fetched = await ann.call("gemini_agent_files", id=run.id, path=f"{SECRET}.md")
-    street.brain.hold_background()
+    cluster.control.hold_background()
     audio = await ann.call("gemini_generate_speech", text=f"a {SECRET}")
     asked = await ann.ask(f"Tell me of the {SECRET}.")
     image = await ann.call("gemini_generate_image", prompt=f"a {SECRET}")
     research = await ann.research(f"Who made the {SECRET}?")
-    (stored,) = street.images.glob("*.jpg")
+    (stored,) = cluster.images.glob("*.jpg")
     return Names(
         {
             "conversation": asked.conversation,
@@ -65,7 +65,7 @@ async def names(street: Cluster, pair: Pair) -> Names:
         {
             "conversation": "c_0000000000",
             "turn": "c_0000000000/1",
-            "interaction": street.brain.unknown_id(),
+            "interaction": cluster.control.unknown_id(),
             "image": "i_0000000000",
             "audio": "a_0000000000",
             "video": "v_0000000000",
@@ -81,10 +81,10 @@ async def names(street: Cluster, pair: Pair) -> Names:
 
 
 async def test_on_another_replica_too_what_is_anothers_reads_like_what_never_was(
-    street: Cluster, bob: ClusterClient, names: Names, subtests: pytest.Subtests
+    cluster: Cluster, bob: ClusterClient, names: Names, subtests: pytest.Subtests
 ) -> None:
     for row in ROWS:
-        before = len(street.brain.log)
+        before = len(cluster.control.log)
 
         anns = await bob.call(row.tool, **row.filled(names.anns))
         nobodys = await bob.call(row.tool, **row.filled(names.nobodys))
@@ -92,7 +92,7 @@ async def test_on_another_replica_too_what_is_anothers_reads_like_what_never_was
         # Ann's own replica goes on looking at her research meanwhile.
         told = [
             json.dumps([each.path, each.body])
-            for each in street.brain.log[before:]
+            for each in cluster.control.log[before:]
             if each.kind != "get"
         ]
         with subtests.test(str(row)):
@@ -136,10 +136,10 @@ async def test_on_another_replica_too_lists_hold_only_what_is_ones_own(
 
 
 async def test_no_route_tells_who_has_not_said_who_they_are(
-    street: Cluster, bob: ClusterClient, names: Names
+    cluster: Cluster, bob: ClusterClient, names: Names
 ) -> None:
     image, ticket = names.anns["link"].rsplit("/", 2)[1:]
-    stranger = await street.visit(token="anns-token")
+    stranger = await cluster.connect(token="anns-token")
     stranger.http.headers.pop("authorization")
 
     refused = await stranger.http.post("/mcp", json={})
@@ -153,13 +153,13 @@ async def test_no_route_tells_who_has_not_said_who_they_are(
 
 
 async def test_an_owners_daily_limit_holds_across_replicas_and_for_nobody_else(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="100")
-    here, there = await street.visit(one), await street.visit(other)
-    bob = await street.visit(other, token="bobs-token")
+    one, other = await cluster.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="100")
+    here, there = await cluster.connect(one), await cluster.connect(other)
+    bob = await cluster.connect(other, token="bobs-token")
     usage = {"total_input_tokens": 60, "total_output_tokens": 40, "total_tokens": 100}
-    street.brain.answer_next({"text": "Hi.", "usage": usage})
+    cluster.control.answer_next({"text": "Hi.", "usage": usage})
     first = await here.ask("Hello")
 
     refused = [await each.ask("Hello again") for each in (here, there)]
@@ -168,25 +168,25 @@ async def test_an_owners_daily_limit_holds_across_replicas_and_for_nobody_else(
 
     assert first.status == bobs.status == "completed"
     assert all("limit of 100 tokens is used up" in each.text for each in [*refused, research])
-    assert len(street.brain.posts) == 2
+    assert len(cluster.control.posts) == 2
 
 
-async def test_asks_at_once_on_two_replicas_reserve_before_they_are_sent(street: Cluster) -> None:
-    replicas = await street.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="3000")
-    visitors = [await street.visit(each) for each in replicas]
+async def test_asks_at_once_on_two_replicas_reserve_before_they_are_sent(cluster: Cluster) -> None:
+    replicas = await cluster.open(2, GEMINI_MCP_DAILY_TOKEN_LIMIT="3000")
+    clients = [await cluster.connect(each) for each in replicas]
     usage = {"total_input_tokens": 100, "total_output_tokens": 1_200, "total_tokens": 1_300}
     for _ in range(20):
-        street.brain.answer_next({"text": "Hi.", "usage": usage})
+        cluster.control.answer_next({"text": "Hi.", "usage": usage})
     said = []
 
     async def ask(number: int) -> None:
-        said.append(await visitors[number % 2].ask(f"Question {number}?"))
+        said.append(await clients[number % 2].ask(f"Question {number}?"))
 
     async with anyio.create_task_group() as tasks:
         for number in range(20):
             tasks.start_soon(ask, number)
 
     refused = [each for each in said if each.is_error]
-    assert len(street.brain.posts) == 2
+    assert len(cluster.control.posts) == 2
     assert len(refused) == 18
     assert all("3,000 tokens has no room" in each.text for each in refused)

@@ -46,8 +46,8 @@ class Diary:
 class Traffic:
     """Clients that ask and continue on both replicas until they are told to stop."""
 
-    def __init__(self, street: Cluster, dice: random.Random, diary: Diary) -> None:
-        self._street = street
+    def __init__(self, cluster: Cluster, dice: random.Random, diary: Diary) -> None:
+        self._cluster = cluster
         self._dice = dice
         self._diary = diary
         self.alive: list[Replica] = []
@@ -58,7 +58,7 @@ class Traffic:
             replica = self._dice.choice(self.alive)
             with suppress(httpx2.HTTPError, IndexError):
                 if replica.pid not in self._clients:
-                    self._clients[replica.pid] = await self._street.visit(replica)
+                    self._clients[replica.pid] = await self._cluster.connect(replica)
                 await self._call(self._clients[replica.pid])
             await anyio.sleep(self._dice.uniform(0, 0.05))
 
@@ -79,13 +79,13 @@ class Traffic:
 
 
 async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_database(
-    street: Cluster, postgres: Postgres
+    cluster: Cluster, postgres: Postgres
 ) -> None:
     dice, diary = random.Random(SEED), Diary()
-    street.brain.delay(0.03)
-    street.brain.research_seconds = 0.5
-    traffic = Traffic(street, dice, diary)
-    traffic.alive = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="1")
+    cluster.control.delay(0.03)
+    cluster.control.research_seconds = 0.5
+    traffic = Traffic(cluster, dice, diary)
+    traffic.alive = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="1")
 
     async with anyio.create_task_group() as tasks:
         for _ in range(4):
@@ -110,11 +110,11 @@ async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_databa
                 await anyio.to_thread.run_sync(postgres.stop)
                 await anyio.to_thread.run_sync(postgres.start)
                 diary.restarts += 1
-            traffic.alive += await street.open(1, GEMINI_MCP_MAX_WAIT_SECONDS="1")
+            traffic.alive += await cluster.open(1, GEMINI_MCP_MAX_WAIT_SECONDS="1")
         tasks.cancel_scope.cancel()
 
-    street.brain.delay(0)
-    reader = await street.visit(traffic.alive[0])
+    cluster.control.delay(0)
+    reader = await cluster.connect(traffic.alive[0])
     ended = {id: await reader.finished(id=id) for id in diary.told}
     for id, said in ended.items():
         assert said.status in FINAL, said.text
@@ -122,7 +122,7 @@ async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_databa
         if before.status == "completed":
             assert said.piece == before.piece
     posted = Counter(
-        post.body["input"] for post in street.brain.posts if isinstance(post.body["input"], str)
+        post.body["input"] for post in cluster.control.posts if isinstance(post.body["input"], str)
     )
     assert {prompt: count for prompt, count in posted.items() if count > 1} == {}
     running = await _still_running(reader)

@@ -25,24 +25,24 @@ WANTED = int(os.environ.get("GEMINI_TEST_RESEARCHES", "0"))
     ("number", "kills"), [(WANTED or 200, 0), (WANTED or 80, 2)], ids=["nobody dies", "two die"]
 )
 async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_processes(
-    street: Cluster, number: int, kills: int
+    cluster: Cluster, number: int, kills: int
 ) -> None:
     # Those who die do so while everything they began still runs.
     seconds = 5.0 + number / 10 if kills else 5.0
-    street.brain.research_seconds = seconds
-    street.brain.usage_later(0)
-    replicas = await street.open(
+    cluster.control.research_seconds = seconds
+    cluster.control.usage_later(0)
+    replicas = await cluster.open(
         4,
         # Long enough that no process of a busy machine loses its leases while it lives.
         GEMINI_MCP_LEASE_SECONDS="10",
         GEMINI_MCP_RESEARCH_POLL_SECONDS="1",
     )
-    visitors = [await street.visit(each) for each in replicas]
+    clients = [await cluster.connect(each) for each in replicas]
     researches: list[str] = []
 
     async def start(first: int) -> None:
         for each in range(first, number, 8):
-            researches.append(await visitors[each % 4].research(f"Question {each}?"))
+            researches.append(await clients[each % 4].research(f"Question {each}?"))
 
     async with anyio.create_task_group() as tasks:
         for first in range(8):
@@ -50,16 +50,16 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
     for replica in replicas[:kills]:
         replica.kill()
         await replica.ended()
-    reader = visitors[-1]
+    reader = clients[-1]
     with anyio.fail_after(120 + number):
         while await booked(reader) < number:
             await anyio.sleep(0.5)
 
     assert len(set(researches)) == number
     # One create each, one look at what was over, and one report stored (which books it).
-    begun = {post.interaction_id: post.at for post in street.brain.posts}
-    assert len(begun) == len(street.brain.posts) == number
-    looks = [each for each in street.brain.log if each.kind == "get"]
+    begun = {post.interaction_id: post.at for post in cluster.control.posts}
+    assert len(begun) == len(cluster.control.posts) == number
+    looks = [each for each in cluster.control.log if each.kind == "get"]
     over = timedelta(seconds=seconds + 0.5)
     late = Counter(
         each.interaction_id for each in looks if each.at > begun[each.interaction_id] + over

@@ -21,18 +21,18 @@ def path_of(made: ToolResult) -> str:
     return link[link.index("/images/") :]
 
 
-async def chain(street: Cluster) -> list[str]:
+async def chain(cluster: Cluster) -> list[str]:
     """The prompts along the newest interaction's chain, as Google has it, oldest first."""
-    prompts = {post.interaction_id: post.body["input"] for post in street.brain.posts}
-    newest = street.brain.posts[-1].interaction_id
+    prompts = {post.interaction_id: post.body["input"] for post in cluster.control.posts}
+    newest = cluster.control.posts[-1].interaction_id
     assert newest is not None
-    return [prompts[each] for each in street.brain.chain(newest)]
+    return [prompts[each] for each in cluster.control.chain(newest)]
 
 
 async def test_a_conversation_begun_on_one_replica_goes_on_and_is_told_on_another(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    here, there = [await street.visit(each) for each in pair]
+    here, there = [await cluster.connect(each) for each in pair]
     asked = await here.ask("My name is Ada.")
 
     followed = await there.follow("What is my name?", conversation_id=asked.conversation)
@@ -41,13 +41,15 @@ async def test_a_conversation_begun_on_one_replica_goes_on_and_is_told_on_anothe
     assert (followed.status, followed.turn) == ("completed", 2)
     assert "Ada" in followed.piece
     assert "What is my name?" in told.text
-    assert await chain(street) == ["My name is Ada.", "What is my name?"]
+    assert await chain(cluster) == ["My name is Ada.", "What is my name?"]
 
 
-async def test_an_answer_nobody_waited_for_is_collected_on_another_replica(street: Cluster) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
-    gate = street.brain.hold_next("create", "before_completed")
-    here, there = await street.visit(one), await street.visit(other)
+async def test_an_answer_nobody_waited_for_is_collected_on_another_replica(
+    cluster: Cluster,
+) -> None:
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
+    gate = cluster.control.hold_next("create", "before_completed")
+    here, there = await cluster.connect(one), await cluster.connect(other)
     begun = await here.ask("Slowly, please")
 
     waiting = await there.result(begun.id)
@@ -56,30 +58,30 @@ async def test_an_answer_nobody_waited_for_is_collected_on_another_replica(stree
 
     assert (begun.status, waiting.status, collected.status) == ("running", "running", "completed")
     assert collected.piece
-    assert len(street.brain.posts) == 1
+    assert len(cluster.control.posts) == 1
 
 
 async def test_a_call_asked_again_on_another_replica_joins_the_one_that_runs(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
-    gate = street.brain.hold_next("create", "before_completed")
-    begun = await (await street.visit(one)).ask("Slowly, please")
-    there = await street.visit(other)
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.3")
+    gate = cluster.control.hold_next("create", "before_completed")
+    begun = await (await cluster.connect(one)).ask("Slowly, please")
+    there = await cluster.connect(other)
 
     again = await there.ask("Slowly, please")
     gate.release()
     await there.finished(id=begun.id)
 
     assert again.id == begun.id
-    assert len(street.brain.posts) == 1
+    assert len(cluster.control.posts) == 1
 
 
-async def test_a_research_started_on_one_replica_is_read_on_every_other(street: Cluster) -> None:
-    replicas = await street.open(3)
-    street.brain.research_seconds = 1.0
-    street.brain.report_charts = 1
-    here, *others = [await street.visit(each) for each in replicas]
+async def test_a_research_started_on_one_replica_is_read_on_every_other(cluster: Cluster) -> None:
+    replicas = await cluster.open(3)
+    cluster.control.research_seconds = 1.0
+    cluster.control.report_charts = 1
+    here, *others = [await cluster.connect(each) for each in replicas]
     research = await here.research("Who invented the wheel?")
 
     told = [await each.finished("check_research", research_id=research) for each in others]
@@ -87,13 +89,15 @@ async def test_a_research_started_on_one_replica_is_read_on_every_other(street: 
 
     assert {each.status for each in told} == {"completed"}
     assert len({each.piece for each in told}) == 1
-    assert len(street.brain.posts) == 1
+    assert len(cluster.control.posts) == 1
 
 
-async def test_a_chart_of_a_research_is_shown_by_every_replica(street: Cluster, pair: Pair) -> None:
-    street.brain.research_seconds = 0.5
-    street.brain.report_charts = 1
-    here, there = [await street.visit(each) for each in pair]
+async def test_a_chart_of_a_research_is_shown_by_every_replica(
+    cluster: Cluster, pair: Pair
+) -> None:
+    cluster.control.research_seconds = 0.5
+    cluster.control.report_charts = 1
+    here, there = [await cluster.connect(each) for each in pair]
     research = await here.research("Who invented the wheel?")
     await here.finished("check_research", research_id=research)
     listed = await there.call("gemini_history", kind="images")
@@ -102,7 +106,7 @@ async def test_a_chart_of_a_research_is_shown_by_every_replica(street: Cluster, 
     pair[0].kill()
     await pair[0].ended()
     # On a machine of its own, all that went with it would be gone by now.
-    (street.folder / "replica-0").rename(street.folder / "gone")
+    (cluster.folder / "replica-0").rename(cluster.folder / "gone")
 
     shown = await there.request("resources/read", uri=f"gemini://images/{chart}")
 
@@ -110,9 +114,9 @@ async def test_a_chart_of_a_research_is_shown_by_every_replica(street: Cluster, 
 
 
 async def test_an_image_made_on_one_replica_is_shown_and_edited_on_another(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    here, there = [await street.visit(each) for each in pair]
+    here, there = [await cluster.connect(each) for each in pair]
     made = await here.call("gemini_generate_image", prompt="a red square")
     image = str(made.facts["image_id"])
 
@@ -127,9 +131,9 @@ async def test_an_image_made_on_one_replica_is_shown_and_edited_on_another(
 
 
 async def test_a_link_given_out_by_one_replica_is_answered_by_every_other(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    here, there = [await street.visit(each) for each in pair]
+    here, there = [await cluster.connect(each) for each in pair]
     made = await here.call("gemini_generate_image", prompt="a red square")
     path = path_of(made)
 
@@ -137,67 +141,67 @@ async def test_a_link_given_out_by_one_replica_is_answered_by_every_other(
 
     assert [each.status_code for each in answers] == [200, 200]
     assert answers[0].content == answers[1].content
-    assert answers[0].content in [file.read_bytes() for file in street.images.glob("*.*")]
+    assert answers[0].content in [file.read_bytes() for file in cluster.images.glob("*.*")]
 
 
 async def test_continues_that_come_to_several_replicas_chain_in_the_order_in_which_they_came(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    visitors = [await street.visit(each) for each in pair]
-    asked = await visitors[0].ask("0")
+    clients = [await cluster.connect(each) for each in pair]
+    asked = await clients[0].ask("0")
     conversation = asked.conversation
-    gates = [street.brain.hold_next("create", "before_completed") for _ in range(6)]
+    gates = [cluster.control.hold_next("create", "before_completed") for _ in range(6)]
     answers: dict[str, ToolResult] = {}
 
-    async def follow(visitor: ClusterClient, prompt: str) -> None:
-        answers[prompt] = await visitor.follow(prompt, conversation_id=conversation)
+    async def follow(client: ClusterClient, prompt: str) -> None:
+        answers[prompt] = await client.follow(prompt, conversation_id=conversation)
 
     async with anyio.create_task_group() as tasks:
         for number in range(1, 7):
-            tasks.start_soon(follow, visitors[number % 2], str(number))
+            tasks.start_soon(follow, clients[number % 2], str(number))
             with anyio.fail_after(60):
                 while (
-                    f"· {number + 1} turns ·" not in (await visitors[0].call("gemini_history")).text
+                    f"· {number + 1} turns ·" not in (await clients[0].call("gemini_history")).text
                 ):
                     await anyio.sleep(0.02)
         for gate in gates:
             assert await gate.reached(30)
             gate.release()
 
-    assert await chain(street) == ["0", "1", "2", "3", "4", "5", "6"]
+    assert await chain(cluster) == ["0", "1", "2", "3", "4", "5", "6"]
     assert {prompt: said.turn for prompt, said in answers.items()} == {
         str(number): number + 1 for number in range(1, 7)
     }
 
 
 async def test_continues_at_once_on_every_replica_make_one_chain(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    visitors = [await street.visit(each) for each in pair]
-    conversation = (await visitors[0].ask("0")).conversation
+    clients = [await cluster.connect(each) for each in pair]
+    conversation = (await clients[0].ask("0")).conversation
     turns: list[int] = []
 
-    async def follow(visitor: ClusterClient, prompt: str) -> None:
-        said = await visitor.follow(prompt, conversation_id=conversation)
+    async def follow(client: ClusterClient, prompt: str) -> None:
+        said = await client.follow(prompt, conversation_id=conversation)
         assert said.status == "completed", said.text
         turns.append(said.turn)
 
     async with anyio.create_task_group() as tasks:
         for number in range(12):
-            tasks.start_soon(follow, visitors[number % 2], f"at once {number}")
+            tasks.start_soon(follow, clients[number % 2], f"at once {number}")
 
     assert sorted(turns) == list(range(2, 14))
-    assert len(await chain(street)) == 13
+    assert len(await chain(cluster)) == 13
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
-async def test_clients_of_either_era_need_no_stickiness(street: Cluster, legacy: bool) -> None:
-    replicas = await street.open(3)
-    visitor = await street.visit(*replicas, legacy=legacy)
-    asked = await visitor.ask("My name is Ada.")
+async def test_clients_of_either_era_need_no_stickiness(cluster: Cluster, legacy: bool) -> None:
+    replicas = await cluster.open(3)
+    client = await cluster.connect(*replicas, legacy=legacy)
+    asked = await client.ask("My name is Ada.")
 
     said = [
-        await visitor.follow("What is my name?", conversation_id=asked.conversation)
+        await client.follow("What is my name?", conversation_id=asked.conversation)
         for _ in range(5)
     ]
 
@@ -207,11 +211,11 @@ async def test_clients_of_either_era_need_no_stickiness(street: Cluster, legacy:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_real_client_is_served_by_another_replica_with_every_request(
-    street: Cluster, pair: Pair, mode: str
+    cluster: Cluster, pair: Pair, mode: str
 ) -> None:
-    visitor = await street.visit(*pair)
+    any_replica = await cluster.connect(*pair)
     async with Client(
-        streamable_http_client("http://nobody/mcp", http_client=visitor.http),
+        streamable_http_client("http://nobody/mcp", http_client=any_replica.http),
         mode="legacy" if mode == "legacy" else "auto",
     ) as client:
         listed = await client.list_tools()
@@ -231,44 +235,44 @@ async def test_a_real_client_is_served_by_another_replica_with_every_request(
 
 
 async def test_without_sessions_a_call_that_names_no_conversation_is_told_to(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    visitor = await street.visit(*pair, legacy=True)
-    await visitor.ask("My name is Ada.")
+    client = await cluster.connect(*pair, legacy=True)
+    await client.ask("My name is Ada.")
 
-    said = await visitor.follow("What is my name?")
+    said = await client.follow("What is my name?")
 
     assert said.is_error
     assert "conversation_id" in said.text
 
 
 async def test_calls_of_a_thread_side_by_side_on_two_replicas_leave_no_default(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    visitors = [await street.visit(each) for each in pair]
-    gates = [street.brain.hold_next() for _ in visitors]
+    clients = [await cluster.connect(each) for each in pair]
+    gates = [cluster.control.hold_next() for _ in clients]
     said: list[ToolResult] = []
 
-    async def ask(visitor: ClusterClient) -> None:
-        said.append(await visitor.wire.call("gemini_ask", prompt="Hello.", _meta=THREAD))
+    async def ask(client: ClusterClient) -> None:
+        said.append(await client.wire.call("gemini_ask", prompt="Hello.", _meta=THREAD))
 
     async with anyio.create_task_group() as tasks:
-        for visitor in visitors:
-            tasks.start_soon(ask, visitor)
+        for client in clients:
+            tasks.start_soon(ask, client)
         for gate in gates:
             await gate.reached()
         for gate in gates:
             gate.release()
-    torn = await visitors[0].wire.call("gemini_continue", prompt="And?", _meta=THREAD)
+    torn = await clients[0].wire.call("gemini_continue", prompt="And?", _meta=THREAD)
 
     assert torn.is_error
     assert [each.conversation in torn.text for each in said] == [True, True]
 
 
 async def test_a_thread_goes_on_at_another_replica_without_saying_where(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
-    one, other = [await street.visit(each) for each in pair]
+    one, other = [await cluster.connect(each) for each in pair]
     asked = await one.wire.call("gemini_ask", prompt="My name is Ada.", _meta=THREAD)
 
     told = await other.wire.call("gemini_continue", prompt="What is my name?", _meta=THREAD)

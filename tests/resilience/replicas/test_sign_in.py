@@ -11,13 +11,13 @@ PUBLIC = "https://gemini.example"
 
 
 async def test_each_step_of_signing_in_may_be_at_another_replica_and_the_first_may_die(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_OAUTH_BUILTIN="on", GEMINI_MCP_PUBLIC_URL=PUBLIC)
+    one, other = await cluster.open(2, GEMINI_MCP_OAUTH_BUILTIN="on", GEMINI_MCP_PUBLIC_URL=PUBLIC)
     http = httpx2.AsyncClient(
         base_url=PUBLIC, timeout=PATIENCE, transport=_InTurn([one, other, one, other])
     )
-    street._raw.append(http)
+    cluster._raw.append(http)
     app = RawOAuthClient(http, f"{PUBLIC}/mcp")
 
     registered = await app.register()
@@ -26,11 +26,11 @@ async def test_each_step_of_signing_in_may_be_at_another_replica_and_the_first_m
     one.kill()
     await one.ended()
     alone = httpx2.AsyncClient(base_url=PUBLIC, timeout=PATIENCE, transport=_InTurn([other]))
-    street._raw.append(alone)
+    cluster._raw.append(alone)
     app.http = alone
     given = (await app.exchange(told(back)["code"])).json()
-    guest = await street.visit(other, token=given["access_token"])
-    said = await guest.ask("After the first one died")
+    client = await cluster.connect(other, token=given["access_token"])
+    said = await client.ask("After the first one died")
     refreshed = await app.refresh(given["refresh_token"])
 
     assert (registered.status_code, page.status_code) == (201, 200)

@@ -14,26 +14,26 @@ from tests.support.postgres import Postgres
 Pair = tuple[Replica, Replica]
 
 
-def creates(street: Cluster) -> int:
-    return len(street.brain.posts)
+def creates(cluster: Cluster) -> int:
+    return len(cluster.control.posts)
 
 
-async def begun_slowly(street: Cluster, replica: Replica) -> str:
+async def begun_slowly(cluster: Cluster, replica: Replica) -> str:
     """The id of a turn that this replica is making, and Google has named."""
-    visitor = await street.visit(replica)
-    said = await visitor.ask("Slowly, please")
+    client = await cluster.connect(replica)
+    said = await client.ask("Slowly, please")
     assert said.status == "running", said.text
     await until(
-        lambda: [post.interaction_id for post in street.brain.posts][-1:] not in ([], [None])
+        lambda: [post.interaction_id for post in cluster.control.posts][-1:] not in ([], [None])
     )
     return said.id
 
 
-async def test_a_turn_that_ran_on_a_killed_replica_is_finished_by_another(street: Cluster) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
-    gate = street.brain.hold_next("create", "before_completed")
-    turn = await begun_slowly(street, one)
-    there = await street.visit(other)
+async def test_a_turn_that_ran_on_a_killed_replica_is_finished_by_another(cluster: Cluster) -> None:
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
+    gate = cluster.control.hold_next("create", "before_completed")
+    turn = await begun_slowly(cluster, one)
+    there = await cluster.connect(other)
 
     one.kill()
     assert await one.ended() == -signal.SIGKILL
@@ -42,17 +42,17 @@ async def test_a_turn_that_ran_on_a_killed_replica_is_finished_by_another(street
 
     assert said.status == "completed", said.text
     assert "Slowly, please" in said.piece
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
 async def test_a_turn_google_never_confirmed_is_interrupted_with_its_prompt_kept(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
-    gate = street.brain.hold_next("create", "before_created")
-    said = await (await street.visit(one)).ask("A prompt worth keeping")
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
+    gate = cluster.control.hold_next("create", "before_created")
+    said = await (await cluster.connect(one)).ask("A prompt worth keeping")
     assert await gate.reached(PATIENCE)
-    there = await street.visit(other)
+    there = await cluster.connect(other)
 
     one.kill()
     await one.ended()
@@ -61,41 +61,41 @@ async def test_a_turn_google_never_confirmed_is_interrupted_with_its_prompt_kept
 
     assert found.status == "interrupted"
     assert "A prompt worth keeping" in told.text
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
 async def test_a_research_of_a_killed_replica_is_followed_to_its_end_by_another(
-    street: Cluster, pair: Pair
+    cluster: Cluster, pair: Pair
 ) -> None:
     one, other = pair
-    street.brain.hold_background()
-    research = await (await street.visit(one)).research("Who invented the wheel?")
-    there = await street.visit(other)
+    cluster.control.hold_background()
+    research = await (await cluster.connect(one)).research("Who invented the wheel?")
+    there = await cluster.connect(other)
     assert not await _is_over(there)
 
     one.kill()
     await one.ended()
-    street.brain.finish(str(street.brain.posts[0].interaction_id), "The wheel was found.")
+    cluster.control.finish(str(cluster.control.posts[0].interaction_id), "The wheel was found.")
     # Nobody asks for it: the list only tells how it stands.
     await until_so(lambda: _is_over(there))
     said = await there.call("check_research", research_id=research)
 
     assert said.status == "completed"
     assert "The wheel was found." in said.piece
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
-async def _is_over(visitor: ClusterClient) -> bool:
-    return "running" not in (await visitor.call("gemini_history", kind="research")).text
+async def _is_over(client: ClusterClient) -> bool:
+    return "running" not in (await client.call("gemini_history", kind="research")).text
 
 
 async def test_continues_queued_behind_a_killed_replicas_turn_go_on_without_it(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
-    gate = street.brain.hold_next("create", "before_completed")
-    turn = await begun_slowly(street, one)
-    there = await street.visit(other)
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
+    gate = cluster.control.hold_next("create", "before_completed")
+    turn = await begun_slowly(cluster, one)
+    there = await cluster.connect(other)
     queued = await there.follow("And then?", conversation_id=turn.partition("/")[0])
 
     one.kill()
@@ -104,19 +104,19 @@ async def test_continues_queued_behind_a_killed_replicas_turn_go_on_without_it(
     said = await there.finished(id=queued.id)
 
     assert (queued.status, said.status) == ("running", "completed")
-    assert street.brain.posts[-1].body["previous_interaction_id"] == (
-        street.brain.posts[0].interaction_id
+    assert cluster.control.posts[-1].body["previous_interaction_id"] == (
+        cluster.control.posts[0].interaction_id
     )
-    assert creates(street) == 2
+    assert creates(cluster) == 2
 
 
 async def test_a_replica_that_stalled_and_wakes_again_writes_nothing_over_its_successors_work(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    one, other = await street.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
-    gate = street.brain.hold_next("create", "before_completed")
-    turn = await begun_slowly(street, one)
-    here, there = await street.visit(one), await street.visit(other)
+    one, other = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
+    gate = cluster.control.hold_next("create", "before_completed")
+    turn = await begun_slowly(cluster, one)
+    here, there = await cluster.connect(one), await cluster.connect(other)
 
     one.signal(signal.SIGSTOP)
     gate.release()
@@ -126,7 +126,7 @@ async def test_a_replica_that_stalled_and_wakes_again_writes_nothing_over_its_su
 
     assert (said.status, again.status) == ("completed", "completed")
     assert again.piece == said.piece
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
 # ------------------------------------------------------------------- clocks that are off
@@ -134,13 +134,13 @@ async def test_a_replica_that_stalled_and_wakes_again_writes_nothing_over_its_su
 
 @pytest.mark.parametrize("ahead", [60, -60])
 async def test_a_replica_whose_clock_is_a_minute_off_leaves_live_turns_alone(
-    street: Cluster, ahead: int
+    cluster: Cluster, ahead: int
 ) -> None:
     settings = {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.5", "GEMINI_MCP_MAX_CONCURRENT": "1"}
-    (one,) = await street.open(1, **settings)
-    (off,) = await street.open(1, **settings, GEMINI_TEST_CLOCK_AHEAD=str(ahead))
-    here, there = await street.visit(one), await street.visit(off)
-    gates = [street.brain.hold_next("create", "before_completed") for _ in range(2)]
+    (one,) = await cluster.open(1, **settings)
+    (off,) = await cluster.open(1, **settings, GEMINI_TEST_CLOCK_AHEAD=str(ahead))
+    here, there = await cluster.connect(one), await cluster.connect(off)
+    gates = [cluster.control.hold_next("create", "before_completed") for _ in range(2)]
     running = [await each.ask(f"Slowly, {name}") for each, name in ((here, "one"), (there, "off"))]
     for gate in gates:
         assert await gate.reached(PATIENCE)
@@ -157,41 +157,41 @@ async def test_a_replica_whose_clock_is_a_minute_off_leaves_live_turns_alone(
     said = [await here.finished(id=each.id) for each in (*running, *queued)]
 
     assert {each.status for each in said} == {"completed"}
-    assert creates(street) == 4
+    assert creates(cluster) == 4
     assert "is another process's now" not in one.log + off.log
 
 
 @pytest.mark.parametrize("ahead", [60, -60])
 async def test_turns_of_a_killed_replica_whose_clock_was_a_minute_off_are_taken_over(
-    street: Cluster, ahead: int
+    cluster: Cluster, ahead: int
 ) -> None:
-    (off,) = await street.open(
+    (off,) = await cluster.open(
         1, GEMINI_MCP_MAX_WAIT_SECONDS="0.5", GEMINI_TEST_CLOCK_AHEAD=str(ahead)
     )
-    (one,) = await street.open(1)
-    gate = street.brain.hold_next("create", "before_completed")
-    turn = await begun_slowly(street, off)
+    (one,) = await cluster.open(1)
+    gate = cluster.control.hold_next("create", "before_completed")
+    turn = await begun_slowly(cluster, off)
 
     off.kill()
     await off.ended()
     gate.release()
-    said = await (await street.visit(one)).finished(id=turn)
+    said = await (await cluster.connect(one)).finished(id=turn)
 
     assert said.status == "completed", said.text
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
 # ---------------------------------------------------------------------------- a polite end
 
 
-async def test_sigterm_lets_a_call_finish_and_ends_well(street: Cluster, pair: Pair) -> None:
+async def test_sigterm_lets_a_call_finish_and_ends_well(cluster: Cluster, pair: Pair) -> None:
     one, _ = pair
-    gate = street.brain.hold_next("create", "before_completed")
-    visitor = await street.visit(one)
+    gate = cluster.control.hold_next("create", "before_completed")
+    client = await cluster.connect(one)
     said = []
 
     async def ask() -> None:
-        said.append(await visitor.ask("Nearly done"))
+        said.append(await client.ask("Nearly done"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
@@ -213,41 +213,41 @@ async def _is_draining(replica: Replica) -> bool:
             return True
 
 
-async def test_work_that_outlasts_a_replicas_drain_is_taken_over_at_once(street: Cluster) -> None:
+async def test_work_that_outlasts_a_replicas_drain_is_taken_over_at_once(cluster: Cluster) -> None:
     # The lease is longer than the test waits: what is drained is handed on, not left to expire.
-    one, other = await street.open(
+    one, other = await cluster.open(
         2, GEMINI_MCP_MAX_WAIT_SECONDS="0.5", GEMINI_MCP_LEASE_SECONDS="300"
     )
-    street.brain.hold_background()
-    gate = street.brain.hold_next("create", "before_completed")
-    turn = await begun_slowly(street, one)
-    research = await (await street.visit(one)).research("Who invented the wheel?")
-    there = await street.visit(other)
+    cluster.control.hold_background()
+    gate = cluster.control.hold_next("create", "before_completed")
+    turn = await begun_slowly(cluster, one)
+    research = await (await cluster.connect(one)).research("Who invented the wheel?")
+    there = await cluster.connect(other)
 
     one.signal(signal.SIGTERM)
     assert await one.ended() == 0
     gate.release()
-    street.brain.finish(str(street.brain.posts[1].interaction_id), "The wheel was found.")
+    cluster.control.finish(str(cluster.control.posts[1].interaction_id), "The wheel was found.")
     said = await there.finished(id=turn)
     report = await there.finished("check_research", research_id=research)
 
     assert (said.status, report.status) == ("completed", "completed")
     assert "The wheel was found." in report.piece
-    assert creates(street) == 2
+    assert creates(cluster) == 2
 
 
 # ----------------------------------------------------------------------------- the database
 
 
 async def test_a_database_that_restarts_in_the_middle_of_calls_loses_nothing(
-    street: Cluster, pair: Pair, postgres: Postgres
+    cluster: Cluster, pair: Pair, postgres: Postgres
 ) -> None:
     one, other = pair
-    here, there = await street.visit(one), await street.visit(other)
+    here, there = await cluster.connect(one), await cluster.connect(other)
     before = await here.ask("Before the restart")
-    street.brain.hold_background()
+    cluster.control.hold_background()
     research = await here.research("Who invented the wheel?")
-    gate = street.brain.hold_next("create", "before_completed")
+    gate = cluster.control.hold_next("create", "before_completed")
     said = []
 
     async def ask() -> None:
@@ -260,7 +260,7 @@ async def test_a_database_that_restarts_in_the_middle_of_calls_loses_nothing(
         refused = await there.ask("While it is away")
         await anyio.to_thread.run_sync(postgres.start)
         gate.release()
-    street.brain.finish(str(street.brain.posts[1].interaction_id), "The wheel was found.")
+    cluster.control.finish(str(cluster.control.posts[1].interaction_id), "The wheel was found.")
 
     assert said[0].status == "completed", said[0].text
     assert refused.is_error
@@ -268,15 +268,15 @@ async def test_a_database_that_restarts_in_the_middle_of_calls_loses_nothing(
     report = await there.finished("check_research", research_id=research)
     assert [each.status for each in kept] == ["completed", "completed"]
     assert "The wheel was found." in report.piece
-    assert creates(street) == 3
+    assert creates(cluster) == 3
 
 
 async def test_an_answer_that_comes_while_the_database_is_away_is_written_down_afterwards(
-    street: Cluster, pair: Pair, postgres: Postgres
+    cluster: Cluster, pair: Pair, postgres: Postgres
 ) -> None:
     one, other = pair
-    here, there = await street.visit(one), await street.visit(other)
-    gate = street.brain.hold_next("create", "before_completed")
+    here, there = await cluster.connect(one), await cluster.connect(other)
+    gate = cluster.control.hold_next("create", "before_completed")
     said = []
 
     async def ask() -> None:
@@ -287,14 +287,14 @@ async def test_an_answer_that_comes_while_the_database_is_away_is_written_down_a
         assert await gate.reached(PATIENCE)
         await anyio.to_thread.run_sync(postgres.stop)
         gate.release()
-        await until(lambda: street.brain.posts[0].ended)
+        await until(lambda: cluster.control.posts[0].ended)
         await anyio.to_thread.run_sync(postgres.start)
 
     assert said[0].status == "completed", said[0].text
     kept = await there.finished(id=said[0].id)
     assert kept.status == "completed"
     assert kept.piece == said[0].piece
-    assert creates(street) == 1
+    assert creates(cluster) == 1
 
 
 # ------------------------------------------------------------------------------ at the start
@@ -302,40 +302,40 @@ async def test_an_answer_that_comes_while_the_database_is_away_is_written_down_a
 
 @pytest.mark.parametrize("number", [4])
 async def test_replicas_that_start_together_make_the_tables_once(
-    street: Cluster, number: int
+    cluster: Cluster, number: int
 ) -> None:
-    replicas = await street.open(number)
-    visitors = [await street.visit(each) for each in replicas]
+    replicas = await cluster.open(number)
+    clients = [await cluster.connect(each) for each in replicas]
     said = {}
 
     async def ask(n: int) -> None:
-        said[n] = await visitors[n].ask(f"Hello from {n}")
+        said[n] = await clients[n].ask(f"Hello from {n}")
 
     async with anyio.create_task_group() as tasks:
         for n in range(number):
             tasks.start_soon(ask, n)
 
     assert {each.status for each in said.values()} == {"completed"}
-    listed = [await each.call("gemini_history") for each in visitors]
+    listed = [await each.call("gemini_history") for each in clients]
     assert len({each.text for each in listed}) == 1
     assert [each.log.splitlines()[1:] for each in replicas] == [[]] * number
 
 
 async def test_a_replica_that_starts_before_its_database_serves_once_that_is_there(
-    street: Cluster, postgres: Postgres
+    cluster: Cluster, postgres: Postgres
 ) -> None:
     await anyio.to_thread.run_sync(postgres.stop)
     try:
-        (early,) = await street.open(1)
-        visitor = await street.visit(early)
-        refused = await visitor.ask("Is anybody there?")
-        is_ready = await visitor.http.get("/readyz")
+        (early,) = await cluster.open(1)
+        client = await cluster.connect(early)
+        refused = await client.ask("Is anybody there?")
+        is_ready = await client.http.get("/readyz")
     finally:
         await anyio.to_thread.run_sync(postgres.start)
-    said = await visitor.ask("Is anybody there?")
+    said = await client.ask("Is anybody there?")
 
     assert refused.is_error
     assert "GEMINI_MCP_DATABASE_URL" in refused.text
     assert is_ready.status_code == 503
     assert said.status == "completed"
-    assert (await visitor.http.get("/readyz")).status_code == 200
+    assert (await client.http.get("/readyz")).status_code == 200

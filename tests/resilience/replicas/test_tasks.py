@@ -11,17 +11,17 @@ APPROVE = {"action": "accept", "content": {"decision": "approve"}}
 SOON = {"GEMINI_MCP_TASK_AFTER_SECONDS": "0.05"}
 
 
-async def client_of(street: Cluster, *names: int, token: str = "anns-token") -> TaskClient:
+async def client_of(cluster: Cluster, *names: int, token: str = "anns-token") -> TaskClient:
     """Somebody whose requests go to these replicas in turn."""
-    visitor = await street.visit(*(street.replicas[each] for each in names), token=token)
-    return over_http(visitor.http, WITH_FORMS)
+    client = await cluster.connect(*(cluster.replicas[each] for each in names), token=token)
+    return over_http(client.http, WITH_FORMS)
 
 
-async def test_a_task_is_made_here_and_read_there(street: Cluster) -> None:
-    street.brain.research_seconds = 1.0
-    await street.open(2, **SOON)
-    here, there = await client_of(street, 0), await client_of(street, 1)
-    bob = await client_of(street, 1, token="bobs-token")
+async def test_a_task_is_made_here_and_read_there(cluster: Cluster) -> None:
+    cluster.control.research_seconds = 1.0
+    await cluster.open(2, **SOON)
+    here, there = await client_of(cluster, 0), await client_of(cluster, 1)
+    bob = await client_of(cluster, 1, token="bobs-token")
 
     id = await here.task("start_deep_research", question="What is known of storks?")
     meanwhile = await there.get(id)
@@ -33,13 +33,13 @@ async def test_a_task_is_made_here_and_read_there(street: Cluster) -> None:
     assert refused.value.code == -32602
     assert said.status == "completed"
     assert told((await here.get(id))["result"]).piece == said.piece
-    assert len(street.brain.posts) == 1
+    assert len(cluster.control.posts) == 1
 
 
-async def test_a_plan_is_approved_there_once_and_its_report_read_here(street: Cluster) -> None:
-    street.brain.research_seconds = 1.0
-    await street.open(2, **SOON)
-    here, there = await client_of(street, 0), await client_of(street, 1)
+async def test_a_plan_is_approved_there_once_and_its_report_read_here(cluster: Cluster) -> None:
+    cluster.control.research_seconds = 1.0
+    await cluster.open(2, **SOON)
+    here, there = await client_of(cluster, 0), await client_of(cluster, 1)
     id = await here.task("start_deep_research", question="Storks?", plan_first=True)
     await there.until(id, "input_required")
 
@@ -49,13 +49,13 @@ async def test_a_plan_is_approved_there_once_and_its_report_read_here(street: Cl
 
     assert said.status == "completed"
     assert said.turn == 2
-    assert len(street.brain.posts) == 2
+    assert len(cluster.control.posts) == 2
 
 
-async def test_a_cancel_that_comes_to_another_replica_reaches_the_work(street: Cluster) -> None:
-    gate = street.brain.hold_next(point="before_completed")
-    await street.open(2, **SOON)
-    here, there = await client_of(street, 0), await client_of(street, 1)
+async def test_a_cancel_that_comes_to_another_replica_reaches_the_work(cluster: Cluster) -> None:
+    gate = cluster.control.hold_next(point="before_completed")
+    await cluster.open(2, **SOON)
+    here, there = await client_of(cluster, 0), await client_of(cluster, 1)
     id = await here.task("gemini_ask", prompt="Never mind.")
     assert await gate.reached(30)
 
@@ -67,15 +67,15 @@ async def test_a_cancel_that_comes_to_another_replica_reaches_the_work(street: C
 
 
 async def test_another_replica_goes_on_with_the_task_of_one_that_was_killed(
-    street: Cluster,
+    cluster: Cluster,
 ) -> None:
-    street.brain.research_seconds = 1.0
-    first, _ = await street.open(2, **SOON)
-    here, there = await client_of(street, 0), await client_of(street, 1)
+    cluster.control.research_seconds = 1.0
+    first, _ = await cluster.open(2, **SOON)
+    here, there = await client_of(cluster, 0), await client_of(cluster, 1)
     id = await here.task("start_deep_research", question="Storks?")
     first.kill()
 
     said = await there.result(id)
 
     assert said.status == "completed"
-    assert len(street.brain.posts) == 1
+    assert len(cluster.control.posts) == 1

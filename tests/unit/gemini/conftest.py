@@ -25,14 +25,14 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def brain(emulator: Emulator) -> Iterator[EmulatorControl]:
-    emulator.brain = EmulatorControl()
-    yield emulator.brain
-    emulator.brain.let_go()
+def control(emulator: Emulator) -> Iterator[EmulatorControl]:
+    emulator.control = EmulatorControl()
+    yield emulator.control
+    emulator.control.let_go()
 
 
 @pytest.fixture
-async def gemini(emulator: Emulator, brain: EmulatorControl) -> AsyncIterator[Gemini]:
+async def gemini(emulator: Emulator, control: EmulatorControl) -> AsyncIterator[Gemini]:
     gemini = Gemini(lambda: "some-key", emulator.url)
     yield gemini
     await gemini.aclose()

@@ -62,9 +62,9 @@ def text_of(interaction: Interaction) -> str:
 
 
 async def test_a_stream_amounts_to_what_google_then_remembers(
-    gemini: Gemini, brain: EmulatorControl
+    gemini: Gemini, control: EmulatorControl
 ) -> None:
-    brain.answer_next("Hello to you.")
+    control.answer_next("Hello to you.")
 
     draft = await asked(gemini)
     remembered = await gemini.get(draft.id)
@@ -78,7 +78,7 @@ async def test_a_stream_amounts_to_what_google_then_remembers(
 
 @pytest.mark.parametrize("number", [1, 2], ids=["before the SDK", "as the request leaves"])
 async def test_what_forbids_a_request_is_raised_as_it_is_and_nothing_is_sent(
-    gemini: Gemini, brain: EmulatorControl, number: int
+    gemini: Gemini, control: EmulatorControl, number: int
 ) -> None:
     class TooLateError(Exception):
         pass
@@ -93,13 +93,13 @@ async def test_what_forbids_a_request_is_raised_as_it_is_and_nothing_is_sent(
     with pytest.raises(TooLateError):
         await gemini.create(HELLO, before_send=check)
 
-    assert brain.posts == []
+    assert control.posts == []
 
 
 async def test_an_answer_in_one_piece_says_the_same_as_a_stream(
-    gemini: Gemini, brain: EmulatorControl
+    gemini: Gemini, control: EmulatorControl
 ) -> None:
-    brain.answer_when("Hello", "Hello to you.")
+    control.answer_when("Hello", "Hello to you.")
 
     whole = await gemini.create(HELLO)
     draft = await asked(gemini)
@@ -109,11 +109,11 @@ async def test_an_answer_in_one_piece_says_the_same_as_a_stream(
 
 
 async def test_a_background_run_is_begun_followed_and_found(
-    gemini: Gemini, brain: EmulatorControl
+    gemini: Gemini, control: EmulatorControl
 ) -> None:
-    brain.hold_background()
+    control.hold_background()
     begun = await gemini.create(CreateRequest(input="Look into X", model=FLASH, background=True))
-    brain.finish(begun.id, "The report.")
+    control.finish(begun.id, "The report.")
     draft = InteractionAccumulator()
     async with gemini.follow(begun.id) as events:
         async for event in events:
@@ -159,8 +159,10 @@ async def test_a_replay_that_hangs_is_given_up(wire: RawHttpServer, wired: Gemin
             _ = [event async for event in events]
 
 
-async def test_a_run_can_be_cancelled_and_forgotten(gemini: Gemini, brain: EmulatorControl) -> None:
-    brain.hold_background()
+async def test_a_run_can_be_cancelled_and_forgotten(
+    gemini: Gemini, control: EmulatorControl
+) -> None:
+    control.hold_background()
     begun = await gemini.create(CreateRequest(input="Long", model=FLASH, background=True))
 
     assert (await gemini.cancel(begun.id)).status == "cancelled"
@@ -170,11 +172,11 @@ async def test_a_run_can_be_cancelled_and_forgotten(gemini: Gemini, brain: Emula
 
 
 async def test_a_hundred_long_calls_keep_no_other_call_look_or_cancel_waiting(
-    gemini: Gemini, brain: EmulatorControl
+    gemini: Gemini, control: EmulatorControl
 ) -> None:
-    brain.hold_background()
+    control.hold_background()
     begun = await gemini.create(CreateRequest(input="Long", model=FLASH, background=True))
-    gates = [brain.hold_next("create", "before_completed") for _ in range(101)]
+    gates = [control.hold_next("create", "before_completed") for _ in range(101)]
 
     async with anyio.create_task_group() as tasks:
         for _ in gates:
@@ -383,24 +385,24 @@ async def test_the_readers_own_time_is_not_cut_short(wire: RawHttpServer, wired:
 )
 async def test_a_stream_that_breaks_is_told_apart_from_one_that_ends(
     gemini: Gemini,
-    brain: EmulatorControl,
+    control: EmulatorControl,
     fault: str,
     options: dict[str, Any],
     kind: type[UpstreamError],
 ) -> None:
-    brain.fault_next(fault, **options)
+    control.fault_next(fault, **options)
 
     with pytest.raises(kind):
         await asked(gemini)
 
-    assert len([request for request in brain.log if request.kind == "create"]) == 1
+    assert len([request for request in control.log if request.kind == "create"]) == 1
 
 
 @pytest.mark.parametrize("fault", ["invalid_json", "empty_body", "json_array", "text_plain"])
 async def test_a_success_that_cannot_be_read_is_garbled(
-    gemini: Gemini, brain: EmulatorControl, fault: str
+    gemini: Gemini, control: EmulatorControl, fault: str
 ) -> None:
-    brain.fault_next(fault)
+    control.fault_next(fault)
 
     with pytest.raises(Garbled):
         await gemini.create(HELLO)
@@ -418,10 +420,10 @@ async def test_a_success_that_cannot_be_read_is_garbled(
     ],
 )
 async def test_an_odd_stream_is_read_all_the_same(
-    gemini: Gemini, brain: EmulatorControl, fault: str
+    gemini: Gemini, control: EmulatorControl, fault: str
 ) -> None:
-    brain.answer_next("Hello — voilà.")
-    brain.fault_next(fault)
+    control.answer_next("Hello — voilà.")
+    control.fault_next(fault)
 
     draft = await asked(gemini)
 
@@ -430,16 +432,16 @@ async def test_an_odd_stream_is_read_all_the_same(
 
 
 async def test_a_stream_instead_of_one_piece_is_put_together(
-    gemini: Gemini, brain: EmulatorControl
+    gemini: Gemini, control: EmulatorControl
 ) -> None:
-    brain.answer_next("Hello to you.")
-    brain.fault_next("stream_instead_of_unary")
+    control.answer_next("Hello to you.")
+    control.fault_next("stream_instead_of_unary")
 
     assert text_of(await gemini.create(HELLO)) == "Hello to you."
 
 
-async def test_an_error_in_the_stream_is_an_event(gemini: Gemini, brain: EmulatorControl) -> None:
-    brain.fault_next("error_event", after_events=3)
+async def test_an_error_in_the_stream_is_an_event(gemini: Gemini, control: EmulatorControl) -> None:
+    control.fault_next("error_event", after_events=3)
 
     draft = await asked(gemini)
 
@@ -448,9 +450,9 @@ async def test_an_error_in_the_stream_is_an_event(gemini: Gemini, brain: Emulato
     assert draft.error.code == "gateway_timeout"
 
 
-async def test_a_failed_answer_keeps_its_reason(gemini: Gemini, brain: EmulatorControl) -> None:
+async def test_a_failed_answer_keeps_its_reason(gemini: Gemini, control: EmulatorControl) -> None:
     errors = [{"code": "safety", "message": "Blocked."}]
-    brain.answer_next(Answer(steps=[], status="failed", errors=errors))
+    control.answer_next(Answer(steps=[], status="failed", errors=errors))
 
     failed = await gemini.create(HELLO)
 
@@ -464,20 +466,20 @@ async def test_a_failed_answer_keeps_its_reason(gemini: Gemini, brain: EmulatorC
     [(400, Rejected), (403, WrongKey), (404, Gone), (429, RateLimited), (503, Unavailable)],
 )
 async def test_a_refusal_is_ours_and_final(
-    gemini: Gemini, brain: EmulatorControl, status: int, kind: type[UpstreamError], shape: Any
+    gemini: Gemini, control: EmulatorControl, status: int, kind: type[UpstreamError], shape: Any
 ) -> None:
-    brain.fail_next(status, body=shape, times=1)
+    control.fail_next(status, body=shape, times=1)
 
     with pytest.raises(kind) as caught:
         await asked(gemini)
 
     assert caught.value.status == status
     assert caught.value.message
-    assert len(brain.log) == 1
+    assert len(control.log) == 1
 
 
-async def test_a_rate_limit_keeps_its_wait(gemini: Gemini, brain: EmulatorControl) -> None:
-    brain.fail_next(429, retry_after=7)
+async def test_a_rate_limit_keeps_its_wait(gemini: Gemini, control: EmulatorControl) -> None:
+    control.fail_next(429, retry_after=7)
 
     with pytest.raises(RateLimited) as caught:
         await gemini.create(HELLO)
@@ -485,8 +487,8 @@ async def test_a_rate_limit_keeps_its_wait(gemini: Gemini, brain: EmulatorContro
     assert caught.value.retry_after == 7
 
 
-async def test_refused_models_are_ours_too(gemini: Gemini, brain: EmulatorControl) -> None:
-    brain.fail_next(503, on="models")
+async def test_refused_models_are_ours_too(gemini: Gemini, control: EmulatorControl) -> None:
+    control.fail_next(503, on="models")
 
     with pytest.raises(Unavailable):
         await gemini.models()
@@ -547,8 +549,10 @@ async def test_a_redirect_does_not_carry_the_key_away(wire: RawHttpServer, wired
         assert elsewhere.asked == []
 
 
-async def test_many_calls_at_once_share_one_client(gemini: Gemini, brain: EmulatorControl) -> None:
-    brain.answer_when("Hello", "Hi.")
+async def test_many_calls_at_once_share_one_client(
+    gemini: Gemini, control: EmulatorControl
+) -> None:
+    control.answer_when("Hello", "Hi.")
     answers: list[str] = []
 
     async def one() -> None:

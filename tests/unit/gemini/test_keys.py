@@ -86,7 +86,7 @@ async def test_an_enterprise_in_express_mode_uses_our_key(
 
 async def test_neither_key_nor_prompt_nor_url_reaches_the_log(
     emulator: Emulator,
-    brain: EmulatorControl,
+    control: EmulatorControl,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -48,22 +48,22 @@ SHAPES = {
 
 @pytest.mark.parametrize("call", SHAPES.values(), ids=SHAPES)
 async def test_a_prebuilt_request_says_what_the_models_would(
-    gemini: Gemini, brain: EmulatorControl, call: CreateRequest, monkeypatch: pytest.MonkeyPatch
+    gemini: Gemini, control: EmulatorControl, call: CreateRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await gemini.create(call)
-    prebuilt = brain.posts[-1]
+    prebuilt = control.posts[-1]
     monkeypatch.setattr(prebuilt_request, "past_models", lambda named: None)
 
     await gemini.create(call)
 
-    assert prebuilt.body == brain.posts[-1].body
+    assert prebuilt.body == control.posts[-1].body
 
 
 async def test_another_sdk_is_used_in_its_ordinary_way(
-    gemini: Gemini, brain: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+    gemini: Gemini, control: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prebuilt_request, "_request", lambda *_: None)
-    brain.answer_when("Hello", "Hi.")
+    control.answer_when("Hello", "Hi.")
 
     reply = await gemini.create(SHAPES["a prompt"])
 

@@ -71,7 +71,7 @@ def test_an_sdk_that_makes_its_models_another_way_is_left_alone(
 
 
 async def test_a_second_create_makes_no_model(
-    gemini: Gemini, brain: EmulatorControl, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    gemini: Gemini, control: EmulatorControl, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from google.genai._gaos.utils import serializers
 
