@@ -1,4 +1,4 @@
-"""A cluster of gateways: real server processes behind one database, and clients that are sent round."""
+"""A cluster of gateways: real server processes on one database, and clients sent round them."""
 
 from __future__ import annotations
 

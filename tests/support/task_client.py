@@ -111,7 +111,7 @@ def told(result: Json) -> ToolResult:
 async def in_process(
     harness: AppHarness, capabilities: Json = DECLARED, **changes: Any
 ) -> TaskClient:
-    """With a server of this process on the data folder of the harness; `changes` are fields of `Config`."""
+    """With a server of this process on the data folder; `changes` are fields of `Config`."""
     wire = await JsonRpcClient.to(harness, "modern", harness.sleep, **changes)
 
     async def ask(method: str, params: Json, meta: Json) -> Json:

@@ -59,7 +59,7 @@ def nursery() -> Iterator[Prefork]:
 
 @pytest.fixture
 async def start(harness: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts server processes on the data folder of the harness: `await start("modern", NAME="value")`.
+    """Starts server processes on the data folder: `await start("modern", NAME="value")`.
 
     They end with the test at the latest.
     """

@@ -30,7 +30,7 @@ def harness(usual_harness: AppHarness, emulator: Emulator, clock: Clock) -> AppH
 
 @pytest.fixture
 def real(usual_harness: AppHarness, emulator: Emulator) -> AppHarness:
-    """The harness for servers that are processes: their clock is the real one, and so is Google's."""
+    """The harness for server processes: their clock and Google's are the real one."""
     usual_harness.control = emulator.control = EmulatorControl(clock=time.time)
     usual_harness.control.research_seconds = 0.2
     usual_harness.set(GEMINI_MCP_RESEARCH_POLL_SECONDS="0.05")

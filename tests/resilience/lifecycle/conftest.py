@@ -42,7 +42,7 @@ Forked = Callable[..., Awaitable[ForkedServer]]
 
 @pytest.fixture
 def forked(harness: AppHarness, forks: Path) -> Forked:
-    """Starts a server process on the data folder of the harness: `await forked(GEMINI_MCP_…="1")`."""
+    """Starts a server process on the data folder: `await forked(GEMINI_MCP_…="1")`."""
 
     async def start(
         era: str = "modern",

@@ -50,7 +50,7 @@ SOON = {
 
 @pytest.fixture
 def real(harness: AppHarness, emulator: Emulator) -> AppHarness:
-    """The harness for servers that are processes: their clock is the real one, and so is Google's."""
+    """The harness for server processes: their clock and Google's are the real one."""
     harness.control = emulator.control = EmulatorControl(clock=time.time)
     harness.control.research_seconds = 0.3
     harness.control.delay(0.02)
