@@ -83,7 +83,7 @@ def _with_text_items(parameter: dict[str, Any]) -> dict[str, Any]:
 _ALL: dict[str, Tool] = {}
 
 # The tools that are there by default come first, those for views alone last.
-_PLACES = {"conversations": 0, "images": 1, "research": 2, "views": 9}
+_PLACES = {"conversations": 0, "images": 1, "research": 2, "app_views": 9}
 _IN_BETWEEN = 5
 
 
