@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from gemini_interactions import __version__
-from gemini_interactions.config.settings import DEFAULT_TOOLSETS
+from gemini_interactions.config.setting_table import DEFAULT_TOOLSETS
 from gemini_interactions.domain.client_profiles import HOSTS, KEY, NAME, PACKAGE, SECONDS, Launch
 from gemini_interactions.tools.registry import tools
 

@@ -11,7 +11,7 @@ from docs.generator.tables import joined, sentence, table
 from gemini_emulator.fault_injection import FAULTS
 from gemini_emulator.research_scenarios import FATES
 from gemini_interactions.cli import command_line
-from gemini_interactions.config.settings import OFFERED
+from gemini_interactions.config.setting_table import OFFERED
 
 HEAD = """\
 # Commands

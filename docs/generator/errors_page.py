@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gemini_interactions
 from docs.generator.tables import joined
-from gemini_interactions.config import api_key, settings
+from gemini_interactions.config import api_key, setting_table
 from gemini_interactions.domain import daily_limits, errors, file_errors, google_error_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
@@ -111,7 +111,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         postgres.UNSURE,
     ],
     database.TryAgain: lambda: [postgres.SILENT],
-    settings.BadSetting: lambda: [_bad_setting()],
+    setting_table.BadSetting: lambda: [_bad_setting()],
     api_key.BadKey: lambda: [str(api_key.BadKey())],
     api_key.BadKeyFile: lambda: [
         str(api_key.BadKeyFile("can be read by other users of this machine"))
@@ -196,7 +196,7 @@ EXCHANGES: dict[type[Exception], str] = {
 """,
 }
 
-ON_THE_COMMAND_LINE = (settings.BadSetting, api_key.BadKey)
+ON_THE_COMMAND_LINE = (setting_table.BadSetting, api_key.BadKey)
 
 
 def classes() -> list[type[Exception]]:
@@ -250,7 +250,9 @@ def _said(kind: type[Exception]) -> list[str]:
 
 def _bad_setting() -> str:
     try:
-        settings.Config.read({"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())})
-    except settings.BadSetting as bad:
+        setting_table.Config.read(
+            {"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())}
+        )
+    except setting_table.BadSetting as bad:
         return str(bad)
     raise AssertionError("that setting should have been refused")

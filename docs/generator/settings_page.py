@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from docs.generator.tables import joined, sentence, table
-from gemini_interactions.config.settings import SETTINGS, Setting
+from gemini_interactions.config.setting_table import SETTINGS, Setting
 
 HEAD = """\
 # Settings

@@ -11,7 +11,7 @@ import mcp_types as types
 
 from docs.generator.example_runner import ExampleRunner
 from docs.generator.tables import joined, table
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.setting_table import TOOLSETS
 from gemini_interactions.tools import registry
 
 HEAD = """\

@@ -29,7 +29,9 @@ from .bridge.turns.turn_resolver import TurnResolver
 from .bridge.usage_budget import UsageBudget
 from .config.api_key import find_key, where_keys_are
 from .config.data_dir import close_to_others, ensure_private_dir
-from .config.settings import BadSetting, Config, given
+from .config.normalization import given
+from .config.setting_table import BadSetting
+from .config.settings import Config
 from .domain.client_profiles import OTHER_CLIENT
 from .domain.daily_limits import DailyLimits
 from .files.attachment_loader import AttachmentLoader

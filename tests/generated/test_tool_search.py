@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from gemini_interactions.config.settings import DEFAULT_TOOLSETS
+from gemini_interactions.config.setting_table import DEFAULT_TOOLSETS
 from gemini_interactions.tools.registry import tools
 
 ASK, GO_ON, RESULT, HISTORY = "gemini_ask", "gemini_continue", "gemini_result", "gemini_history"

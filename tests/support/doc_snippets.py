@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gemini_interactions.cli import command_line
-from gemini_interactions.config.settings import SETTINGS
+from gemini_interactions.config.setting_table import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://gemini.example.com/mcp"

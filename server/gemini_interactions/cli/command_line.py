@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..config.settings import OFFERED, SETTINGS, Config
+from ..config.setting_table import OFFERED, SETTINGS
+from ..config.settings import Config
 from ..domain.errors import Refused
 
 PROGRAM = "gemini-interactions-mcp"
@@ -292,7 +293,7 @@ def _import_server() -> None:
 
 def _key(options: argparse.Namespace) -> int:
     from ..config.api_key import VARIABLES, save_key
-    from ..config.settings import given
+    from ..config.normalization import given
 
     config = _config(options)
     if sys.stdin.isatty():

@@ -15,7 +15,9 @@ import anyio
 from .. import __version__
 from ..components import SIGNING_KEY, gemini, links
 from ..config.api_key import FILE, VARIABLES, find_key, given_key
-from ..config.settings import SETTINGS, BadSetting, Config, given
+from ..config.normalization import given
+from ..config.setting_table import SETTINGS, BadSetting
+from ..config.settings import Config
 from ..domain import model_catalog
 from ..domain.errors import (
     BadNetworkSetting,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import anyio
 
-from ..config.settings import BadSetting, Config
+from ..config.setting_table import BadSetting
+from ..config.settings import Config
 from .doctor_finding import Finding
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ..domain.errors import Refused
 from .data_dir import ensure_private_dir
-from .settings import BadSetting, given
+from .normalization import given
+from .setting_table import BadSetting
 
 VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """Where a key is looked for first; the order is google-genai's own."""

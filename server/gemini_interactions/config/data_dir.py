@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from .settings import BadSetting
+from .setting_table import BadSetting
 
 _OURS = frozenset({"handshake", "key", "images", "research", "texts"})
 """What a data folder holds besides files with "gemini" in their names."""

@@ -15,7 +15,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.requests import Request
 
 from ..app import App
-from ..config.settings import given
+from ..config.normalization import given
 from ..domain.client_profiles import ClientProfile, client_profile
 from ..tools.rendering.result import ClientLimits
 from .cancellation import Key

@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from anyio.abc import SocketStream
 
-from gemini_interactions.config.settings import BadSetting, Config
+from gemini_interactions.config.setting_table import BadSetting
+from gemini_interactions.config.settings import Config
 from gemini_interactions.domain.errors import Refused
 from gemini_interactions.mcp_server.transports.http import transport_security
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, tokens_for

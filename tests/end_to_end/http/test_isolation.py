@@ -17,7 +17,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference
 
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.setting_table import TOOLSETS
 from gemini_interactions.tools.registry import tools
 from tests.support.agent_client import AGENT, run
 from tests.support.app_harness import AppHarness, McpClient

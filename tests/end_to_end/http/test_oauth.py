@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from gemini_interactions.config.settings import BadSetting, Config
+from gemini_interactions.config.setting_table import BadSetting
+from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, tokens_for
 from gemini_interactions.mcp_server.transports.http.auth.issuer_keys import (
     BETWEEN_FETCHES,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_interactions.config.settings import BadSetting, Config
+from gemini_interactions.config.setting_table import BadSetting
+from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.transports.http.asgi_app import audit_log, metrics_server
 from gemini_interactions.telemetry.metrics import (
     COUNTED,

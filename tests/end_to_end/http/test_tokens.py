@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gemini_interactions.config.settings import BadSetting
+from gemini_interactions.config.setting_table import BadSetting
 from gemini_interactions.mcp_server.transports.http.auth.token_file import LARGEST, Tokens
 from tests.support.gateway_harness import GatewayHarness
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gemini_interactions.cli.command_line import main
-from gemini_interactions.config.settings import OFFERED, BadSetting, Config
+from gemini_interactions.config.setting_table import OFFERED, BadSetting
+from gemini_interactions.config.settings import Config
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.setting_table import TOOLSETS
 from tests.end_to_end.http.conftest import site
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness

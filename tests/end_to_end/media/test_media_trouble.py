@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.setting_table import TOOLSETS
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.media_client import film, path_of, speak
 

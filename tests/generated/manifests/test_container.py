@@ -8,7 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from gemini_interactions.cli import command_line
-from gemini_interactions.config.settings import SETTINGS, Config
+from gemini_interactions.config.setting_table import SETTINGS
+from gemini_interactions.config.settings import Config
 
 ROOT = Path(__file__).parents[3]
 RECIPE = (ROOT / "manifests/Dockerfile").read_text("utf-8")

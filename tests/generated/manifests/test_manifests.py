@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from gemini_interactions import __version__
-from gemini_interactions.config.settings import TOOLSETS
+from gemini_interactions.config.setting_table import TOOLSETS
 from gemini_interactions.domain.client_profiles import HOSTS, Host, Launch
 from gemini_interactions.tools.registry import tools
 from manifests import generator as manifests

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.config.data_dir import ensure_private_dir
-from gemini_interactions.config.settings import OFFERED, SETTINGS, TOOLSETS, BadSetting, Config
+from gemini_interactions.config.setting_table import OFFERED, SETTINGS, TOOLSETS, BadSetting
+from gemini_interactions.config.settings import Config
 
 
 def read(environ: dict[str, str] | None = None, /, **flags: str | None) -> Config:

@@ -24,7 +24,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ....app import App
-from ....config.settings import BadSetting, Config
+from ....config.setting_table import BadSetting
+from ....config.settings import Config
 from ....domain.errors import Refused
 from ....telemetry.audit_log import AuditLog
 from ...server import build

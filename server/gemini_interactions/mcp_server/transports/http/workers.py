@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 
 import anyio
 
-from ....config.settings import BadSetting, Config
+from ....config.setting_table import BadSetting
+from ....config.settings import Config
 from ....domain.errors import Refused
 from ....telemetry.metrics import Registry, Snapshot, registry
 from .asgi_app import GRACE, LAST_WORDS, PATH, Address, Gateway, tokens_for, told_to_stop

@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from .....app import App
 from .....components import signing_key
-from .....config.settings import BadSetting, Config
+from .....config.setting_table import BadSetting
+from .....config.settings import Config
 from ..client_address import ClientAddresses
 from . import protected_resource_metadata
 from .authenticator import Authenticator, Living

@@ -14,7 +14,7 @@ import re
 import time
 from pathlib import Path
 
-from .....config.settings import BadSetting
+from .....config.setting_table import BadSetting
 from ....request_context import LOCAL
 
 log = logging.getLogger(__name__)
