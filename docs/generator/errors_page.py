@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gemini_interactions
 from docs.generator.tables import joined
-from gemini_interactions.config import api_key, setting_table
+from gemini_interactions.config import api_key, setting_table, settings
 from gemini_interactions.domain import daily_limits, errors, file_errors, google_error_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
 from gemini_interactions.store import database, postgres, sqlite
@@ -250,7 +250,7 @@ def _said(kind: type[Exception]) -> list[str]:
 
 def _bad_setting() -> str:
     try:
-        setting_table.Config.read(
+        settings.Config.read(
             {"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())}
         )
     except setting_table.BadSetting as bad:
