@@ -250,9 +250,7 @@ def _said(kind: type[Exception]) -> list[str]:
 
 def _bad_setting() -> str:
     try:
-        settings.Config.read(
-            {"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())}
-        )
+        settings.Config.read({"GEMINI_MCP_MAX_WAIT_SECONDS": "soon"}, {"data_dir": str(Path())})
     except setting_table.BadSetting as bad:
         return str(bad)
     raise AssertionError("that setting should have been refused")
