@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,10 @@ class Config:
     def is_multi_owner(self) -> bool:
         """Whether every call has to show whose it is."""
         return self.tokens_file is not None or bool(self.oauth_issuer) or self.oauth_builtin
+
+    def for_one_owner(self) -> Config:
+        """The same settings without any way to authenticate: whoever calls is `local`."""
+        return replace(self, tokens_file=None, oauth_issuer="", oauth_builtin=False)
 
     @property
     def is_shared(self) -> bool:

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -39,7 +38,7 @@ def serve_stdio(config: Config, handover: Handover | None = None) -> int:
     """Serve one client over stdin and stdout until stdin ends or a signal says stop; it may have
     been answered before, which `handover` tells."""
     # Nobody shows a token here, even where the environment is that of a gateway.
-    app = App(replace(config, tokens_file=None, oauth_issuer="", oauth_builtin=False))
+    app = App(config.for_one_owner())
     anyio.run(_stdio, app, handover or Handover(*claimed_wires()))
     return 0  # pragma: no cover  (never reached)
 
