@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -124,6 +125,25 @@ def test_arrows_point_inwards(who: str) -> None:
     ]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", [PACKAGE])
+def test_no_modules_import_each_other_in_a_circle(package: Path) -> None:
+    server = package.parent
+    files = {
+        ".".join(file.relative_to(server).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in package.rglob("*.py")
+    }
+
+    def module_of(imported: str) -> str:
+        return imported if imported in files else imported.rpartition(".")[0]
+
+    graph = {
+        name: {module_of(each) for each in imports(file)} & set(files) - {name}
+        for name, file in files.items()
+    }
+
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names a circle
 
 
 @pytest.mark.parametrize("library", sorted(KEEPERS))

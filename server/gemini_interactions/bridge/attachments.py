@@ -31,14 +31,13 @@ from ..domain.errors import (
     Unreachable,
     UpstreamError,
     WrongKey,
-    quoted,
 )
 from ..domain.ids import read_id
+from ..domain.quoted_text import quoted
 from ..domain.types import CROCKFORD, UploadedFile
 from ..interactions import answer_text
 from .artifact_repository import ArtifactRepository
 from .ports import Gemini, Store
-from .turns.running_turns import RunningTurn
 
 KEPT_AT_GOOGLE = 47 * 3600.0
 """How long an upload is used again: Google keeps it for 48 hours."""
@@ -186,17 +185,18 @@ class Attachments:
         ours = {each: path for each in given if (path := await self._made_here(owner, each))}
         return await anyio.to_thread.run_sync(self._porter.plain, list(given), ours)
 
-    async def sent(self, work: RunningTurn, attached: Attached) -> Attached:
-        """The same with everything at Google; a large file is uploaded once for two days."""
+    async def sent(self, owner: str, attached: Attached, tell: Callable[[str], None]) -> Attached:
+        """The same with everything at Google; a large file is uploaded once for two days. `tell`
+        is told what is uploaded."""
         if not attached.waiting:
             return attached
         contents = list(attached.contents)
         try:
             with anyio.fail_after(self._patience):
                 for at, piece in attached.waiting:
-                    work.tell(f"Uploading {piece.label}")
-                    contents[at] = await self._uploaded(work.turn.owner, piece)
-                work.tell("")
+                    tell(f"Uploading {piece.label}")
+                    contents[at] = await self._uploaded(owner, piece)
+                tell("")
         except TimeoutError:
             raise TimedOut() from None
         finally:

@@ -15,8 +15,8 @@ from .runtime import Runtime
 from .turns import function_calls
 from .turns.executor import TurnExecutor
 from .turns.handlers.conversation import ConversationHandler
+from .turns.new_turn import NewTurn
 from .turns.submission import TurnSubmission
-from .turns.turn_handler import NewTurn
 
 
 class Conversations:

@@ -20,9 +20,9 @@ from ..domain.errors import (
     Unavailable,
     Unreachable,
     UpstreamError,
-    quoted,
 )
 from ..domain.file_search import KnownStore, StoredDocument
+from ..domain.quoted_text import quoted
 from .ports import Gemini, Store
 
 AT_ONCE = 4

@@ -6,8 +6,8 @@ from ..domain.errors import BadArgument
 from .requests import Caller, ImageRequest, Reply
 from .runtime import Runtime
 from .turns.handlers.image import ImageHandler
+from .turns.new_turn import NewTurn
 from .turns.submission import TurnSubmission
-from .turns.turn_handler import NewTurn
 from .turns.validation import check_model, check_prompt
 
 

@@ -8,8 +8,8 @@ from .runtime import Runtime
 from .turns.handlers.music import MusicHandler
 from .turns.handlers.speech import SpeechHandler
 from .turns.handlers.video import VideoHandler
+from .turns.new_turn import NewTurn
 from .turns.submission import TurnSubmission
-from .turns.turn_handler import NewTurn
 from .turns.validation import check_model, check_prompt
 
 ALOUD = "Read the newest answer aloud."

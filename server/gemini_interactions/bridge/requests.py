@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +11,13 @@ import anyio
 from ..domain.agent_environments import SourceFile
 from ..domain.model_catalog import Depth
 from ..domain.types import Artifact, Tool, Turn
-from .turns.running_turns import Progress, no_progress
+
+Progress = Callable[[float, str], Awaitable[None]]
+"""Tells the waiting client how long it has waited (seconds) and what Gemini is doing."""
+
+
+async def no_progress(_seconds: float, _doing: str) -> None:
+    """For those who do not ask to hear anything."""
 
 
 def _forget(_turn: Turn) -> bool:

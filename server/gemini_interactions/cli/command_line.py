@@ -268,7 +268,7 @@ def _serve(options: argparse.Namespace) -> int:
     gc.disable()
     if getattr(options, "http", None) is not None:
         _log(config)
-        from ..mcp_server.transports.http.asgi_app import serve_http
+        from ..mcp_server.transports.http.serve import serve_http
 
         # A call makes some thousand objects that are gone a moment later.
         gc.set_threshold(10_000, 20, 20)

@@ -35,23 +35,11 @@ import re
 from enum import StrEnum
 from typing import Any, assert_never
 
+from .quoted_text import quoted
+
 
 class NoPlace(Exception):
     """As many of the owner's calls are at Google as may be: wait, then try again. Never told."""
-
-
-_SECRETS = re.compile(
-    r"AIza[\w-]+|AQ\.[\w-]+|ya29\.[\w.-]+"
-    r"|\b(?i:bearer|basic|authorization|token|api[-_ ]?key|secret|password)"
-    r"(?:\s*[:=]\s*(?:(?i:bearer|basic)\s+)?|\s+(?=\S*[\d_.~+/=-]\S{6}))[^\s,;'\"]+"
-    r"|(?i:key)=[\w.-]+|(?i:bearer)\s+\S+|eyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?|https?://\S+"
-)
-
-
-def quoted(message: str) -> str:
-    """Google's sentence, fit to be shown: one line, no keys or links, at most 200 characters."""
-    line = _SECRETS.sub("…", " ".join(message.split()))
-    return line if len(line) <= 200 else line[:199] + "…"
 
 
 class Refused(Exception):
@@ -335,7 +323,7 @@ class RateLimited(UpstreamError):
 
 def _denial(reason: str, said: str) -> str:
     # Patterns to compile, which only a refusal needs.
-    from gemini_interactions.domain.google_error_reasons import denial
+    from .google_error_reasons import denial
 
     return denial(reason, said)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from gemini_interactions.domain.errors import quoted
+from .quoted_text import quoted
 
 _WHO_ASKS = "Ask whoever owns the key's project, or use a key of another project."
 

@@ -21,9 +21,10 @@ from mcp.shared.exceptions import MCPError
 from ..app import App
 from ..bridge.requests import Caller
 from ..domain.errors import Refused, UpstreamError
-from ..tools.registry import Tool, ToolContext, tools
+from ..tools.registry import tools
 from ..tools.rendering import result
 from ..tools.rendering.result import ClientLimits
+from ..tools.tool_definition import Tool, ToolContext
 from . import request_context
 from .apps import extension
 from .call_record import CallRecord

@@ -83,31 +83,3 @@ def run(database: Database, work: Callable[[Transaction], T], *, writes: bool) -
     except TryAgain:
         with database.transaction(writes=writes) as transaction:
             return work(transaction)
-
-
-def open_database(url: str) -> Database:
-    """The database an URL names, brought up to this version's schema."""
-    from .migrations import migrate
-
-    database = _connected(url)
-    try:
-        migrate(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _connected(url: str) -> Database:
-    if url.startswith("sqlite:///"):
-        from .sqlite import SQLite
-
-        return SQLite(url.removeprefix("sqlite:///"))
-    if url.startswith(("postgresql://", "postgres://")):
-        from .postgres import Postgres
-
-        return Postgres(url)
-    raise StoreError(
-        "The database URL is not understood. Write sqlite:////absolute/path/gemini.db or "
-        "postgresql://user@host/name."
-    )

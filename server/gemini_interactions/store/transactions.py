@@ -8,7 +8,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
-from .database import FILE_GONE, Database, StoreError, Transaction, open_database, run
+from .database import FILE_GONE, Database, StoreError, Transaction, run
+from .database_url import open_database
 from .replaced_file_recovery import restore_in_flight
 from .transaction_thread import TransactionThread
 

@@ -8,8 +8,8 @@ import mcp_types as types
 from pydantic import Field
 
 from ..bridge.requests import AgentRequest
-from .registry import ToolContext, tool
 from .rendering import agent as rendering
+from .tool_definition import ToolContext, tool
 
 
 @tool(

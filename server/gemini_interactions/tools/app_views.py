@@ -16,7 +16,7 @@ from ..bridge.research import report
 from ..bridge.usage_budget import price
 from ..domain.types import Artifact, Turn
 from .parameter_types import ViewedId
-from .registry import ToolContext, tool
+from .tool_definition import ToolContext, tool
 
 MOST_TURNS = 200
 MOST_VERSIONS = 50

@@ -25,8 +25,8 @@ from .parameter_types import (
     TurnNumber,
     WaitSeconds,
 )
-from .registry import ToolContext, tool
 from .rendering import agent, image, media, research_report, result
+from .tool_definition import ToolContext, tool
 
 
 @tool(

@@ -8,8 +8,8 @@ import mcp_types as types
 from pydantic import Field
 
 from ..bridge.requests import ImageRequest
-from .registry import ToolContext, tool
 from .rendering import image
+from .tool_definition import ToolContext, tool
 
 Ratio = Literal[
     "1:1", "1:4", "1:8", "2:3", "3:2", "3:4", "4:1",

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from ..bridge.requests import MusicRequest, SpeechRequest, VideoRequest
-from .registry import ToolContext, tool
 from .rendering import media
+from .tool_definition import ToolContext, tool
 
 SaveTo = Annotated[str, Field(description="Also copy it to this file or folder.")]
 Images = Annotated[list[str], Field(description="Paths, https URLs, i_….")]

@@ -2,130 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
-import mcp_types as types
-
-from .arguments import Arguments
-
-if TYPE_CHECKING:
-    # Tools are listed before anybody uses one: what carries them out is imported later.
-    from ..bridge.facade import Bridge
-    from ..bridge.requests import Caller
-    from .rendering.result import ClientLimits
-
-
-@dataclass(frozen=True, slots=True)
-class ToolContext:
-    """One call of a tool: who calls, what with, and how much its client can take."""
-
-    caller: Caller
-    bridge: Bridge
-    room: ClientLimits
-
-
-Run = Callable[..., Awaitable[types.CallToolResult]]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool as clients see it; its docstring is its description."""
-
-    name: str
-    title: str
-    toolset: str
-    run: Run
-    read_only: bool
-    destructive: bool
-    is_for_views: bool = False
-    may_be_task: bool = False
-    meta: dict[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def arguments(self) -> Arguments:
-        return Arguments(self.run)
-
-    @cached_property
-    def listed(self) -> types.Tool:
-        return types.Tool(
-            name=self.name,
-            title=self.title,
-            description=" ".join((self.run.__doc__ or "").split()),
-            input_schema=self.arguments.schema,
-            annotations=types.ToolAnnotations(
-                read_only_hint=self.read_only,
-                destructive_hint=self.destructive,
-                open_world_hint=True,
-            ),
-            _meta=self.meta or None,
-        )
-
-    @cached_property
-    def listed_plainly(self) -> types.Tool:
-        """The same for clients that take no list of texts or objects: objects go as JSON text."""
-        schema = dict(self.arguments.schema)
-        schema["properties"] = {
-            name: _with_text_items(each) for name, each in schema["properties"].items()
-        }
-        return self.listed.model_copy(update={"input_schema": schema})
-
-
-def _with_text_items(parameter: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" not in parameter.get("items", {}):
-        return parameter
-    description = f"{parameter.get('description', '')} Objects as JSON text."
-    return {**parameter, "items": {"type": "string"}, "description": description.strip()}
-
-
-_ALL: dict[str, Tool] = {}
+from . import agents, app_views, conversations, images, media, research  # noqa: F401  they register their tools on import
+from .tool_definition import REGISTERED, Tool
 
 # The tools that are there by default come first, those for views alone last.
 _PLACES = {"conversations": 0, "images": 1, "research": 2, "app_views": 9}
 _IN_BETWEEN = 5
 
 
-def tool(
-    title: str,
-    *,
-    toolset: str,
-    read_only: bool,
-    destructive: bool = False,
-    is_for_views: bool = False,
-    may_be_task: bool = False,
-    meta: dict[str, Any] | None = None,
-) -> Callable[[Run], Run]:
-    """Registers a function as a tool of `toolset` ("" is always there).
-
-    One that `is_for_views` is seen and called by views of MCP Apps alone. Where one that
-    `may_be_task` would answer "running", a client that takes tasks gets a task instead.
-    """
-
-    def register(run: Run) -> Run:
-        _ALL[run.__name__] = Tool(
-            run.__name__,
-            title,
-            toolset,
-            run,
-            read_only,
-            destructive,
-            is_for_views,
-            may_be_task,
-            meta or {},
-        )
-        return run
-
-    return register
-
-
 def tools(toolsets: Iterable[str]) -> dict[str, Tool]:
     """The tools of the chosen toolsets, by name: in one order, whatever was imported first, since
     hosts keep the list as part of a cached prompt."""
-    from . import agents, app_views, conversations, images, media, research  # noqa: F401  they register their tools on import
-
     chosen = {"", *toolsets}
-    found = [tool for tool in _ALL.values() if tool.toolset in chosen]
+    found = [tool for tool in REGISTERED.values() if tool.toolset in chosen]
     found.sort(key=lambda tool: _PLACES.get(tool.run.__module__.rpartition(".")[2], _IN_BETWEEN))
     return {tool.name: tool for tool in found}

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from ..bridge.requests import ResearchRequest
 from .parameter_types import Files, Offset, ServiceTier, WaitSeconds
-from .registry import ToolContext, tool
 from .rendering import research_report as result
+from .tool_definition import ToolContext, tool
 
 ResearchId = Annotated[str, Field(description="r_…")]
 

@@ -17,9 +17,9 @@ import mcp_types as types
 import pytest
 
 from gemini_interactions.bridge.requests import ResearchRequest
-from gemini_interactions.tools import registry
-from gemini_interactions.tools.registry import ToolContext, tool
+from gemini_interactions.tools import registry, tool_definition
 from gemini_interactions.tools.rendering import research_report
+from gemini_interactions.tools.tool_definition import ToolContext, tool
 from tests.end_to_end.http.test_conformance import node, program, run
 from tests.support import task_fixture_server
 from tests.support.app_harness import AppHarness
@@ -81,7 +81,9 @@ async def real_site(real: AppHarness) -> AsyncIterator[GatewayHarness]:
 @pytest.fixture
 def suite_tools(real: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tools of the suite's names in the product; each but the first is a research."""
-    monkeypatch.setattr(registry, "_ALL", dict(registry.tools(("ask", "research"))))
+    known = dict(registry.tools(("ask", "research")))
+    monkeypatch.setattr(registry, "REGISTERED", known)
+    monkeypatch.setattr(tool_definition, "REGISTERED", known)
     control = real.control
 
     async def researched(use: ToolContext, question: str, *, plan: bool) -> types.CallToolResult:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemini_interactions.bridge.turns.running_turns import Progress, RunningTurn
+from gemini_interactions.bridge.requests import Progress
+from gemini_interactions.bridge.turns.running_turns import RunningTurn
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.mcp_server.progress_notifications import reporting
 from tests.support.virtual_time_loop import swiftly
 
-NO_HANDLER: Any = None  # what is tried here asks none
 TURN = Turn("c_0000000000", 1, "local", "ask", "running", sent=1.0)
 
 Words = list[tuple[float, str]]
@@ -31,7 +30,7 @@ def listened(
 
     async def main() -> None:
         nonlocal left
-        work = RunningTurn(TURN, NO_HANDLER)
+        work = RunningTurn(TURN)
 
         async def happen() -> None:
             for number, pause in enumerate(happenings):
@@ -140,7 +139,7 @@ def test_a_client_hears_of_us_where_no_work_speaks() -> None:
 
 def test_where_work_speaks_nothing_is_filled_in() -> None:
     async def work(progress: Progress) -> None:
-        await RunningTurn(TURN, NO_HANDLER).wait(40, progress)
+        await RunningTurn(TURN).wait(40, progress)
 
     words = kept_company(40, work)
 
@@ -155,7 +154,7 @@ def test_work_and_what_is_filled_in_keep_the_rhythm_together(
 ) -> None:
     async def work(progress: Progress) -> None:
         await anyio.sleep(silence)
-        work = RunningTurn(TURN, NO_HANDLER)
+        work = RunningTurn(TURN)
 
         async def happen() -> None:
             for number, pause in enumerate(happenings):

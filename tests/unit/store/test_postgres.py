@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from gemini_interactions.store import Store, StoreError, postgres
-from gemini_interactions.store.database import open_database, run
+from gemini_interactions.store.database import run
+from gemini_interactions.store.database_url import open_database
 from tests.support.factories import OWNER, begun, followed, seen
 
 psycopg = pytest.importorskip("psycopg")

@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from gemini_interactions.store import Store, StoreError, sqlite
-from gemini_interactions.store.database import open_database
+from gemini_interactions.store.database_url import open_database
 from gemini_interactions.store.sqlite import SQLite
 from tests.support.factories import OWNER, begun, seen
 

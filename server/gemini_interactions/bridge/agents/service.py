@@ -15,8 +15,8 @@ from ..research import report
 from ..runtime import Runtime
 from ..turns.executor import TurnExecutor
 from ..turns.handlers.agent import AgentHandler
+from ..turns.new_turn import NewTurn
 from ..turns.submission import TurnSubmission
-from ..turns.turn_handler import NewTurn
 from ..turns.validation import check_prompt
 from .files import AgentFiles, FetchedFile, FileListing
 

@@ -24,8 +24,8 @@ from ..requests import Caller, Reply, ResearchRequest, ResearchStatus
 from ..runtime import Runtime
 from ..turns.executor import TurnExecutor
 from ..turns.handlers.research import ResearchHandler
+from ..turns.new_turn import NewTurn
 from ..turns.submission import TurnSubmission
-from ..turns.turn_handler import NewTurn
 from ..turns.validation import check_prompt
 from . import plans
 from . import report as reports

@@ -18,15 +18,17 @@ import anyio.abc
 from ... import telemetry
 from ...domain.errors import ForeignSchema, Refused, UpstreamError
 from ...domain.types import CreateRequest, Interaction, Preparation, Turn
+from ..requests import Progress, no_progress
 from ..runtime import Runtime
 from . import outcomes
 from .finalizer import TurnFinalizer
 from .history_chain import passed_over
 from .lease import GapDetector, LeaseLost
+from .new_turn import NewTurn, Predecessor, RequestPlan
 from .outcomes import Outcome
 from .recovery import TurnRecovery
-from .running_turns import Progress, RunningTurn, RunningTurns, no_progress
-from .turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandlers
+from .running_turns import RunningTurn, RunningTurns
+from .turn_handler import TurnHandlers
 from .upstream_call import FIRST_LOOK, UpstreamCaller
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class TurnExecutor:
         self._runtime = runtime
         self._handlers = handlers
         self._tasks = tasks
-        self._upstream = UpstreamCaller(runtime)
+        self._upstream = UpstreamCaller(runtime, handlers)
         self._finalizer = TurnFinalizer(runtime)
         self.recovery = TurnRecovery(runtime, handlers, self._upstream, self._finalizer)
         self.running = RunningTurns()
@@ -64,7 +66,7 @@ class TurnExecutor:
 
     def start(self, turn: Turn, new: NewTurn[Any]) -> RunningTurn:
         """Execute a turn that this process holds the lease of."""
-        return self._start(RunningTurn(turn, self._handlers.of(turn), new))
+        return self._start(RunningTurn(turn, new))
 
     def _start(self, running: RunningTurn) -> RunningTurn:
         if self._closing:
@@ -81,7 +83,7 @@ class TurnExecutor:
             now = self._runtime.now()
             if not await self._runtime.store.take_over(turn, holder, until, now):
                 return await self._finalizer.reload(turn)
-            running = self._start(RunningTurn(turn, self._handlers.of(turn)))
+            running = self._start(RunningTurn(turn))
             if not turn.interaction_id:
                 await running.done.wait()
         return running.turn
@@ -127,11 +129,12 @@ class TurnExecutor:
 
     @asynccontextmanager
     async def _attended(self, running: RunningTurn, seconds: float) -> AsyncIterator[None]:
-        if running.handler.sends != "background" or seconds <= 0:
+        handler = self._handlers.of(running.turn)
+        if handler.sends != "background" or seconds <= 0:
             yield
             return
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(running.handler.attend, running)
+            tasks.start_soon(handler.attend, running)
             yield
             tasks.cancel_scope.cancel()
 
@@ -226,7 +229,7 @@ class TurnExecutor:
     async def _execute(self, running: RunningTurn) -> Outcome | None:
         """Send the request of a new turn, and read or follow what comes of it; None leaves it to
         whoever looks next."""
-        handler, new = running.handler, running.new
+        handler, new = self._handlers.of(running.turn), running.new
         if new is None:
             return await self.recovery.recover(running)
         interaction = await self._send(running, new)
@@ -239,15 +242,18 @@ class TurnExecutor:
 
     async def _send(self, running: RunningTurn, new: NewTurn[Any]) -> Interaction:
         if new.attached.waiting:
-            attached = await self._runtime.attachments.sent(running, new.attached)
+            attached = await self._runtime.attachments.sent(
+                running.turn.owner, new.attached, running.tell
+            )
             new = replace(new, attached=attached)
         after = await self._predecessor(running.turn, stored=new.stored)
-        plan = await running.handler.build_request(running.turn, new, after)
+        handler = self._handlers.of(running.turn)
+        plan = await handler.build_request(running.turn, new, after)
         request = self._planned(running, plan, after)
         try:
             return await self._upstream.send(running, request)
         except UpstreamError as problem:
-            raise running.handler.explain(problem, running) from None
+            raise handler.explain(problem, running) from None
 
     async def _predecessor(self, turn: Turn, *, stored: bool) -> Predecessor:
         """The turn this one was written behind, once it is final; a running research is none.

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...domain.errors import NotKept, UpstreamError, quoted
+from ...domain.errors import NotKept, UpstreamError
+from ...domain.quoted_text import quoted
 from ...domain.status import Status
 from ...domain.types import (
     CONTINUATION_LIMIT,

@@ -7,39 +7,28 @@ waits for its turn, may go away, and may come back; the turn goes on.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import anyio
 
 from ...domain.daily_limits import Reservation
 from ...domain.types import Preparation, Turn
 from ...interactions.stream_accumulator import InteractionAccumulator
+from ..requests import Progress, no_progress
+from .new_turn import NewTurn, RequestPlan
 from .outcomes import Outcome
-
-if TYPE_CHECKING:
-    from .turn_handler import NewTurn, RequestPlan, TurnHandler
 
 HEARTBEAT = 4.0
 """Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""
 SMALLEST_GAP = 0.25
 """Shortest time between two words of progress."""
 
-Progress = Callable[[float, str], Awaitable[None]]
-"""Tells the waiting client how long it has waited (seconds) and what Gemini is doing."""
-
-
-async def no_progress(_seconds: float, _doing: str) -> None:
-    """For those who do not ask to hear anything."""
-
 
 class RunningTurn:
     """One turn being executed: what has arrived, how to stop it, and when it is done."""
 
-    def __init__(
-        self, turn: Turn, handler: TurnHandler[Any], new: NewTurn[Any] | None = None
-    ) -> None:
+    def __init__(self, turn: Turn, new: NewTurn[Any] | None = None) -> None:
         self.turn = turn
-        self.handler = handler
         self.new = new
         """What the call wanted, for one that begins here; None for one that was taken over."""
         self.plan: RequestPlan | None = None

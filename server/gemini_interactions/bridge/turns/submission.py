@@ -25,8 +25,9 @@ from ..requests import Caller, Reply
 from ..runtime import Runtime
 from .default_conversation import MEMORY
 from .executor import TurnExecutor
+from .new_turn import NewTurn
 from .service_tiers import FLEX, FLEX_WAIT, default
-from .turn_handler import NewTurn, TurnHandler
+from .turn_handler import TurnHandler
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class TurnSubmission:
                 for _, piece in new.attached.waiting:
                     piece.close()
             else:
-                new = await handler.prepare(new, self._executor.recovery)
+                new = await handler.prepare(new, self._executor.recovery.with_words)
                 reply = await self._begin(await self._with_files(new), handler)
         if handler.sends == "background":
             return await self._acknowledge(caller, reply, handler)

@@ -8,88 +8,23 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Generic, Literal
 
 from ...domain.artifact import ArtifactKind
 from ...domain.errors import BadArgument, Refused, UpstreamError
-from ...domain.types import Artifact, CreateRequest, Interaction, Step, Turn, TurnSettings
-from ..attachments import Attached
-from ..requests import Caller
+from ...domain.types import CreateRequest, Interaction, Turn
+from ..runtime import Runtime
 from . import outcomes
 from .default_conversation import LIST_THEM, SessionKind
+from .new_turn import NewTurn, Predecessor, R, RequestPlan
 from .outcomes import Outcome
-
-if TYPE_CHECKING:  # these hold handlers
-    from ..runtime import Runtime
-    from .recovery import TurnRecovery
-    from .running_turns import RunningTurn
+from .running_turns import RunningTurn
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R")
-"""What a call asks for: an AskRequest, an ImageRequest, …"""
-
-
-@dataclass(frozen=True, slots=True)
-class NewTurn(Generic[R]):
-    """A turn that a call wants: what the caller says, and once prepared what the store keeps.
-
-    Calls with the same `queue` begin their turns in the order in which they came, however
-    long their files take to read; "" waits for nobody.
-    """
-
-    caller: Caller
-    kind: str
-    prompt: str
-    request: R
-    queue: str = ""
-    files: Sequence[str] = ()
-
-    # What `TurnHandler.prepare` decides.
-    conversation_id: str = ""
-    """Where it goes; "" starts a conversation."""
-    parent: int | None = None
-    """The turn it follows; None is the newest there."""
-    after_interaction: str = ""
-    """Google's id of an interaction made elsewhere, from which a new conversation starts."""
-    stored: bool = True
-    """Whether Google keeps it."""
-    settings: TurnSettings = field(default_factory=TurnSettings)
-    notes: tuple[str, ...] = ()
-    """What its outcome has to say of the choices made for it."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    artifact_facts: Mapping[str, Any] = field(default_factory=dict)
-    """What is kept with the artifact that is made with it; see `TurnHandler.artifact`."""
-    continues: Artifact | None = None
-    """The artifact that goes on from its turn before to this one."""
-    has_read: Turn | None = None
-    """An outcome that whoever makes this turn must have read, such as a plan."""
-    attached: Attached = field(default_factory=Attached)
-
-
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """What a turn was written behind, and the nearest one that Google can continue from."""
-
-    before: Turn | None = None
-    good: Turn | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestPlan:
-    """What is sent for a turn, and what the store keeps of that.
-
-    `words` are what the caller said, as steps: where Google has forgotten the conversation,
-    the request is built anew from its history and these. Without words it cannot be.
-    """
-
-    request: CreateRequest
-    settings: TurnSettings
-    notes: tuple[str, ...] = ()
-    input: list[dict[str, Any]] | None = None
-    words: Sequence[Step] = ()
+WithWords = Callable[[Turn], Awaitable[Turn]]
+"""Reads the words of an earlier turn from Google where only its ids are kept here."""
 
 
 class TurnHandler(ABC, Generic[R]):
@@ -111,9 +46,9 @@ class TurnHandler(ABC, Generic[R]):
         self._runtime = runtime
 
     @abstractmethod
-    async def prepare(self, new: NewTurn[R], recovery: TurnRecovery) -> NewTurn[R]:
+    async def prepare(self, new: NewTurn[R], with_words: WithWords) -> NewTurn[R]:
         """Check what can be checked, and decide where the turn goes; may refuse. Files are read
-        afterwards, by the submission. `recovery` reads the words of earlier turns."""
+        afterwards, by the submission."""
 
     @abstractmethod
     async def build_request(self, turn: Turn, new: NewTurn[R], after: Predecessor) -> RequestPlan:

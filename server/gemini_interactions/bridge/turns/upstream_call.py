@@ -37,6 +37,7 @@ from . import function_calls, outcomes
 from .lease import LeaseProof, claim_send
 from .retry_policy import RetryPolicy
 from .running_turns import RunningTurn
+from .turn_handler import TurnHandlers
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,9 @@ GOOGLES_OWN_CALLS = 3
 class UpstreamCaller:
     """Sends to Google, with retries, and looks there."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, handlers: TurnHandlers) -> None:
         self._runtime = runtime
+        self._handlers = handlers
         self._gemini = runtime.gemini
         self._places: dict[str, anyio.CapacityLimiter] = {}
         config = runtime.config
@@ -78,7 +80,7 @@ class UpstreamCaller:
 
     async def send(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """Send the request of a turn, in the way of its kind; the interaction as Google has it."""
-        match running.handler.sends:
+        match self._handlers.of(running.turn).sends:
             case "stream" if call.background:
                 return await self._in_background(running, call)
             case "stream":
@@ -186,7 +188,7 @@ class UpstreamCaller:
         may_rebuild = running.may_rebuild and running.good and running.plan and running.plan.words
         if isinstance(problem, Gone) and may_rebuild and not problem.is_model:
             running.may_rebuild = False
-            return await running.handler.rebuild(running, call)
+            return await self._handlers.of(running.turn).rebuild(running, call)
         raise problem
 
     async def _hear(self, running: RunningTurn, event: Mapping[str, Any]) -> None:

@@ -23,8 +23,8 @@ from ...bridge.mcp_tasks import Task
 from ...bridge.requests import Caller
 from ...domain.errors import Refused, UpstreamError
 from ...tools import conversations, research
-from ...tools.registry import ToolContext
 from ...tools.rendering import result
+from ...tools.tool_definition import ToolContext
 from .. import request_context
 from ..call_record import CallRecord
 from ..declared_extensions import Context

@@ -12,7 +12,7 @@ from ...bridge.requests import Reply
 from ...domain.agent_environments import EnvironmentFile
 from ...domain.types import Turn
 from ...interactions.json_values import one_line, printable
-from ..registry import ToolContext
+from ..tool_definition import ToolContext
 from . import result
 from .image import placed, previews
 

@@ -15,7 +15,7 @@ import mcp_types as types
 from ...bridge.artifact_repository import ArtifactRepository, described
 from ...bridge.requests import Reply
 from ...domain.types import Artifact, Turn
-from ..registry import ToolContext
+from ..tool_definition import ToolContext
 from . import result
 from .result import ClientLimits
 

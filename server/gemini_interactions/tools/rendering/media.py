@@ -10,7 +10,7 @@ import mcp_types as types
 from ...bridge.requests import Reply
 from ...domain.artifact import ArtifactKind
 from ...domain.types import Artifact, Turn
-from ..registry import ToolContext
+from ..tool_definition import ToolContext
 from . import result
 from .image import placed, saved
 

@@ -28,10 +28,10 @@ from ...requests import AgentRequest
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+from ..turn_handler import TurnHandler, WithWords
 
 PATIENCE = 60.0
 """Seconds Google may take to confirm a run; it takes about one."""
@@ -63,7 +63,7 @@ class AgentHandler(TurnHandler[AgentRequest]):
         )
 
     async def prepare(
-        self, new: NewTurn[AgentRequest], recovery: TurnRecovery
+        self, new: NewTurn[AgentRequest], with_words: WithWords
     ) -> NewTurn[AgentRequest]:
         wanted, caller = new.request, new.caller
         agent, notes = self._agent(wanted.agent)
@@ -83,7 +83,7 @@ class AgentHandler(TurnHandler[AgentRequest]):
                     f'id "{before.id}" first.'
                 )
             if before.status == "requires_action":
-                raise function_calls.waits(await recovery.with_words(before))
+                raise function_calls.waits(await with_words(before))
             new = replace(new, conversation_id=place.name, parent=place.turn)
         sources = await self._runtime.attachments.sources(caller.owner, wanted.files)
         most = wanted.max_total_tokens or self._runtime.config.agent_token_limit

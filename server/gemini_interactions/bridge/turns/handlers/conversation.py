@@ -17,10 +17,10 @@ from ...attachments import Attached
 from ...requests import AskRequest
 from .. import function_calls, outcomes, service_tiers, structured_output
 from ..history_chain import not_sent_again, said
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+from ..turn_handler import TurnHandler, WithWords
 from ..validation import check_model, check_prompt
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
     sends = "stream"
     session_kind = "conversation"
 
-    async def prepare(
-        self, new: NewTurn[AskRequest], recovery: TurnRecovery
-    ) -> NewTurn[AskRequest]:
+    async def prepare(self, new: NewTurn[AskRequest], with_words: WithWords) -> NewTurn[AskRequest]:
         question = await self._checked(new.request, new.caller.owner)
         new = replace(new, request=question, extra=self._kept(new.caller.owner, question))
         if new.kind == "ask":
@@ -51,7 +49,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
                 "This conversation was started with store=false, and words are not kept here "
                 "(GEMINI_MCP_TRANSCRIPTS is off): it has one turn. Start again with gemini_ask."
             )
-        await self._check_results(before, question, stored, recovery)
+        await self._check_results(before, question, stored, with_words)
         await self._check_tools(before, question)
         return replace(new, conversation_id=place.name, parent=place.turn, stored=stored)
 
@@ -136,7 +134,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
         return question
 
     async def _check_results(
-        self, before: Turn, question: AskRequest, stored: bool, recovery: TurnRecovery
+        self, before: Turn, question: AskRequest, stored: bool, with_words: WithWords
     ) -> None:
         """Refuse at once what could only fail later: results nobody waits for, and the reverse."""
         if not before.is_final:
@@ -147,7 +145,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
                 raise BadArgument("`function_results`: nothing here waits for any.")
             return
         if question.function_results or good.status == "requires_action":
-            good = await recovery.with_words(good)
+            good = await with_words(good)
         if question.function_results:
             function_calls.steps(good, question.function_results)
         elif good.status == "requires_action":

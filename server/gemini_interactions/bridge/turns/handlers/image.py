@@ -11,10 +11,10 @@ from ....domain.errors import BadArgument, Garbled, Gone, NotKept, Refused, Upst
 from ....domain.types import Artifact, CreateRequest, Interaction, Turn, TurnSettings
 from ...requests import ImageRequest
 from .. import function_calls, outcomes
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+from ..turn_handler import TurnHandler, WithWords
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class ImageHandler(TurnHandler[ImageRequest]):
     may_join_waiting = False  # four identical calls are four pictures
 
     async def prepare(
-        self, new: NewTurn[ImageRequest], recovery: TurnRecovery
+        self, new: NewTurn[ImageRequest], with_words: WithWords
     ) -> NewTurn[ImageRequest]:
         order, runtime = new.request, self._runtime
         choice = model_catalog.choose(
@@ -118,7 +118,7 @@ class ImageHandler(TurnHandler[ImageRequest]):
             return await super().rebuild(running, request)
         longest = runtime.config.upstream_timeout_seconds
         kept = await runtime.attachments.read(turn.owner, [picture.id], longest)
-        sent = await runtime.attachments.sent(running, kept)
+        sent = await runtime.attachments.sent(running.turn.owner, kept, running.tell)
         running.turn = replace(turn, notes=(*turn.notes, SHOWN_AGAIN))
         text = {"type": "text", "text": request.input}
         content = request.input if isinstance(request.input, list) else [text]

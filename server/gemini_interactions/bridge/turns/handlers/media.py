@@ -19,8 +19,9 @@ from ....domain.model_catalog import Output
 from ....domain.types import Artifact, CreateRequest, Interaction, Turn, TurnSettings, Usage
 from ...usage_budget import dollars
 from .. import outcomes
+from ..new_turn import NewTurn, RequestPlan
 from ..outcomes import Outcome
-from ..turn_handler import NewTurn, RequestPlan, TurnHandler
+from ..turn_handler import TurnHandler
 
 R = TypeVar("R")
 

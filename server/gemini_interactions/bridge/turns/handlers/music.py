@@ -5,8 +5,8 @@ from __future__ import annotations
 from ....domain.artifact import ArtifactKind
 from ....domain.types import CreateRequest, Turn, Usage
 from ...requests import MusicRequest
-from ..recovery import TurnRecovery
-from ..turn_handler import NewTurn, Predecessor, RequestPlan
+from ..new_turn import NewTurn, Predecessor, RequestPlan
+from ..turn_handler import WithWords
 from .media import MediaHandler
 from .speech import MIME_TYPES
 
@@ -22,7 +22,7 @@ class MusicHandler(MediaHandler[MusicRequest]):
         return Usage(pieces=1)
 
     async def prepare(
-        self, new: NewTurn[MusicRequest], recovery: TurnRecovery
+        self, new: NewTurn[MusicRequest], with_words: WithWords
     ) -> NewTurn[MusicRequest]:
         wanted = new.request
         return await self.prepared(

@@ -22,10 +22,10 @@ from ...research.interpreter import ResearchInterpreter
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls, service_tiers
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan, TurnHandler
+from ..turn_handler import TurnHandler, WithWords
 
 PATIENCE = 60.0
 """Seconds Google may take to confirm a run; it takes about one."""
@@ -56,12 +56,12 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
         self.poller = ResearchPoller(runtime, self._interpreter)
 
     async def prepare(
-        self, new: NewTurn[ResearchRequest], recovery: TurnRecovery
+        self, new: NewTurn[ResearchRequest], with_words: WithWords
     ) -> NewTurn[ResearchRequest]:
         task, caller = new.request, new.caller
         if task.research is not None:
             return await self._going_on(new, task, task.research)
-        conversation_id, parent = await self._place(caller, task.conversation_id, recovery)
+        conversation_id, parent = await self._place(caller, task.conversation_id, with_words)
         tools = self._runtime.tools.without_headers(caller.owner, task.tools)
         topic = task.question[:EXCERPT]
         words = {"question": topic} if self._runtime.config.transcripts else {}
@@ -168,7 +168,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
         return read
 
     async def _place(
-        self, caller: Caller, conversation_id: str, recovery: TurnRecovery
+        self, caller: Caller, conversation_id: str, with_words: WithWords
     ) -> tuple[str, int | None]:
         """The conversation to research in ("": a new one) and the turn to follow, if one is
         named; refuses where that cannot be."""
@@ -183,7 +183,7 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
                 "storing. Start the research without `conversation_id`."
             )
         if before.status == "requires_action":
-            raise function_calls.waits(await recovery.with_words(before))
+            raise function_calls.waits(await with_words(before))
         return place.name, place.turn
 
     def _check_headers(self, owner: str, plan: Turn) -> None:

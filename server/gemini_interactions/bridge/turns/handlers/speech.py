@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from ....domain.artifact import ArtifactKind
-from ....domain.errors import BadArgument, Refused, Rejected, UpstreamError, quoted
+from ....domain.errors import BadArgument, Refused, Rejected, UpstreamError
+from ....domain.quoted_text import quoted
 from ....domain.types import CreateRequest, Turn, Usage
 from ....interactions import answer_text
 from ...requests import SpeechRequest
-from ..recovery import TurnRecovery
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan
+from ..turn_handler import WithWords
 from .media import MediaHandler
 
 MIME_TYPES = {"mp3": "audio/mp3", "wav": "audio/wav", "ogg": "audio/ogg_opus"}
@@ -40,7 +41,7 @@ class SpeechHandler(MediaHandler[SpeechRequest]):
         return Usage(input=letters // 3 + 1, output=tokens, total=tokens)
 
     async def prepare(
-        self, new: NewTurn[SpeechRequest], recovery: TurnRecovery
+        self, new: NewTurn[SpeechRequest], with_words: WithWords
     ) -> NewTurn[SpeechRequest]:
         wanted, runtime = new.request, self._runtime
         if not wanted.conversation_id:

@@ -13,10 +13,10 @@ from ...requests import VideoRequest
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls
+from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..recovery import TurnRecovery
 from ..running_turns import RunningTurn
-from ..turn_handler import NewTurn, Predecessor, RequestPlan
+from ..turn_handler import WithWords
 from .media import MediaHandler
 
 PATIENCE = 60.0
@@ -60,7 +60,7 @@ class VideoHandler(MediaHandler[VideoRequest]):
         return Usage(pieces=1, seconds=float(longest))
 
     async def prepare(
-        self, new: NewTurn[VideoRequest], recovery: TurnRecovery
+        self, new: NewTurn[VideoRequest], with_words: WithWords
     ) -> NewTurn[VideoRequest]:
         wanted, resolver = new.request, self._runtime.resolver
         if wanted.conversation_id:
@@ -72,7 +72,7 @@ class VideoHandler(MediaHandler[VideoRequest]):
                     "to work on. Leave `conversation_id` out, or pass the file in `video`."
                 )
             if before.status == "requires_action":
-                raise function_calls.waits(await recovery.with_words(before))
+                raise function_calls.waits(await with_words(before))
             new = replace(new, conversation_id=place.name, parent=place.turn)
         new = await self.prepared(
             new,

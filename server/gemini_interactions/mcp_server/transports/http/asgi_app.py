@@ -33,7 +33,7 @@ from .artifact_route import ArtifactRoute
 from .auth.auth_methods import Authentication, authentication, check
 from .auth.token_file import Tokens
 from .client_address import ClientAddresses
-from .connection_limits import ConnectionLimits, protocol, raise_file_limit
+from .connection_limits import ConnectionLimits, protocol
 from .page_route import PageRoute
 from .signed_url_access import SignedUrlAccess
 from .transport_security import AllowedHosts, TransportSecurity
@@ -51,9 +51,6 @@ LAST_WORDS = 3.0
 """Seconds that are then left for the answers of those that have not."""
 REMOVED_SECONDS = 1.0
 """How often the tokens file is looked at for the sake of requests in progress."""
-
-_TALKATIVE = ("mcp", "sse_starlette", "uvicorn.access")
-"""Loggers that tell at some level what a message holds, or whose session it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +86,6 @@ class Address:
         except OSError as trouble:
             why = (trouble.strerror or "it cannot be used").lower()
             raise Refused(f"{flag} names an address that cannot be listened on: {why}.") from None
-
-
-def serve_http(config: Config, address: str, workers: int = 1) -> int:
-    """Serve until a signal says stop. Whoever else could reach the address needs a token."""
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    raise_file_limit()
-    if workers > 1:
-        from .workers import serve_workers
-
-        return serve_workers(config, address, workers)
-    where = Address.read(address)
-    tokens = tokens_for(config, where)
-    gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
-    sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
-    sys.stderr.flush()
-    anyio.run(_serve_until_told, gateway)
-    return 0
 
 
 def tokens_for(config: Config, address: Address) -> Tokens | None:
@@ -284,13 +263,6 @@ class Gateway:
         if not self._told.is_set() and await self.app.is_ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503)
-
-
-async def _serve_until_told(gateway: Gateway) -> None:
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(told_to_stop, gateway, (signal.SIGTERM, signal.SIGINT))
-        await gateway.serve()
-        tasks.cancel_scope.cancel()
 
 
 async def told_to_stop(gateway: Gateway, signals: Sequence[signal.Signals]) -> None:

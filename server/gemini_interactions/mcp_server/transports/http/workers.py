@@ -27,7 +27,16 @@ from ....config.setting_table import BadSetting
 from ....config.settings import Config
 from ....domain.errors import Refused
 from ....telemetry.metrics import Registry, Snapshot, registry
-from .asgi_app import GRACE, LAST_WORDS, PATH, Address, Gateway, tokens_for, told_to_stop
+from .asgi_app import (
+    GRACE,
+    LAST_WORDS,
+    PATH,
+    Address,
+    Gateway,
+    metrics_address,
+    tokens_for,
+    told_to_stop,
+)
 from .metrics_route import TYPE
 from .transport_security import AllowedHosts
 
@@ -311,8 +320,6 @@ class _MetricsHandler(BaseHTTPRequestHandler):
 
 
 def _metrics(config: Config) -> MetricsOfWorkers | None:
-    from .asgi_app import metrics_address
-
     where = metrics_address(config)
     if where is None:
         return None
