@@ -16,7 +16,7 @@ from docs.generator.tables import joined
 from gemini_interactions.config import api_key, setting_table, settings
 from gemini_interactions.domain import daily_limits, errors, file_errors, google_error_reasons
 from gemini_interactions.domain.errors import Refused, UpstreamError
-from gemini_interactions.store import database, postgres, sqlite
+from gemini_interactions.store.databases import database, postgres, sqlite
 
 HEAD = """\
 # Errors

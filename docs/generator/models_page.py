@@ -7,8 +7,8 @@ from __future__ import annotations
 from datetime import date
 
 from docs.generator.tables import joined, table
-from gemini_interactions.domain import model_catalog
-from gemini_interactions.domain.model_catalog import Model, Price
+from gemini_interactions.domain.models import model_catalog
+from gemini_interactions.domain.models.model_catalog import Model, Price
 
 HEAD = """\
 # Models

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import anyio.abc
 
-from .bridge.artifact_repository import ArtifactRepository
+from .bridge.artifacts.artifact_repository import ArtifactRepository
 from .bridge.attachments import Attachments
 from .bridge.builtin_tool_policy import BuiltinToolPolicy
 from .bridge.facade import Bridge, build_bridge
@@ -23,10 +23,10 @@ from .bridge.ports import Gemini, Store
 from .bridge.retention import Retention
 from .bridge.runtime import Resolve, Runtime
 from .bridge.turns.default_conversation import DefaultConversations
-from .bridge.turns.executor import TurnExecutor
+from .bridge.turns.execution.executor import TurnExecutor
 from .bridge.turns.history_chain import HistoryChain
 from .bridge.turns.turn_resolver import TurnResolver
-from .bridge.usage_budget import UsageBudget
+from .bridge.usage.usage_budget import UsageBudget
 from .config.api_key import find_key, where_keys_are
 from .config.data_dir import close_to_others, ensure_private_dir
 from .config.normalization import given

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from .bridge.retention import Retention
-from .bridge.turns.executor import TurnExecutor
+from .bridge.turns.execution.executor import TurnExecutor
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ import httpx2
 
 from gemini_interactions.domain.types import TurnSettings
 from gemini_interactions.store import Store
-from gemini_interactions.store.database import Transaction
+from gemini_interactions.store.databases.database import Transaction
 from tests.benchmarks.report import Measurement
 from tests.benchmarks.startup import ENVELOPE, MODERN
 from tests.support import postgres

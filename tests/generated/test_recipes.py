@@ -145,7 +145,7 @@ def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(
         ("domain/status.py", "paused"),
         ("tools/rendering/result.py", "paused"),
         ("tools/rendering/research_report.py", "paused"),
-        ("bridge/artifact_repository.py", "DOCUMENT"),
+        ("bridge/artifacts/artifact_repository.py", "DOCUMENT"),
         ("tools/rendering/listing_texts.py", "DOCUMENT"),
     }
 

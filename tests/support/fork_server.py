@@ -63,7 +63,7 @@ def serve(order: ForkOrder) -> None:
 
 def watch_commits(order: ForkOrder) -> None:
     """Number the write transactions, and die at the one that was ordered."""
-    from gemini_interactions.store.sqlite import SQLite
+    from gemini_interactions.store.databases.sqlite import SQLite
 
     transaction = SQLite.transaction
     numbers = iter(range(1, 10**9))

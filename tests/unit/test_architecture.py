@@ -231,6 +231,17 @@ def test_files_stay_short(folder: str) -> None:
     assert long <= set(LONG)
 
 
+def test_folders_stay_small() -> None:
+    """About a dozen modules each, so that a list of them can be read."""
+    crowded = {
+        str(folder.relative_to(PACKAGE))
+        for folder in [PACKAGE, *PACKAGE.rglob("*")]
+        if folder.is_dir() and len([*folder.glob("[!_]*.py")]) > 14
+    }
+
+    assert crowded == set()
+
+
 def test_no_file_names_a_package_index_a_machine_path_or_a_secret() -> None:
     # Written in pieces, so that this file does not find itself.
     forbidden = re.compile(

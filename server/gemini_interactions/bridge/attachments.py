@@ -36,7 +36,7 @@ from ..domain.ids import read_id
 from ..domain.quoted_text import quoted
 from ..domain.types import CROCKFORD, UploadedFile
 from ..interactions import answer_text
-from .artifact_repository import ArtifactRepository
+from .artifacts.artifact_repository import ArtifactRepository
 from .ports import Gemini, Store
 
 KEPT_AT_GOOGLE = 47 * 3600.0

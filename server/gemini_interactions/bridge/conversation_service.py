@@ -13,7 +13,7 @@ from .history import Listing
 from .requests import AskRequest, Caller, Reply
 from .runtime import Runtime
 from .turns import function_calls
-from .turns.executor import TurnExecutor
+from .turns.execution.executor import TurnExecutor
 from .turns.handlers.conversation import ConversationHandler
 from .turns.new_turn import NewTurn
 from .turns.submission import TurnSubmission

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import anyio.abc
 
 from .agents.service import Agents
-from .artifact_repository import ArtifactRepository
+from .artifacts.artifact_repository import ArtifactRepository
+from .artifacts.image_service import Images
+from .artifacts.media_service import Media
 from .conversation_service import Conversations
-from .images import Images
 from .mcp_tasks import Tasks
-from .media import Media
 from .research.service import Researches
 from .runtime import Runtime
-from .turns.executor import TurnExecutor
+from .turns.execution.executor import TurnExecutor
 from .turns.handlers.agent import AgentHandler
 from .turns.handlers.conversation import ConversationHandler
 from .turns.handlers.image import ImageHandler
@@ -24,7 +24,7 @@ from .turns.handlers.speech import SpeechHandler
 from .turns.handlers.video import VideoHandler
 from .turns.submission import TurnSubmission
 from .turns.turn_handler import TurnHandlers
-from .usage_budget import UsageBudget
+from .usage.usage_budget import UsageBudget
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from .requests import Caller
 from .research import plans
 from .research.service import Researches
 from .runtime import Runtime
-from .turns.executor import TurnExecutor
+from .turns.execution.executor import TurnExecutor
 
 LOOK_SECONDS = 2.0
 """How often a turn is worth asking for; a run at Google is as often as we look there."""

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import anyio
 
 from ..config.settings import Config
-from ..domain import model_catalog, model_table
 from ..domain.errors import Refused, UpstreamError
-from ..domain.voices import VOICES
+from ..domain.models import model_catalog, model_table
+from ..domain.models.voices import VOICES
 from .history import when
 from .ports import Gemini, Offered
 

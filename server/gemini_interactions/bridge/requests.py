@@ -9,7 +9,7 @@ from typing import Any, Literal
 import anyio
 
 from ..domain.agent_environments import SourceFile
-from ..domain.model_catalog import Depth
+from ..domain.models.model_catalog import Depth
 from ..domain.types import Artifact, Tool, Turn
 
 Progress = Callable[[float, str], Awaitable[None]]

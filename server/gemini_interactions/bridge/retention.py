@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from ..domain.errors import Gone, Refused, UpstreamError, WrongKey
-from .file_store import FileStore
+from .artifacts.file_store import FileStore
 from .ports import Gemini, Store
 
 log = logging.getLogger(__name__)

@@ -13,15 +13,15 @@ from ..domain.client_profiles import OTHER_CLIENT
 from ..domain.types import Interaction, Tool
 from ..interactions import answer_text
 from ..interactions.json_values import type_of
-from .artifact_repository import ArtifactRepository
+from .artifacts.artifact_repository import ArtifactRepository
+from .artifacts.file_store import FileStore
 from .attachments import Attachments
 from .builtin_tool_policy import BuiltinToolPolicy
-from .file_store import FileStore
 from .ports import Gemini, Store
 from .turns.default_conversation import DefaultConversations
 from .turns.history_chain import HistoryChain
 from .turns.turn_resolver import TurnResolver
-from .usage_budget import UsageBudget
+from .usage.usage_budget import UsageBudget
 
 log = logging.getLogger(__name__)
 

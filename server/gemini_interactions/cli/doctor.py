@@ -18,7 +18,6 @@ from ..config.api_key import FILE, VARIABLES, find_key, given_key
 from ..config.normalization import given
 from ..config.setting_table import SETTINGS, BadSetting
 from ..config.settings import Config
-from ..domain import model_catalog
 from ..domain.errors import (
     BadNetworkSetting,
     ConnectionLost,
@@ -32,6 +31,7 @@ from ..domain.errors import (
     UntrustedCertificate,
     UpstreamError,
 )
+from ..domain.models import model_catalog
 from ..gemini import network_settings
 from ..gemini.sdk_loader import is_enterprise
 from . import doctor_gateway, store_access

@@ -9,7 +9,7 @@ from typing import Any
 import mcp_types as types
 
 from ..app import App
-from ..bridge.usage_budget import price
+from ..bridge.usage.usage_budget import price
 from ..domain.types import Usage
 from ..telemetry import tool_call_metrics
 from ..tools.rendering.result import META

@@ -14,7 +14,7 @@ from math import inf
 
 import anyio
 
-from ..bridge.turns.running_turns import SMALLEST_GAP
+from ..bridge.turns.execution.running_turns import SMALLEST_GAP
 
 SILENCE = 4.5
 """Longest silence in seconds: hosts are promised a word every 5, and work speaks every 4."""

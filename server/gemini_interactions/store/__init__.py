@@ -5,7 +5,7 @@ several local processes share, and PostgreSQL for replicas.
 """
 
 from .conversations import ConversationSummary, Deleted
-from .database import StoreError
+from .databases.database import StoreError
 from .sessions import Session
 from .store import Store
 from .usage import Spent

@@ -13,7 +13,7 @@ from typing import Any
 from ..domain.artifact import BY_NAME, ArtifactKind
 from ..domain.types import Artifact, Turn, new_name
 from . import row_mapping
-from .database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value
 
 _HANDLE = "id, owner, kind, conversation_id, n, created, facts"
 

@@ -14,7 +14,7 @@ from ..domain.daily_limits import Reservation
 from ..domain.types import Artifact, Conversation, Turn, TurnSettings
 from . import artifacts as handles
 from . import reservations, row_mapping
-from .database import Transaction, Value, cleaned
+from .databases.database import Transaction, Value, cleaned
 
 FIRST_WORDS = 300
 """Characters of a first prompt kept in a list: prompts may have megabytes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..domain.agent_environments import AgentRun, Environment
 from . import row_mapping
-from .database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value
 
 _COLUMNS = "id, owner, conversation_id, created, used, has_files"
 

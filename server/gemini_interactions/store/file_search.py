@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..domain.file_search import KnownStore, StoredDocument
-from .database import Transaction
+from .databases.database import Transaction
 from .resource_owners import EVERYONE
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..domain.oauth_grants import Client, Exchange, Grant, Token, TokenKind
-from .database import Row, Transaction
+from .databases.database import Row, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")

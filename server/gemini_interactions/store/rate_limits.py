@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .database import Transaction
+from .databases.database import Transaction
 
 MINUTE = 60.0
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .database import Database, Row, Transaction, run
+from .databases.database import Database, Row, Transaction, run
 from .usage import day_of
 
 _BY_CONVERSATION = ("turns", "words", "handles", "reservations", "environments")

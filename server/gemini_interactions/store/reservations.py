@@ -14,7 +14,7 @@ from ..domain.daily_limits import Booking, BudgetState, Reservation, has_room, r
 from ..domain.errors import OverLimit
 from ..domain.types import Turn, Usage
 from . import usage
-from .database import Row, Transaction
+from .databases.database import Row, Transaction
 
 _THIS = "conversation_id = %s AND n = %s AND owner = %s"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .database import Transaction
+from .databases.database import Transaction
 
 EVERYONE = ""
 

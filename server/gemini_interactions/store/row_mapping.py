@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from ..domain.types import Conversation, Turn, TurnSettings, Usage
-from .database import Row, Value, clean
+from .databases.database import Row, Value, clean
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from . import row_mapping
-from .database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from . import conversations, rate_limits, reservations, sessions, turns
 from . import usage as ledger
 from .artifacts import ArtifactSummary
 from .conversations import ConversationSummary, Deleted, NewTurn
-from .database import Database
+from .databases.database import Database
+from .databases.transactions import Transactions
 from .environments import EnvironmentRepository
 from .file_search import FileSearchRepository
 from .oauth_grants import OAuthGrantRepository
 from .resource_owners import ResourceOwners
 from .sessions import Session
-from .transactions import Transactions
 from .usage import Spent
 
 Delivery = Literal["waiting", "owed", "delivered"]

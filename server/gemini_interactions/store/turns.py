@@ -13,7 +13,7 @@ from ..domain.errors import NoPlace
 from ..domain.status import CHAINABLE, GIVEN_UP, Status
 from ..domain.types import Preparation, Step, Turn, TurnSettings, Usage
 from . import reservations, row_mapping
-from .database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value
 
 _THIS = "conversation_id = %s AND n = %s AND owner = %s"
 

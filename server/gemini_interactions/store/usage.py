@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ..domain.types import UploadedFile, Usage
 from . import row_mapping
-from .database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value
 
 COUNTED = ("input", "output", "thought", "cached", "tool_use", "total")
 """The columns of the table: tokens. What files cost is in its dollars alone."""

@@ -197,7 +197,7 @@ def _quoted(value: str) -> str:
 def model_label(model: str) -> str:
     """The label of a model or agent: Google's own by name, others together, since people choose
     the names of their agents, and may name somebody in them."""
-    from ..domain import model_catalog
+    from ..domain.models import model_catalog
 
     is_googles = (
         not model

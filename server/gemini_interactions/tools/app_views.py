@@ -9,11 +9,11 @@ from typing import Any
 
 import mcp_types as types
 
-from ..bridge.artifact_repository import shape
+from ..bridge.artifacts.artifact_repository import shape
 from ..bridge.ports import ArtifactSummary
 from ..bridge.requests import ResearchStatus
 from ..bridge.research import report
-from ..bridge.usage_budget import price
+from ..bridge.usage.usage_budget import price
 from ..domain.types import Artifact, Turn
 from .parameter_types import ViewedId
 from .tool_definition import ToolContext, tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from gemini_interactions.bridge.turns import upstream_call
+from gemini_interactions.bridge.turns.execution import upstream_call
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.gateway_harness import GatewayHarness
 

@@ -14,8 +14,8 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from gemini_interactions.store.transaction_thread import TransactionThread
-from gemini_interactions.store.transactions import Transactions
+from gemini_interactions.store.databases.transaction_thread import TransactionThread
+from gemini_interactions.store.databases.transactions import Transactions
 from tests.support.app_harness import AppHarness
 
 TRANSACTIONS = 6

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemini_interactions.bridge.usage_budget import amount, dollars
+from gemini_interactions.bridge.usage.usage_budget import amount, dollars
 from tests.support.app_harness import AppHarness, McpClient
 
 USAGES: list[dict[str, int]] = [

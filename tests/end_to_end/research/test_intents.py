@@ -8,7 +8,7 @@ import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gemini_interactions.bridge.turns import executor
+from gemini_interactions.bridge.turns.execution import executor
 from tests.support.app_harness import AppHarness, masked
 from tests.support.killed_process import SOON, ended, killed
 from tests.support.research_client import QUESTION, ResearchClient, until

@@ -13,7 +13,7 @@ import pytest
 
 from gemini_interactions import app
 from gemini_interactions.bridge.research.poller import HASTE, LookRateLimit
-from gemini_interactions.bridge.turns import upstream_call
+from gemini_interactions.bridge.turns.execution import upstream_call
 from tests.support.app_harness import McpClient
 from tests.support.research_client import ResearchClient, SlowResearchClient, until, works
 from tests.support.virtual_time_loop import swiftly

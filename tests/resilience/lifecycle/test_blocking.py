@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gemini_emulator import Answer
-from gemini_interactions.store.sqlite import SQLite
+from gemini_interactions.store.databases.sqlite import SQLite
 from tests.resilience.lifecycle.conftest import Wired
 from tests.support.app_harness import AppHarness
 from tests.support.event_loop_probe import watched

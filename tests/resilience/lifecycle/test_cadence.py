@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemini_interactions.bridge.requests import Progress
-from gemini_interactions.bridge.turns.running_turns import RunningTurn
+from gemini_interactions.bridge.turns.execution.running_turns import RunningTurn
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.mcp_server.progress_notifications import reporting
 from tests.support.virtual_time_loop import swiftly

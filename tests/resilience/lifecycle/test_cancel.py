@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from gemini_emulator import Answer, Gate, Request
-from gemini_interactions.bridge.turns import running_turns
+from gemini_interactions.bridge.turns.execution import running_turns
 from gemini_interactions.files import interaction_content
 from gemini_interactions.store import conversations, turns
 from tests.resilience.lifecycle.conftest import Wired

@@ -13,8 +13,8 @@ from typing import Any
 import anyio
 import pytest
 
-from gemini_interactions.bridge.turns import lease
-from gemini_interactions.bridge.turns.lease import GapDetector, LeaseLost, LeaseProof
+from gemini_interactions.bridge.turns.execution import lease
+from gemini_interactions.bridge.turns.execution.lease import GapDetector, LeaseLost, LeaseProof
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.store import Store
 from tests.resilience.lifecycle.conftest import Forked

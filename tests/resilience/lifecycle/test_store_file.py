@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 
 from gemini_interactions.store import Store
-from gemini_interactions.store.sqlite import MOST_WAL
+from gemini_interactions.store.databases.sqlite import MOST_WAL
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.factories import begun, seen

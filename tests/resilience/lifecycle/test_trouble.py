@@ -13,8 +13,9 @@ import pytest
 
 from gemini_emulator import Answer
 from gemini_interactions.bridge.retention import Retention
-from gemini_interactions.store import conversations, sessions, sqlite, turns, usage
-from gemini_interactions.store.database import StoreError
+from gemini_interactions.store import conversations, sessions, turns, usage
+from gemini_interactions.store.databases import sqlite
+from gemini_interactions.store.databases.database import StoreError
 from tests.resilience.lifecycle.conftest import Wired
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient, ToolResult

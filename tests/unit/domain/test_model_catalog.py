@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_interactions.domain import model_catalog
-from gemini_interactions.domain.model_catalog import (
+from gemini_interactions.domain.models import model_catalog
+from gemini_interactions.domain.models.model_catalog import (
     Choice,
     agent_of,
     choose,

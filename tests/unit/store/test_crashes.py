@@ -9,8 +9,8 @@ import pytest
 
 from gemini_interactions.domain.types import Turn, Usage
 from gemini_interactions.store import Store
-from gemini_interactions.store.database import Database, Row, Transaction, Value
-from gemini_interactions.store.database_url import open_database
+from gemini_interactions.store.databases.database import Database, Row, Transaction, Value
+from gemini_interactions.store.databases.database_url import open_database
 from tests.support.factories import OWNER, USUAL, begun, followed, seen
 
 

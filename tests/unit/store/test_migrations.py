@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from gemini_interactions.store import Store, StoreError, migrations
+from gemini_interactions.store import Store, StoreError
+from gemini_interactions.store.databases import migrations
 from tests.support.factories import OWNER, begun, seen
 
 RELEASED = ["8542146b9e449487"]

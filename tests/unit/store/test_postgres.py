@@ -9,9 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from gemini_interactions.store import Store, StoreError, postgres
-from gemini_interactions.store.database import run
-from gemini_interactions.store.database_url import open_database
+from gemini_interactions.store import Store, StoreError
+from gemini_interactions.store.databases import postgres
+from gemini_interactions.store.databases.database import run
+from gemini_interactions.store.databases.database_url import open_database
 from tests.support.factories import OWNER, begun, followed, seen
 
 psycopg = pytest.importorskip("psycopg")

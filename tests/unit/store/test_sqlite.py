@@ -12,9 +12,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from gemini_interactions.store import Store, StoreError, sqlite
-from gemini_interactions.store.database_url import open_database
-from gemini_interactions.store.sqlite import SQLite
+from gemini_interactions.store import Store, StoreError
+from gemini_interactions.store.databases import sqlite
+from gemini_interactions.store.databases.database_url import open_database
+from gemini_interactions.store.databases.sqlite import SQLite
 from tests.support.factories import OWNER, begun, seen
 
 

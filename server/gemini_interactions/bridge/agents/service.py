@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 
-from ...domain import model_catalog
 from ...domain.agent_environments import AgentDefinition
 from ...domain.errors import BadArgument, Refused, UnknownId, UpstreamError
+from ...domain.models import model_catalog
 from ...domain.types import Turn
 from ...interactions.json_values import one_line, printable
 from ...interactions.text_pages import fenced
 from ..requests import AgentRequest, Caller, Reply
 from ..research import report
 from ..runtime import Runtime
-from ..turns.executor import TurnExecutor
+from ..turns.execution.executor import TurnExecutor
 from ..turns.handlers.agent import AgentHandler
 from ..turns.new_turn import NewTurn
 from ..turns.submission import TurnSubmission

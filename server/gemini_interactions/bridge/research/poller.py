@@ -29,9 +29,9 @@ from ...domain.errors import (
 from ...domain.types import Interaction, Turn
 from ..runtime import Runtime
 from ..turns import outcomes
-from ..turns.lease import LeaseLost
+from ..turns.execution.lease import LeaseLost
+from ..turns.execution.running_turns import RunningTurn
 from ..turns.outcomes import Outcome
-from ..turns.running_turns import RunningTurn
 from .progress import ResearchProgress
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ...domain.types import Artifact, Step, Turn
-from .. import usage_budget
 from ..turns.outcomes import Outcome
+from ..usage import usage_budget
 
 APPROVED = "The plan is approved. Carry it out."
 """The prompt of a plan's run."""

@@ -22,7 +22,7 @@ from ...domain.status import STATUSES
 from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply, ResearchRequest, ResearchStatus
 from ..runtime import Runtime
-from ..turns.executor import TurnExecutor
+from ..turns.execution.executor import TurnExecutor
 from ..turns.handlers.research import ResearchHandler
 from ..turns.new_turn import NewTurn
 from ..turns.submission import TurnSubmission

@@ -14,7 +14,7 @@ from ...domain.errors import BadArgument, Gone
 from ...domain.types import CONTENTS, CreateRequest, Step, Turn, TurnSettings
 from ...interactions.json_values import as_text, one_line, type_of
 from ..ports import Store
-from .running_turns import RunningTurn
+from .execution.running_turns import RunningTurn
 
 _NOT_INHERITED = frozenset({"Rejected", "Gone", "BadArgument"})
 """Failures that may be the fault of the turn's own settings: later turns do not inherit those."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from ...domain import model_catalog
 from ...domain.errors import RateLimited, Refused, Unavailable, UpstreamError
+from ...domain.models import model_catalog
 from ...domain.types import CreateRequest, Turn, TurnSettings
 
 FLEX = "flex"

@@ -18,13 +18,13 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.lowlevel
 
-from ...domain import model_catalog
 from ...domain.daily_limits import Reservation
+from ...domain.models import model_catalog
 from ...domain.types import Artifact, Turn
 from ..requests import Caller, Reply
 from ..runtime import Runtime
 from .default_conversation import MEMORY
-from .executor import TurnExecutor
+from .execution.executor import TurnExecutor
 from .new_turn import NewTurn
 from .service_tiers import FLEX, FLEX_WAIT, default
 from .turn_handler import TurnHandler

@@ -17,9 +17,9 @@ from ...domain.types import CreateRequest, Interaction, Turn
 from ..runtime import Runtime
 from . import outcomes
 from .default_conversation import LIST_THEM, SessionKind
+from .execution.running_turns import RunningTurn
 from .new_turn import NewTurn, Predecessor, R, RequestPlan
 from .outcomes import Outcome
-from .running_turns import RunningTurn
 
 log = logging.getLogger(__name__)
 

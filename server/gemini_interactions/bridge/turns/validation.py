@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...config.settings import Config
-from ...domain import model_catalog
 from ...domain.errors import BadArgument
+from ...domain.models import model_catalog
 
 MODEL_CHARS = 200
 """Longest model id taken: it comes back in every footer."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import mcp_types as types
 
-from ...bridge.artifact_repository import ArtifactRepository, described
+from ...bridge.artifacts.artifact_repository import ArtifactRepository, described
 from ...bridge.requests import Reply
 from ...domain.types import Artifact, Turn
 from ..tool_definition import ToolContext

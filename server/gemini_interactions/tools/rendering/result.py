@@ -14,10 +14,10 @@ from typing import Any, assert_never
 
 import mcp_types as types
 
-from ...bridge import usage_budget
 from ...bridge.history import Listing
 from ...bridge.requests import Reply
 from ...bridge.turns import function_calls, outcomes
+from ...bridge.usage import usage_budget
 from ...domain.artifact import BY_LIST
 from ...domain.types import FunctionCall, Turn, Usage
 from ...interactions import answer_text, text_pages

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ....domain import model_catalog
 from ....domain.agent_environments import Environment, SourceFile
 from ....domain.errors import (
     BadArgument,
@@ -19,6 +18,7 @@ from ....domain.errors import (
     TimedOut,
     UpstreamError,
 )
+from ....domain.models import model_catalog
 from ....domain.types import CreateRequest, Interaction, Tool, Turn, TurnSettings
 from ....interactions.json_values import as_text
 from ...agents import network
@@ -28,9 +28,9 @@ from ...requests import AgentRequest
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls
+from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..running_turns import RunningTurn
 from ..turn_handler import TurnHandler, WithWords
 
 PATIENCE = 60.0

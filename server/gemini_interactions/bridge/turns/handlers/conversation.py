@@ -9,17 +9,17 @@ from typing import Any
 
 import anyio
 
-from ....domain import model_catalog
 from ....domain.errors import BadArgument, Garbled, NotKept, Refused, UpstreamError
+from ....domain.models import model_catalog
 from ....domain.types import CreateRequest, Interaction, Turn, TurnSettings
 from ....interactions import answer_text
 from ...attachments import Attached
 from ...requests import AskRequest
 from .. import function_calls, outcomes, service_tiers, structured_output
+from ..execution.running_turns import RunningTurn
 from ..history_chain import not_sent_again, said
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..running_turns import RunningTurn
 from ..turn_handler import TurnHandler, WithWords
 from ..validation import check_model, check_prompt
 

@@ -6,14 +6,14 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from ....domain import model_catalog
 from ....domain.errors import BadArgument, Garbled, Gone, NotKept, Refused, UpstreamError
+from ....domain.models import model_catalog
 from ....domain.types import Artifact, CreateRequest, Interaction, Turn, TurnSettings
 from ...requests import ImageRequest
 from .. import function_calls, outcomes
+from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..running_turns import RunningTurn
 from ..turn_handler import TurnHandler, WithWords
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
-from ....domain import model_catalog
 from ....domain.artifact import ArtifactKind
 from ....domain.errors import BadArgument, Garbled, NotKept, Refused
-from ....domain.model_catalog import Output
+from ....domain.models import model_catalog
+from ....domain.models.model_catalog import Output
 from ....domain.types import Artifact, CreateRequest, Interaction, Turn, TurnSettings, Usage
-from ...usage_budget import dollars
+from ...usage.usage_budget import dollars
 from .. import outcomes
 from ..new_turn import NewTurn, RequestPlan
 from ..outcomes import Outcome

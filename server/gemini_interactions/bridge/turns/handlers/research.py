@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ....domain import model_catalog
 from ....domain.artifact import ArtifactKind
 from ....domain.errors import BadArgument, Refused, TimedOut, UpstreamError
+from ....domain.models import model_catalog
 from ....domain.types import Artifact, CreateRequest, Interaction, Tool, Turn, TurnSettings
 from ....interactions.builtin_tools import NOT_FOR_RESEARCH
 from ...attachments import Attached
@@ -22,9 +22,9 @@ from ...research.interpreter import ResearchInterpreter
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls, service_tiers
+from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..running_turns import RunningTurn
 from ..turn_handler import TurnHandler, WithWords
 
 PATIENCE = 60.0

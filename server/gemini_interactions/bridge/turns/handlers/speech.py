@@ -16,8 +16,8 @@ from ....domain.quoted_text import quoted
 from ....domain.types import CreateRequest, Turn, Usage
 from ....interactions import answer_text
 from ...requests import SpeechRequest
+from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
-from ..running_turns import RunningTurn
 from ..turn_handler import WithWords
 from .media import MediaHandler
 

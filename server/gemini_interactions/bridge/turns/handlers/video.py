@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ....domain import model_catalog
 from ....domain.artifact import ArtifactKind
 from ....domain.errors import BadArgument, Gone, Refused, TimedOut, UpstreamError
+from ....domain.models import model_catalog
 from ....domain.types import CreateRequest, Interaction, Turn, Usage
 from ...requests import VideoRequest
 from ...research.poller import ResearchPoller
 from ...runtime import Runtime
 from .. import function_calls
+from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
-from ..running_turns import RunningTurn
 from ..turn_handler import WithWords
 from .media import MediaHandler
 

@@ -29,17 +29,17 @@ from ....config.settings import Config
 from ....domain.errors import Refused
 from ....telemetry.audit_log import AuditLog
 from ...server import build
-from .artifact_route import ArtifactRoute
 from .auth.auth_methods import Authentication, authentication, check
 from .auth.token_file import Tokens
 from .client_address import ClientAddresses
 from .connection_limits import ConnectionLimits, protocol
-from .page_route import PageRoute
-from .signed_url_access import SignedUrlAccess
+from .routes.artifact_route import ArtifactRoute
+from .routes.page_route import PageRoute
+from .routes.signed_url_access import SignedUrlAccess
 from .transport_security import AllowedHosts, TransportSecurity
 
 if TYPE_CHECKING:
-    from .metrics_route import MetricsServer
+    from .routes.metrics_route import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def metrics_server(app: App) -> MetricsServer | None:
     where = metrics_address(app.config)
     if where is None:
         return None
-    from .metrics_route import MetricsServer
+    from .routes.metrics_route import MetricsServer
 
     return MetricsServer(app, where.listen("--metrics"), where.name)
 

@@ -37,7 +37,7 @@ from .asgi_app import (
     tokens_for,
     told_to_stop,
 )
-from .metrics_route import TYPE
+from .routes.metrics_route import TYPE
 from .transport_security import AllowedHosts
 
 log = logging.getLogger(__name__)

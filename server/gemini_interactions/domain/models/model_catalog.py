@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from gemini_interactions.domain.model_table import (
+from gemini_interactions.domain.models.model_table import (
     AGENTS,
     ALIASES,
     DEFAULTS,

@@ -7,9 +7,9 @@ import os
 from functools import cached_property
 from typing import Protocol
 
-from ....app import App
-from ....components import SIGNING_KEY, links
-from .auth.authenticator import Authenticator
+from .....app import App
+from .....components import SIGNING_KEY, links
+from ..auth.authenticator import Authenticator
 
 
 class Links(Protocol):

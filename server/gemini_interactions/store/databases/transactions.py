@@ -8,9 +8,9 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
+from ..replaced_file_recovery import restore_in_flight
 from .database import FILE_GONE, Database, StoreError, Transaction, run
 from .database_url import open_database
-from .replaced_file_recovery import restore_in_flight
 from .transaction_thread import TransactionThread
 
 P = ParamSpec("P")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import anyio
 
-from ...domain.errors import Gone, RateLimited, Unreachable, UpstreamError
+from ....domain.errors import Gone, RateLimited, Unreachable, UpstreamError
+from ..service_tiers import FLEX
 from .running_turns import RunningTurn
-from .service_tiers import FLEX
 
 TRIES_TO_CONNECT = 3
 TRIES_AT_THE_LIMIT = 3

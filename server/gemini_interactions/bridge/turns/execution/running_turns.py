@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import anyio
 
-from ...domain.daily_limits import Reservation
-from ...domain.types import Preparation, Turn
-from ...interactions.stream_accumulator import InteractionAccumulator
-from ..requests import Progress, no_progress
-from .new_turn import NewTurn, RequestPlan
-from .outcomes import Outcome
+from ....domain.daily_limits import Reservation
+from ....domain.types import Preparation, Turn
+from ....interactions.stream_accumulator import InteractionAccumulator
+from ...requests import Progress, no_progress
+from ..new_turn import NewTurn, RequestPlan
+from ..outcomes import Outcome
 
 HEARTBEAT = 4.0
 """Longest silence towards a waiting client, in seconds; hosts are promised one word every 5."""

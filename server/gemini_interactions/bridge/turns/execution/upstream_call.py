@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 import anyio
 
-from ...domain.errors import (
+from ....domain.errors import (
     ConnectionLost,
     Garbled,
     Gone,
@@ -29,15 +29,15 @@ from ...domain.errors import (
     UpstreamError,
     WrongKey,
 )
-from ...domain.types import CONTENTS, CreateRequest, Interaction, Step, Turn
-from ...interactions.json_values import type_of
-from ...interactions.stream_accumulator import InteractionAccumulator
-from ..runtime import Runtime
-from . import function_calls, outcomes
+from ....domain.types import CONTENTS, CreateRequest, Interaction, Step, Turn
+from ....interactions.json_values import type_of
+from ....interactions.stream_accumulator import InteractionAccumulator
+from ...runtime import Runtime
+from .. import function_calls, outcomes
+from ..turn_handler import TurnHandlers
 from .lease import LeaseProof, claim_send
 from .retry_policy import RetryPolicy
 from .running_turns import RunningTurn
-from .turn_handler import TurnHandlers
 
 log = logging.getLogger(__name__)
 

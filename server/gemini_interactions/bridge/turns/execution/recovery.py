@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import anyio
 
-from ...domain.errors import Gone, NoKey, Refused, UpstreamError, WrongKey
-from ...domain.types import Turn
-from ..runtime import Runtime
-from . import outcomes, service_tiers
+from ....domain.errors import Gone, NoKey, Refused, UpstreamError, WrongKey
+from ....domain.types import Turn
+from ...runtime import Runtime
+from .. import outcomes, service_tiers
+from ..outcomes import Outcome
+from ..turn_handler import TurnHandlers
 from .finalizer import TurnFinalizer
-from .outcomes import Outcome
 from .running_turns import RunningTurn
-from .turn_handler import TurnHandlers
 from .upstream_call import UpstreamCaller
 
 log = logging.getLogger(__name__)

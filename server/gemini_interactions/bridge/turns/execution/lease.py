@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...domain.errors import NoPlace
+from ....domain.errors import NoPlace
 
 if TYPE_CHECKING:
-    from ..runtime import Runtime
+    from ...runtime import Runtime
     from .running_turns import RunningTurn
 
 PROOF_SECONDS = 1.0

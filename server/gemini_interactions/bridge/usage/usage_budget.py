@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from ..domain import model_catalog
-from ..domain.daily_limits import (
+from ...domain.daily_limits import (
     Booking,
     BudgetState,
     DailyLimits,
@@ -18,10 +17,11 @@ from ..domain.daily_limits import (
     refusal,
     reset,
 )
-from ..domain.errors import OverLimit
-from ..domain.types import Turn, TurnSettings, Usage
-from ..telemetry.metrics import COST, TOKENS, model_label, registry
-from .ports import Spent, Store
+from ...domain.errors import OverLimit
+from ...domain.models import model_catalog
+from ...domain.types import Turn, TurnSettings, Usage
+from ...telemetry.metrics import COST, TOKENS, model_label, registry
+from ..ports import Spent, Store
 from .usage_estimate import (
     USUAL_BESIDE_PROMPT,
     PlannedUse,

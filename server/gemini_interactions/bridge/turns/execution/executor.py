@@ -15,20 +15,20 @@ from typing import Any
 import anyio
 import anyio.abc
 
-from ... import telemetry
-from ...domain.errors import ForeignSchema, Refused, UpstreamError
-from ...domain.types import CreateRequest, Interaction, Preparation, Turn
-from ..requests import Progress, no_progress
-from ..runtime import Runtime
-from . import outcomes
+from .... import telemetry
+from ....domain.errors import ForeignSchema, Refused, UpstreamError
+from ....domain.types import CreateRequest, Interaction, Preparation, Turn
+from ...requests import Progress, no_progress
+from ...runtime import Runtime
+from .. import outcomes
+from ..history_chain import passed_over
+from ..new_turn import NewTurn, Predecessor, RequestPlan
+from ..outcomes import Outcome
+from ..turn_handler import TurnHandlers
 from .finalizer import TurnFinalizer
-from .history_chain import passed_over
 from .lease import GapDetector, LeaseLost
-from .new_turn import NewTurn, Predecessor, RequestPlan
-from .outcomes import Outcome
 from .recovery import TurnRecovery
 from .running_turns import RunningTurn, RunningTurns
-from .turn_handler import TurnHandlers
 from .upstream_call import FIRST_LOOK, UpstreamCaller
 
 log = logging.getLogger(__name__)

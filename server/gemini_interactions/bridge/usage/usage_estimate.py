@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ..domain import model_catalog
-from ..domain.types import Tool, Turn, Usage
+from ...domain.models import model_catalog
+from ...domain.types import Tool, Turn, Usage
 
 # Tokens of output, thoughts included, by thinking level; "" is the models' own default (medium).
 _OUTPUT = {"": 1_100, "minimal": 500, "low": 700, "medium": 1_100, "high": 2_500, "xhigh": 4_500}

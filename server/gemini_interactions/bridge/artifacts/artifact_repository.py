@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO, assert_never
 
-from ..domain.artifact import FILE_KINDS, ArtifactKind
-from ..domain.errors import (
+from ...domain.artifact import FILE_KINDS, ArtifactKind
+from ...domain.errors import (
     ConnectionLost,
     Garbled,
     NotKept,
@@ -18,11 +18,11 @@ from ..domain.errors import (
     Unreachable,
     UpstreamError,
 )
-from ..domain.ids import read_id
-from ..domain.types import Artifact, Interaction, Turn
-from ..interactions import answer_text
+from ...domain.ids import read_id
+from ...domain.types import Artifact, Interaction, Turn
+from ...interactions import answer_text
+from ..ports import ArtifactSummary, Gemini, Store
 from .file_store import FileStore, StoredFile
-from .ports import ArtifactSummary, Gemini, Store
 
 log = logging.getLogger(__name__)
 

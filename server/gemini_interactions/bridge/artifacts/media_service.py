@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..domain.errors import BadArgument
-from .requests import Caller, MusicRequest, Reply, SpeechRequest, VideoRequest
-from .runtime import Runtime
-from .turns.handlers.music import MusicHandler
-from .turns.handlers.speech import SpeechHandler
-from .turns.handlers.video import VideoHandler
-from .turns.new_turn import NewTurn
-from .turns.submission import TurnSubmission
-from .turns.validation import check_model, check_prompt
+from ...domain.errors import BadArgument
+from ..requests import Caller, MusicRequest, Reply, SpeechRequest, VideoRequest
+from ..runtime import Runtime
+from ..turns.handlers.music import MusicHandler
+from ..turns.handlers.speech import SpeechHandler
+from ..turns.handlers.video import VideoHandler
+from ..turns.new_turn import NewTurn
+from ..turns.submission import TurnSubmission
+from ..turns.validation import check_model, check_prompt
 
 ALOUD = "Read the newest answer aloud."
 """What stands for the words of a speech that are those of an answer."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..domain.errors import BadArgument
-from .requests import Caller, ImageRequest, Reply
-from .runtime import Runtime
-from .turns.handlers.image import ImageHandler
-from .turns.new_turn import NewTurn
-from .turns.submission import TurnSubmission
-from .turns.validation import check_model, check_prompt
+from ...domain.errors import BadArgument
+from ..requests import Caller, ImageRequest, Reply
+from ..runtime import Runtime
+from ..turns.handlers.image import ImageHandler
+from ..turns.new_turn import NewTurn
+from ..turns.submission import TurnSubmission
+from ..turns.validation import check_model, check_prompt
 
 
 class Images:

@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ....app import App
-from ....bridge.facade import Bridge
-from ....bridge.requests import Caller
-from ....domain.artifact import ArtifactKind
-from ....domain.errors import Refused, UnknownId, UpstreamError
-from ....domain.ids import read_id
-from ....domain.types import Artifact
-from ....tools import app_views
-from ...apps.extension import VIEWS, View, public_page
-from .connection_limits import let_in
+from .....app import App
+from .....bridge.facade import Bridge
+from .....bridge.requests import Caller
+from .....domain.artifact import ArtifactKind
+from .....domain.errors import Refused, UnknownId, UpstreamError
+from .....domain.ids import read_id
+from .....domain.types import Artifact
+from .....tools import app_views
+from ....apps.extension import VIEWS, View, public_page
+from ..connection_limits import let_in
 from .signed_url_access import SignedUrlAccess
 
 FOLDER = "pages"

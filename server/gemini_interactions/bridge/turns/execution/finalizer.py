@@ -6,11 +6,11 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from ...domain.status import STATUSES
-from ...domain.types import Turn
-from ..runtime import Runtime
-from . import outcomes
-from .outcomes import Outcome
+from ....domain.status import STATUSES
+from ....domain.types import Turn
+from ...runtime import Runtime
+from .. import outcomes
+from ..outcomes import Outcome
 
 log = logging.getLogger(__name__)
 

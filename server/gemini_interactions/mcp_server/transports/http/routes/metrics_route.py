@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ....app import App
-from ....telemetry.metrics import registry
-from .transport_security import AllowedHosts
+from .....app import App
+from .....telemetry.metrics import registry
+from ..transport_security import AllowedHosts
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ....app import App
-from ....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
-from ....domain.errors import Refused
-from ....domain.ids import read_id
-from .connection_limits import let_in
+from .....app import App
+from .....domain.artifact import BY_PREFIX, FILE_KINDS, ArtifactKind
+from .....domain.errors import Refused
+from .....domain.ids import read_id
+from ..connection_limits import let_in
 from .signed_url_access import SignedUrlAccess
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from ..domain.errors import Refused
+from ...domain.errors import Refused
 
 Value = str | int | float | None
 Row = Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""Execution of turns: running them under a lease, calling Google, retries and recovery."""

@@ -1,0 +1,1 @@
+"""Models: the table of them, the rules of choice and price, and the voices."""

@@ -1,0 +1,1 @@
+"""Routes beside MCP: files, pages and metrics, and who may see them."""
