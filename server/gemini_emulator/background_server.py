@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from .control import EmulatorControl
-from .http.app import Api
-from .http.connection import Connection
-from .http.files_api import is_chunk
+
+if TYPE_CHECKING:
+    from .http.connection import Connection
 
 HOST = "127.0.0.1"
 
@@ -82,9 +83,8 @@ class Emulator:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         connections: set[Connection] = set()
-        api = Api(lambda: self._control)
         server = await self._loop.create_server(
-            lambda: Connection(api, connections, is_chunk), HOST, self._wanted_port, backlog=1024
+            lambda: self._connection(connections), HOST, self._wanted_port, backlog=1024
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
@@ -95,3 +95,12 @@ class Emulator:
             ending = [task for connection in list(connections) if (task := connection.drop())]
             await asyncio.gather(*ending, return_exceptions=True)
             await asyncio.sleep(0)  # the sockets of aborted connections close in the next turn
+
+    def _connection(self, connections: "set[Connection]") -> "Connection":
+        # h11 costs a hundredth of a second to import: whoever comes first waits for it, not
+        # everybody who starts an emulator.
+        from .http.app import Api
+        from .http.connection import Connection
+        from .http.files_api import is_chunk
+
+        return Connection(Api(lambda: self._control), connections, is_chunk)

@@ -9,10 +9,11 @@ from .api_errors import ApiError, Shape
 from .fault_injection import Delay, Fault, FaultInjection, Gate, Plan, Point, Trouble
 from .files import Processing
 from .interaction import TURN_OVER, EventIds, Interaction
+from .json_types import Json
 from .request_log import Request
 from .research_scenarios import ResearchScenario
 from .responders.image import NoImage
-from .responders.scripted_answer import Answer, Json
+from .responders.scripted_answer import Answer
 from .sandbox_control import SandboxControl
 from .service import Clock, Service
 from .waiters import Waiters
@@ -23,7 +24,7 @@ class EmulatorControl(SandboxControl):
 
     def __init__(self, clock: Clock | None = None, keys: set[str] | None = None) -> None:
         self._made_with = (clock, keys)
-        self._bell = Waiters()
+        self._waiters = Waiters()
         self.on_ended: Callable[[Request], None] | None = None
         self._begin()
 
@@ -42,7 +43,7 @@ class EmulatorControl(SandboxControl):
         """Nobody waits any longer: gates open, and what hangs is closed."""
         self.steering.release_all()
         for interaction in list(self.service.interactions.values()):
-            interaction.bell.ring()
+            interaction.waiters.notify()
 
     # Answers
 
@@ -180,7 +181,7 @@ class EmulatorControl(SandboxControl):
             else:
                 interaction.status = status
                 interaction.tell_status()
-                interaction.bell.ring()
+                interaction.waiters.notify()
 
     def cancel_slowly(self, looks: int) -> None:
         """A cancelled run shows as cancelled only after so many looks."""
@@ -262,16 +263,16 @@ class EmulatorControl(SandboxControl):
         The code stands in the interaction's `errors`, or in the `error` of a model_output step.
         """
         with self.service.lock:
-            self.service.studio.refusals.append(NoImage(code, status, where))
+            self.service.image_settings.refusals.append(NoImage(code, status, where))
 
     @property
     def image_bytes(self) -> int | None:
         """How large image files are; None: as small as they get."""
-        return self.service.studio.bytes
+        return self.service.image_settings.bytes
 
     @image_bytes.setter
     def image_bytes(self, size: int | None) -> None:
-        self.service.studio.bytes = size
+        self.service.image_settings.bytes = size
 
     @property
     def image_drafts(self) -> int | None:
@@ -279,11 +280,11 @@ class EmulatorControl(SandboxControl):
 
         None: one, two at thinking level high, none at minimal and for `image_bytes`.
         """
-        return self.service.studio.drafts
+        return self.service.image_settings.drafts
 
     @image_drafts.setter
     def image_drafts(self, number: int | None) -> None:
-        self.service.studio.drafts = number
+        self.service.image_settings.drafts = number
 
     # Speech, music and video
 
@@ -437,11 +438,11 @@ class EmulatorControl(SandboxControl):
 
     def wait_until(self, true: Callable[[], bool], timeout: float = 30.0) -> bool:
         """Block this thread until the log (or what it led to) makes this true."""
-        return self._bell.wait_until(true, timeout)
+        return self._waiters.wait_until(true, timeout)
 
     async def until(self, true: Callable[[], bool], timeout: float = 30.0) -> bool:
         """The same for a test in an event loop."""
-        return await self._bell.until(true, timeout)
+        return await self._waiters.until(true, timeout)
 
     def _find(self, interaction_id: str) -> Interaction:
         try:
@@ -456,13 +457,13 @@ class EmulatorControl(SandboxControl):
         with self.service.lock:
             self.log.append(request)
             plan = self.steering.plan(request.kind, request.stream)
-        self._bell.ring()
+        self._waiters.notify()
         return plan
 
     def note(self, request: Request, **changes: Any) -> None:
         """Something became known about a logged request."""
         for name, value in changes.items():
             setattr(request, name, value)
-        self._bell.ring()
+        self._waiters.notify()
         if request.ended and self.on_ended is not None:
             self.on_ended(request)

@@ -3,7 +3,7 @@
 import re
 
 from .api_errors import ApiError, invalid, missing
-from .responders.scripted_answer import Json
+from .json_types import Json
 
 FIELDS = frozenset(
     [

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from .api_errors import ApiError, invalid
 from .ids import Mint
-from .responders.scripted_answer import Json
+from .json_types import Json, timestamp
 
 KEPT_FOR = timedelta(days=7)
 """How long an environment that nobody uses is kept."""
@@ -61,9 +61,9 @@ class Environment:
     def public(self, now: datetime) -> Json:
         body: Json = {
             "id": self.id,
-            "created": _stamp(self.created),
-            "updated": _stamp(self.accessed or self.created),
-            "last_accessed": _stamp(self.accessed or self.created),
+            "created": timestamp(self.created),
+            "updated": timestamp(self.accessed or self.created),
+            "last_accessed": timestamp(self.accessed or self.created),
             "file_count": str(len(self.snapshot or {})),
             "size_bytes": str(sum(map(len, (self.snapshot or {}).values()))),
             "status": "active" if not self.has_expired(now) else "expired",
@@ -167,7 +167,7 @@ class Environments:
     def _entry(self, path: str, data: bytes) -> Json:
         name = path.rsplit("/", 1)[-1]
         entry = {"name": name, "path": path, "size_bytes": str(len(data)), "type": "file"}
-        return {**entry, "mime_type": _type(path), "modified": _stamp(self._now())}
+        return {**entry, "mime_type": _type(path), "modified": timestamp(self._now())}
 
     def _folder(self, path: str) -> Json:
         return {"name": path.rsplit("/", 1)[-1], "path": path, "type": "directory"}
@@ -215,7 +215,3 @@ def _type(path: str) -> str:
     return next(
         (kind for end, kind in _TYPES.items() if path.endswith(end)), "application/octet-stream"
     )
-
-
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -85,25 +85,25 @@ class Gate:
         self.point = point
         self.is_reached = False
         self.is_released = False
-        self._bell = Waiters()
+        self._waiters = Waiters()
 
     def release(self) -> None:
         self.is_released = True
-        self._bell.ring()
+        self._waiters.notify()
 
     def wait_reached(self, timeout: float = 30.0) -> bool:
         """Block this thread until the request waits here."""
-        return self._bell.wait_until(lambda: self.is_reached, timeout)
+        return self._waiters.wait_until(lambda: self.is_reached, timeout)
 
     async def reached(self, timeout: float = 30.0) -> bool:
         """Wait until the request waits here."""
-        return await self._bell.until(lambda: self.is_reached, timeout)
+        return await self._waiters.until(lambda: self.is_reached, timeout)
 
     async def wait(self) -> None:
         """The emulator's side: be there, and wait."""
         self.is_reached = True
-        self._bell.ring()
-        await self._bell.until(lambda: self.is_released)
+        self._waiters.notify()
+        await self._waiters.until(lambda: self.is_released)
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ class FaultInjection:
         self.delays: dict[str | None, Delay] = {}
         self.gates: list[Gate] = []
         self.all_gates: dict[int, Gate] = {}
-        self.naps = Waiters()
-        self.naps_ended = 0
+        self.sleeps = Waiters()
+        self.sleeps_ended = 0
         self.is_over = False
 
     def plan(self, kind: str, stream: bool) -> Plan:
@@ -185,8 +185,8 @@ class FaultInjection:
 
     def wake(self) -> None:
         """End every wait that is under way."""
-        self.naps_ended += 1
-        self.naps.ring()
+        self.sleeps_ended += 1
+        self.sleeps.notify()
 
     def release_all(self) -> None:
         """The end of these orders: nobody waits for them any longer."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from .api_errors import ApiError
 from .ids import Mint
-from .responders.scripted_answer import Json
+from .json_types import Json, timestamp
 
 MOST_TEXT = 1024 * 1024
 """Bytes of a document that are kept for searching."""
@@ -45,8 +45,8 @@ class Document:
             "displayName": self.display_name,
             "mimeType": self.mime_type,
             "sizeBytes": str(self.size),
-            "createTime": _stamp(self.created),
-            "updateTime": _stamp(self.created),
+            "createTime": timestamp(self.created, "microseconds"),
+            "updateTime": timestamp(self.created, "microseconds"),
             "state": self.state,
         }
         return {**body, "customMetadata": self.metadata} if self.metadata else body
@@ -66,8 +66,8 @@ class Store:
         return {
             "name": self.name,
             "displayName": self.display_name,
-            "createTime": _stamp(self.created),
-            "updateTime": _stamp(self.created),
+            "createTime": timestamp(self.created, "microseconds"),
+            "updateTime": timestamp(self.created, "microseconds"),
             "activeDocumentsCount": str(states.count("STATE_ACTIVE")),
             "pendingDocumentsCount": str(states.count("STATE_PENDING")),
             "failedDocumentsCount": str(states.count("STATE_FAILED")),
@@ -175,7 +175,3 @@ class FileSearchStores:
     def _named(self, title: str) -> str:
         plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:27]
         return f"{plain}-{self._mint.file()}" if plain else self._mint.file()
-
-
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from . import attachments
 from .api_errors import ApiError
 from .ids import Mint
-from .responders.scripted_answer import Json
+from .json_types import Json, timestamp
 
 KEPT_FOR = timedelta(hours=48)
 LARGEST = 2 * 1024**3
@@ -50,9 +50,9 @@ class File:
             "name": self.name,
             "mimeType": self.mime_type,
             "sizeBytes": str(self.size),
-            "createTime": _stamp(self.created),
-            "updateTime": _stamp(self.created),
-            "expirationTime": _stamp(self.created + KEPT_FOR),
+            "createTime": timestamp(self.created, "microseconds"),
+            "updateTime": timestamp(self.created, "microseconds"),
+            "expirationTime": timestamp(self.created + KEPT_FOR, "microseconds"),
             "sha256Hash": base64.b64encode(self.digest).decode(),
             "uri": f"{_GOOGLE}{self.name}",
             "state": self.state(now),
@@ -242,7 +242,3 @@ class Files:
                         "failed_precondition",
                         shape="google",
                     )
-
-
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

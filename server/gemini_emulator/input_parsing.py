@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .api_errors import invalid
-from .responders.scripted_answer import Json
+from .json_types import Json
 
 MEDIA = ("image", "audio", "video", "document")
 CONTENT = ("text", *MEDIA)

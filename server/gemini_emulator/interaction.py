@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from .ids import event_id
-from .responders.scripted_answer import Answer, Json, Moment
+from .json_types import Json, timestamp
+from .responders.scripted_answer import Answer, Moment
 from .stream_events import step_events
 from .waiters import Waiters
 
@@ -31,10 +32,6 @@ def _step_usage(steps: int) -> Json:
         "usage": {"total_tokens": steps * STEP_TOKENS},
         "step_usage": {"total_tokens": STEP_TOKENS},
     }
-
-
-def stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(eq=False)
@@ -68,7 +65,7 @@ class Interaction:
     cancel_looks: int | None = None  # looks until a cancel shows
     gone: bool = False  # deleted, expired or lost: 404 from now on
     events: list[Json] = field(default_factory=list)
-    bell: Waiters = field(default_factory=Waiters)
+    waiters: Waiters = field(default_factory=Waiters)
     spoken: bool = False
     moments: list[Moment] = field(default_factory=list)  # of the progress, not told yet
     _thoughts: list[str] = field(default_factory=list)  # of the thought that is going on
@@ -144,7 +141,7 @@ class Interaction:
         self._thoughts.append(summary)
         delta = {"type": "thought_summary", "content": self._summary(summary)}
         self._tell({"index": index, "delta": delta, "event_type": "step.delta"})
-        self.bell.ring()
+        self.waiters.notify()
 
     def _end_thought(self) -> None:
         if not self._thoughts:
@@ -177,7 +174,7 @@ class Interaction:
                 event |= _step_usage(len(self.steps) + 1)
             self._tell(event)
         self.steps.append(step)
-        self.bell.ring()
+        self.waiters.notify()
 
     def reach(self, share: float) -> None:
         """So much of its time is over: tell what it tells until then."""
@@ -202,7 +199,7 @@ class Interaction:
         self.queued_looks = self.queued_until = None
         self.status = "in_progress"
         self.tell_status()
-        self.bell.ring()
+        self.waiters.notify()
 
     def hide_usage(self, looks: int | None, seconds: float) -> None:
         """The usage shows after so many looks at the end and so many seconds; None: never."""
@@ -256,7 +253,7 @@ class Interaction:
         # Both are the time of finalisation on the wire; their difference is not a duration.
         self.created = self.updated = now
         self._tell({"interaction": self.completed(), "event_type": "interaction.completed"})
-        self.bell.ring()
+        self.waiters.notify()
 
     def completed(self) -> Json:
         """The interaction inside interaction.completed: everything but the steps."""
@@ -269,8 +266,8 @@ class Interaction:
         """The interaction as JSON bodies show it."""
         body: Json = {
             "object": "interaction",
-            "created": stamp(self.created),
-            "updated": stamp(self.updated or self.created),
+            "created": timestamp(self.created),
+            "updated": timestamp(self.updated or self.created),
         }
         if not self.is_running:
             body["service_tier"] = self.body.get("service_tier") or "standard"

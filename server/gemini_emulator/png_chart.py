@@ -2,12 +2,9 @@
 
 import base64
 import hashlib
-import struct
-import zlib
 
 WIDTH, HEIGHT = 320, 200
 _EDGE = 20
-_PAPER, _INK = b"\xff\xff\xff", b"\x44\x44\x44"
 
 
 def values(subject: str, count: int = 5) -> list[int]:
@@ -18,27 +15,22 @@ def values(subject: str, count: int = 5) -> list[int]:
 
 def png(subject: str) -> str:
     """A bar chart of the subject's values, in base64."""
-    digest = hashlib.sha256(subject.encode()).digest()
-    colour = bytes(60 + byte % 140 for byte in digest[-3:])
+    # Pillow costs a tenth of a second to import: only who asks for a report pays it.
+    import io
+
+    from PIL import Image, ImageDraw
+
+    red, green, blue = hashlib.sha256(subject.encode()).digest()[-3:]
+    colour = (60 + red % 140, 60 + green % 140, 60 + blue % 140)
     bars = values(subject)
     width = (WIDTH - 2 * _EDGE) // len(bars)
-    rows = []
-    for y in range(HEIGHT):
-        above = HEIGHT - _EDGE - y
-        if above == 0:
-            rows.append(_PAPER * _EDGE + _INK * (WIDTH - 2 * _EDGE) + _PAPER * _EDGE)
-            continue
-        row = _PAPER * _EDGE
-        for bar in bars:
-            is_inside = 0 < above <= bar * (HEIGHT - 2 * _EDGE) // 100
-            row += (colour if is_inside else _PAPER) * (width - 8) + _PAPER * 8
-        rows.append(row.ljust(3 * WIDTH, b"\xff"))
-    return base64.b64encode(_file(b"".join(b"\0" + row for row in rows))).decode()
-
-
-def _file(pixels: bytes) -> bytes:
-    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in ((b"IHDR", head), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
-    )
+    ground = HEIGHT - _EDGE
+    image = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    draw = ImageDraw.Draw(image)
+    draw.line((_EDGE, ground, WIDTH - _EDGE - 1, ground), fill="#444444")
+    for left, bar in zip(range(_EDGE, WIDTH, width), bars, strict=False):
+        top = ground - bar * (HEIGHT - 2 * _EDGE) // 100
+        draw.rectangle((left, top, left + width - 9, ground - 1), fill=colour)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .responders.scripted_answer import Json
+from .json_types import Json
 
 
 @dataclass(eq=False)

@@ -5,9 +5,10 @@ from typing import Any
 
 from .api_errors import ApiError, invalid
 from .jpeg_writer import RATIOS
+from .json_types import Json
 from .model_catalog import MODELS, RETIRED_AGENTS, EmulatedModel
 from .responders import media
-from .responders.scripted_answer import Answerer, Json
+from .responders.scripted_answer import Answerer
 
 FIELDS = frozenset(
     [

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .interaction import Interaction
-from .responders.scripted_answer import Answer, Json
+from .json_types import Json
+from .responders.scripted_answer import Answer
 
 # Each fate, in the words of the command line's help.
 FATES: Mapping[str, str] = {

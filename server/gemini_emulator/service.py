@@ -14,13 +14,14 @@ from .environments import Environment, Environments
 from .file_search_stores import Document, FileSearchStores
 from .files import Files
 from .interaction import EventIds, Interaction
+from .json_types import Json
 from .model_catalog import MODELS
 from .research_scenarios import ResearchScenario
 from .responders import antigravity, research, research_plan
 from .responders.antigravity import Antigravity
-from .responders.image import ImageResponder, Pictures
+from .responders.image import ImageResponder, ImageSettings
 from .responders.media import MediaResponder, MediaSettings
-from .responders.scripted_answer import Answer, Answerer, Json, Turn
+from .responders.scripted_answer import Answer, Answerer, Turn
 from .responders.text import TextResponder
 
 Clock = Callable[[], datetime | float]
@@ -50,8 +51,8 @@ class Service:
         self.stores = FileSearchStores(self.now)
         self.store_uploads: dict[str, Document] = {}  # on their way
         self.text: Answerer = TextResponder()
-        self.studio = ImageResponder()
-        self.pictures = Pictures(self.studio)
+        self.image_settings = ImageSettings()
+        self.pictures = ImageResponder(self.image_settings)
         self.mint = ids.Mint()
         self.files = Files(ids.Mint("files"), self.now)
         self.media_settings = MediaSettings()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from .responders.scripted_answer import Json
+from .json_types import Json
 
 PIECE = 24  # characters of text in one delta, about
 MOST_PIECES = 200  # of one text: long answers come in larger pieces, as they do from Google

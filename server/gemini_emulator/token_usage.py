@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from .responders.scripted_answer import Json
+from .json_types import Json
 
 IMAGE_IN = 258
 IMAGE_OUT = 1120  # what an image of 1K or 2K costs

@@ -1,4 +1,4 @@
-"""A bell: any thread rings it, and whoever waits looks again, in a thread or in an event loop."""
+"""A condition across threads and event loops: whoever waits looks again when notified."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ class Waiters:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._rings = 0
+        self._notified = 0
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         with self._condition:
-            self._rings += 1
+            self._notified += 1
             self._condition.notify_all()
             for loop, event in self._waiting:
                 # A loop that was closed since has nobody left to wake.
@@ -28,15 +28,15 @@ class Waiters:
         """Block this thread until the condition holds; False when the time ran out."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
-            rings = self._rings
-            # Looked at without our lock: the condition may take a lock whose holder rings us.
+            notified = self._notified
+            # Looked at without our lock: the condition may take a lock whose holder notifies us.
             if true():
                 return True
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 return False
             with self._condition:
-                if self._rings == rings:
+                if self._notified == notified:
                     self._condition.wait(left)
 
     async def until(self, true: Callable[[], bool], timeout: float | None = None) -> bool:

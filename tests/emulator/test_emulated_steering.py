@@ -42,16 +42,16 @@ async def test_a_stream_waits_at_a_gate(gemini, control: EmulatorControl, point,
     gate = control.hold_next(point=point)
     control.answer_next(Answer("Hello.", deltas=["Hello."]))
     events = []
-    bell = Waiters()
+    finished = Waiters()
 
     async def read():
         async for event in await ask(gemini, stream=True):
             events.append(event.event_type)
-            bell.ring()
+            finished.notify()
 
     task = asyncio.ensure_future(read())
     assert await gate.reached()
-    assert await bell.until(lambda: len(events) == seen, timeout=5)
+    assert await finished.until(lambda: len(events) == seen, timeout=5)
     gate.release()
     await task
 
@@ -265,18 +265,18 @@ async def test_many_requests_wait_side_by_side(gemini, control: EmulatorControl)
 
 
 async def test_a_bell_wakes_threads_and_loops():
-    bell, rung = Waiters(), list[object]()
-    thread = threading.Thread(target=lambda: rung.append(bell.wait_until(lambda: bool(rung))))
+    finished, rung = Waiters(), list[object]()
+    thread = threading.Thread(target=lambda: rung.append(finished.wait_until(lambda: bool(rung))))
     thread.start()
-    waiting = asyncio.ensure_future(bell.until(lambda: bool(rung)))
+    waiting = asyncio.ensure_future(finished.until(lambda: bool(rung)))
     rung.append("now")
-    bell.ring()
+    finished.notify()
 
     assert await waiting
     await asyncio.to_thread(thread.join)
     assert rung == ["now", True]
-    assert not bell.wait_until(lambda: False, timeout=0.001)
-    assert not await bell.until(lambda: False, timeout=0.001)
+    assert not finished.wait_until(lambda: False, timeout=0.001)
+    assert not await finished.until(lambda: False, timeout=0.001)
 
 
 def test_an_emulator_can_be_started_again_and_frees_its_port():

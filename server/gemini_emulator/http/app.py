@@ -16,6 +16,6 @@ class Api:
 
     async def __call__(self, exchange: RequestResponse) -> None:
         if exchange.path.startswith(control_api.PATH):
-            await control_api.knock(self._control(), exchange, routes.parsed(exchange.body))
+            await control_api.answer(self._control(), exchange, routes.parsed(exchange.body))
             return
         await RequestHandler(self._control(), exchange).run()

@@ -1,18 +1,19 @@
 """HTTP/1.1 on a socket, with the endings no polite server offers: a reset, half an answer.
 
-Written by hand because a test needs the socket itself: to reset it, to leave a chunked body open,
-and to hear at once that the client left while a request waits at a gate.
+h11 parses and frames; the socket is ours, because a test needs it: to reset it, to leave a body
+open, and to hear at once that the client left while a request waits at a gate.
 """
 
 import asyncio
 import json
 import socket
 import struct
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
+
+import h11
 
 MOST_HEAD = 64 * 1024
 MOST_BODY = 128 * 1024 * 1024
@@ -25,35 +26,30 @@ Handler = Callable[["RequestResponse"], Awaitable[None]]
 class RequestResponse:
     """One request and the response to it. Its handler is cancelled when the client leaves."""
 
-    def __init__(
-        self,
-        connection: "Connection",
-        method: str,
-        target: str,
-        headers: dict[str, str],
-        body: bytes,
-        incoming: "Incoming | None" = None,
-    ) -> None:
+    def __init__(self, connection: "Connection", request: h11.Request) -> None:
         self._connection = connection
-        self._incoming = incoming
-        self.length = incoming.length if incoming else len(body)
-        self.method = method
-        path, _, query = target.partition("?")
+        self.method = request.method.decode()
+        path, _, query = request.target.decode("latin-1").partition("?")
         self.path = unquote(path)
         self.query = dict(parse_qsl(query, keep_blank_values=True))
-        self.headers = headers
-        self.body = body
-        self.keep_alive = headers.get("connection", "").lower() != "close"
-        self.is_begun = False
+        self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in request.headers}
+        self.length = int(self.headers.get("content-length") or 0)
+        self.body = b""
         self.is_over = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives, for requests that are too large to be kept."""
-        if self._incoming is None:
-            yield self.body
-            return
-        while piece := await self._incoming.piece():
+        while piece := await self._connection.piece():
             yield piece
+
+    async def read(self) -> None:
+        """Take in the whole body, for requests that may be kept."""
+        body = bytearray()
+        async for piece in self.pieces():
+            body += piece
+            if len(body) > MOST_BODY:
+                raise h11.RemoteProtocolError("body too long")
+        self.body, self.length = bytes(body), len(body)
 
     async def respond(
         self,
@@ -67,10 +63,10 @@ class RequestResponse:
         """The whole response; with `only`, no more than so many bytes of its body."""
         async for _ in self.pieces():
             pass  # a client that is still sending would not hear us
-        extra = {"Content-Length": str(len(body)), **(headers or {})}
-        self.is_begun = True
         self.is_over = only is None
-        await self._write(self._head(status, content_type, extra) + body[:only])
+        end = [h11.EndOfMessage()] if only is None else []
+        head = _head(status, content_type, {"Content-Length": str(len(body)), **(headers or {})})
+        await self._connection.send(head, h11.Data(body[:only]), *end)
 
     async def respond_json(
         self, status: int, body: Any, headers: Mapping[str, str] | None = None
@@ -80,16 +76,15 @@ class RequestResponse:
 
     async def begin(self, status: int = 200, content_type: str = "text/event-stream") -> None:
         """Start a response whose length nobody knows yet."""
-        self.is_begun = True
-        await self._write(self._head(status, content_type, {"Transfer-Encoding": "chunked"}))
+        await self._connection.send(_head(status, content_type, {"Transfer-Encoding": "chunked"}))
 
     async def send(self, data: bytes) -> None:
-        await self._write(b"%x\r\n%b\r\n" % (len(data), data))
+        await self._connection.send(h11.Data(data))
 
     async def end(self) -> None:
         """The proper end of what `begin` started."""
         self.is_over = True
-        await self._write(b"0\r\n\r\n")
+        await self._connection.send(h11.EndOfMessage())
 
     def reset(self) -> None:
         """RST: whatever was under way is over, at once."""
@@ -101,63 +96,12 @@ class RequestResponse:
         self.is_over = True
         self._connection.close()
 
-    def _head(self, status: int, content_type: str, headers: Mapping[str, str]) -> bytes:
-        phrase = _PHRASES.get(status, "Unknown")
-        connection = "keep-alive" if self.keep_alive else "close"
-        lines = [
-            f"HTTP/1.1 {status} {phrase}",
-            f"Content-Type: {content_type}",
-            "Server: gemini-emulator",
-            f"Connection: {connection}",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
-    async def _write(self, data: bytes) -> None:
-        await self._connection.write(data)
-
-
-class Incoming:
-    """A body that is handed on piece by piece; the client waits while nobody takes them."""
-
-    def __init__(self, length: int, transport: asyncio.Transport) -> None:
-        self.length = length
-        self._left = length  # to come
-        self._pieces: deque[bytes] = deque()
-        self._waiting = 0  # bytes
-        self._transport = transport
-        self._news = asyncio.Event()
-
-    @property
-    def is_complete(self) -> bool:
-        return not self._left
-
-    def feed(self, buffer: bytearray) -> None:
-        """Take what belongs to this body."""
-        with memoryview(buffer) as view:
-            piece = bytes(view[: self._left])
-        del buffer[: len(piece)]
-        if not piece:
-            return
-        self._left -= len(piece)
-        self._waiting += len(piece)
-        self._pieces.append(piece)
-        self._news.set()
-        if self._waiting > MOST_WAITING:
-            self._transport.pause_reading()
-
-    async def piece(self) -> bytes:
-        """The next piece; empty at the end."""
-        while not self._pieces:
-            if self.is_complete:
-                return b""
-            self._news.clear()
-            await self._news.wait()
-        piece = self._pieces.popleft()
-        self._waiting -= len(piece)
-        if self._waiting <= MOST_WAITING:
-            self._transport.resume_reading()
-        return piece
+def _head(status: int, content_type: str, headers: Mapping[str, str]) -> h11.Response:
+    named = {"Content-Type": content_type, "Server": "gemini-emulator", **headers}
+    pairs = [(k.encode(), v.encode("latin-1", "replace")) for k, v in named.items()]
+    reason = _PHRASES.get(status, "Unknown").encode()
+    return h11.Response(status_code=status, headers=pairs, reason=reason)
 
 
 class Connection(asyncio.Protocol):
@@ -171,10 +115,10 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._handler = handler
         self._is_streamed = is_streamed
-        self._incoming: Incoming | None = None
         self._connections = connections
-        self._buffer = bytearray()
-        self._head: tuple[str, str, dict[str, str]] | None = None
+        self._http = h11.Connection(h11.SERVER, MOST_HEAD)
+        self._unparsed = 0  # bytes
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -198,14 +142,39 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if self._incoming is not None:
-            self._incoming.feed(self._buffer)
-        self._next()
+        self._http.receive_data(data)
+        self._unparsed += len(data)
+        self._news.set()
+        if self._task is None:
+            self._next()
+        elif self._unparsed > MOST_WAITING and self._transport is not None:
+            self._transport.pause_reading()
 
-    async def write(self, data: bytes) -> None:
+    async def piece(self) -> bytes:
+        """The next piece of the request's body; empty at its end."""
+        while self._http.their_state is h11.SEND_BODY:
+            if self._http.they_are_waiting_for_100_continue:
+                await self.send(
+                    h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                )
+            event = self._parse()
+            if isinstance(event, h11.Data):
+                return bytes(event.data)
+            if event is h11.NEED_DATA:
+                self._news.clear()
+                await self._news.wait()
+        return b""
+
+    def _parse(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """What the bytes amount to; of a body, all that is here."""
+        self._unparsed = 0
         if self._transport is not None:
-            self._transport.write(data)
+            self._transport.resume_reading()
+        return self._http.next_event()
+
+    async def send(self, *events: h11.Event) -> None:
+        if self._transport is not None:
+            self._transport.write(b"".join(self._http.send(event) or b"" for event in events))
             await self._writable.wait()
 
     def reset(self) -> None:
@@ -227,86 +196,36 @@ class Connection(asyncio.Protocol):
         return self._task
 
     def _next(self) -> None:
-        """Start on the next request once all of it is here."""
-        if self._task is not None or self._transport is None:
-            return
+        """Start on the next request once its head is here."""
         try:
-            exchange = self._parse()
-        except ValueError:
-            self._transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            self.close()
+            event = self._parse()
+        except h11.RemoteProtocolError:
+            self._refuse()
             return
-        if exchange is not None:
+        if isinstance(event, h11.Request):
+            exchange = RequestResponse(self, event)
             self._task = asyncio.get_running_loop().create_task(self._run(exchange))
             self._task.add_done_callback(self._done)
 
-    def _parse(self) -> RequestResponse | None:
-        if self._head is None:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > MOST_HEAD:
-                    raise ValueError("head too long")
-                return None
-            request, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
-            del self._buffer[: end + 4]
-            method, target, _ = request.split(" ", 2)
-            pairs = (line.partition(":") for line in lines)
-            headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-            self._head = (method, target, headers)
-            if headers.get("expect", "").lower() == "100-continue" and self._transport:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        method, target, headers = self._head
-        if self._is_streamed(headers) and "content-length" in headers and self._transport:
-            self._head = None
-            length = int(headers["content-length"])
-            if length < 0:
-                raise ValueError("negative length")
-            self._incoming = Incoming(length, self._transport)
-            self._incoming.feed(self._buffer)
-            return RequestResponse(self, method, target, headers, b"", self._incoming)
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = self._chunked()
-        else:
-            body = self._sized(int(headers.get("content-length") or 0))
-        if body is None:
-            return None
-        self._head = None
-        return RequestResponse(self, method, target, headers, body)
-
-    def _sized(self, length: int) -> bytes | None:
-        if not 0 <= length <= MOST_BODY:
-            raise ValueError("body too long")
-        if len(self._buffer) < length:
-            return None
-        with memoryview(self._buffer) as buffer:
-            body = bytes(buffer[:length])
-        del self._buffer[:length]
-        return body
-
-    def _chunked(self) -> bytes | None:
-        # Parsed anew with every packet; only small clients send chunked requests.
-        parts: list[bytes] = []
-        at = 0
-        while True:
-            line = self._buffer.find(b"\r\n", at)
-            if line < 0:
-                return None
-            size = int(bytes(self._buffer[at:line]).split(b";")[0], 16)
-            start, at = line + 2, line + 2 + size + 2
-            if at > MOST_BODY:
-                raise ValueError("body too long")
-            if len(self._buffer) < at:
-                return None
-            if not size:
-                del self._buffer[:at]
-                return b"".join(parts)
-            parts.append(bytes(self._buffer[start : start + size]))
+    def _refuse(self) -> None:
+        if self._transport is not None:
+            self._transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            self.close()
 
     async def _run(self, exchange: RequestResponse) -> None:
+        # A body without a length is taken in whole.
+        if not (self._is_streamed(exchange.headers) and "content-length" in exchange.headers):
+            try:
+                if exchange.length > MOST_BODY:
+                    raise h11.RemoteProtocolError("body too long")
+                await exchange.read()
+            except h11.RemoteProtocolError:
+                self._refuse()
+                return
         await self._handler(exchange)
-        is_read = self._incoming is None or self._incoming.is_complete
-        self._incoming = None
-        if not exchange.keep_alive or not exchange.is_over or not is_read:
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+        else:
             self.close()
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -317,5 +236,5 @@ class Connection(asyncio.Protocol):
                 {"message": "the emulator failed to answer", "exception": task.exception()}
             )
             self.close()
-            return
-        self._next()
+        elif self._transport is not None:
+            self._next()

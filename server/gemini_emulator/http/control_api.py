@@ -1,12 +1,14 @@
 """Control over HTTP: what another process may tell the emulator, and read from it, over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..control import EmulatorControl
 from ..fault_injection import Gate
-from .connection import RequestResponse
+
+if TYPE_CHECKING:
+    from .connection import RequestResponse
 
 PATH = "/_emulator/"
 ORDERS = frozenset(
@@ -90,8 +92,8 @@ def run_script(control: EmulatorControl, orders: Sequence[Mapping[str, Any]]) ->
         steer(control, order)
 
 
-async def knock(control: EmulatorControl, exchange: RequestResponse, body: Any) -> None:
-    """Answer one request to the door."""
+async def answer(control: EmulatorControl, exchange: "RequestResponse", body: Any) -> None:
+    """Answer one request of a program that steers."""
     # A web page may reach our port under a name of its own; it has no business here.
     host = urlsplit(f"//{exchange.headers.get('host', '')}").hostname
     what = (exchange.method, exchange.path.removeprefix(PATH))

@@ -1,15 +1,12 @@
 """The Files API as requests: the resumable upload in its steps, then get, list, delete, fetch."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..api_errors import ApiError
 from ..files import Upload
-from ..responders.scripted_answer import Json
-
-if TYPE_CHECKING:
-    from .request_handler import RequestHandler
+from ..json_types import Json
+from .request_context import RequestContext
 
 KINDS = ("upload", "chunk", "file", "files", "delete_file", "download")
 _BROKEN = ("reset", "fin", "hang")
@@ -21,13 +18,13 @@ def is_chunk(headers: Mapping[str, str]) -> bool:
 
 
 class FilesApi:
-    """One visit about files."""
+    """One request about files."""
 
-    def __init__(self, handler: "RequestHandler") -> None:
-        self._handler = handler
-        self._exchange = handler.exchange
-        self._files = handler.service.files
-        self._headers = handler.exchange.headers
+    def __init__(self, context: RequestContext) -> None:
+        self._context = context
+        self._exchange = context.exchange
+        self._files = context.service.files
+        self._headers = context.exchange.headers
 
     async def run(self) -> None:
         handlers: dict[str, Callable[[], Any]] = {
@@ -38,29 +35,29 @@ class FilesApi:
             "delete_file": self._delete,
             "download": self._download,
         }
-        await self._handler.sleep(self._handler.plan.delay.seconds)
-        if self._handler.request.kind != "chunk":  # whose response comes after its bytes
-            await self._handler.gate("before_response")
-        await handlers[self._handler.request.kind]()
+        await self._context.sleep(self._context.plan.delay.seconds)
+        if self._context.request.kind != "chunk":  # whose response comes after its bytes
+            await self._context.gate("before_response")
+        await handlers[self._context.request.kind]()
 
     @property
     def _name(self) -> str:
-        return f"files/{self._handler.rest.removesuffix(':download')}"
+        return f"files/{self._context.rest.removesuffix(':download')}"
 
     async def _start(self) -> None:
         if self._headers.get("x-goog-upload-protocol") != "resumable":
             raise ApiError(400, "Only resumable uploads are supported.", shape="google")
-        body = self._handler.body if isinstance(self._handler.body, dict) else {}
+        body = self._context.body if isinstance(self._context.body, dict) else {}
         wanted: Json = body.get("file") or {}
         mime_type = self._headers.get("x-goog-upload-header-content-type")
         mime_type = mime_type or wanted.get("mimeType") or wanted.get("mime_type")
         size = self._headers.get("x-goog-upload-header-content-length", "")
-        with self._handler.service.lock:
+        with self._context.service.lock:
             upload = self._files.start(
                 wanted,
                 mime_type or "application/octet-stream",
                 int(size) if size.isdigit() else None,
-                self._handler.key,
+                self._context.key,
             )
         host, path = self._headers.get("host", ""), self._exchange.path
         url = f"http://{host}{path}?upload_id={upload.id}&upload_protocol=resumable"
@@ -80,9 +77,9 @@ class FilesApi:
             self._check(upload, is_last="finalize" in commands)
             await self._receive(upload)
         if "finalize" in commands:
-            with self._handler.service.lock:
+            with self._context.service.lock:
                 self._files.finish(upload)
-        await self._handler.gate("before_response")
+        await self._context.gate("before_response")
         await self._say(upload)
 
     def _check(self, upload: Upload, *, is_last: bool) -> None:
@@ -100,11 +97,11 @@ class FilesApi:
             )
 
     async def _receive(self, upload: Upload) -> None:
-        fault = self._handler.has(*_BROKEN)
+        fault = self._context.has(*_BROKEN)
         most = None
         if fault is not None:
             most = int(self._exchange.length * float(fault.options.get("kept", 0.5)))
-        request = self._handler.request
+        request = self._context.request
         request.bytes = 0
         async for piece in self._exchange.pieces():
             is_broken = most is not None and request.bytes + len(piece) >= most
@@ -112,17 +109,11 @@ class FilesApi:
             upload.add(kept)
             request.bytes += len(kept)
             if fault is not None and is_broken:
-                await self._break(fault.name)
-
-    async def _break(self, fault: str) -> None:
-        if fault == "hang":
-            await self._handler.hang()
-        (self._exchange.reset if fault == "reset" else self._exchange.close)()
-        raise asyncio.CancelledError
+                await self._context.break_off(fault)
 
     async def _say(self, upload: Upload, headers: dict[str, str] | None = None) -> None:
         """How far the upload is."""
-        self._handler.answered(200)
+        self._context.answered(200)
         said = {
             "X-Goog-Upload-Status": upload.status,
             "X-Goog-Upload-Size-Received": str(upload.received),
@@ -132,30 +123,25 @@ class FilesApi:
         if upload.file is None:
             await self._exchange.respond(200, b"", headers=said)
         else:
-            file = upload.file.public(self._handler.service.now())
+            file = upload.file.public(self._context.service.now())
             await self._exchange.respond_json(200, {"file": file}, said)
 
     async def _get(self) -> None:
-        with self._handler.service.lock:
-            shown = self._files.look(self._name, self._handler.key)
-        await self._handler.show(shown)
+        with self._context.service.lock:
+            shown = self._files.look(self._name, self._context.key)
+        await self._context.show(shown)
 
     async def _list(self) -> None:
-        with self._handler.service.lock:
-            files = self._files.listed(self._handler.key)
-        await self._handler.show(self._handler.page("files", files, 10))
+        with self._context.service.lock:
+            files = self._files.listed(self._context.key)
+        await self._context.show(self._context.page("files", files, 10))
 
     async def _delete(self) -> None:
-        with self._handler.service.lock:
-            self._files.delete(self._name, self._handler.key)
-        await self._handler.show({})
+        with self._context.service.lock:
+            self._files.delete(self._name, self._context.key)
+        await self._context.show({})
 
     async def _download(self) -> None:
-        with self._handler.service.lock:
-            file = self._files.download(self._name, self._handler.key)
-        data = file.data or b""
-        self._handler.answered(200)
-        if fault := self._handler.has(*_BROKEN):
-            await self._exchange.respond(200, data, file.mime_type, only=len(data) // 2)
-            await self._break(fault.name)
-        await self._exchange.respond(200, data, file.mime_type)
+        with self._context.service.lock:
+            file = self._files.download(self._name, self._context.key)
+        await self._context.send(file.data or b"", file.mime_type)

@@ -3,14 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..fault_injection import Fault
 from ..interaction import Interaction
-from ..responders.scripted_answer import Json
-
-if TYPE_CHECKING:
-    from .request_handler import RequestHandler
+from ..json_types import Json
+from .request_context import RequestContext
 
 CUT_600 = (
     '[{\n"error": {\n"code": 503,\n"message": "The service is currently unavailable.",\n'
@@ -40,80 +38,80 @@ class _CutShort(Exception):
 class SSEWriter:
     """One stream: what is there already, then what comes, to the end or to the fault."""
 
-    def __init__(self, handler: "RequestHandler", interaction: Interaction, first: int = 0) -> None:
-        self._handler = handler
-        self._exchange = handler.exchange
+    def __init__(self, context: RequestContext, interaction: Interaction, first: int = 0) -> None:
+        self._context = context
+        self._exchange = context.exchange
         self._interaction = interaction
         self._next = first
         self._sent = 0
         self._unknowns = iter(_UNKNOWNS)
 
     async def run(self) -> None:
-        handler, interaction = self._handler, self._interaction
-        await handler.gate("before_response")
-        handler.answered(200)
+        context, interaction = self._context, self._interaction
+        await context.gate("before_response")
+        context.answered(200)
         await self._exchange.begin()
-        if handler.has("crlf"):
+        if context.has("crlf"):
             await self._write("\N{BYTE ORDER MARK}: hello\n\n")
         try:
-            if handler.request.kind == "create" and not interaction.background:
+            if context.request.kind == "create" and not interaction.background:
                 await self._foreground()
             else:
                 await self._follow()
             self._exchange.is_over = True  # who leaves now has seen everything
             await self._write("event: done\ndata: [DONE]\n\n")
         except _CutShort:
-            if handler.request.kind == "create":
-                handler.service.left(interaction)
+            if context.request.kind == "create":
+                context.service.left(interaction)
             if self._exchange.is_over:
                 raise asyncio.CancelledError from None
         await self._exchange.end()
 
     async def _foreground(self) -> None:
-        handler, interaction = self._handler, self._interaction
+        context, interaction = self._context, self._interaction
         await self._send_next()
-        await handler.gate("after_created")
+        await context.gate("after_created")
         await self._send_next()
-        with handler.service.lock:
+        with context.service.lock:
             interaction.speak()
         ends = 0 if interaction.is_running else 1
         left = len(interaction.events) - self._next - ends
-        seconds = handler.plan.delay.seconds + interaction.answer.delay
+        seconds = context.plan.delay.seconds + interaction.answer.delay
         for _ in range(left):
-            await handler.sleep(seconds / (left + 1))
+            await context.sleep(seconds / (left + 1))
             await self._send_next()
-        await handler.sleep(seconds / (left + 1))
-        await handler.gate("before_completed")
-        with handler.service.lock:
-            interaction.conclude(handler.service.now())
+        await context.sleep(seconds / (left + 1))
+        await context.gate("before_completed")
+        with context.service.lock:
+            interaction.conclude(context.service.now())
         while self._next < len(interaction.events):
             await self._send_next()
 
     async def _follow(self) -> None:
         """Replay, then whatever happens, as it happens."""
-        handler, interaction = self._handler, self._interaction
-        seconds = handler.plan.delay.seconds
+        context, interaction = self._context, self._interaction
+        seconds = context.plan.delay.seconds
         while True:
-            handler.service.settle(interaction)
+            context.service.settle(interaction)
             waiting = len(interaction.events) - self._next
             for _ in range(waiting):
                 if not self._is_start:
-                    await handler.sleep(seconds / waiting)
+                    await context.sleep(seconds / waiting)
                 await self._send_next()
                 if self._sent == 1:
-                    await handler.gate("after_created")
+                    await context.gate("after_created")
             if not interaction.is_running and self._next >= len(interaction.events):
                 return
-            is_due = interaction.due is not None and not handler.service.clock_is_ours
-            await interaction.bell.until(
+            is_due = interaction.due is not None and not context.service.clock_is_ours
+            await interaction.waiters.until(
                 lambda: (
                     self._next < len(interaction.events)
                     or not interaction.is_running
-                    or handler.steering.is_over
+                    or context.steering.is_over
                 ),
                 _LOOK_AGAIN if is_due else None,
             )
-            if handler.steering.is_over:
+            if context.steering.is_over:
                 self._exchange.close()
                 raise _CutShort
 
@@ -124,24 +122,24 @@ class SSEWriter:
     async def _send_next(self) -> None:
         event = self._interaction.events[self._next]
         is_last = event.get("event_type") == "interaction.completed"
-        fault = self._handler.fault
+        fault = self._context.fault
         if fault is not None and self._is_due(fault, is_last):
             await self._cut(fault)
         if is_last and self._next == len(self._interaction.events) - 1:
-            if self._handler.request.kind == "get" or self._interaction.background:
-                await self._handler.gate("before_completed")
+            if self._context.request.kind == "get" or self._interaction.background:
+                await self._context.gate("before_completed")
             event = self._ending(event)
         self._next += 1
         self._sent += 1
-        if is_last and self._handler.has("no_completed"):
+        if is_last and self._context.has("no_completed"):
             return
-        if self._handler.has("unknowns"):
+        if self._context.has("unknowns"):
             await self._write(next(self._unknowns, ""))
         await self._write(block(event))
 
     def _ending(self, event: Json) -> Json:
         body = dict(event["interaction"])
-        fault = self._handler.fault
+        fault = self._context.fault
         if fault and fault.name == "no_usage":
             body.pop("usage", None)
         if fault and fault.name == "unknowns" and "status" in fault.options:
@@ -163,7 +161,7 @@ class SSEWriter:
             case "fin":
                 self._exchange.close()
             case "hang" | "hang_after_replay":
-                await self._handler.hang()
+                await self._context.hang()
             case "cut_600":
                 await self._write(CUT_600)
             case "error_event":
@@ -177,18 +175,18 @@ class SSEWriter:
         }
         status = options.get("status", None if self._interaction.background else "failed")
         if status is not None and self._interaction.is_running:
-            with self._handler.service.lock:
-                self._interaction.close(status, self._handler.service.now(), [error])
+            with self._context.service.lock:
+                self._interaction.close(status, self._context.service.now(), [error])
         await self._write(block({"error": error, "event_type": "error"}))
         await self._write("event: done\ndata: [DONE]\n\n")
 
     async def _write(self, text: str) -> None:
         if not text:
             return
-        if self._handler.has("crlf"):
+        if self._context.has("crlf"):
             text = text.replace("\n", "\r\n")
         data = text.encode()
-        if fault := self._handler.has("dribble"):
+        if fault := self._context.has("dribble"):
             size = int(fault.options.get("size", 7))
             for start in range(0, len(data), size):
                 await self._exchange.send(data[start : start + size])

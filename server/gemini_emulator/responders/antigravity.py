@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from ..api_errors import ApiError, invalid
 from ..environments import Environment
 from ..interaction import STEP_TOKENS
-from .scripted_answer import Answer, Json, Moment, Turn, text_step
+from ..json_types import Json
+from . import agent_requests
+from .scripted_answer import Answer, Moment, Turn, text_step
 
 NAME = "antigravity-preview-09-2026"
 TOOLS = ("google_search", "url_context", "code_execution", "mcp_server", "function")
@@ -30,16 +32,9 @@ class Antigravity:
         self.definition = definition or {}
 
     def check(self, body: Json) -> None:
-        for name in REFUSED:
-            if body.get(name) is not None:
-                raise invalid(f"'{name}' is not supported for the agent '{body['agent']}'.")
+        agent_requests.check_fields(body, REFUSED)
         _check_config(body.get("agent_config") or {})
-        for i, tool in enumerate(body.get("tools") or []):
-            if tool["type"] not in TOOLS:
-                raise invalid(
-                    f"The tool '{tool['type']}' at 'tools[{i}]' is not supported for the agent "
-                    f"'{body['agent']}'."
-                )
+        for i, tool in agent_requests.tools(body, TOOLS):
             if tool["type"] == "mcp_server" and not _MCP_NAME.fullmatch(str(tool.get("name"))):
                 raise invalid(f"Invalid value at 'tools[{i}].name': [a-z0-9]+ is required.")
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from .scripted_answer import Json, Turn
+from ..json_types import Json
+from .scripted_answer import Turn
 
 REDIRECT = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
 # Google sends about five kilobytes of styled HTML for every query.

@@ -7,7 +7,8 @@ these are function calls.
 
 import re
 
-from .scripted_answer import Answer, Json, Turn, text_step
+from ..json_types import Json
+from .scripted_answer import Answer, Turn, text_step
 
 _URL = re.compile(r"(?:https?|file)://[^\s\"'<>)]+|about:blank")
 _QUOTED = re.compile(r"[\"“]([^\"”]+)[\"”]")

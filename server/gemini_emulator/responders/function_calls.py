@@ -4,8 +4,9 @@ import json
 import re
 from typing import Any
 
+from ..json_types import Json
 from ..schema_sample import instance
-from .scripted_answer import Answer, Json, Turn, text_step
+from .scripted_answer import Answer, Turn, text_step
 
 
 def call(turn: Turn) -> Answer | None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from .. import attachments, jpeg_writer
 from ..api_errors import invalid
-from .scripted_answer import Answer, Json, Turn, text_step
+from ..json_types import Json
+from .scripted_answer import Answer, Turn, text_step
 
 # Two by two grey pixels, a real JPEG.
 JPEG = (
@@ -57,7 +58,7 @@ class NoImage:
 
 
 @dataclass
-class ImageResponder:
+class ImageSettings:
     """How pictures are made here, until told otherwise."""
 
     bytes: int | None = None  # how large each file is; None: as small as it gets
@@ -65,11 +66,11 @@ class ImageResponder:
     refusals: deque[NoImage] = field(default_factory=deque)
 
 
-class Pictures:
+class ImageResponder:
     """Answers an image model's turn when nobody scripted it."""
 
-    def __init__(self, studio: ImageResponder | None = None) -> None:
-        self._studio = studio or ImageResponder()
+    def __init__(self, settings: ImageSettings | None = None) -> None:
+        self._settings = settings or ImageSettings()
 
     def check(self, body: Json) -> None:
         """Image models have no rules beyond those of rules.py and of `check_input`."""
@@ -90,8 +91,8 @@ class Pictures:
                 raise invalid("Image part is missing a thought_signature.")
 
     def answer(self, turn: Turn) -> Answer:
-        if self._studio.refusals:
-            return self._studio.refusals.popleft().answer(turn)
+        if self._settings.refusals:
+            return self._settings.refusals.popleft().answer(turn)
         if _REFUSED.search(turn.prompt):
             return NoImage().answer(turn)
         formats = _formats(turn.body)
@@ -100,7 +101,7 @@ class Pictures:
         if formats and not wanted:
             return Answer(steps=[text_step("Words only, as you asked.")])
         pictures = _pictures(turn, wanted)
-        size = turn.wish.image_bytes or self._studio.bytes
+        size = turn.wish.image_bytes or self._settings.bytes
         images = [_image(jpeg_writer.jpeg(picture, size)) for picture in pictures]
         thought: Json = {"type": "thought", "signature": turn.signature()}
         drafts = self._drafts(turn, size)
@@ -113,8 +114,8 @@ class Pictures:
         return Answer(steps=[text_step("Here is your picture.\n"), thought, said])
 
     def _drafts(self, turn: Turn, size: int | None) -> int:
-        if self._studio.drafts is not None:
-            return self._studio.drafts
+        if self._settings.drafts is not None:
+            return self._settings.drafts
         if size is not None:
             return 0  # a large picture is not sent twice unless asked for
         return {"minimal": 0, "high": 2}.get(turn.config.get("thinking_level") or "", 1)

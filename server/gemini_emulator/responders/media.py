@@ -10,8 +10,9 @@ from typing import Any
 
 from .. import attachments, audio_writer, mp4_writer, token_usage
 from ..api_errors import ApiError, invalid
+from ..json_types import Json
 from .image import NoImage
-from .scripted_answer import Answer, Json, Turn
+from .scripted_answer import Answer, Turn
 
 # The prebuilt voices, documented for Gemini's speech models.
 VOICES = (

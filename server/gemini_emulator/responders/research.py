@@ -7,9 +7,10 @@ from typing import Any
 
 from .. import attachments
 from ..api_errors import ApiError, invalid
+from ..json_types import Json
 from ..research_scenarios import ResearchScenario
-from . import builtin_tools, research_plan, research_report
-from .scripted_answer import Answer, Json, Moment, Turn, text_step, words
+from . import agent_requests, builtin_tools, research_plan, research_report
+from .scripted_answer import Answer, Moment, Turn, text_step, words
 
 NAMES = ("deep-research-preview-04-2026", "deep-research-max-preview-04-2026")
 TOOLS = ("google_search", "url_context", "code_execution", "file_search", "mcp_server")
@@ -39,23 +40,16 @@ class ResearchSettings:
 class DeepResearch:
     """Answers a research agent's turn when nobody scripted it."""
 
-    def __init__(self, desk: ResearchSettings, effort: int = 1) -> None:
-        self._desk = desk
+    def __init__(self, settings: ResearchSettings, effort: int = 1) -> None:
+        self._settings = settings
         self._effort = effort  # the max agent searches and costs more
 
     def check(self, body: Json) -> None:
         if body.get("background") is not True:
             raise invalid("Agents are required to use background=true")
-        for name in REFUSED:
-            if body.get(name) is not None:
-                raise invalid(f"'{name}' is not supported for the agent '{body['agent']}'.")
+        agent_requests.check_fields(body, REFUSED)
         _check_config(body.get("agent_config") or {})
-        for i, tool in enumerate(body.get("tools") or []):
-            if tool["type"] not in TOOLS:
-                raise invalid(
-                    f"The tool '{tool['type']}' at 'tools[{i}]' is not supported for the agent "
-                    f"'{body['agent']}'."
-                )
+        agent_requests.tools(body, TOOLS)
 
     def answer(self, turn: Turn) -> Answer:
         plan = research_plan.before(turn)
@@ -76,7 +70,7 @@ class DeepResearch:
             attached=attachments.described(turn.input),
             stores=_stores(turn),
             charts=self._charts(turn),
-            size=turn.wish.report_bytes or self._desk.report_bytes,
+            size=turn.wish.report_bytes or self._settings.report_bytes,
         )
         return Answer(
             steps=research_report.write(brief),
@@ -87,7 +81,7 @@ class DeepResearch:
     def _charts(self, turn: Turn) -> int:
         if (turn.body.get("agent_config") or {}).get("visualization") == "off":
             return 0
-        return self._desk.charts if turn.wish.charts is None else turn.wish.charts
+        return self._settings.charts if turn.wish.charts is None else turn.wish.charts
 
     def _thoughts(self, turn: Turn, texts: list[str], start: float = 0.1) -> list[Moment]:
         """These thoughts, soon one after the other; none when summaries were not asked for."""
@@ -116,9 +110,9 @@ class DeepResearch:
         return [*told, *self._thoughts(turn, writing, 0.85)]
 
 
-def agents(desk: ResearchSettings) -> dict[str, DeepResearch]:
+def agents(settings: ResearchSettings) -> dict[str, DeepResearch]:
     fast, most = NAMES
-    return {fast: DeepResearch(desk), most: DeepResearch(desk, effort=3)}
+    return {fast: DeepResearch(settings), most: DeepResearch(settings, effort=3)}
 
 
 def _check_config(config: Json) -> None:

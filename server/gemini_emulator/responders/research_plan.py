@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..input_parsing import steps_of
+from ..json_types import Json
 from .research_report import PLAN_TITLE, shortened
-from .scripted_answer import Json, Turn, words
+from .scripted_answer import Turn, words
 
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(\S.*)$", re.MULTILINE)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import png_chart as charts
+from ..json_types import Json
 from .builtin_tools import REDIRECT
-from .scripted_answer import Json, words
+from .scripted_answer import words
 
 # The titles of grounding sources are domains; the addresses behind them are redirects.
 SOURCES = ("example.com", "example.org", "stats.example.net", "münchen.example", "例え.example")

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    from ..environments import Environment
-
-Json = dict[str, Any]
+from ..environments import Environment
+from ..json_types import Json
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Turn:
     signature: Callable[[], str]
     bodies: Sequence[Json] = ()  # the requests of the chain before this one
     wish: Answer = field(default_factory=Answer)
-    environment: "Environment | None" = None  # where an agent of the sandbox works
+    environment: Environment | None = None  # where an agent of the sandbox works
     search: Callable[[Sequence[str], str], Json | None] = lambda _names, _query: None
 
     @property

@@ -4,9 +4,10 @@ import json
 import re
 
 from .. import attachments, jpeg_writer
+from ..json_types import Json
 from ..schema_sample import instance
 from . import builtin_tools, computer_use, function_calls, image, research_report
-from .scripted_answer import Answer, Json, Turn, text_step, words
+from .scripted_answer import Answer, Turn, text_step, words
 
 _QUOTE = 200  # characters of the prompt an answer repeats
 _NAMED = re.compile(r"\bmy name is ([^\W\d_][\w\u2019'-]*)", re.IGNORECASE)
