@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import socket
 import stat
 from pathlib import Path
 
@@ -15,7 +17,11 @@ from hypothesis import strategies as st
 
 from gemini_interactions.config.setting_table import BadSetting
 from gemini_interactions.config.settings import Config
-from gemini_interactions.mcp_server.transports.http.asgi_app import audit_log, metrics_server
+from gemini_interactions.mcp_server.transports.http.asgi_app import (
+    Address,
+    audit_log,
+    metrics_server,
+)
 from gemini_interactions.telemetry.metrics import (
     COUNTED,
     MOST_SERIES,
@@ -42,6 +48,22 @@ async def scraped(site: GatewayHarness, host: str = "") -> httpx2.Response:
 def value(text: str, name: str) -> float:
     (line,) = [each for each in text.splitlines() if each.startswith(f"{name} ")]
     return float(line.rpartition(" ")[2])
+
+
+async def test_bodies_of_answers_do_not_wait_for_acknowledgements_of_their_headers() -> None:
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        no_delay = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.write(b"%d" % bool(no_delay))
+        writer.close()
+
+    listener = Address.read("127.0.0.1:0").listen()
+    async with await asyncio.start_server(serve, sock=listener):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        said = await reader.read()
+        writer.close()
+
+    assert said == b"1"
 
 
 async def test_metrics_count_calls_tokens_and_cost_and_name_nobody(

@@ -49,7 +49,7 @@ async def slow(
 ) -> SlowResearchClient:
     """A lab where looks come as seldom as they usually do, on a clock that runs through them."""
     monkeypatch.setattr(
-        LookRateLimit, "go", lambda _: anyio.lowlevel.checkpoint()
+        LookRateLimit, "go", lambda *_: anyio.lowlevel.checkpoint()
     )  # it has tests of its own
     glass = FakeClockSleep(clock)
     harness.sleep = glass.sleep

@@ -140,6 +140,50 @@ def test_whoever_is_due_longest_is_looked_at_first() -> None:
     assert order == list(range(100))
 
 
+def test_whoever_somebody_asks_about_is_looked_at_before_all_who_are_only_due() -> None:
+    order: list[int] = []
+    asked = {70, 40}
+
+    async def main() -> None:
+        pace = LookRateLimit()
+
+        async def look(number: int) -> None:
+            await pace.go(lambda: number in asked)
+            order.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(100):
+                tasks.start_soon(look, number)
+            await anyio.sleep(1)
+            asked.add(90)
+
+    swiftly(main)
+
+    assert order[:3] == [0, 40, 70]
+    assert order.index(90) < 15
+    assert [number for number in order if number not in asked] == sorted(set(order) - asked)
+
+
+def test_one_that_ends_while_it_waits_leaves_its_place_to_the_next() -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        pace = LookRateLimit()
+
+        async def look(number: int) -> None:
+            with anyio.move_on_after(0.05 if number % 2 else 60):
+                await pace.go()
+                order.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(look, number)
+
+    swiftly(main)
+
+    assert order == list(range(0, 20, 2))
+
+
 def test_after_the_loop_was_busy_those_who_wait_still_leave_one_by_one() -> None:
     times: list[float] = []
 
@@ -185,7 +229,7 @@ async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
     gate = anyio.Event()
     places: list[bool] = []
 
-    async def go(_: LookRateLimit) -> None:
+    async def go(*_: object) -> None:
         places.append(gate.is_set())
 
     monkeypatch.setattr(LookRateLimit, "go", go)

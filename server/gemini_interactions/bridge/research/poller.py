@@ -46,21 +46,48 @@ FORGOTTEN = "Google no longer has this research: it was deleted there, or has ex
 
 
 class LookRateLimit:
-    """Lets callers go one by one; they come when they are due, so the most overdue one stands
-    first."""
+    """Lets callers go one by one: those somebody asks about first, then the most overdue one, for
+    they come when they are due."""
 
     # A little less than ten: what leaves at the same distance may arrive closer together.
     def __init__(self, rate: float = 9.5) -> None:
         self._gap = 1 / rate
         self._free = 0.0
-        self._first = anyio.Lock()
+        self._waiting: dict[anyio.Event, Callable[[], bool]] = {}
+        self._is_taken = False
 
-    async def go(self) -> None:
-        # A place given out ahead would be worth nothing where the loop was busy meanwhile: all
-        # whose time had come would leave at once.
-        async with self._first:
+    async def go(self, is_asked: Callable[[], bool] = lambda: False) -> None:
+        """Wait for a place; `is_asked` says whether somebody wants to know by now."""
+        await self._first(is_asked)
+        try:
+            # A place given out ahead would be worth nothing where the loop was busy meanwhile: all
+            # whose time had come would leave at once.
             await anyio.sleep(max(0.0, self._free - anyio.current_time()))
             self._free = anyio.current_time() + self._gap
+        finally:
+            self._leave()
+
+    async def _first(self, is_asked: Callable[[], bool]) -> None:
+        if not self._is_taken:
+            self._is_taken = True
+            return
+        mine = anyio.Event()
+        self._waiting[mine] = is_asked
+        try:
+            await mine.wait()
+        except BaseException:
+            if self._waiting.pop(mine, None) is None:  # it was given the place meanwhile
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        waiting = self._waiting
+        following = next((each for each, is_asked in waiting.items() if is_asked()), None)
+        following = following or next(iter(waiting), None)
+        self._is_taken = following is not None
+        if following is not None:
+            del waiting[following]
+            following.set()
 
 
 class Interpreter(Protocol):
@@ -160,7 +187,8 @@ class ResearchPoller:
         # Looks that waited for the SDK to be imported would all leave at once.
         with suppress(Exception):  # which the look itself will tell
             await self._gemini.warm()
-        await self._rate_limit.go()
+        await self._rate_limit.go(lambda: running.is_look_wanted)
+        running.looked()
 
     async def _listen(self, running: RunningTurn) -> None:
         doings = self._progress()

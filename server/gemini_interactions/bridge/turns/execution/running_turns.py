@@ -97,6 +97,16 @@ class RunningTurn:
         """Somebody wants to know: look soon."""
         self._wanted.set()
 
+    @property
+    def is_look_wanted(self) -> bool:
+        """Whether somebody wants to know, and has not been looked for since."""
+        return self._wanted.is_set()
+
+    def looked(self) -> None:
+        """A look begins, for all who wanted to know."""
+        if self._wanted.is_set():
+            self._wanted = anyio.Event()
+
     async def until_look_due(
         self, seconds: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     ) -> None:
@@ -110,7 +120,6 @@ class RunningTurn:
             tasks.start_soon(sleep_out)
             await self._wanted.wait()
             tasks.cancel_scope.cancel()
-        self._wanted = anyio.Event()
 
     async def until_named(self, seconds: float, progress: Progress = no_progress) -> None:
         """Until Google's id is known, the work is over, or `seconds` have passed."""
