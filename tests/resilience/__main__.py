@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support import tally
+from tests.support import kill_counts
 
 STDIO = "tests/end_to_end/product/test_kills.py::test_nothing_is_lost_by_fifty_kills"
 MIXED = "tests/resilience/lifecycle/test_mixed_work.py"
@@ -43,7 +43,7 @@ def main() -> int:
             },
             check=False,
         ).returncode
-        sys.stdout.write(f"{tally.table(path)}\n")
+        sys.stdout.write(f"{kill_counts.table(path)}\n")
     return code
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,8 +18,9 @@ import httpx2
 
 from gemini_emulator import EmulatorControl
 from tests.support.app_harness import ToolResult
-from tests.support.gateway_harness import ACCEPT, ENVELOPE, Wire
-from tests.support.prefork import ROOT, Prefork
+from tests.support.fork_server import ForkOrder, ForkServer
+from tests.support.http_client import HttpClient
+from tests.support.protocol import ACCEPT
 
 T = TypeVar("T")
 
@@ -35,11 +34,11 @@ WHERE = re.compile(r"serves (http://\S+)/mcp")
 class Replica:
     """One server process."""
 
-    def __init__(self, pid: int, log: Path, nursery: Prefork) -> None:
+    def __init__(self, pid: int, log: Path, fork_server: ForkServer) -> None:
         self.pid = pid
         self.url = ""
         self._log = log
-        self._nursery = nursery
+        self._fork_server = fork_server
         self.is_over = False
 
     @property
@@ -61,22 +60,25 @@ class Replica:
 
     async def ended(self) -> int:
         """Its exit code, or minus the signal that ended it."""
-        await until(lambda: _is_gone(self.pid), f"{self.pid} did not end:\n{self.log}")
+        with anyio.fail_after(PATIENCE):
+            code = await self._fork_server.ended(self.pid)
         self.is_over = True
-        return await anyio.to_thread.run_sync(self._nursery.bury, self.pid)
+        return code
 
 
 class Cluster:
     """Opens replicas that share a database, an emulator, tokens and a folder for images."""
 
     def __init__(
-        self, control: EmulatorControl, folder: Path, nursery: Prefork, **shared: str
+        self, control: EmulatorControl, folder: Path, fork_server: ForkServer, **shared: str
     ) -> None:
         self.control = control
         self.folder = folder
         self.images = folder / "images"
         self.replicas: list[Replica] = []
-        self._nursery = nursery
+        self.clock = 0.0
+        """Seconds by which clocks of replicas that are opened from now on are ahead."""
+        self._fork_server = fork_server
         self._raw: list[httpx2.AsyncClient] = []
         self._shared = {
             "GEMINI_API_KEY": "test-key",
@@ -101,24 +103,19 @@ class Cluster:
             place = self.folder / f"replica-{len(self.replicas)}"
             place.mkdir()
             log = place / "stderr.log"
-            environ = {
-                **_ours(),
-                **self._shared,
-                "GEMINI_MCP_DATA_DIR": str(place / "data"),
-                **settings,
-            }
-            pid = self._bear(environ, place, log)
-            replica = Replica(pid, log, self._nursery)
+            environ = {**self._shared, "GEMINI_MCP_DATA_DIR": str(place / "data"), **settings}
+            order = ForkOrder(("serve", "--http", "127.0.0.1:0"), environ, self.clock)
+            replica = Replica(self._start(order, place, log), log, self._fork_server)
             self.replicas.append(replica)
             new.append(replica)
         for replica in new:
             await replica.up()
         return new
 
-    def _bear(self, environ: dict[str, str], place: Path, log: Path) -> int:
+    def _start(self, order: ForkOrder, place: Path, log: Path) -> int:
         with log.open("ab") as stderr, open(os.devnull, "r+b") as nothing:
-            ends = (nothing.fileno(), stderr.fileno(), stderr.fileno())
-            return self._nursery.bear(environ, place, ends, ("serve", "--http", "127.0.0.1:0"))
+            pipes = (nothing.fileno(), stderr.fileno(), stderr.fileno())
+            return self._fork_server.start(order, place, pipes)
 
     async def connect(
         self, *replicas: Replica, token: str = "anns-token", legacy: bool = False
@@ -131,7 +128,7 @@ class Cluster:
             transport=_InTurn(replicas or self.replicas),
         )
         self._raw.append(http)
-        return ClusterClient(await Wire.begin(http, legacy=legacy))
+        return await ClusterClient.connect(http, legacy=legacy)
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):
@@ -144,24 +141,14 @@ class Cluster:
                     await replica.ended()
 
 
-class ClusterClient:
-    """A client by hand."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self.http = wire.http
-
-    async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
-        return await self.wire.call(tool, **arguments)
+class ClusterClient(HttpClient):
+    """A client by hand that asks and researches."""
 
     async def ask(self, prompt: str, **more: Any) -> ToolResult:
         return await self.call("gemini_ask", prompt=prompt, **more)
 
     async def follow(self, prompt: str, **more: Any) -> ToolResult:
         return await self.call("gemini_continue", prompt=prompt, **more)
-
-    async def result(self, id: str, **more: Any) -> ToolResult:
-        return await self.call("gemini_result", id=id, **more)
 
     async def research(self, question: str, **more: Any) -> str:
         begun = await self.call("start_deep_research", question=question, **more)
@@ -174,18 +161,6 @@ class ClusterClient:
             while (said := await self.call(tool, **arguments)).status == "running":
                 await anyio.sleep(0.1)
         return said
-
-    async def request(self, method: str, **params: Any) -> dict[str, Any]:
-        """Any other request; the whole message that answers it."""
-        params["_meta"] = ENVELOPE
-        headers = {**self.wire.headers, "mcp-method": method}
-        if "uri" in params:
-            headers["mcp-name"] = params["uri"]
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = await self.http.post("/mcp", json=body, headers=headers)
-        lines = [line.removeprefix("data: ") for line in answer.text.splitlines()]
-        message: dict[str, Any] = json.loads([line for line in lines if line.startswith("{")][-1])
-        return message
 
 
 class _InTurn(httpx2.AsyncBaseTransport):
@@ -222,16 +197,3 @@ async def until_so(true: Callable[[], Awaitable[T]], else_: str = "it never came
         assert time.monotonic() < deadline, else_
         await anyio.sleep(0.05)
     return found
-
-
-def _is_gone(pid: int) -> bool:
-    """Whether it has ended (and may wait to be buried)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state in "ZX"
-
-
-def _ours() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,21 +17,14 @@ from anyio.abc import SocketStream, TaskStatus
 from mcp.client import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, Implementation
+from mcp_types import Implementation
 
 from gemini_interactions.app import App
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway, tokens_for
-from tests.support.app_harness import AppHarness, McpClient, ToolResult
-
-MODERN = "2026-07-28"
-LEGACY = "2025-11-25"
-ACCEPT = "application/json, text/event-stream"
-ENVELOPE = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
+from tests.support.app_harness import AppHarness, McpClient
+from tests.support.http_client import HttpClient
+from tests.support.protocol import ACCEPT
 
 
 @dataclass
@@ -165,11 +157,11 @@ class GatewayHarness:
             trust_env=False,
         )
 
-    async def wire(self, *, legacy: bool, token: str = "") -> Wire:
+    async def raw_client(self, *, legacy: bool, token: str = "") -> HttpClient:
         """A client by hand of the latest gateway."""
         http = self.raw(**({"authorization": f"Bearer {token}"} if token else {}))
         self._raw.append(http)
-        return await Wire.begin(http, legacy=legacy)
+        return await HttpClient.connect(http, legacy=legacy)
 
     async def socket(self) -> SocketStream:
         """For what is not even HTTP."""
@@ -184,86 +176,3 @@ class GatewayHarness:
             for place in self.places:
                 place.gateway.stop()
                 await place.stop()
-
-
-class Wire:
-    """A client by hand, of one era: whatever ids and headers a test wants."""
-
-    def __init__(self, http: httpx2.AsyncClient, headers: Mapping[str, str]) -> None:
-        self.http = http
-        self.headers = headers
-        self._number = 100
-        self.is_legacy = headers["mcp-protocol-version"] == LEGACY
-
-    @classmethod
-    async def begin(cls, http: httpx2.AsyncClient, *, legacy: bool) -> Wire:
-        if not legacy:
-            return cls(http, {"mcp-protocol-version": MODERN})
-        params = {
-            "protocolVersion": LEGACY,
-            "capabilities": {},
-            "clientInfo": {"name": "claude-code", "version": "1"},
-        }
-        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
-        answer = await http.post("/mcp", json=hello)
-        assert answer.status_code == 200, answer.text
-        session = answer.headers.get("mcp-session-id")
-        headers = {"mcp-protocol-version": LEGACY} | (
-            {"mcp-session-id": session} if session else {}
-        )
-        await http.post(
-            "/mcp",
-            json={"jsonrpc": "2.0", "method": "notifications/initialized"},
-            headers=headers,
-        )
-        return cls(http, headers)
-
-    def post(
-        self,
-        tool: str,
-        arguments: dict[str, Any],
-        *,
-        id: int | str = 1,
-        meta: Mapping[str, Any] | None = None,
-    ) -> AbstractAsyncContextManager[httpx2.Response]:
-        """A call whose answer is read, or not, by the test."""
-        params = {"name": tool, "arguments": arguments}
-        told = {**({} if self.is_legacy else ENVELOPE), **(meta or {})}
-        body = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
-        headers = {**self.headers, "content-type": "application/json"}
-        if told:
-            params["_meta"] = told
-        if not self.is_legacy:
-            headers |= {"mcp-method": "tools/call", "mcp-name": tool}
-        return self.http.stream("POST", "/mcp", content=json.dumps(body), headers=headers)
-
-    async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
-        """A call under a number of its own; with `_number` under that, with `_meta` beside it."""
-        self._number += 1
-        id = arguments.pop("_number", self._number)
-        meta = arguments.pop("_meta", None)
-        async with self.post(tool, arguments, id=id, meta=meta) as answer:
-            return self.read(await answer.aread())
-
-    async def result(self, id: str, **more: Any) -> ToolResult:
-        return await self.call("gemini_result", id=id, **more)
-
-    async def latest(self) -> str:
-        """The id of the newest conversation there is."""
-        return (await self.call("gemini_history")).text.split()[0]
-
-    @staticmethod
-    def read(body: bytes) -> ToolResult:
-        """The tool result in an answer, be it JSON or the last event of a stream."""
-        lines = [line.removeprefix(b"data: ") for line in body.splitlines()]
-        message = json.loads([line for line in lines if line.startswith(b"{")][-1])
-        return ToolResult.of(CallToolResult.model_validate(message["result"]))
-
-    async def cancel(self, id: int | str, reason: str) -> None:
-        body = {
-            "jsonrpc": "2.0",
-            "method": "notifications/cancelled",
-            "params": {"requestId": id, "reason": reason},
-        }
-        answer = await self.http.post("/mcp", json=body, headers=self.headers)
-        assert answer.status_code == 202

@@ -1,38 +1,31 @@
-"""Servers as processes of their own, spoken to in raw JSON-RPC over stdin and stdout."""
+"""Servers that are processes of their own, each with the only client it has."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
 
 import anyio
-from mcp_types import (
-    CLIENT_CAPABILITIES_META_KEY,
-    CLIENT_INFO_META_KEY,
-    PROTOCOL_VERSION_META_KEY,
-    CallToolResult,
-)
 
 from tests.support.app_harness import ToolResult
-from tests.support.prefork import Prefork
+from tests.support.fork_server import ForkOrder, ForkServer, environment
+from tests.support.jsonrpc_client import PATIENCE, ConnectionClosed, JsonRpcClient
+from tests.support.protocol import Era, Message
 
-Era = Literal["modern", "legacy"]
-Message = dict[str, Any]
-
-PATIENCE = 60.0
 MOST_LINE = 64 * 2**20
-CLIENT = {"name": "claude-code", "version": "1"}
+CLIENT = "claude-code"
+SHORT_LEASE = {"GEMINI_MCP_LEASE_SECONDS": "0.2"}
+"""Leases end soon after a kill."""
 
 
-class Server:
-    """One server process and the only client it has."""
+class ServerProcess(JsonRpcClient):
+    """One server process, spoken to over its stdin and stdout."""
 
     def __init__(
         self,
@@ -40,90 +33,59 @@ class Server:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         log: Path,
-        ended: Callable[[], Awaitable[int]],
+        wait: Callable[[], Awaitable[int]],
         era: Era,
-        ears: asyncio.ReadTransport | None = None,
+        *,
+        name: str = CLIENT,
+        wants_progress: bool = False,
+        stdout: asyncio.ReadTransport | None = None,
     ) -> None:
+        super().__init__(era, name, wants_progress=wants_progress)
         self.pid = pid
-        self.era = era
         self.is_alive = True
         self.lines: list[str] = []
-        self.unread: list[Message] = []
-        """What it said that nobody had waited for when it ended."""
+        """What it wrote to stdout."""
         self._reader, self._writer = reader, writer
-        self._ears = ears
+        self._stdout = stdout
         self._log = log
-        self._ended = ended
-        self._ids = itertools.count(1)
-
-    # What a client does
-
-    async def hello(self, version: str = "2025-11-25") -> Message:
-        """The handshake of its era; what the server says of itself."""
-        if self.era == "modern":
-            return await self.ask("server/discover")
-        said = await self.ask(
-            "initialize", protocolVersion=version, capabilities={}, clientInfo=CLIENT
-        )
-        await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        return said
-
-    async def ask(self, method: str, **params: Any) -> Message:
-        """A request and the whole message that answers it."""
-        return await self.answer(await self.request(method, **params))
-
-    async def request(self, method: str, **params: Any) -> int:
-        """Sends a request and waits for nothing; its id."""
-        frame = self.frame(method, **params)
-        await self.send(frame)
-        return int(frame["id"])
-
-    def frame(self, method: str, **params: Any) -> Message:
-        """A request as its era writes it, not sent yet."""
-        if self.era == "modern":
-            params["_meta"] = {
-                PROTOCOL_VERSION_META_KEY: "2026-07-28",
-                CLIENT_INFO_META_KEY: CLIENT,
-                CLIENT_CAPABILITIES_META_KEY: {},
-                **params.get("_meta", {}),
-            }
-        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-
-    async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
-        return self.said(await self.ask("tools/call", name=tool, arguments=arguments))
+        self._wait = wait
+        self._listener = asyncio.get_running_loop().create_task(self._listen())
 
     async def send(self, message: Message | str | bytes) -> None:
         """One line, as it is where it is a text."""
         line = json.dumps(message) if isinstance(message, dict) else message
-        self._writer.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
-        await self._writer.drain()
+        try:
+            self._writer.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
+            await self._writer.drain()
+        except OSError:
+            raise ConnectionClosed from None
 
-    async def answer(self, id: int) -> Message:
-        """The answer to the request with this id; other messages are passed over."""
-        with anyio.fail_after(PATIENCE):
+    async def _listen(self) -> None:
+        try:
             while line := await self._reader.readline():
                 self.lines.append(line.decode())
-                message: Message = json.loads(line)
-                if message.get("id") == id and "method" not in message:
-                    return message
-        raise ConnectionError(f"The server ended without an answer. Its log: {self.log}")
+                if line.endswith(b"\n"):  # or it died in the middle of it
+                    self.receive(json.loads(line))
+        finally:
+            self.receive(None)
 
-    async def next(self) -> Message:
-        """The next message, whatever it is."""
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Waits until something out there is true, or the process is gone."""
         with anyio.fail_after(PATIENCE):
-            line = await self._reader.readline()
-        self.lines.append(line.decode())
-        return dict(json.loads(line))
-
-    @staticmethod
-    def said(message: Message) -> ToolResult:
-        assert "result" in message, message
-        return ToolResult.of(CallToolResult.model_validate(message["result"]))
+            while not condition():
+                if self.is_over:
+                    raise ConnectionClosed
+                await anyio.sleep(0.005)
 
     # What becomes of it
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    async def killed(self) -> int:
+        self.kill()
+        return await self.ended()
 
     def hang_up(self) -> None:
         """Closes its stdin."""
@@ -131,27 +93,29 @@ class Server:
 
     def stop_reading(self, *, close: bool) -> None:
         """Reads no more of its stdout; `close` tells it so."""
-        assert self._ears is not None
-        self._ears.close() if close else self._ears.pause_reading()
+        assert self._stdout is not None
+        self._stdout.close() if close else self._stdout.pause_reading()
 
-    async def left(self) -> int:
-        """Waits for its end without reading what it still says."""
+    def close(self) -> None:
+        """The client is gone: nothing is said any more, and nothing read."""
+        self.stop_reading(close=True)
+        self.hang_up()
+
+    async def exit_code(self) -> int:
+        """Waits for its end without reading what it still says; minus the signal that killed it."""
         with anyio.fail_after(PATIENCE):
-            code = await self._ended()
+            code = await self._wait()
         self.is_alive = False
         self._writer.close()
-        if self._ears is not None:
-            self._ears.close()
+        if self._stdout is not None:
+            self._stdout.close()
         return code
 
     async def ended(self) -> int:
-        """Reads what it still says, waits for its end; the exit code, or minus the signal."""
+        """Reads what it still says, waits for its end; the exit code."""
         with anyio.fail_after(PATIENCE):
-            while line := await self._reader.readline():
-                self.lines.append(line.decode())
-                if line.endswith(b"\n"):
-                    self.unread.append(json.loads(line))
-        return await self.left()
+            await asyncio.shield(self._listener)
+        return await self.exit_code()
 
     @property
     def log(self) -> str:
@@ -159,12 +123,12 @@ class Server:
         return self._log.read_text("utf-8", "replace")
 
 
-Start = Callable[..., Awaitable[Server]]
+Start = Callable[..., Awaitable[ServerProcess]]
 """Starts a server: `await start("modern", NAME="value")`; the arguments may be left out."""
 
 
-async def spawn(folder: Path, era: Era = "modern", *arguments: str) -> Server:
-    """A server started as a host starts it, in this environment."""
+async def spawn(folder: Path, era: Era = "modern", *arguments: str) -> ServerProcess:
+    """A server started as a host starts it, by an interpreter of its own."""
     log = folder / "stderr.log"
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
@@ -173,37 +137,60 @@ async def spawn(folder: Path, era: Era = "modern", *arguments: str) -> Server:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment(),
             cwd=folder,
             limit=MOST_LINE,
         )
     assert process.stdin
     assert process.stdout
-    return Server(process.pid, process.stdout, process.stdin, log, process.wait, era)
+    return ServerProcess(process.pid, process.stdout, process.stdin, log, process.wait, era)
 
 
-async def bear(nursery: Prefork, folder: Path, era: Era = "modern", **environ: str) -> Server:
-    """A server from the nursery, in this environment and with more of it."""
+async def fork(
+    forks: ForkServer,
+    folder: Path,
+    era: Era = "modern",
+    order: ForkOrder | None = None,
+    *,
+    name: str = CLIENT,
+    wants_progress: bool = False,
+) -> ServerProcess:
+    """A server that is there at once, in the environment of the test and with more of it."""
     log = folder / "stderr.log"
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
     with log.open("ab") as stderr:
         pipes = (their_in, their_out, stderr.fileno())
-        pid = nursery.bear({**os.environ, **environ}, folder, pipes)
+        pid = forks.start(order or ForkOrder(), folder, pipes)
     os.close(their_in)
     os.close(their_out)
 
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MOST_LINE)
-    ears, _ = await loop.connect_read_pipe(
+    stdout, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(our_in, "rb", 0)
     )
     transport, protocol = await loop.connect_write_pipe(
         asyncio.streams.FlowControlMixin, os.fdopen(our_out, "wb", 0)
     )
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    return ServerProcess(
+        pid,
+        reader,
+        writer,
+        log,
+        lambda: forks.ended(pid),
+        era,
+        name=name,
+        wants_progress=wants_progress,
+        stdout=stdout,
+    )
 
-    async def ended() -> int:
-        return await anyio.to_thread.run_sync(nursery.bury, pid)
 
-    return Server(pid, reader, writer, log, ended, era, ears)
+async def finished_research(server: JsonRpcClient, id: str) -> ToolResult:
+    """How a research stands once it is over."""
+    while (said := await server.call("check_research", research_id=id, wait_seconds=10)).status == (
+        "running"
+    ):
+        pass
+    return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -13,9 +12,9 @@ import mcp_types as types
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 
 from tests.support.app_harness import AppHarness, ToolResult
-from tests.support.gateway_harness import MODERN
-from tests.support.jsonrpc_client import JsonRpcClient
-from tests.support.server_process import Server
+from tests.support.http_client import HttpClient
+from tests.support.jsonrpc_client import InProcessClient, JsonRpcClient
+from tests.support.protocol import envelope
 
 TASKS = "io.modelcontextprotocol/tasks"
 DECLARED: dict[str, Any] = {"extensions": {TASKS: {}}}
@@ -25,8 +24,8 @@ ENDED = ("completed", "failed", "cancelled")
 PATIENCE = 60.0
 
 Json = dict[str, Any]
-Ask = Callable[[str, Json, Json], Awaitable[Json]]
-"""Sends a request with its params and `_meta`; the whole message that answers it."""
+Ask = Callable[[str, Json], Awaitable[Json]]
+"""Sends a request with its params; the whole message that answers it."""
 
 
 class TaskError(Exception):
@@ -46,13 +45,18 @@ class TaskClient:
     capabilities: Json = field(default_factory=lambda: DECLARED)
     name: str = "inspector"
 
+    @classmethod
+    def over(cls, client: JsonRpcClient, capabilities: Json = DECLARED) -> TaskClient:
+        """On a connection that there is."""
+
+        async def ask(method: str, params: Json) -> Json:
+            return await client.request(method, **params)
+
+        return cls(ask, capabilities)
+
     async def request(self, method: str, **params: Any) -> Json:
-        meta = {
-            "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientInfo": {"name": self.name, "version": "1"},
-            CAPABILITIES: self.capabilities,
-        }
-        message = await self.ask(method, params, meta)
+        meta = envelope(self.name, self.capabilities)
+        message = await self.ask(method, {**params, "_meta": meta})
         if "error" in message:
             raise TaskError(message["error"])
         result: Json = message["result"]
@@ -112,39 +116,19 @@ async def in_process(
     harness: AppHarness, capabilities: Json = DECLARED, **changes: Any
 ) -> TaskClient:
     """With a server of this process on the data folder; `changes` are fields of `Config`."""
-    wire = await JsonRpcClient.to(harness, "modern", harness.sleep, **changes)
-
-    async def ask(method: str, params: Json, meta: Json) -> Json:
-        return await wire.answer(await wire.ask(method, params, meta=meta))
-
-    return TaskClient(ask, capabilities)
-
-
-def of_process(server: Server, capabilities: Json = DECLARED) -> TaskClient:
-    """With a server that is a process of its own."""
-
-    async def ask(method: str, params: Json, meta: Json) -> Json:
-        return await server.ask(method, **params, _meta=meta)
-
-    return TaskClient(ask, capabilities)
+    client = await InProcessClient.connect(harness, "modern", harness.sleep, **changes)
+    return TaskClient.over(client, capabilities)
 
 
 def over_http(
     http: httpx2.AsyncClient, capabilities: Json = DECLARED, **headers: str
 ) -> TaskClient:
     """Over Streamable HTTP; `headers` replace those that the request should have (`mcp_name`)."""
+    client = HttpClient(http)
     changed = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    async def ask(method: str, params: Json, meta: Json) -> Json:
-        name = params.get("taskId") or params.get("name")
-        sent = {"mcp-protocol-version": MODERN, "mcp-method": method}
-        sent |= {"mcp-name": name} if name else {}
-        sent = {key: value for key, value in {**sent, **changed}.items() if value}
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-        answer = await http.post("/mcp", json=body, headers=sent)
-        lines = [line.removeprefix("data: ") for line in answer.text.splitlines()]
-        message: Json = json.loads([line for line in lines if line.startswith("{")][-1])
-        return message
+    async def ask(method: str, params: Json) -> Json:
+        return await client.request(method, headers=changed, **params)
 
     return TaskClient(ask, capabilities)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.product.conftest import clock, emulator, harness, nursery, start
+from tests.end_to_end.product.conftest import clock, emulator, harness, start
 from tests.support.app_harness import AppHarness, McpClient
 
-__all__ = ["clock", "emulator", "harness", "nursery", "start"]
+__all__ = ["clock", "emulator", "harness", "start"]
 
 
 @pytest.fixture

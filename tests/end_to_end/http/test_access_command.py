@@ -51,8 +51,8 @@ async def test_access_that_is_revoked_ends_its_streams_and_no_other(
     site: GatewayHarness, app: RawOAuthClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = await app.signed_in("anns-token")
-    by_app = await site.wire(legacy=True, token=given["access_token"])
-    by_token = await site.wire(legacy=True, token="anns-token")
+    by_app = await site.raw_client(legacy=True, token=given["access_token"])
+    by_token = await site.raw_client(legacy=True, token="anns-token")
 
     async with (
         by_app.http.stream("GET", "/mcp", headers=by_app.headers) as ended,

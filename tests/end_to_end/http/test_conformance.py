@@ -14,7 +14,8 @@ import anyio
 import pytest
 
 from tests.support.app_harness import META
-from tests.support.gateway_harness import LEGACY, MODERN, GatewayHarness
+from tests.support.gateway_harness import GatewayHarness
+from tests.support.protocol import LEGACY, MODERN
 
 PACKAGES = Path(__file__).parents[3] / ".tools" / "node_modules"
 OLDEST = 22

@@ -12,7 +12,9 @@ from mcp.shared.exceptions import MCPError
 
 from gemini_emulator.fault_injection import Gate
 from tests.support.app_harness import AppHarness, ToolResult
-from tests.support.gateway_harness import ENVELOPE, MODERN, GatewayHarness, Wire
+from tests.support.gateway_harness import GatewayHarness
+from tests.support.http_client import HttpClient
+from tests.support.protocol import ENVELOPE, MODERN
 
 ERAS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 
@@ -24,9 +26,9 @@ async def until_final(result: Callable[..., Awaitable[ToolResult]], id: str) -> 
         return said
 
 
-async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> Wire:
+async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> HttpClient:
     """Asks, and is gone before the answer; returns once the server knows that it owes one."""
-    wire = await site.wire(legacy=legacy)
+    wire = await site.raw_client(legacy=legacy)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: wire.call("gemini_ask", prompt="slow"))
         await gate.reached()
@@ -111,9 +113,9 @@ async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
     assert len(harness.bodies) == 1
 
 
-async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[Wire, bytes]:
+async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[HttpClient, bytes]:
     """A legacy client cancels its call for a reason; what it is answered."""
-    wire = await site.wire(legacy=True)
+    wire = await site.raw_client(legacy=True)
     async with wire.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
         await gate.reached()
         await wire.cancel(7, reason)
@@ -150,7 +152,7 @@ async def test_a_hosts_time_out_leaves_the_work_going(
 
 async def test_a_cancel_after_the_answer_means_nothing(site: GatewayHarness) -> None:
     await site.open()
-    wire = await site.wire(legacy=True)
+    wire = await site.raw_client(legacy=True)
 
     asked = await wire.call("gemini_ask", _number=7, prompt="one")
     await wire.cancel(7, "AbortError: The operation was aborted.")
@@ -238,7 +240,7 @@ async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
         harness.control.answer_when(word, f"You said {word}.")
 
     async def ask(word: str) -> None:
-        wire = await site.wire(legacy=legacy)
+        wire = await site.raw_client(legacy=legacy)
         said[word] = await wire.call("gemini_ask", _number=1, prompt=word)
 
     async with anyio.create_task_group() as tasks:
@@ -254,10 +256,10 @@ async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number
     await site.open()
     gates = [harness.control.hold_next(point="before_completed") for _ in range(2)]
     said: dict[str, ToolResult] = {}
-    rude = await site.wire(legacy=True)
+    rude = await site.raw_client(legacy=True)
 
     async def ask(name: str, legacy: bool) -> None:
-        wire = await site.wire(legacy=legacy)
+        wire = await site.raw_client(legacy=legacy)
         said[name] = await wire.call("gemini_ask", _number=7, prompt=name)
 
     async with anyio.create_task_group() as tasks:

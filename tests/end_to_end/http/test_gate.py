@@ -22,7 +22,8 @@ from gemini_interactions.mcp_server.transports.http import transport_security
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, tokens_for
 from gemini_interactions.mcp_server.transports.http.transport_security import AllowedHosts
 from tests.support.app_harness import AppHarness
-from tests.support.gateway_harness import ACCEPT, ENVELOPE, LEGACY, MODERN, GatewayHarness
+from tests.support.gateway_harness import GatewayHarness
+from tests.support.protocol import ACCEPT, ENVELOPE, LEGACY, MODERN
 
 TOKEN = "anns-secret-token"
 SECRETS = (TOKEN, "wrong-secret", "secret-prompt", "secret-query", "secret-host")
@@ -500,7 +501,7 @@ async def test_half_an_emoji_breaks_nothing(
     site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=legacy)
+    wire = await site.raw_client(legacy=legacy)
     prompt = "cut in the middle \ud83d"
 
     said = await wire.call("gemini_ask", prompt=prompt)

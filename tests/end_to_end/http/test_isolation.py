@@ -296,7 +296,7 @@ async def test_what_is_anothers_reads_like_what_never_was(
 async def test_what_is_anothers_reads_like_what_never_was_in_a_view_too(
     site: GatewayHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
 ) -> None:
-    wire = await site.wire(legacy=False, token="bobs-token")
+    wire = await site.raw_client(legacy=False, token="bobs-token")
     ui = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
     capabilities = {"io.modelcontextprotocol/clientCapabilities": {"extensions": ui}}
     for row in VIEWS:

@@ -23,7 +23,8 @@ from gemini_interactions.mcp_server.transports.http import asgi_app, connection_
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
-from tests.support.gateway_harness import GatewayHarness, RunningGateway, Wire
+from tests.support.gateway_harness import GatewayHarness, RunningGateway
+from tests.support.http_client import HttpClient
 
 ERAS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 BOUND = 60
@@ -47,7 +48,7 @@ async def test_a_call_that_finishes_in_time_is_answered(
     site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=legacy)
+    wire = await site.raw_client(legacy=legacy)
     gate = harness.control.hold_next()
     harness.control.answer_next("Just in time.")
 
@@ -73,7 +74,7 @@ async def test_a_call_that_does_not_finish_answers_with_its_id_and_the_next_serv
     site: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=legacy)
+    wire = await site.raw_client(legacy=legacy)
     gate = harness.control.hold_next(point="before_completed")
     harness.control.answer_next("Google went on.")
 
@@ -94,7 +95,7 @@ async def test_a_call_google_had_not_named_yet_is_interrupted_and_says_so(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     gate = harness.control.hold_next()
 
     with anyio.fail_after(BOUND):
@@ -111,7 +112,7 @@ async def test_an_open_stream_is_ended_and_does_not_hold_the_server(
     site: GatewayHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=True)
+    wire = await site.raw_client(legacy=True)
 
     with anyio.fail_after(BOUND):
         async with wire.http.stream("GET", "/mcp", headers=wire.headers) as stream:
@@ -160,7 +161,7 @@ async def test_told_twice_it_does_not_wait_for_calls(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     gate = harness.control.hold_next(point="before_completed")
 
     async def stop_twice() -> None:
@@ -183,7 +184,7 @@ async def test_told_twice_it_does_not_wait_for_calls(
 
 async def test_nobody_comes_in_any_more_once_it_has_stopped(site: GatewayHarness) -> None:
     place = await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
 
     await place.stop()
 
@@ -239,7 +240,7 @@ async def test_a_call_may_take_longer_than_a_head_may(
 ) -> None:
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 1.0)
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     gate = harness.control.hold_next()
 
     async with anyio.create_task_group() as tasks:
@@ -259,7 +260,7 @@ async def test_a_client_that_does_not_read_is_let_go(
     site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = await site.open(max_output_chars=10**9)
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     harness.control.answer_next("x" * (16 * 2**20))  # more than two machines keep between them
     long = await wire.call("gemini_ask", prompt="long")
 
@@ -315,7 +316,7 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
             httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as raw,
             anyio.create_task_group() as tasks,
         ):
-            wire = await Wire.begin(raw, legacy=True)
+            wire = await HttpClient.connect(raw, legacy=True)
             tasks.start_soon(tell_to_end, server, gate)
             async with wire.http.stream("GET", "/mcp?q=secret-query", headers=wire.headers):
                 left = await wire.call("gemini_ask", prompt="secret-prompt")

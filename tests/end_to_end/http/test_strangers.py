@@ -139,7 +139,7 @@ async def test_when_every_place_is_taken_health_checks_are_still_answered(
 ) -> None:
     monkeypatch.setattr(in_flight_requests, "MOST", 1)
     await site.open(tokens=TOKENS)
-    wire = await site.wire(legacy=False, token="anns-token")
+    wire = await site.raw_client(legacy=False, token="anns-token")
     gate = harness.control.hold_next()
 
     async with wire.post("gemini_ask", {"prompt": "slow"}) as answer:
@@ -184,8 +184,8 @@ async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     place = await site.open(tokens=TOKENS)
-    anns = await site.wire(legacy=True, token="anns-token")
-    bobs = await site.wire(legacy=True, token="bobs-token")
+    anns = await site.raw_client(legacy=True, token="anns-token")
+    bobs = await site.raw_client(legacy=True, token="bobs-token")
     gate = harness.control.hold_next()
 
     async with (

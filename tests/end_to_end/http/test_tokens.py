@@ -173,7 +173,7 @@ def test_a_file_of_comments_locks_everybody_out(
 
 async def test_a_token_taken_out_of_the_file_is_refused_at_once(site: GatewayHarness) -> None:
     await site.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
-    ann = await site.wire(legacy=True, token="anns-token")
+    ann = await site.raw_client(legacy=True, token="anns-token")
     assert not (await ann.call("gemini_ask", prompt="one")).is_error
 
     site.write_tokens({"bobs-token": "bob"})

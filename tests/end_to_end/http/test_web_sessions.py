@@ -66,9 +66,9 @@ async def test_two_owners_who_name_the_same_thread_never_share_it(
 
 async def test_the_session_header_gives_a_modern_client_no_session(site: GatewayHarness) -> None:
     await site.open()
-    legacy = await site.wire(legacy=True)
+    legacy = await site.raw_client(legacy=True)
     await legacy.call("gemini_ask", prompt="one")
-    modern = await site.wire(legacy=False)
+    modern = await site.raw_client(legacy=False)
     modern.headers = {**modern.headers, "mcp-session-id": legacy.headers["mcp-session-id"]}
 
     said = await modern.call("gemini_continue", prompt="and")
@@ -90,7 +90,7 @@ async def test_without_sessions_a_legacy_client_has_no_default(site: GatewayHarn
 
 async def test_without_sessions_a_made_up_session_header_is_nothing(site: GatewayHarness) -> None:
     await site.open(stateless=True)
-    wires = [await site.wire(legacy=True) for _ in range(2)]
+    wires = [await site.raw_client(legacy=True) for _ in range(2)]
     for wire in wires:
         wire.headers = {**wire.headers, "mcp-session-id": "made-up"}
     await wires[0].call("gemini_ask", prompt="one")
@@ -106,7 +106,7 @@ async def test_without_sessions_a_cancel_cannot_hit_anybodys_call(
 ) -> None:
     await site.open(stateless=True)
     gate = harness.control.hold_next(point="before_completed")
-    victim, rude = [await site.wire(legacy=True) for _ in range(2)]
+    victim, rude = [await site.raw_client(legacy=True) for _ in range(2)]
     if header:
         victim.headers = rude.headers = {**rude.headers, "mcp-session-id": header}
 
@@ -164,8 +164,8 @@ def test_postgresql_is_for_replicas_so_it_means_no_sessions_unless_said_otherwis
 
 async def test_anothers_session_is_as_good_as_unknown(site: GatewayHarness) -> None:
     await site.open(tokens=TOKENS)
-    ann = await site.wire(legacy=True, token="anns-token")
-    bob = await site.wire(legacy=True, token="bobs-token")
+    ann = await site.raw_client(legacy=True, token="anns-token")
+    bob = await site.raw_client(legacy=True, token="bobs-token")
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
     stolen = await bob.http.post("/mcp", json=body, headers=ann.headers)
@@ -181,7 +181,7 @@ async def test_an_owner_may_use_a_session_with_another_token_of_theirs(
     site: GatewayHarness,
 ) -> None:
     await site.open(tokens={"first": "ann", "second": "ann"})
-    ann = await site.wire(legacy=True, token="first")
+    ann = await site.raw_client(legacy=True, token="first")
     first = await ann.call("gemini_ask", prompt="one")
 
     ann.http.headers["authorization"] = "Bearer second"
@@ -194,8 +194,8 @@ async def test_anothers_abort_does_not_reach_a_call(
 ) -> None:
     await site.open(tokens=TOKENS)
     gate = harness.control.hold_next(point="before_completed")
-    ann = await site.wire(legacy=True, token="anns-token")
-    bob = await site.wire(legacy=True, token="bobs-token")
+    ann = await site.raw_client(legacy=True, token="anns-token")
+    bob = await site.raw_client(legacy=True, token="bobs-token")
 
     async with ann.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
         await gate.reached()

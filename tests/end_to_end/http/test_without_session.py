@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.app_harness import META, AppHarness, ToolResult
-from tests.support.gateway_harness import ENVELOPE, LEGACY, MODERN, GatewayHarness, Wire
+from tests.support.gateway_harness import GatewayHarness
+from tests.support.http_client import HttpClient
+from tests.support.protocol import ENVELOPE, LEGACY, MODERN
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
@@ -25,12 +27,12 @@ def results(*ids: str) -> list[dict[str, Any]]:
     return [{"call_id": id, "result": "Rain"} for id in ids]
 
 
-async def waiting(harness: AppHarness, wire: Wire, *ids: str) -> ToolResult:
+async def waiting(harness: AppHarness, wire: HttpClient, *ids: str) -> ToolResult:
     wants(harness, *ids)
     return await wire.call("gemini_ask", prompt="Well?", tools=[WEATHER])
 
 
-async def follow(wire: Wire, *ids: str) -> ToolResult:
+async def follow(wire: HttpClient, *ids: str) -> ToolResult:
     return await wire.call("gemini_continue", function_results=results(*ids))
 
 
@@ -38,7 +40,7 @@ async def test_function_results_find_their_conversation_by_the_call(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     waits = await waiting(harness, wire, "one", "two")
     await wire.call("gemini_ask", prompt="Something else.")
 
@@ -69,7 +71,7 @@ async def test_the_one_that_waits_is_found_and_no_other(
     found: int | None,
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     waits = [await waiting(harness, wire, *ids) for ids in conversations]
 
     said = await follow(wire, *given)
@@ -85,7 +87,7 @@ async def test_a_call_that_was_answered_waits_no_more(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     await waiting(harness, wire, "a")
     await follow(wire, "a")
     newer = await waiting(harness, wire, "a")
@@ -99,8 +101,8 @@ async def test_nobody_finds_a_call_of_another_owner(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open(tokens=TOKENS)
-    ann = await site.wire(legacy=False, token="anns-token")
-    bob = await site.wire(legacy=False, token="bobs-token")
+    ann = await site.raw_client(legacy=False, token="anns-token")
+    bob = await site.raw_client(legacy=False, token="bobs-token")
     await waiting(harness, ann, "a")
 
     said = await follow(bob, "a")
@@ -113,7 +115,7 @@ async def test_a_session_finds_what_waits_beside_its_default(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=True)
+    wire = await site.raw_client(legacy=True)
     waits = await waiting(harness, wire, "a")
     await wire.call("gemini_ask", prompt="Something else.")
 
@@ -125,7 +127,7 @@ async def test_a_session_finds_what_waits_beside_its_default(
 
 async def test_hints_name_the_conversation(site: GatewayHarness, harness: AppHarness) -> None:
     await site.open(max_continuations=0)
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     harness.control.answer_next({"text": "Half.", "status": "requires_continuation"})
 
     said = await wire.call("gemini_ask", prompt="Hello.")
@@ -146,7 +148,7 @@ async def test_what_needs_an_id_says_so(
     site: GatewayHarness, tool: str, arguments: dict[str, Any], required: str
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
 
     said = await wire.call(tool, **arguments)
 
@@ -158,7 +160,7 @@ async def test_a_client_that_names_a_thread_keeps_its_default(
     site: GatewayHarness, harness: AppHarness
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=False)
+    wire = await site.raw_client(legacy=False)
     first = await wire.call("gemini_ask", prompt="one", _meta={"threadId": "t"})
 
     same = await wire.call("gemini_continue", prompt="two", _meta={"threadId": "t"})
@@ -205,7 +207,7 @@ async def test_odd_messages_are_answered_under_their_id(
     expected: dict[str, Any],
 ) -> None:
     await site.open()
-    wire = await site.wire(legacy=version == LEGACY)
+    wire = await site.raw_client(legacy=version == LEGACY)
     meta: dict[str, Any] = dict(ENVELOPE) if version == MODERN else {}
     if "token" in message:
         meta["progressToken"] = message["token"]

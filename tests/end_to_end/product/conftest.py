@@ -10,8 +10,9 @@ import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
 from tests.support.app_harness import AppHarness, Clock, McpClient
-from tests.support.prefork import Prefork
-from tests.support.server_process import Era, Server, Start, bear
+from tests.support.fork_server import ForkOrder, ForkServer
+from tests.support.protocol import Era
+from tests.support.server_process import ServerProcess, Start, fork
 
 
 @pytest.fixture(scope="session")
@@ -50,23 +51,18 @@ async def client(harness: AppHarness) -> McpClient:
     return await harness.connect()
 
 
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Prefork]:
-    nursery = Prefork()
-    yield nursery
-    nursery.close()
-
-
 @pytest.fixture
-async def start(harness: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncIterator[Start]:
+async def start(
+    harness: AppHarness, fork_server: ForkServer, tmp_path: Path
+) -> AsyncIterator[Start]:
     """Starts server processes on the data folder: `await start("modern", NAME="value")`.
 
     They end with the test at the latest.
     """
-    started: list[Server] = []
+    started: list[ServerProcess] = []
 
-    async def start(era: Era = "legacy", **environ: str) -> Server:
-        server = await bear(nursery, tmp_path, era, **environ)
+    async def start(era: Era = "legacy", **environ: str) -> ServerProcess:
+        server = await fork(fork_server, tmp_path, era, ForkOrder(environ=environ))
         started.append(server)
         await server.hello()
         return server
@@ -74,5 +70,4 @@ async def start(harness: AppHarness, nursery: Prefork, tmp_path: Path) -> AsyncI
     yield start
     for server in started:
         if server.is_alive:
-            server.kill()
-            await server.ended()
+            await server.killed()

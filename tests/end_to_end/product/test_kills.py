@@ -9,17 +9,19 @@ import signal
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from gemini_emulator import Gate
-from tests.support import tally
+from tests.support import kill_counts
 from tests.support.app_harness import AppHarness, ToolResult
-from tests.support.server_process import PATIENCE, Server, Start
+from tests.support.jsonrpc_client import PATIENCE, tool_result
+from tests.support.server_process import ServerProcess, Start
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked"),
 ]
 
 KILLS = int(os.environ.get("GEMINI_TEST_KILLS", "50"))
@@ -65,23 +67,23 @@ class Killer:
 
     # The moments
 
-    async def at_once(self, server: Server, prompt: str) -> None:
+    async def at_once(self, server: ServerProcess, prompt: str) -> None:
         """While the request is still being read or written down."""
         await self._send(server, prompt)
         await self._moment(0.02)
 
-    async def anywhere(self, server: Server, prompt: str) -> None:
+    async def anywhere(self, server: ServerProcess, prompt: str) -> None:
         self._harness.control.delay(0.08)
         await self._send(server, prompt)
         await self._moment(0.2)
 
-    async def as_google_hears_it(self, server: Server, prompt: str) -> None:
+    async def as_google_hears_it(self, server: ServerProcess, prompt: str) -> None:
         await self._held(server, prompt, self._harness.control.hold_next(point="before_created"))
 
-    async def as_google_names_it(self, server: Server, prompt: str) -> None:
+    async def as_google_names_it(self, server: ServerProcess, prompt: str) -> None:
         await self._held(server, prompt, self._harness.control.hold_next(point="after_created"))
 
-    async def in_the_middle_of_the_stream(self, server: Server, prompt: str) -> None:
+    async def in_the_middle_of_the_stream(self, server: ServerProcess, prompt: str) -> None:
         posts = len(self._harness.bodies)
         self._harness.control.delay(0.06)
         await self._send(server, prompt)
@@ -90,33 +92,33 @@ class Killer:
         )
         await self._moment(0.06)
 
-    async def before_the_last_word(self, server: Server, prompt: str) -> None:
+    async def before_the_last_word(self, server: ServerProcess, prompt: str) -> None:
         await self._held(server, prompt, self._harness.control.hold_next(point="before_completed"))
 
-    async def once_told(self, server: Server, prompt: str) -> None:
+    async def once_told(self, server: ServerProcess, prompt: str) -> None:
         """After the answer "running"."""
         gate = self._harness.control.hold_next(point="before_completed")
         request = await self._send(server, prompt)
-        self._diary.told.append(server.said(await server.answer(request)))
+        self._diary.told.append(await server.result(request))
         await self._moment(0.02)
         # A turn that queues has not been there yet, and the next prompt must not find the gate.
         assert await gate.reached(PATIENCE)
 
-    async def after_the_answer(self, server: Server, prompt: str) -> None:
+    async def after_the_answer(self, server: ServerProcess, prompt: str) -> None:
         request = await self._send(server, prompt)
-        self._diary.told.append(server.said(await server.answer(request)))
+        self._diary.told.append(await server.result(request))
         await self._moment(0.005)
 
     # How
 
-    async def _send(self, server: Server, prompt: str) -> int:
+    async def _send(self, server: ServerProcess, prompt: str) -> Any:
         known = self._diary.conversations()
         if known and self._dice.random() < 0.6:
             arguments = {"prompt": prompt, "conversation_id": self._dice.choice(known)}
-            return await server.request("tools/call", name="gemini_continue", arguments=arguments)
-        return await server.request("tools/call", name="gemini_ask", arguments={"prompt": prompt})
+            return await server.begin("tools/call", name="gemini_continue", arguments=arguments)
+        return await server.begin("tools/call", name="gemini_ask", arguments={"prompt": prompt})
 
-    async def _held(self, server: Server, prompt: str, gate: Gate) -> None:
+    async def _held(self, server: ServerProcess, prompt: str, gate: Gate) -> None:
         await self._send(server, prompt)
         assert await gate.reached(PATIENCE)
         await self._moment(0.01)
@@ -124,10 +126,10 @@ class Killer:
     async def _moment(self, most: float) -> None:
         await asyncio.sleep(self._dice.uniform(0, most))
 
-    def _hear_what_came(self, server: Server) -> None:
+    def _hear_what_came(self, server: ServerProcess) -> None:
         """An answer that was on its way when the server died was told as well."""
         answered = (message for message in server.unread if "content" in message.get("result", ()))
-        self._diary.told += [server.said(message) for message in answered]
+        self._diary.told += [tool_result(message) for message in answered]
 
 
 MOMENTS = [
@@ -142,7 +144,7 @@ MOMENTS = [
 ]
 
 
-async def everything(server: Server) -> dict[str, list[ToolResult]]:
+async def everything(server: ServerProcess) -> dict[str, list[ToolResult]]:
     """All turns there are, by conversation."""
     names: list[str] = []
     while True:
@@ -211,7 +213,7 @@ async def test_nothing_is_lost_by_fifty_kills(harness: AppHarness, start: Start)
         assert again.status == "completed"
         assert again.turn == len(turns[name]) + 1
 
-    tally.add(
+    kill_counts.add(
         "stdio, kill -9 at a random moment of a call",
         kills=KILLS,
         turns=len(all_turns),

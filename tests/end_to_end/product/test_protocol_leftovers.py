@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.support.app_harness import AppHarness
-from tests.support.prefork import Prefork
-from tests.support.server_process import Start, bear
+from tests.support.fork_server import ForkServer
+from tests.support.server_process import Start, fork
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked"),
 ]
 
 HISTORY = {"name": "gemini_history", "arguments": {}}
@@ -68,9 +68,9 @@ async def test_what_loses_nothing_is_read(start: Start, line: str, ids: list[Any
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-11-25"])
 async def test_a_handshake_behind_a_byte_order_mark_is_answered(
-    harness: AppHarness, nursery: Prefork, tmp_path: Path, version: str
+    harness: AppHarness, fork_server: ForkServer, tmp_path: Path, version: str
 ) -> None:
-    server = await bear(nursery, tmp_path, "legacy")
+    server = await fork(fork_server, tmp_path, "legacy")
 
     await server.send("\ufeff" + hello(version=version))
     said = await server.answer(1)
@@ -211,13 +211,13 @@ SEQUENCES = {
 @pytest.mark.parametrize(("lines", "answered", "refused"), SEQUENCES.values(), ids=list(SEQUENCES))
 async def test_an_initialize_after_a_probe_leads_to_a_session(
     harness: AppHarness,
-    nursery: Prefork,
+    fork_server: ForkServer,
     tmp_path: Path,
     lines: list[str],
     answered: list[int],
     refused: list[int],
 ) -> None:
-    server = await bear(nursery, tmp_path, "legacy")
+    server = await fork(fork_server, tmp_path, "legacy")
     for line in lines:
         await server.send(line)
     said: dict[Any, Any] = {}
@@ -228,7 +228,7 @@ async def test_an_initialize_after_a_probe_leads_to_a_session(
     await server.send(request(100, "tools/list"))
     listed = await server.answer(100)
     await server.send(request(101, "tools/call", name="gemini_ask", arguments={"prompt": "Hello."}))
-    asked = server.said(await server.answer(101))
+    asked = await server.result(101)
     server.hang_up()
     await server.ended()
 
@@ -240,7 +240,7 @@ async def test_an_initialize_after_a_probe_leads_to_a_session(
 
 async def test_an_initialize_after_another_modern_request_is_refused(start: Start) -> None:
     server = await start("modern")
-    await server.ask("tools/list")
+    await server.request("tools/list")
 
     await server.send(hello(50))
 

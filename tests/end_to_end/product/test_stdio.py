@@ -18,12 +18,13 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from gemini_interactions import __version__
 from tests.support.app_harness import AppHarness, ToolResult, masked
-from tests.support.prefork import Prefork
-from tests.support.server_process import Era, Server, Start, bear, spawn
+from tests.support.fork_server import ForkServer
+from tests.support.protocol import Era
+from tests.support.server_process import ServerProcess, Start, fork, spawn
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked"),
 ]
 both_eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 
@@ -40,7 +41,7 @@ async def test_a_server_started_as_hosts_do_asks_and_continues(
     server = await spawn(tmp_path, era)
 
     hello = await server.hello()
-    listed = await server.ask("tools/list")
+    listed = await server.request("tools/list")
     first = await server.call("gemini_ask", prompt="My name is Ada.")
     second = await server.call("gemini_continue", prompt="What is my name?")
     server.hang_up()
@@ -59,7 +60,7 @@ async def test_a_server_started_as_hosts_do_asks_and_continues(
 async def test_the_list_of_tools_is_small_on_the_wire(start: Start, era: Era) -> None:
     server = await start(era)
 
-    listed = await server.ask("tools/list")
+    listed = await server.request("tools/list")
 
     minified = json.dumps(listed["result"]["tools"], separators=(",", ":"), ensure_ascii=False)
     assert len(minified.encode()) <= 9_000
@@ -102,7 +103,7 @@ async def test_a_server_starts_and_lists_without_key_network_or_home(
     server = await spawn(tmp_path)
 
     await server.hello()
-    listed = await server.ask("tools/list")
+    listed = await server.request("tools/list")
     refused = await server.call("gemini_ask", prompt="Hello.")
     server.hang_up()
 
@@ -114,9 +115,9 @@ async def test_a_server_starts_and_lists_without_key_network_or_home(
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
 async def test_clients_of_every_earlier_protocol_are_served(
-    harness: AppHarness, nursery: Prefork, tmp_path: Path, version: str
+    harness: AppHarness, fork_server: ForkServer, tmp_path: Path, version: str
 ) -> None:
-    server = await bear(nursery, tmp_path, "legacy")
+    server = await fork(fork_server, tmp_path, "legacy")
 
     hello = await server.hello(version)
     said = await server.call("gemini_ask", prompt="My name is Ada.")
@@ -136,7 +137,7 @@ async def test_a_client_that_does_not_say_its_name_gets_the_smallest_budget(
     del nameless["params"]["_meta"][types.CLIENT_INFO_META_KEY]
 
     await server.send(nameless)
-    said = server.said(await server.answer(nameless["id"]))
+    said = await server.result(nameless["id"])
 
     assert 10_000 < len(said.text) <= 11_000
 
@@ -174,7 +175,7 @@ async def test_stdout_carries_nothing_but_protocol(harness: AppHarness, start: S
     await server.call("gemini_ask", prompt="")
     harness.control.fault_next("reset")
     await server.call("gemini_ask", prompt=PROMPT)
-    await server.ask("no/such/method")
+    await server.request("no/such/method")
     await server.send("this is no JSON")
     await server.call("gemini_history")
     server.hang_up()
@@ -242,7 +243,7 @@ async def test_whatever_json_can_carry_is_answered(
     plain = server.frame("tools/call", name="gemini_ask", arguments={"prompt": "PROMPT"})
 
     await server.send(json.dumps(plain).replace("PROMPT", carried))
-    said = server.said(await server.answer(plain["id"]))
+    said = await server.result(plain["id"])
 
     assert said.status == "completed"
     assert harness.last["input"] == arrived
@@ -312,13 +313,13 @@ async def test_calls_side_by_side_are_answered_as_they_finish(
 ) -> None:
     server = await start(era)
     gate = harness.control.hold_next(point="before_completed")
-    slow = await server.request("tools/call", name="gemini_ask", arguments={"prompt": "slow"})
+    slow = await server.begin("tools/call", name="gemini_ask", arguments={"prompt": "slow"})
     assert await gate.reached()
 
     quick = await server.call("gemini_ask", prompt="quick")
-    listed = await server.ask("tools/list")
+    listed = await server.request("tools/list")
     gate.release()
-    late = server.said(await server.answer(slow))
+    late = await server.result(slow)
 
     assert quick.status == "completed"
     assert "result" in listed
@@ -329,9 +330,9 @@ async def test_calls_side_by_side_are_answered_as_they_finish(
 
 
 async def test_it_ends_well_when_stdin_ends_before_anything_was_said(
-    harness: AppHarness, nursery: Prefork, tmp_path: Path
+    harness: AppHarness, fork_server: ForkServer, tmp_path: Path
 ) -> None:
-    server = await bear(nursery, tmp_path)
+    server = await fork(fork_server, tmp_path)
     server.hang_up()
 
     assert await server.ended() == 0
@@ -359,7 +360,7 @@ async def test_a_call_under_way_is_committed_when_it_ends(
 ) -> None:
     gate = harness.control.hold_next(point=point)
     server = await start(era)
-    await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
+    await server.begin("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
     assert await gate.reached()
 
     end(server, how)
@@ -382,7 +383,7 @@ async def test_an_answer_sent_with_the_last_breath_is_not_lost(
 ) -> None:
     """A host may write its last request and close stdin at once."""
     server = await start()
-    await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
+    await server.begin("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
     server.hang_up()
     await server.ended()
 
@@ -395,9 +396,9 @@ async def test_an_answer_sent_with_the_last_breath_is_not_lost(
 async def test_it_ends_when_its_client_no_longer_listens(harness: AppHarness, start: Start) -> None:
     server = await start()
     server.stop_reading(close=True)
-    await server.request("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
+    await server.begin("tools/call", name="gemini_ask", arguments={"prompt": PROMPT})
 
-    code = await server.left()
+    code = await server.exit_code()
 
     assert code == 0
     assert server.log == ""
@@ -413,20 +414,20 @@ async def test_it_ends_when_nobody_reads_what_it_has_to_say(
     for number in range(5):
         harness.control.answer_next("word " * 7_000)
         arguments = {"prompt": f"{number}"}
-        await server.request("tools/call", name="gemini_ask", arguments=arguments)
+        await server.begin("tools/call", name="gemini_ask", arguments=arguments)
     assert await harness.control.until(
         lambda: sum(post.ended for post in harness.control.posts) == 5
     )
     server.hang_up()
 
-    code = await server.left()
+    code = await server.exit_code()
 
     assert code == 0
     listed = await (await start()).call("gemini_history")
     assert listed.piece.count(" · 1 turn · ") == 5
 
 
-def end(server: Server, how: str) -> None:
+def end(server: ServerProcess, how: str) -> None:
     if how == "hang up":
         server.hang_up()
     else:
@@ -451,15 +452,13 @@ async def test_two_servers_share_one_file(harness: AppHarness, start: Start) -> 
 async def test_servers_that_start_at_once_all_open_the_file(
     harness: AppHarness, start: Start
 ) -> None:
-    servers: list[Server] = [await start() for _ in range(5)]
+    servers: list[ServerProcess] = [await start() for _ in range(5)]
     requests = [
-        await server.request("tools/call", name="gemini_ask", arguments={"prompt": f"{number}"})
+        await server.begin("tools/call", name="gemini_ask", arguments={"prompt": f"{number}"})
         for number, server in enumerate(servers)
     ]
 
-    said = [
-        server.said(await server.answer(id)) for server, id in zip(servers, requests, strict=True)
-    ]
+    said = [await server.result(id) for server, id in zip(servers, requests, strict=True)]
 
     assert [each.status for each in said] == ["completed"] * 5
     assert len({each.conversation for each in said}) == 5
@@ -492,7 +491,7 @@ async def test_a_killed_process_leaves_a_session_its_host_names(start: Start) ->
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(start: Start) -> None:
-    answer = await (await start()).ask("tools/call", name="gemini_dance", arguments={})
+    answer = await (await start()).request("tools/call", name="gemini_dance", arguments={})
 
     assert answer["error"]["code"] == types.INVALID_PARAMS
     assert answer["error"]["message"].startswith("Unknown tool: gemini_dance. There are: ")
@@ -502,7 +501,7 @@ async def test_it_waits_for_no_import_when_stdin_ends(harness: AppHarness, tmp_p
     """google-genai is imported after the first answer, which takes longest in a fresh process."""
     server = await spawn(tmp_path)
     await server.hello()
-    await server.ask("tools/list")
+    await server.request("tools/list")
     server.hang_up()
 
     with anyio.fail_after(60):

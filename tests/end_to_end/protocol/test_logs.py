@@ -11,7 +11,7 @@ import pytest
 
 from gemini_interactions.cli.command_line import main
 from gemini_interactions.config import logging_setup
-from tests.support.stdio_stand_in import replace_stdio_server
+from tests.support.stdio_stub import replace_stdio_server
 
 KEY = "AIza" + "made-up-key-for-tests"
 ours = logging.getLogger("gemini_interactions.some.module")

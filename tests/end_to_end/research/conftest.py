@@ -10,13 +10,13 @@ import pytest
 from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.bridge.research.poller import LookRateLimit
 from tests.end_to_end.http.conftest import site
-from tests.end_to_end.product.conftest import clock, emulator, nursery, start
+from tests.end_to_end.product.conftest import clock, emulator, start
 from tests.end_to_end.product.conftest import harness as usual_harness
 from tests.support.app_harness import AppHarness, Clock
 from tests.support.fake_clock_sleep import FakeClockSleep
 from tests.support.research_client import RUN, ResearchClient, SlowResearchClient, works
 
-__all__ = ["clock", "emulator", "nursery", "site", "start", "usual_harness"]
+__all__ = ["clock", "emulator", "site", "start", "usual_harness"]
 
 
 @pytest.fixture

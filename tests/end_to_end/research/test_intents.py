@@ -10,9 +10,8 @@ from mcp.shared.exceptions import MCPError
 
 from gemini_interactions.bridge.turns.execution import executor
 from tests.support.app_harness import AppHarness, masked
-from tests.support.killed_process import SOON, ended, killed
 from tests.support.research_client import QUESTION, ResearchClient, until
-from tests.support.server_process import Server, Start
+from tests.support.server_process import SHORT_LEASE, ServerProcess, Start, finished_research
 
 pytestmark = [pytest.mark.processes]
 
@@ -22,7 +21,7 @@ def harness(real: AppHarness) -> AppHarness:
     return real
 
 
-async def only(server: Server) -> str:
+async def only(server: ServerProcess) -> str:
     """The id of the only research there is."""
     (line,) = (await server.call("gemini_history", kind="research")).piece.splitlines()
     return line.split(" · ")[0]
@@ -31,15 +30,15 @@ async def only(server: Server) -> str:
 async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_no_second_request(
     harness: AppHarness, start: Start
 ) -> None:
-    server = await start(**SOON)
+    server = await start(**SHORT_LEASE)
     gate = harness.control.hold_next("create", "before_response")
-    await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
+    await server.begin("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
-    await killed(server)
+    await server.killed()
     gate.release()
-    later = await start(**SOON)
+    later = await start(**SHORT_LEASE)
 
-    said = await ended(later, await only(later))
+    said = await finished_research(later, await only(later))
 
     assert said.status == "interrupted"
     assert not said.is_error
@@ -57,15 +56,15 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
 async def test_a_kill_before_the_request_says_that_nothing_runs(
     harness: AppHarness, start: Start
 ) -> None:
-    server = await start(**SOON, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
+    server = await start(**SHORT_LEASE, GEMINI_MCP_MAX_WAIT_SECONDS="0.05")
     harness.control.hold_next("create", "before_completed")
     asked = await server.call("gemini_ask", prompt="Hello.")
     await server.call("start_deep_research", question=QUESTION, conversation_id=asked.conversation)
-    await killed(server)
+    await server.killed()
     harness.control.release()
-    later = await start(**SOON)
+    later = await start(**SHORT_LEASE)
 
-    said = await ended(later, await only(later))
+    said = await finished_research(later, await only(later))
 
     assert masked(said.text).startswith(
         "This research was interrupted before it was sent to Google: nothing runs there. This "
@@ -77,21 +76,21 @@ async def test_a_kill_before_the_request_says_that_nothing_runs(
 async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_again(
     harness: AppHarness, start: Start
 ) -> None:
-    server = await start(**SOON)
+    server = await start(**SHORT_LEASE)
     begun = await server.call("start_deep_research", question=QUESTION, plan_first=True)
-    plan = await ended(server, begun.id)
+    plan = await finished_research(server, begun.id)
     gate = harness.control.hold_next("create", "before_response")
-    await server.request(
+    await server.begin(
         "tools/call", name="approve_research_plan", arguments={"research_id": plan.id}
     )
     assert await gate.reached()
-    await killed(server)
+    await server.killed()
     gate.release()
-    later = await start(**SOON)
+    later = await start(**SHORT_LEASE)
 
-    interrupted = await ended(later, plan.id)
+    interrupted = await finished_research(later, plan.id)
     await later.call("approve_research_plan", research_id=plan.id)
-    report = await ended(later, plan.id)
+    report = await finished_research(later, plan.id)
 
     assert interrupted.status == "interrupted"
     assert (
@@ -104,16 +103,16 @@ async def test_a_kill_while_a_plan_is_approved_leaves_the_plan_to_be_approved_ag
 
 
 async def test_where_no_words_are_kept_none_are_promised(harness: AppHarness, start: Start) -> None:
-    off = {**SOON, "GEMINI_MCP_TRANSCRIPTS": "off"}
+    off = {**SHORT_LEASE, "GEMINI_MCP_TRANSCRIPTS": "off"}
     server = await start(**off)
     gate = harness.control.hold_next("create", "before_response")
-    await server.request("tools/call", name="start_deep_research", arguments={"question": QUESTION})
+    await server.begin("tools/call", name="start_deep_research", arguments={"question": QUESTION})
     assert await gate.reached()
-    await killed(server)
+    await server.killed()
     gate.release()
     later = await start(**off)
 
-    said = await ended(later, await only(later))
+    said = await finished_research(later, await only(later))
 
     assert said.status == "interrupted"
     assert "kept" not in said.text
@@ -122,12 +121,12 @@ async def test_where_no_words_are_kept_none_are_promised(harness: AppHarness, st
 async def test_a_run_whose_id_was_committed_is_finished_by_whoever_comes_next(
     harness: AppHarness, start: Start
 ) -> None:
-    server = await start(**SOON)
+    server = await start(**SHORT_LEASE)
     begun = await server.call("start_deep_research", question=QUESTION)
-    await killed(server)
-    later = await start(**SOON)
+    await server.killed()
+    later = await start(**SHORT_LEASE)
 
-    said = await ended(later, begun.id)
+    said = await finished_research(later, begun.id)
 
     assert said.status == "completed"
     assert len(harness.control.posts) == 1

@@ -14,8 +14,7 @@ import anyio
 import pytest
 
 from tests.support.app_harness import AppHarness, ToolResult
-from tests.support.killed_process import SOON, ended
-from tests.support.server_process import Server, Start
+from tests.support.server_process import SHORT_LEASE, ServerProcess, Start, finished_research
 
 pytestmark = [pytest.mark.processes]
 
@@ -43,7 +42,7 @@ class Diary:
 
 
 async def life(
-    server: Server, diary: Diary, dice: random.Random, most: int, longest: float = 0.8
+    server: ServerProcess, diary: Diary, dice: random.Random, most: int, longest: float = 0.8
 ) -> None:
     """At most so many researches are started, and others looked at, until the process is killed,
     within `longest` seconds."""
@@ -75,16 +74,16 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
     longest = 0.8
     while len(diary.told) < RESEARCHES:
         before = len(diary.told)
-        server = await start(dice.choice(["legacy", "modern"]), **SOON)
+        server = await start(dice.choice(["legacy", "modern"]), **SHORT_LEASE)
         await life(server, diary, dice, most=4, longest=longest)
         # On a machine where nothing happens within a life, lives grow until something does.
         longest = longest * 2 if len(diary.told) == before else max(longest / 2, 0.8)
     for _ in range(3):  # lives in which others' reports are made, and perhaps not finished
-        await life(await start(**SOON), diary, dice, most=0)
+        await life(await start(**SHORT_LEASE), diary, dice, most=0)
 
-    one, two = await start(**SOON), await start("modern", **SOON)
+    one, two = await start(**SHORT_LEASE), await start("modern", **SHORT_LEASE)
     reports = {
-        question: await ended(server, said.id)
+        question: await finished_research(server, said.id)
         for server, (question, said) in zip([one, two] * 99, diary.told.items(), strict=False)
     }
     listed = await two.call("gemini_history", kind="research", limit=100)
@@ -97,7 +96,7 @@ async def test_every_research_ends_once_as_one_report_whenever_its_server_is_kil
     assert set(asked) <= set(diary.asked)
     assert max(asked.values()) == 1
     ids = [line.split(" · ")[0] for line in listed.piece.splitlines()]
-    everything = {id: await ended(one, id) for id in ids}
+    everything = {id: await finished_research(one, id) for id in ids}
     assert {said.id for said in diary.told.values()} <= set(everything)
     assert {said.status for said in everything.values()} <= {"completed", "interrupted"}
     # One report and one chart each, and nothing else.

@@ -5,6 +5,15 @@ from __future__ import annotations
 from tests.end_to_end.agents.conftest import work
 from tests.end_to_end.commands.conftest import run as command
 from tests.end_to_end.http.conftest import site
-from tests.end_to_end.product.conftest import client, clock, emulator, harness, nursery, start
+from tests.end_to_end.product.conftest import client, clock, emulator, harness, start
 
-__all__ = ["client", "clock", "command", "emulator", "harness", "nursery", "site", "start", "work"]
+__all__ = [
+    "client",
+    "clock",
+    "command",
+    "emulator",
+    "harness",
+    "site",
+    "start",
+    "work",
+]

@@ -8,7 +8,6 @@ from tests.end_to_end.research.conftest import (
     clock,
     emulator,
     harness,
-    nursery,
     real,
     site,
     start,
@@ -17,7 +16,7 @@ from tests.end_to_end.research.conftest import (
 from tests.support.app_harness import AppHarness
 from tests.support.task_client import TaskClient, in_process
 
-__all__ = ["clock", "emulator", "harness", "nursery", "real", "site", "start", "usual_harness"]
+__all__ = ["clock", "emulator", "harness", "real", "site", "start", "usual_harness"]
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from tests.support.app_harness import AppHarness
 from tests.support.research_client import QUESTION
 from tests.support.server_process import Start
-from tests.support.task_client import WITH_FORMS, of_process, told
+from tests.support.task_client import WITH_FORMS, TaskClient, told
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="the nursery forks"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked"),
 ]
 
 SOON = {"GEMINI_MCP_LEASE_SECONDS": "0.5", "GEMINI_MCP_TASK_AFTER_SECONDS": "0.05"}
@@ -33,11 +33,11 @@ async def test_another_process_answers_for_a_research_whose_process_was_killed(
 ) -> None:
     harness.control.research_seconds = 2.0
     first = await start("modern", **SOON)
-    id = await of_process(first).task("start_deep_research", question=QUESTION)
+    id = await TaskClient.over(first).task("start_deep_research", question=QUESTION)
     first.kill()
     assert await first.ended() == -signal.SIGKILL
 
-    second = of_process(await start("modern", **SOON))
+    second = TaskClient.over(await start("modern", **SOON))
     meanwhile = await second.get(id)
     said = await second.result(id)
 
@@ -51,13 +51,13 @@ async def test_another_process_answers_for_a_question_whose_process_was_killed(
 ) -> None:
     gate = harness.control.hold_next(point="before_completed")
     first = await start("modern", **SOON)
-    id = await of_process(first).task("gemini_ask", prompt="Slowly, please.")
+    id = await TaskClient.over(first).task("gemini_ask", prompt="Slowly, please.")
     assert await gate.reached(30)
     first.kill()
     await first.ended()
     gate.release()
 
-    second = of_process(await start("modern", **SOON))
+    second = TaskClient.over(await start("modern", **SOON))
     said = await second.result(id)
 
     assert said.id == id
@@ -69,8 +69,8 @@ async def test_another_process_answers_for_a_question_whose_process_was_killed(
 async def test_a_plan_is_approved_by_way_of_another_process(
     harness: AppHarness, start: Start
 ) -> None:
-    first = of_process(await start("modern", **SOON), WITH_FORMS)
-    second = of_process(await start("modern", **SOON), WITH_FORMS)
+    first = TaskClient.over(await start("modern", **SOON), WITH_FORMS)
+    second = TaskClient.over(await start("modern", **SOON), WITH_FORMS)
     id = await first.task("start_deep_research", question=QUESTION, plan_first=True)
     await second.until(id, "input_required")
 
@@ -86,8 +86,8 @@ async def test_a_cancel_by_way_of_another_process_ends_the_work(
     harness: AppHarness, start: Start
 ) -> None:
     gate = harness.control.hold_next(point="before_completed")
-    first = of_process(await start("modern", **SOON))
-    second = of_process(await start("modern", **SOON))
+    first = TaskClient.over(await start("modern", **SOON))
+    second = TaskClient.over(await start("modern", **SOON))
     id = await first.task("gemini_ask", prompt="Never mind.")
     assert await gate.reached(30)
 
@@ -104,11 +104,11 @@ async def test_a_server_that_ends_leaves_its_task_to_the_next(
 ) -> None:
     harness.control.research_seconds = 2.0
     first = await start("modern", **SOON)
-    id = await of_process(first).task("start_deep_research", question=QUESTION)
+    id = await TaskClient.over(first).task("start_deep_research", question=QUESTION)
     first.hang_up()
     assert await first.ended() == 0
 
-    second = of_process(await start("modern", **SOON))
+    second = TaskClient.over(await start("modern", **SOON))
 
     assert (await second.result(id)).status == "completed"
     assert len(harness.bodies) == 1

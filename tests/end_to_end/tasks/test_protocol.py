@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
-from tests.support.jsonrpc_client import JsonRpcClient
+from tests.support.jsonrpc_client import InProcessClient
 from tests.support.research_client import QUESTION
 from tests.support.task_client import (
     DECLARED,
@@ -123,27 +123,27 @@ async def test_responses_of_other_types_are_refused(client: TaskClient) -> None:
 
 
 async def test_a_legacy_client_gets_no_task_whatever_it_declares(harness: AppHarness) -> None:
-    legacy = await JsonRpcClient.to(harness, "legacy")
+    legacy = await InProcessClient.connect(harness, "legacy")
     hello = {
         "protocolVersion": "2025-11-25",
         "capabilities": DECLARED,
         "clientInfo": {"name": "claude-code", "version": "1"},
     }
-    fresh = await JsonRpcClient.to(harness, "modern")  # says nothing before `initialize`
-    greeted = await fresh.answer(await fresh.ask("initialize", hello, meta={}))
-    await fresh.tell("notifications/initialized")
+    fresh = await InProcessClient.connect(harness, "modern")  # says nothing before `initialize`
+    greeted = await fresh.request("initialize", **hello)
+    await fresh.notify("notifications/initialized")
 
-    running = await legacy.use("start_deep_research", question=QUESTION)
-    refused = await legacy.answer(await legacy.ask("tasks/get", {"taskId": f"{running['id']}/1"}))
+    running = await legacy.call("start_deep_research", question=QUESTION)
+    refused = await legacy.request("tasks/get", taskId=f"{running.id}/1")
 
-    assert running["status"] == "running"
+    assert running.status == "running"
     assert refused["error"]["code"] == NO_METHOD
     assert TASKS not in str(greeted)
 
 
 async def test_a_legacy_client_over_http_gets_no_task(site: GatewayHarness) -> None:
     await site.open()
-    wire = await site.wire(legacy=True)
+    wire = await site.raw_client(legacy=True)
 
     running = await wire.call("start_deep_research", question=QUESTION)
     body = {

@@ -1,65 +1,67 @@
-"""The harness of the product tests, and a wire into it for clients with bad manners."""
+"""The harness of the product tests, and clients by hand that break off, cancel and do not read."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.product.conftest import client, clock, emulator, harness
+from tests.support import server_process
 from tests.support.app_harness import AppHarness
-from tests.support.fork_server import ForkOrder
-from tests.support.forked_server import ForkedServer, forking
-from tests.support.jsonrpc_client import InProcessClient, JsonRpcClient
+from tests.support.fork_server import ForkOrder, ForkServer
+from tests.support.jsonrpc_client import InProcessClient
+from tests.support.protocol import Era
+from tests.support.server_process import ServerProcess
 
 __all__ = ["client", "clock", "emulator", "harness"]
 
-Wired = Callable[..., Awaitable[InProcessClient]]
+ConnectRaw = Callable[..., Awaitable[InProcessClient]]
 
 
 @pytest.fixture
-def wired(harness: AppHarness) -> Wired:
-    """Starts a server and a wire to it: `await wired("legacy", max_wait_seconds=1)`."""
+def connect_raw(harness: AppHarness) -> ConnectRaw:
+    """Starts a server of this process: `await connect_raw("legacy", max_wait_seconds=1)`."""
 
-    async def start(era: str = "modern", **changes: Any) -> InProcessClient:
-        return await JsonRpcClient.to(harness, era, **changes)
+    async def connect(era: Era = "modern", **changes: Any) -> InProcessClient:
+        return await InProcessClient.connect(harness, era, **changes)
 
-    return start
-
-
-@pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where server processes come from, a fork each: see `forks.py`."""
-    with forking(tmp_path_factory.mktemp("forks")) as path:
-        yield path
+    return connect
 
 
-Forked = Callable[..., Awaitable[ForkedServer]]
+Fork = Callable[..., Awaitable[ServerProcess]]
 
 
 @pytest.fixture
-def forked(harness: AppHarness, forks: Path) -> Forked:
-    """Starts a server process on the data folder: `await forked(GEMINI_MCP_…="1")`."""
+async def fork(harness: AppHarness, fork_server: ForkServer, tmp_path: Path) -> AsyncIterator[Fork]:
+    """Starts a server process on the data folder: `await fork(GEMINI_MCP_…="1")`.
+
+    Its client wants progress, and reads nothing where it is `deaf`.
+    """
+    started: list[ServerProcess] = []
 
     async def start(
-        era: str = "modern",
+        era: Era = "modern",
         *,
         deaf: bool = False,
-        names_take: float = 0.0,
+        lookup_seconds: float = 0.0,
         clock: float = 0.0,
         **variables: str,
-    ) -> ForkedServer:
-        environ = {
-            "GEMINI_API_KEY": "test-key",
-            "GOOGLE_GEMINI_BASE_URL": os.environ["GOOGLE_GEMINI_BASE_URL"],
-            "GEMINI_MCP_DATA_DIR": str(harness.folder),
-            "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
-            **variables,
-        }
-        order = ForkOrder(environ, names_take=names_take, clock=clock)
-        return await ForkedServer.to_fork(harness.tasks, forks, order, era, deaf=deaf)
+    ) -> ServerProcess:
+        order = ForkOrder(environ=variables, clock=clock, lookup_seconds=lookup_seconds)
+        server = await server_process.fork(
+            fork_server, tmp_path, era, order, name="raw", wants_progress=True
+        )
+        started.append(server)
+        if deaf:
+            server.stop_reading(close=False)
+        elif era == "legacy":
+            await server.hello()
+        return server
 
-    return start
+    yield start
+    for server in started:
+        if server.is_alive:
+            await server.killed()

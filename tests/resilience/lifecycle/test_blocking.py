@@ -13,11 +13,12 @@ import pytest
 
 from gemini_emulator import Answer
 from gemini_interactions.store.databases.sqlite import SQLite
-from tests.resilience.lifecycle.conftest import Wired
+from tests.resilience.lifecycle.conftest import ConnectRaw
 from tests.support.app_harness import AppHarness
 from tests.support.event_loop_probe import watched
-from tests.support.forked_server import ROOT
-from tests.support.jsonrpc_client import ERAS, InProcessClient, facts
+from tests.support.fork_server import ROOT
+from tests.support.jsonrpc_client import InProcessClient
+from tests.support.protocol import ERAS, Era
 
 LONG = 0.15
 """Seconds of CPU that no single step may take; the SDK's create takes 0.03 of them."""
@@ -28,95 +29,95 @@ VERY_LONG = 2.0
 async def everything_else(wire: InProcessClient, conversation: str) -> None:
     """One of each, while another call waits."""
     for method in ("tools/list", "resources/list", "prompts/list"):
-        assert "result" in await wire.answer(await wire.ask(method))
-    assert (await wire.use("gemini_history"))["text"]
-    assert (await wire.use("gemini_result", id=f"{conversation}/1"))["status"] == "completed"
-    assert (await wire.use("gemini_ask", prompt="quick"))["status"] == "completed"
-    more = await wire.use("gemini_continue", prompt="more", conversation_id=conversation)
-    assert more["status"] == "completed"
-    assert (await wire.use("gemini_ask"))["is_error"]
+        assert "result" in await wire.request(method)
+    assert (await wire.call("gemini_history")).text
+    assert (await wire.call("gemini_result", id=f"{conversation}/1")).status == "completed"
+    assert (await wire.call("gemini_ask", prompt="quick")).status == "completed"
+    more = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
+    assert more.status == "completed"
+    assert (await wire.call("gemini_ask")).is_error
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_while_a_call_waits_everything_else_is_answered(
-    harness: AppHarness, wired: Wired, era: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era
 ) -> None:
-    wire = await wired(era)
-    first = await wire.use("gemini_ask", prompt="first")
+    wire = await connect_raw(era)
+    first = await wire.call("gemini_ask", prompt="first")
     gate = harness.control.hold_next("create", "before_completed")
-    slow = await wire.call("gemini_ask", prompt="slow")
+    slow = await wire.begin_call("gemini_ask", prompt="slow")
     assert await gate.reached()
 
-    await everything_else(wire, first["conversation_id"])
+    await everything_else(wire, first.conversation)
     if era == "legacy":
-        assert "result" in await wire.answer(await wire.ask("ping"))
+        assert "result" in await wire.request("ping")
 
-    assert not wire.answered(slow)
+    assert not wire.is_answered(slow)
     gate.release()
-    assert facts(await wire.answer(slow))["status"] == "completed"
+    assert (await wire.result(slow)).status == "completed"
 
 
-async def test_many_calls_wait_side_by_side(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired(max_concurrent=20)
-    first = await wire.use("gemini_ask", prompt="first")
+async def test_many_calls_wait_side_by_side(harness: AppHarness, connect_raw: ConnectRaw) -> None:
+    wire = await connect_raw(max_concurrent=20)
+    first = await wire.call("gemini_ask", prompt="first")
     gates = [harness.control.hold_next("create", "before_created") for _ in range(20)]
-    calls = [await wire.call("gemini_ask", prompt=f"slow {n}") for n in range(20)]
+    calls = [await wire.begin_call("gemini_ask", prompt=f"slow {n}") for n in range(20)]
     for gate in gates:
         assert await gate.reached()
 
-    assert (await wire.use("gemini_result", id=first["id"]))["status"] == "completed"
+    assert (await wire.call("gemini_result", id=first.id)).status == "completed"
 
     for gate in gates:
         gate.release()
-    said = [facts(await wire.answer(call)) for call in calls]
-    assert {each["status"] for each in said} == {"completed"}
+    said = [await wire.result(call) for call in calls]
+    assert {each.status for each in said} == {"completed"}
 
 
 async def test_a_call_beyond_the_owner_s_places_waits_for_one(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired(max_concurrent=1)
+    wire = await connect_raw(max_concurrent=1)
     gate = harness.control.hold_next("create", "before_completed")
-    slow = await wire.call("gemini_ask", prompt="slow")
+    slow = await wire.begin_call("gemini_ask", prompt="slow")
     assert await gate.reached()
-    second = await wire.call("gemini_ask", prompt="second")
+    second = await wire.begin_call("gemini_ask", prompt="second")
     await wire.until(lambda: bool(wire.progress(second)))
 
     assert len(harness.bodies) == 1
     gate.release()
-    assert facts(await wire.answer(second))["status"] == "completed"
-    assert facts(await wire.answer(slow))["status"] == "completed"
+    assert (await wire.result(second)).status == "completed"
+    assert (await wire.result(slow)).status == "completed"
 
 
-async def test_an_abort_frees_a_place(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired(max_concurrent=1)
+async def test_an_abort_frees_a_place(harness: AppHarness, connect_raw: ConnectRaw) -> None:
+    wire = await connect_raw(max_concurrent=1)
     gate = harness.control.hold_next("create", "before_completed")
-    slow = await wire.call("gemini_ask", prompt="slow")
+    slow = await wire.begin_call("gemini_ask", prompt="slow")
     assert await gate.reached()
-    second = await wire.call("gemini_ask", prompt="second")
+    second = await wire.begin_call("gemini_ask", prompt="second")
 
     await wire.cancel(slow, "user abort")
 
-    assert facts(await wire.answer(second))["status"] == "completed"
+    assert (await wire.result(second)).status == "completed"
 
 
 async def heavy_duty(harness: AppHarness, wire: InProcessClient) -> None:
     """Much text in, much text out, and everything that reads it again."""
     harness.control.answer_when("much", Answer(text="word. " * 100_000))
-    said = await wire.use("gemini_ask", prompt="how much?")
-    await wire.use("gemini_result", id=said["id"], offset=300_000)
-    await wire.use("gemini_continue", prompt="x " * 500_000, response_schema={"type": "object"})
-    await wire.use("gemini_history", query="word")
-    await wire.use("gemini_history", id=said["conversation_id"], offset=1_000)
+    said = await wire.call("gemini_ask", prompt="how much?")
+    await wire.call("gemini_result", id=said.id, offset=300_000)
+    await wire.call("gemini_continue", prompt="x " * 500_000, response_schema={"type": "object"})
+    await wire.call("gemini_history", query="word")
+    await wire.call("gemini_history", id=said.conversation, offset=1_000)
     harness.control.expire_all()
     harness.clock.advance(3600)
-    await wire.use("gemini_continue", prompt="rebuilt")
+    await wire.call("gemini_continue", prompt="rebuilt")
 
 
-async def test_no_step_of_the_loop_is_long(harness: AppHarness, wired: Wired) -> None:
+async def test_no_step_of_the_loop_is_long(harness: AppHarness, connect_raw: ConnectRaw) -> None:
     with watched() as watch:
-        wire = await wired()
-        await wire.use("gemini_ask", prompt="first")
+        wire = await connect_raw()
+        await wire.call("gemini_ask", prompt="first")
         await heavy_duty(harness, wire)
 
     assert watch.slow(LONG) == []
@@ -124,7 +125,7 @@ async def test_no_step_of_the_loop_is_long(harness: AppHarness, wired: Wired) ->
 
 
 async def test_asyncio_itself_finds_no_step_that_blocks(
-    harness: AppHarness, wired: Wired, caplog: pytest.LogCaptureFixture
+    harness: AppHarness, connect_raw: ConnectRaw, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()
     before = loop.get_debug(), loop.slow_callback_duration
@@ -132,7 +133,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
     loop.slow_callback_duration = VERY_LONG
     try:
         with caplog.at_level(logging.WARNING, "asyncio"):
-            wire = await wired()
+            wire = await connect_raw()
             await heavy_duty(harness, wire)
     finally:
         loop.set_debug(before[0])
@@ -142,7 +143,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
 
 
 async def test_the_database_is_used_in_threads_of_its_own(
-    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = set()
     transaction = SQLite.transaction
@@ -152,9 +153,9 @@ async def test_the_database_is_used_in_threads_of_its_own(
         return transaction(self, **how)
 
     monkeypatch.setattr(SQLite, "transaction", noted)
-    wire = await wired()
-    await wire.use("gemini_ask", prompt="first")
-    await wire.use("gemini_continue", prompt="second")
+    wire = await connect_raw()
+    await wire.call("gemini_ask", prompt="first")
+    await wire.call("gemini_continue", prompt="second")
 
     assert threads
     assert threading.current_thread() not in threads

@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from gemini_emulator import Answer, Gate
-from tests.resilience.lifecycle.conftest import Wired
+from tests.resilience.lifecycle.conftest import ConnectRaw
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
-from tests.support.jsonrpc_client import ERAS, facts
+from tests.support.protocol import ERAS, Era
 
 WAIT = 0.1
 
@@ -43,38 +43,38 @@ async def collected(client: McpClient, said: ToolResult) -> ToolResult:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_slow_answer_is_running_in_time_and_collected_later(
-    harness: AppHarness, wired: Wired, era: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era
 ) -> None:
-    wire = await wired(era, max_wait_seconds=WAIT)
+    wire = await connect_raw(era, max_wait_seconds=WAIT)
     gate = hold(harness)
 
-    call = await wire.call("gemini_ask", prompt="slow")
-    running = facts(await wire.answer(call))
-    early = await wire.use("gemini_result", id=running["id"])
-    waiting = await wire.call("gemini_result", id=running["id"], wait_seconds=40)
+    call = await wire.begin_call("gemini_ask", prompt="slow")
+    running = await wire.result(call)
+    early = await wire.call("gemini_result", id=running.id)
+    waiting = await wire.begin_call("gemini_result", id=running.id, wait_seconds=40)
     await wire.until(lambda: bool(wire.progress(waiting)))
     gate.release()
-    found = facts(await wire.answer(waiting))
-    while found["status"] == "running":
-        found = await wire.use("gemini_result", id=running["id"], wait_seconds=40)
+    found = await wire.result(waiting)
+    while found.status == "running":
+        found = await wire.call("gemini_result", id=running.id, wait_seconds=40)
 
-    assert running["status"] == early["status"] == "running"
-    assert not running["is_error"]
-    assert f'gemini_result with id "{running["id"]}"' in running["text"]
-    assert found["status"] == "completed"
-    assert found["text"].startswith("Worth waiting for.")
-    assert found["id"] == running["id"]
+    assert running.status == early.status == "running"
+    assert not running.is_error
+    assert f'gemini_result with id "{running.id}"' in running.text
+    assert found.status == "completed"
+    assert found.text.startswith("Worth waiting for.")
+    assert found.id == running.id
     assert len(harness.bodies) == 1
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_waits_hears_what_gemini_is_doing(
-    harness: AppHarness, wired: Wired, era: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era
 ) -> None:
-    wire = await wired(era, max_wait_seconds=60.0)
+    wire = await connect_raw(era, max_wait_seconds=60.0)
     gate = hold(harness)
 
-    call = await wire.call("gemini_ask", prompt="slow")
+    call = await wire.begin_call("gemini_ask", prompt="slow")
     await wire.until(lambda: "Writing: Worth waiting for." in words(wire.progress(call)))
     told = wire.progress(call)
     gate.release()
@@ -177,15 +177,15 @@ async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
 
 
 async def test_arguments_in_another_order_are_the_same_call(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired(max_wait_seconds=WAIT)
+    wire = await connect_raw(max_wait_seconds=WAIT)
     gate = hold(harness)
-    running = await wire.use("gemini_ask", prompt="slow", thinking="low")
+    running = await wire.call("gemini_ask", prompt="slow", thinking="low")
 
-    again = await wire.use("gemini_ask", thinking="low", prompt="slow")
+    again = await wire.call("gemini_ask", thinking="low", prompt="slow")
 
-    assert again["id"] == running["id"]
+    assert again.id == running.id
     gate.release()
 
 
@@ -251,15 +251,15 @@ async def test_only_one_of_two_repeats_joins(harness: AppHarness, hasty: McpClie
 
 
 async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
     gates = [hold(harness) for _ in range(2)]
-    wire = await wired(max_wait_seconds=WAIT)
-    first = [await wire.call("gemini_ask", prompt="slow") for _ in gates]
-    owed = [facts(await wire.answer(call))["id"] for call in first]
+    wire = await connect_raw(max_wait_seconds=WAIT)
+    first = [await wire.begin_call("gemini_ask", prompt="slow") for _ in gates]
+    owed = [(await wire.result(call)).id for call in first]
 
-    again = [await wire.call("gemini_ask", prompt="slow") for _ in gates]
-    joined = [facts(await wire.answer(call))["id"] for call in again]
+    again = [await wire.begin_call("gemini_ask", prompt="slow") for _ in gates]
+    joined = [(await wire.result(call)).id for call in again]
 
     assert sorted(joined) == sorted(owed)
     assert len(harness.bodies) == 2

@@ -13,11 +13,12 @@ from gemini_emulator import Answer, Gate, Request
 from gemini_interactions.bridge.turns.execution import running_turns
 from gemini_interactions.files import interaction_content
 from gemini_interactions.store import conversations, turns
-from tests.resilience.lifecycle.conftest import Wired
+from tests.resilience.lifecycle.conftest import ConnectRaw
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
 from tests.support.blocking_patch import BlockingPatch
-from tests.support.jsonrpc_client import ERAS, JsonRpcClient, facts
+from tests.support.jsonrpc_client import JsonRpcClient
+from tests.support.protocol import ERAS, Era
 
 MISSING: list[Any] = []
 DETACHES = {
@@ -59,11 +60,11 @@ async def held(
     """A call whose answer has arrived up to its end, which is held back."""
     harness.control.answer_next(Answer(text="All of the answer."))
     gate = harness.control.hold_next("create", "before_completed")
-    call = await wire.call("gemini_ask", prompt=prompt)
+    call = await wire.begin_call("gemini_ask", prompt=prompt)
     assert await gate.reached()
     post = harness.control.posts[-1]
     written = "Writing: All of the answer."
-    await wire.until(lambda: written in said(wire, call) or wire.answered(call))
+    await wire.until(lambda: written in said(wire, call) or wire.is_answered(call))
     return call, gate, post
 
 
@@ -85,45 +86,45 @@ def said(wire: JsonRpcClient, call: Any) -> list[str]:
 
 async def newest(wire: JsonRpcClient) -> str:
     """The id of the newest turn, as somebody finds it who was never told."""
-    listed = await wire.use("gemini_history", limit=1)
-    return str(listed["text"].split(" · ")[0])
+    listed = await wire.call("gemini_history", limit=1)
+    return str(listed.text.split(" · ")[0])
 
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", DETACHES.values(), ids=DETACHES.keys())
 async def test_a_cancel_that_names_nobody_leaves_the_work_going(
-    harness: AppHarness, wired: Wired, era: str, reason: list[Any]
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: list[Any]
 ) -> None:
-    wire = await wired(era)
+    wire = await connect_raw(era)
     call, gate, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
     await wire.settled()
     gate.release()
-    found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
+    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
 
-    assert found["status"] == "completed"
-    assert found["text"].startswith("All of the answer.")
+    assert found.status == "completed"
+    assert found.text.startswith("All of the answer.")
     assert not post.closed_early
-    assert not wire.answered(call)
+    assert not wire.is_answered(call)
 
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", STOPS.values(), ids=STOPS.keys())
 async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
-    harness: AppHarness, wired: Wired, era: str, reason: list[Any]
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: list[Any]
 ) -> None:
-    wire = await wired(era)
+    wire = await connect_raw(era)
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
 
     assert await harness.control.until(lambda: post.closed_early)
-    found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
-    assert found["status"] == "cancelled"
-    assert found["text"].startswith("All of the answer.\n---\nThis turn was cancelled")
-    assert not found["is_error"]
-    assert not wire.answered(call)
+    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    assert found.status == "cancelled"
+    assert found.text.startswith("All of the answer.\n---\nThis turn was cancelled")
+    assert not found.is_error
+    assert not wire.is_answered(call)
     assert len(harness.bodies) == 1
 
 
@@ -131,84 +132,84 @@ async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
 
 
 async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, gate, post = await held(harness, wire)
     await wire.cancel(call, "request timeout")
     turn = await newest(wire)
-    waiting = await wire.call("gemini_result", id=turn, wait_seconds=40)
+    waiting = await wire.begin_call("gemini_result", id=turn, wait_seconds=40)
     await wire.until(partial(waits, wire, waiting))
 
     await wire.cancel(waiting, "AbortError: This operation was aborted")
     await wire.settled()
 
     gate.release()
-    found = await wire.use("gemini_result", id=turn, wait_seconds=5)
-    assert found["status"] == "completed"
+    found = await wire.call("gemini_result", id=turn, wait_seconds=5)
+    assert found.status == "completed"
     assert not post.closed_early
-    assert not wire.answered(waiting)
+    assert not wire.is_answered(waiting)
 
 
 async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "request timeout")
     await wire.settled()
-    repeat = await wire.call("gemini_ask", prompt="the same")
+    repeat = await wire.begin_call("gemini_ask", prompt="the same")
     await wire.until(partial(waits, wire, repeat))
 
     await wire.cancel(repeat, "AbortError: This operation was aborted")
 
     assert await harness.control.until(lambda: post.closed_early)
-    found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
-    assert found["status"] == "cancelled"
+    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    assert found.status == "cancelled"
     assert len(harness.bodies) == 1
 
 
 async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     for _ in range(2):
-        repeat = await wire.call("gemini_ask", prompt="the same")
+        repeat = await wire.begin_call("gemini_ask", prompt="the same")
         await wire.until(partial(waits, wire, repeat))
         await wire.cancel(repeat)
-    last = await wire.call("gemini_ask", prompt="the same")
+    last = await wire.begin_call("gemini_ask", prompt="the same")
     await wire.until(partial(waits, wire, last))
     gate.release()
 
-    found = facts(await wire.answer(last))
+    found = await wire.result(last)
 
-    assert "nothing was sent twice" in found["text"]
+    assert "nothing was sent twice" in found.text
     assert len(harness.bodies) == 1
 
 
-async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired()
+async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, connect_raw: ConnectRaw) -> None:
+    wire = await connect_raw()
     call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "user abort")
     assert await harness.control.until(lambda: post.ended)
 
-    again = await wire.use("gemini_ask", prompt="the same")
+    again = await wire.call("gemini_ask", prompt="the same")
 
-    assert again["status"] == "completed"
+    assert again.status == "completed"
     assert len(harness.bodies) == 2
 
 
 async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
-    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     await wire.settled()
     slow = BlockingPatch(turns, "claim_join", monkeypatch)
-    repeat = await wire.call("gemini_ask", prompt="the same")
+    repeat = await wire.begin_call("gemini_ask", prompt="the same")
     await slow.begun()
 
     await wire.cancel(repeat)
@@ -216,25 +217,25 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
     harness.clock.advance(1)
     slow.go_on()
     await owed(harness)
-    last = await wire.call("gemini_ask", prompt="the same")
+    last = await wire.begin_call("gemini_ask", prompt="the same")
     await wire.until(partial(waits, wire, last))
     gate.release()
 
-    assert "nothing was sent twice" in facts(await wire.answer(last))["text"]
+    assert "nothing was sent twice" in (await wire.result(last)).text
     assert len(harness.bodies) == 1
 
 
 async def test_a_result_that_nobody_takes_any_more_is_still_owed(
-    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     gate.release()
     turn = await newest(wire)
-    await wire.until_over()
+    await wire.until_idle()
     slow = BlockingPatch(turns, "waits", monkeypatch)
-    reading = await wire.call("gemini_result", id=turn)
+    reading = await wire.begin_call("gemini_result", id=turn)
     await slow.begun()
 
     await wire.cancel(reading, "request timeout")
@@ -243,7 +244,7 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
     slow.go_on()
     await owed(harness)
 
-    assert "nothing was sent twice" in (await wire.use("gemini_ask", prompt="the same"))["text"]
+    assert "nothing was sent twice" in (await wire.call("gemini_ask", prompt="the same")).text
     assert len(harness.bodies) == 1
 
 
@@ -252,67 +253,67 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
-    harness: AppHarness, wired: Wired, era: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era
 ) -> None:
-    wire = await wired(era)
+    wire = await connect_raw(era)
     first, gate, post = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
-    queued = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
+    queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
     await wire.until(lambda: said(wire, queued) == ["Waiting for the turn before it"])
 
     await wire.cancel(queued, "AbortError: This operation was aborted")
     await wire.settled()
     gate.release()
 
-    assert facts(await wire.answer(first))["status"] == "completed"
-    found = await wire.use("gemini_result", id=f"{conversation}/2", wait_seconds=5)
-    assert found["status"] == "cancelled"
-    assert "nothing had arrived" in found["text"]
+    assert (await wire.result(first)).status == "completed"
+    found = await wire.call("gemini_result", id=f"{conversation}/2", wait_seconds=5)
+    assert found.status == "cancelled"
+    assert "nothing had arrived" in found.text
     assert [body["input"] for body in harness.bodies] == ["hello"]
     assert not post.closed_early
 
 
 async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_before_that(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     first, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
-    second = await wire.call("gemini_continue", prompt="second", conversation_id=conversation)
+    second = await wire.begin_call("gemini_continue", prompt="second", conversation_id=conversation)
     await wire.until(partial(waits, wire, second))
-    third = await wire.call("gemini_continue", prompt="third", conversation_id=conversation)
+    third = await wire.begin_call("gemini_continue", prompt="third", conversation_id=conversation)
     await wire.until(partial(waits, wire, third))
 
     await wire.cancel(second, "user abort")
-    await wire.until_state(f"{conversation}/2", "cancelled")
+    await wire.until_status(f"{conversation}/2", "cancelled")
     # The third could go now, if it did not wait for the first.
     for _ in range(10):
-        await wire.use("gemini_history")
+        await wire.call("gemini_history")
     assert len(harness.bodies) == 1
     gate.release()
 
-    last = facts(await wire.answer(third))
-    root = facts(await wire.answer(first))
-    assert last["status"] == "completed"
-    assert "Turn 2 was cancelled: this continues from turn 1." in last["text"]
-    assert harness.last["previous_interaction_id"] == root["interaction_id"]
+    last = await wire.result(third)
+    root = await wire.result(first)
+    assert last.status == "completed"
+    assert "Turn 2 was cancelled: this continues from turn 1." in last.text
+    assert harness.last["previous_interaction_id"] == root.interaction
 
 
 async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     _, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
-    queued = await wire.call("gemini_continue", prompt="more", conversation_id=conversation)
+    queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
     await wire.until(partial(waits, wire, queued))
 
     await wire.cancel(queued, "MCP request cancelled by caller")
     await wire.settled()
     gate.release()
 
-    found = await wire.use("gemini_result", id=f"{conversation}/2", wait_seconds=5)
-    assert found["status"] == "completed"
+    found = await wire.call("gemini_result", id=f"{conversation}/2", wait_seconds=5)
+    assert found.status == "completed"
     assert [body["input"] for body in harness.bodies] == ["hello", "more"]
 
 
@@ -324,60 +325,60 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
     "reason", ["AbortError: The operation was aborted.", "AbortError: This operation was aborted"]
 )
 async def test_a_cancel_after_the_answer_means_nothing(
-    harness: AppHarness, wired: Wired, era: str, reason: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: str
 ) -> None:
-    wire = await wired(era)
-    call = await wire.call("gemini_ask", prompt="hello")
-    asked = facts(await wire.answer(call))
+    wire = await connect_raw(era)
+    call = await wire.begin_call("gemini_ask", prompt="hello")
+    asked = await wire.result(call)
 
     await wire.cancel(call, reason)
     await wire.settled()
 
-    found = await wire.use("gemini_result", id=asked["id"])
-    assert found["status"] == "completed"
-    again = await wire.use("gemini_continue", prompt="and more")
-    assert again["status"] == "completed"
+    found = await wire.call("gemini_result", id=asked.id)
+    assert found.status == "completed"
+    again = await wire.call("gemini_continue", prompt="and more")
+    assert again.status == "completed"
 
 
 async def test_a_cancel_after_running_was_said_means_nothing(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired(max_wait_seconds=0.05)
+    wire = await connect_raw(max_wait_seconds=0.05)
     call, gate, post = await held(harness, wire)
-    running = facts(await wire.answer(call))
+    running = await wire.result(call)
 
     await wire.cancel(call, "AbortError: The operation was aborted.")
     await wire.settled()
     gate.release()
 
-    assert running["status"] == "running"
-    found = await wire.use("gemini_result", id=running["id"], wait_seconds=5)
-    while found["status"] == "running":
-        found = await wire.use("gemini_result", id=running["id"], wait_seconds=5)
-    assert found["status"] == "completed"
+    assert running.status == "running"
+    found = await wire.call("gemini_result", id=running.id, wait_seconds=5)
+    while found.status == "running":
+        found = await wire.call("gemini_result", id=running.id, wait_seconds=5)
+    assert found.status == "completed"
     assert not post.closed_early
 
 
 @pytest.mark.parametrize("id", [999, "999", "", "nobody's", None, 1.5, {}])
 async def test_a_cancel_of_nothing_known_means_nothing(
-    harness: AppHarness, wired: Wired, id: Any
+    harness: AppHarness, connect_raw: ConnectRaw, id: Any
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, gate, post = await held(harness, wire)
 
     await wire.cancel(id, "user abort")
     await wire.settled()
     gate.release()
 
-    assert facts(await wire.answer(call))["status"] == "completed"
+    assert (await wire.result(call)).status == "completed"
     assert not post.closed_early
 
 
 @pytest.mark.parametrize("written", ["as sent", "as text"])
 async def test_ids_match_however_a_client_writes_the_number(
-    harness: AppHarness, wired: Wired, written: str
+    harness: AppHarness, connect_raw: ConnectRaw, written: str
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call if written == "as sent" else str(call), "user abort")
@@ -385,8 +386,10 @@ async def test_ids_match_however_a_client_writes_the_number(
     assert await harness.control.until(lambda: post.closed_early)
 
 
-async def test_an_abort_stops_only_its_own_call(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired()
+async def test_an_abort_stops_only_its_own_call(
+    harness: AppHarness, connect_raw: ConnectRaw
+) -> None:
+    wire = await connect_raw()
     first, _, stopped = await held(harness, wire, "one")
     second, gate, other = await held(harness, wire, "two")
 
@@ -394,50 +397,56 @@ async def test_an_abort_stops_only_its_own_call(harness: AppHarness, wired: Wire
     assert await harness.control.until(lambda: stopped.closed_early)
     gate.release()
 
-    assert facts(await wire.answer(second))["status"] == "completed"
+    assert (await wire.result(second)).status == "completed"
     assert not other.closed_early
 
 
-async def test_two_cancels_of_one_call_are_one(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired()
+async def test_two_cancels_of_one_call_are_one(
+    harness: AppHarness, connect_raw: ConnectRaw
+) -> None:
+    wire = await connect_raw()
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call, "user abort")
     await wire.cancel(call, "user abort")
 
     assert await harness.control.until(lambda: post.closed_early)
-    assert (await wire.use("gemini_result", id=await newest(wire)))["status"] == "cancelled"
+    assert (await wire.call("gemini_result", id=await newest(wire))).status == "cancelled"
 
 
 @pytest.mark.parametrize("reason", ["user abort", "request timeout"])
 async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
-    harness: AppHarness, wired: Wired, reason: str
+    harness: AppHarness, connect_raw: ConnectRaw, reason: str
 ) -> None:
-    wire = await wired()
-    await wire.use("gemini_ask", prompt="first")
+    wire = await connect_raw()
+    await wire.call("gemini_ask", prompt="first")
     calls = []
     for _ in range(5):
-        calls.append(await wire.call("gemini_ask", prompt="now"))
+        calls.append(await wire.begin_call("gemini_ask", prompt="now"))
         await wire.cancel(calls[-1], reason)
     await wire.settled()
 
-    listed = await wire.use("gemini_history", limit=100)
-    turns = [line.split(" · ")[0] for line in listed["text"].splitlines() if line[:2] == "c_"]
+    listed = await wire.call("gemini_history", limit=100)
+    turns = [line.split(" · ")[0] for line in listed.text.splitlines() if line[:2] == "c_"]
     for turn in turns:
-        found = await wire.use("gemini_result", id=turn, wait_seconds=5)
-        assert found["status"] in ("cancelled", "completed")
+        found = await wire.call("gemini_result", id=turn, wait_seconds=5)
+        assert found.status in ("cancelled", "completed")
     # The last of them may have been written down after they were listed, but not after it was sent.
     assert len(harness.bodies) <= len(db_inspection.turns(harness.folder))
 
 
 @pytest.mark.parametrize(("reason", "posts"), [("user abort", 0), ("request timeout", 1)])
 async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_turn(
-    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, reason: str, posts: int
+    harness: AppHarness,
+    connect_raw: ConnectRaw,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    posts: int,
 ) -> None:
-    wire = await wired()
-    await wire.use("gemini_history")
+    wire = await connect_raw()
+    await wire.call("gemini_history")
     slow = BlockingPatch(conversations, "begin", monkeypatch)
-    call = await wire.call("gemini_ask", prompt="hello")
+    call = await wire.begin_call("gemini_ask", prompt="hello")
     await slow.begun()
 
     await wire.cancel(call, reason)
@@ -445,23 +454,23 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
     slow.go_on()
 
     await harness.control.until(lambda: len(harness.control.posts) == posts)
-    found = await wire.use("gemini_result", id=await newest(wire), wait_seconds=5)
-    assert found["status"] == ("completed" if posts else "cancelled")
+    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    assert found.status == ("completed" if posts else "cancelled")
     assert len(harness.bodies) == posts
 
 
 async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
-    harness: AppHarness, wired: Wired, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "large.pdf").write_bytes(b"%PDF-1.7\n" + bytes(5 * 2**20))
-    wire = await wired(allowed_dirs=(tmp_path,))
+    wire = await connect_raw(allowed_dirs=(tmp_path,))
     slow = BlockingPatch(interaction_content, "hash_of", monkeypatch)
-    call = await wire.call("gemini_ask", prompt="hello", files=[str(tmp_path / "large.pdf")])
+    call = await wire.begin_call("gemini_ask", prompt="hello", files=[str(tmp_path / "large.pdf")])
     await slow.begun()
 
     await wire.cancel(call, "user abort")
 
-    await wire.until_state(db_inspection.turns(harness.folder)[0]["id"], "cancelled")
+    await wire.until_status(db_inspection.turns(harness.folder)[0]["id"], "cancelled")
     assert harness.bodies == []
     slow.go_on()
 
@@ -471,23 +480,23 @@ async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_know(
-    harness: AppHarness, wired: Wired, era: str
+    harness: AppHarness, connect_raw: ConnectRaw, era: Era
 ) -> None:
-    wire = await wired(era)
+    wire = await connect_raw(era)
     unknown = harness.control.hold_next("create", "before_created")
-    await wire.call("gemini_ask", prompt="not yet at Google")
+    await wire.begin_call("gemini_ask", prompt="not yet at Google")
     assert await unknown.reached()
     await held(harness, wire, "known at Google")
 
     wire.hang_up()
     await wire.app.closed.wait()
 
-    other = await wired(era)
-    listed = await other.use("gemini_history")
+    other = await connect_raw(era)
+    listed = await other.call("gemini_history")
     states = {}
-    for line in listed["text"].splitlines():
+    for line in listed.text.splitlines():
         if line.startswith("c_"):
-            found = await other.use("gemini_result", id=line.split(" · ")[0], wait_seconds=5)
-            states[line.split('"')[1]] = found["status"]
+            found = await other.call("gemini_result", id=line.split(" · ")[0], wait_seconds=5)
+            states[line.split('"')[1]] = found.status
     assert states == {"not yet at Google": "interrupted", "known at Google": "completed"}
     assert len(harness.control.posts) == 2

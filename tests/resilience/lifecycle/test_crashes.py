@@ -16,14 +16,14 @@ from typing import Literal
 
 import anyio
 import pytest
-from anyio.abc import TaskGroup
 
 from gemini_emulator import Emulator, EmulatorControl, Gate
 from tests.support import db_inspection
-from tests.support.app_harness import AppHarness
-from tests.support.fork_server import ForkOrder
-from tests.support.forked_server import ForkedServer
-from tests.support.jsonrpc_client import Frame, HungUp, facts
+from tests.support.app_harness import AppHarness, ToolResult
+from tests.support.fork_server import ForkOrder, ForkServer
+from tests.support.jsonrpc_client import ConnectionClosed, tool_result
+from tests.support.protocol import Message
+from tests.support.server_process import ServerProcess, fork
 
 LATER = 2000.0
 """Seconds by which the clock of a later life is ahead: every lease has run out."""
@@ -48,16 +48,16 @@ class Play:
 
     folder: Path
     emulator: Emulator
-    forks: Path
-    tasks: TaskGroup
-    handed_out: dict[str, Frame] = field(default_factory=dict)
+    fork_server: ForkServer
+    servers: list[ServerProcess] = field(default_factory=list)
+    handed_out: dict[str, ToolResult] = field(default_factory=dict)
     """What was answered, by the turn's id."""
 
     @property
     def control(self) -> EmulatorControl:
         return self.emulator.control
 
-    async def life(self, order: ForkOrder) -> ForkedServer:
+    async def life(self, order: ForkOrder) -> ServerProcess:
         """A server process on this folder."""
         environ = {
             "GEMINI_API_KEY": "test-key",
@@ -68,26 +68,41 @@ class Play:
             "GEMINI_MCP_RESOLVE_REDIRECTS": "off",
             "CLAUDE_CODE_SESSION_ID": "the same in every life",
         }
-        return await ForkedServer.to_fork(self.tasks, self.forks, replace(order, environ=environ))
+        server = await fork(
+            self.fork_server,
+            self.folder.parent,
+            order=replace(order, environ=environ),
+            name="raw",
+            wants_progress=True,
+        )
+        self.servers.append(server)
+        return server
 
-    async def act(self, line: ForkedServer, turn: int = 0, point: Point = "before_created") -> None:
+    async def close(self) -> None:
+        for server in self.servers:
+            if server.is_alive:
+                await server.killed()
+
+    async def act(
+        self, line: ServerProcess, turn: int = 0, point: Point = "before_created"
+    ) -> None:
         """The play; the process is killed at that point of that turn's request, if any."""
 
         def hold(number: int) -> Gate | None:
             return self.control.hold_next("create", point) if number == turn else None  # type: ignore[arg-type]  # never while_queued
 
         gate = hold(1)
-        one = await line.call("gemini_ask", prompt="one")
+        one = await line.begin_call("gemini_ask", prompt="one")
         await self.die_at(gate, line)
         self.take(await line.answer(one))
         gate = hold(2) if point != "while_queued" else None
         slow = self.control.hold_next("create", "before_completed")
-        two = await line.call("gemini_continue", prompt="two")
+        two = await line.begin_call("gemini_continue", prompt="two")
         await self.die_at(gate, line)
-        await line.meanwhile(lambda: slow.is_reached)
+        await line.wait_for(lambda: slow.is_reached)
         gate = hold(3)
-        three = await line.call("gemini_continue", prompt="three")
-        await line.meanwhile(lambda: len(db_inspection.turns(self.folder)) == 3)
+        three = await line.begin_call("gemini_continue", prompt="three")
+        await line.wait_for(lambda: len(db_inspection.turns(self.folder)) == 3)
         if point == "while_queued":
             line.kill()
         slow.release()
@@ -95,21 +110,21 @@ class Play:
         await self.die_at(gate, line)
         self.take(await line.answer(three))
 
-    async def die_at(self, gate: Gate | None, line: ForkedServer) -> None:
+    async def die_at(self, gate: Gate | None, line: ServerProcess) -> None:
         if gate is not None:
-            await line.meanwhile(lambda: gate.is_reached)
+            await line.wait_for(lambda: gate.is_reached)
             line.kill()
-            await line.over()
-            raise HungUp
+            await line.ended()
+            raise ConnectionClosed
 
-    def take(self, frame: Frame) -> None:
-        said = facts(frame)
-        self.handed_out[said["id"]] = said
+    def take(self, frame: Message) -> None:
+        said = tool_result(frame)
+        self.handed_out[said.id] = said
 
-    async def recover(self, line: ForkedServer) -> None:
+    async def recover(self, line: ServerProcess) -> None:
         """A new process finds what is to be done by itself."""
-        await line.use("gemini_history")
-        await line.meanwhile(
+        await line.call("gemini_history")
+        await line.wait_for(
             lambda: all(row["status"] != "running" for row in db_inspection.turns(self.folder))
         )
 
@@ -118,36 +133,36 @@ class Play:
         self.control.release()
         before = db_inspection.turns(self.folder)
         line = await self.life(ForkOrder(clock=clock))
-        listed = (await line.use("gemini_history"))["text"]
+        listed = (await line.call("gemini_history")).text
         for row in before:
             assert row["conversation_id"] in listed
-            found = await line.use("gemini_result", id=row["id"], wait_seconds=20)
+            found = await line.call("gemini_result", id=row["id"], wait_seconds=20)
             if row["status"] != "running":
-                assert found["status"] == row["status"]
+                assert found.status == row["status"]
             elif row["interaction_id"]:
-                assert found["status"] == "completed"
+                assert found.status == "completed"
             else:
-                assert found["status"] == "interrupted"
-                assert f'"{row["prompt"]}"' in found["text"]
+                assert found.status == "interrupted"
+                assert f'"{row["prompt"]}"' in found.text
         for id, said in self.handed_out.items():
-            found = await line.use("gemini_result", id=id)
-            assert (found["status"], found["text"]) == (said["status"], said["text"])
+            found = await line.call("gemini_result", id=id)
+            assert (found.status, found.text) == (said.status, said.text)
         after = db_inspection.turns(self.folder)
         assert {row["id"] for row in before} == {row["id"] for row in after}
         assert {(row["lease_holder"], row["lease_until"]) for row in after} <= {("", 0.0)}
         await self.go_on(line, after)
         sent = Counter(post.body["input"] for post in self.control.posts)
         assert set(sent.values()) <= {1}, sent
-        line.kill()
+        await line.killed()
 
-    async def go_on(self, line: ForkedServer, rows: Sequence[db_inspection.Row]) -> None:
+    async def go_on(self, line: ServerProcess, rows: Sequence[db_inspection.Row]) -> None:
         if not rows:
             return
-        said = await line.use(
+        said = await line.call(
             "gemini_continue", prompt="four", conversation_id=rows[0]["conversation_id"]
         )
         good = [row["interaction_id"] for row in rows if row["status"] == "completed"]
-        assert said["status"] == "completed"
+        assert said.status == "completed"
         assert self.control.posts[-1].body.get("previous_interaction_id") == (
             good[-1] if good else None
         )
@@ -157,15 +172,14 @@ class Play:
 class Stage:
     """Where plays are given, several at once; what went wrong is kept by its name."""
 
-    forks: Path
+    fork_server: ForkServer
     folder: Path
-    tasks: TaskGroup
     troubles: dict[str, Exception] = field(default_factory=dict)
     given: list[str] = field(default_factory=list)
     _places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
     def play(self, name: str, emulator: Emulator) -> Play:
-        return Play(self.folder / name.replace(" ", "_"), emulator, self.forks, self.tasks)
+        return Play(self.folder / name.replace(" ", "_"), emulator, self.fork_server)
 
     async def give(
         self, name: str, turn: int, point: Point, *, again: ForkOrder | None = None
@@ -186,19 +200,20 @@ class Stage:
                 try:
                     with anyio.fail_after(60):
                         line = await play.life(order)
-                        with suppress(HungUp):
+                        with suppress(ConnectionClosed):
                             await play.act(line, turn, point)
-                        await line.over()
+                        await line.ended()
                         if again is not None:
                             line = await play.life(again)
-                            with suppress(HungUp):
+                            with suppress(ConnectionClosed):
                                 await play.recover(line)
                                 line.kill()
-                            await line.over()
+                            await line.ended()
                         await play.end(2 * LATER)
                 except Exception as trouble:
                     self.troubles[name] = trouble
                 finally:
+                    await play.close()
                     self.given.append(name)
                     emulator.control.let_go()
 
@@ -213,62 +228,57 @@ async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = 
     with Emulator(control=EmulatorControl()) as emulator:
         play = stage.play(name, emulator)
         if after is None:
-            await play.act(await play.life(ForkOrder(diary=str(diary))))
+            await play.act(await play.life(ForkOrder(commits=str(diary))))
         else:
-            with suppress(HungUp):
+            with suppress(ConnectionClosed):
                 await play.act(await play.life(ForkOrder()), *after)
             play.control.release()
-            await play.recover(await play.life(ForkOrder(clock=LATER, diary=str(diary))))
+            await play.recover(await play.life(ForkOrder(clock=LATER, commits=str(diary))))
+        await play.close()
         emulator.control.let_go()
     return diary.read_text("utf-8").splitlines()
 
 
-async def test_killed_on_either_side_of_any_commit(forks: Path, tmp_path: Path) -> None:
-    async with anyio.create_task_group() as lines:
-        stage = Stage(forks, tmp_path, lines)
-        diary = await commits(stage, "rehearsal")
-        async with anyio.create_task_group() as plays:
-            for number, what in enumerate(diary, 1):
-                for when in ("before", "after"):
-                    name = f"{when} commit {number} ({what})"
-                    plays.start_soon(stage.give_until, name, ForkOrder(die_at=number, when=when))
-        lines.cancel_scope.cancel()
+async def test_killed_on_either_side_of_any_commit(fork_server: ForkServer, tmp_path: Path) -> None:
+    stage = Stage(fork_server, tmp_path)
+    diary = await commits(stage, "rehearsal")
+    async with anyio.create_task_group() as plays:
+        for number, what in enumerate(diary, 1):
+            for when in ("before", "after"):
+                name = f"{when} commit {number} ({what})"
+                plays.start_soon(stage.give_until, name, ForkOrder(die_at=number, when=when))
 
     stage.judge()
     assert len(stage.given) == 2 * len(diary) >= 30
 
 
-async def test_killed_at_any_point_of_any_request(forks: Path, tmp_path: Path) -> None:
-    async with anyio.create_task_group() as lines:
-        stage = Stage(forks, tmp_path, lines)
-        async with anyio.create_task_group() as plays:
-            for turn in (1, 2, 3):
-                for point in POINTS:
-                    plays.start_soon(stage.give, f"{point} of {turn}", turn, point)
-            plays.start_soon(stage.give, "while three waits for two", 2, "while_queued")
-        lines.cancel_scope.cancel()
+async def test_killed_at_any_point_of_any_request(fork_server: ForkServer, tmp_path: Path) -> None:
+    stage = Stage(fork_server, tmp_path)
+    async with anyio.create_task_group() as plays:
+        for turn in (1, 2, 3):
+            for point in POINTS:
+                plays.start_soon(stage.give, f"{point} of {turn}", turn, point)
+        plays.start_soon(stage.give, "while three waits for two", 2, "while_queued")
 
     stage.judge()
     assert len(stage.given) == 13
 
 
 async def test_killed_again_on_either_side_of_any_commit_while_it_recovers(
-    forks: Path, tmp_path: Path
+    fork_server: ForkServer, tmp_path: Path
 ) -> None:
-    async with anyio.create_task_group() as lines:
-        stage = Stage(forks, tmp_path, lines)
-        diary = await commits(stage, "rehearsal", after=(2, "while_queued"))
-        async with anyio.create_task_group() as plays:
-            for number, what in enumerate(diary, 1):
-                for when in ("before", "after"):
-                    again = ForkOrder(clock=LATER, die_at=number, when=when)
-                    name = f"again {when} commit {number} ({what})"
-                    plays.start_soon(
-                        lambda name, again: stage.give(name, 2, "while_queued", again=again),
-                        name,
-                        again,
-                    )
-        lines.cancel_scope.cancel()
+    stage = Stage(fork_server, tmp_path)
+    diary = await commits(stage, "rehearsal", after=(2, "while_queued"))
+    async with anyio.create_task_group() as plays:
+        for number, what in enumerate(diary, 1):
+            for when in ("before", "after"):
+                again = ForkOrder(clock=LATER, die_at=number, when=when)
+                name = f"again {when} commit {number} ({what})"
+                plays.start_soon(
+                    lambda name, again: stage.give(name, 2, "while_queued", again=again),
+                    name,
+                    again,
+                )
 
     stage.judge()
     assert len(stage.given) == 2 * len(diary) >= 8

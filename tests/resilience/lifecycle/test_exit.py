@@ -13,11 +13,12 @@ import anyio
 import pytest
 
 from gemini_emulator import Answer
-from tests.resilience.lifecycle.conftest import Forked
+from tests.resilience.lifecycle.conftest import Fork
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
-from tests.support.forked_server import ROOT, ForkedServer
-from tests.support.jsonrpc_client import ERAS
+from tests.support.fork_server import ROOT
+from tests.support.protocol import ERAS, Era
+from tests.support.server_process import ServerProcess
 
 SOON = 8.0
 """Seconds: generous, for the budget of one is the benchmark's; what would hold us takes longer."""
@@ -26,17 +27,17 @@ LONG = 60.0
 pytestmark = pytest.mark.processes
 
 
-async def turns_in_hand(harness: AppHarness, line: ForkedServer) -> None:
+async def turns_in_hand(harness: AppHarness, line: ServerProcess) -> None:
     """One that waits in a queue, one sent to Google, one that Google has named."""
     named = harness.control.hold_next("create", "before_completed")
-    await line.call("gemini_ask", prompt="named")
+    await line.begin_call("gemini_ask", prompt="named")
     assert await named.reached()
-    await line.meanwhile(lambda: bool(db_inspection.turns(harness.folder)[0]["interaction_id"]))
+    await line.wait_for(lambda: bool(db_inspection.turns(harness.folder)[0]["interaction_id"]))
     sent = harness.control.hold_next("create", "before_created")
-    await line.call("gemini_ask", prompt="sent")
+    await line.begin_call("gemini_ask", prompt="sent")
     assert await sent.reached()
     conversation = db_inspection.turns(harness.folder)[0]["conversation_id"]
-    queued = await line.call("gemini_continue", prompt="queued", conversation_id=conversation)
+    queued = await line.begin_call("gemini_continue", prompt="queued", conversation_id=conversation)
     await line.until(lambda: bool(line.progress(queued)))
 
 
@@ -55,59 +56,57 @@ COMMITTED = {
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_the_end_of_stdin_is_the_end(harness: AppHarness, forked: Forked, era: str) -> None:
-    line = await forked(era)
+async def test_the_end_of_stdin_is_the_end(harness: AppHarness, fork: Fork, era: Era) -> None:
+    line = await fork(era)
     await turns_in_hand(harness, line)
 
-    await line.hang_up()
+    line.hang_up()
 
     with anyio.fail_after(SOON):
-        assert await line.code() == 0
+        assert await line.exit_code() == 0
     assert committed(harness) == COMMITTED
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_is_the_end_though_stdin_goes_on(
-    harness: AppHarness, forked: Forked, told: signal.Signals
+    harness: AppHarness, fork: Fork, told: signal.Signals
 ) -> None:
-    line = await forked()
+    line = await fork()
     await turns_in_hand(harness, line)
 
     os.kill(line.pid, told)
 
     with anyio.fail_after(SOON):
-        assert await line.code() == 0
+        assert await line.exit_code() == 0
     assert committed(harness) == COMMITTED
 
 
-async def test_signals_during_the_end_do_not_cut_it_short(
-    harness: AppHarness, forked: Forked
-) -> None:
-    line = await forked()
+async def test_signals_during_the_end_do_not_cut_it_short(harness: AppHarness, fork: Fork) -> None:
+    line = await fork()
     await turns_in_hand(harness, line)
 
-    await line.hang_up()
+    line.hang_up()
     os.kill(line.pid, signal.SIGTERM)
     os.kill(line.pid, signal.SIGINT)
 
     with anyio.fail_after(SOON):
-        assert await line.code() == 0
+        assert await line.exit_code() == 0
     assert committed(harness) == COMMITTED
 
 
 async def test_every_turn_goes_on_in_the_next_process_as_it_was_left(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
-    line = await forked()
+    line = await fork()
     await turns_in_hand(harness, line)
-    await line.hang_up()
-    assert await line.code() == 0
+    line.hang_up()
+    assert await line.exit_code() == 0
 
-    other = await forked()
+    other = await fork()
     rows = db_inspection.turns(harness.folder)
-    said = [await other.use("gemini_result", id=row["id"], wait_seconds=40) for row in rows]
+    said = [await other.call("gemini_result", id=row["id"], wait_seconds=40) for row in rows]
 
-    assert {row["prompt"]: each["status"] for row, each in zip(rows, said, strict=True)} == {
+    assert {row["prompt"]: each.status for row, each in zip(rows, said, strict=True)} == {
         **COMMITTED,
         "named": "completed",
     }
@@ -115,50 +114,50 @@ async def test_every_turn_goes_on_in_the_next_process_as_it_was_left(
 
 
 async def test_a_client_that_reads_nothing_does_not_hold_us(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
     harness.control.answer_next(Answer(text="x" * 500_000))
-    writer = await forked()
-    said = await writer.use("gemini_ask", prompt="long")
-    deaf = await forked(deaf=True)
+    writer = await fork()
+    said = await writer.call("gemini_ask", prompt="long")
+    deaf = await fork(deaf=True)
     held = harness.control.hold_next("create", "before_created")
     for _ in range(60):
-        await deaf.call("gemini_result", id=said["id"])
-    await deaf.call("gemini_ask", prompt="sent")
+        await deaf.begin_call("gemini_result", id=said.id)
+    await deaf.begin_call("gemini_ask", prompt="sent")
     assert await held.reached()
 
-    await deaf.hang_up()
+    deaf.hang_up()
 
     with anyio.fail_after(SOON):
-        assert await deaf.code() == 0
-    await deaf.close()
+        assert await deaf.exit_code() == 0
+    deaf.close()
     assert committed(harness) == {"long": "completed", "sent": "interrupted"}
 
 
 async def test_a_client_that_is_gone_for_good_is_the_end_too(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
     """Its end of stdout is closed first, as when it was killed."""
-    line = await forked()
+    line = await fork()
     await turns_in_hand(harness, line)
 
-    await line.close()
+    line.close()
 
     with anyio.fail_after(SOON):
-        assert await line.code() == 0
+        assert await line.exit_code() == 0
     assert committed(harness) == COMMITTED
 
 
-async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, forked: Forked) -> None:
-    line = await forked(names_take=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid")
-    await line.call("gemini_ask", prompt="to nowhere")
-    await line.meanwhile(lambda: bool(db_inspection.turns(harness.folder)))
-    await line.meanwhile(lambda: db_inspection.turns(harness.folder)[0]["sent"] is not None)
+async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, fork: Fork) -> None:
+    line = await fork(lookup_seconds=LONG, GOOGLE_GEMINI_BASE_URL="http://no-answer.invalid")
+    await line.begin_call("gemini_ask", prompt="to nowhere")
+    await line.wait_for(lambda: bool(db_inspection.turns(harness.folder)))
+    await line.wait_for(lambda: db_inspection.turns(harness.folder)[0]["sent"] is not None)
 
-    await line.hang_up()
+    line.hang_up()
 
     with anyio.fail_after(SOON):
-        assert await line.code() == 0
+        assert await line.exit_code() == 0
     assert committed(harness) == {"to nowhere": "interrupted"}
 
 

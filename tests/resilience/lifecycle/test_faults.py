@@ -20,8 +20,8 @@ from gemini_emulator.fault_injection import FAULTS
 from tests.resilience.lifecycle import fault_cases
 from tests.resilience.lifecycle.fault_cases import Called, Fault
 from tests.support import db_inspection
-from tests.support.app_harness import AppHarness, masked
-from tests.support.jsonrpc_client import Frame, JsonRpcClient
+from tests.support.app_harness import AppHarness, ToolResult, masked
+from tests.support.jsonrpc_client import InProcessClient
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "faults.md"
 # One sentence a line.
@@ -67,7 +67,7 @@ PARAMS = [
 ]
 
 
-async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line, Frame]:
+async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line, ToolResult]:
     """Let the fault happen to one call."""
 
     async def nap(seconds: float) -> None:
@@ -76,28 +76,28 @@ async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line,
 
     place = {}
     if call == "continue":
-        well = await JsonRpcClient.to(harness, "modern")
-        said = await well.use("gemini_ask", prompt="My name is Ada.")
-        place = {"conversation_id": said["conversation_id"]}
+        well = await InProcessClient.connect(harness, "modern")
+        said = await well.call("gemini_ask", prompt="My name is Ada.")
+        place = {"conversation_id": said.conversation}
         harness.clock.advance(fault.goes_on)
     posts = len(harness.control.posts)
     before = {row["id"] for row in db_inspection.turns(harness.folder)}
     harness.set(GEMINI_API_KEY=fault.key)
-    wire = await JsonRpcClient.to(harness, "modern", sleep=nap, **fault.settings)
+    wire = await InProcessClient.connect(harness, "modern", sleep=nap, **fault.settings)
     harness.control.answer_next(fault.answer)
     fault.arrange(harness.control)
-    said = await wire.use(f"gemini_{call}", prompt="Go on.", **place)
+    said = await wire.call(f"gemini_{call}", prompt="Go on.", **place)
     harness.set(GEMINI_API_KEY="test-key")
     row = next(
         (row for row in db_inspection.turns(harness.folder) if row["id"] not in before), None
     )
     sent = len(harness.control.posts) - posts
-    return Line(sent, said.get("status", "refused"), words(said), stored(row)), said
+    return Line(sent, said.status or "refused", words(said), stored(row)), said
 
 
-def words(said: Frame) -> str:
+def words(said: ToolResult) -> str:
     """What the model reads, without the footer."""
-    text = re.sub(r"\n?conversation c_\w+ · turn [^\n]*$", "", str(said["text"]))
+    text = re.sub(r"\n?conversation c_\w+ · turn [^\n]*$", "", said.text)
     # Where the data folder of a test is says nothing.
     text = re.sub(r"the key file \S+/key", "the key file ~/.local/share/…/key", text)
     return " ⏎ ".join(line for line in masked(text).splitlines() if line and line != "---")
@@ -136,8 +136,8 @@ async def test_a_fault_costs_no_second_request_and_is_told_in_words(
         # Only what surely made nothing is sent again: what is left may have been paid for.
         assert len([post for post in mine if post.status in (None, 200, 201)]) <= 1
         assert line.text
-        assert not re.search(r"Traceback|Error code|httpx|genai|AIza", said["text"])
-        assert said["is_error"] == (line.status in ("failed", "refused"))
+        assert not re.search(r"Traceback|Error code|httpx|genai|AIza", said.text)
+        assert said.is_error == (line.status in ("failed", "refused"))
         assert line.stored.startswith(line.status) or (line.posts, line.stored) == (0, "nothing")
 
 

@@ -17,11 +17,10 @@ from gemini_interactions.bridge.turns.execution import lease
 from gemini_interactions.bridge.turns.execution.lease import GapDetector, LeaseLost, LeaseProof
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.store import Store
-from tests.resilience.lifecycle.conftest import Forked
+from tests.resilience.lifecycle.conftest import Fork
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient
-from tests.support.forked_server import ForkedServer
-from tests.support.jsonrpc_client import facts
+from tests.support.server_process import ServerProcess
 
 LEASE = 1.0
 SHORT = {"GEMINI_MCP_LEASE_SECONDS": str(LEASE)}
@@ -39,11 +38,11 @@ def is_written(harness: AppHarness, prompt: str) -> bool:
     return any(each["prompt"] == prompt for each in db_inspection.turns(harness.folder))
 
 
-def stop(server: ForkedServer) -> None:
+def stop(server: ServerProcess) -> None:
     os.kill(server.pid, signal.SIGSTOP)
 
 
-def go_on(server: ForkedServer) -> None:
+def go_on(server: ServerProcess) -> None:
     os.kill(server.pid, signal.SIGCONT)
 
 
@@ -53,92 +52,92 @@ def sent(harness: AppHarness) -> Counter[str]:
 
 @pytest.mark.processes
 async def test_a_process_stopped_before_its_place_sends_nothing_once_it_was_given_up(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
-    one = await forked(**SHORT, GEMINI_MCP_MAX_CONCURRENT="1")
-    other = await forked(**SHORT)
-    await other.use("gemini_history")
+    one = await fork(**SHORT, GEMINI_MCP_MAX_CONCURRENT="1")
+    other = await fork(**SHORT)
+    await other.call("gemini_history")
     gate = harness.control.hold_next("create", "before_completed")
-    await one.call("gemini_ask", prompt="first")
+    await one.begin_call("gemini_ask", prompt="first")
     assert await gate.reached()
-    waiting = await one.call("gemini_ask", prompt="second")
-    await one.meanwhile(lambda: is_written(harness, "second"))
+    waiting = await one.begin_call("gemini_ask", prompt="second")
+    await one.wait_for(lambda: is_written(harness, "second"))
 
     stop(one)
     try:
-        await other.meanwhile(lambda: status(harness, "second") == "interrupted")
-        told = await other.use("gemini_result", id=row(harness, "second")["id"])
+        await other.wait_for(lambda: status(harness, "second") == "interrupted")
+        told = await other.call("gemini_result", id=row(harness, "second")["id"])
     finally:
         gate.release()
         go_on(one)
-    said = facts(await one.answer(waiting))
+    said = await one.result(waiting)
 
-    assert "It had not been sent yet." in told["text"]
-    assert said["status"] == "interrupted"
+    assert "It had not been sent yet." in told.text
+    assert said.status == "interrupted"
     assert sent(harness) == {"first": 1}
 
 
 @pytest.mark.processes
 async def test_a_process_stopped_while_it_waits_out_a_rate_limit_does_not_send_again(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
-    one, other = await forked(**SHORT), await forked(**SHORT)
-    await other.use("gemini_history")
+    one, other = await fork(**SHORT), await fork(**SHORT)
+    await other.call("gemini_history")
     harness.control.fail_next(429, retry_after=2)
-    call = await one.call("gemini_ask", prompt="limited")
-    await one.meanwhile(lambda: len(harness.control.log) > 0)
+    call = await one.begin_call("gemini_ask", prompt="limited")
+    await one.wait_for(lambda: len(harness.control.log) > 0)
 
     stop(one)
     try:
-        await other.meanwhile(lambda: status(harness, "limited") == "interrupted")
-        told = await other.use("gemini_result", id=row(harness, "limited")["id"])
+        await other.wait_for(lambda: status(harness, "limited") == "interrupted")
+        told = await other.call("gemini_result", id=row(harness, "limited")["id"])
     finally:
         go_on(one)
-    said = facts(await one.answer(call))
+    said = await one.result(call)
 
-    assert "It may have been sent" in told["text"]
-    assert said["status"] == "interrupted"
+    assert "It may have been sent" in told.text
+    assert said.status == "interrupted"
     assert sent(harness) == {"limited": 1}
 
 
 @pytest.mark.processes
 async def test_a_process_stopped_in_the_middle_of_a_stream_is_finished_by_another(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
-    one, other = await forked(**SHORT), await forked(**SHORT)
-    await other.use("gemini_history")
+    one, other = await fork(**SHORT), await fork(**SHORT)
+    await other.call("gemini_history")
     gate = harness.control.hold_next("create", "before_completed")
-    call = await one.call("gemini_ask", prompt="slow")
-    await one.meanwhile(
+    call = await one.begin_call("gemini_ask", prompt="slow")
+    await one.wait_for(
         lambda: is_written(harness, "slow") and bool(row(harness, "slow")["interaction_id"])
     )
 
     stop(one)
     try:
         gate.release()
-        await other.meanwhile(lambda: status(harness, "slow") == "completed")
+        await other.wait_for(lambda: status(harness, "slow") == "completed")
     finally:
         go_on(one)
-    said = facts(await one.answer(call))
+    said = await one.result(call)
 
-    assert said["status"] == "completed"
+    assert said.status == "completed"
     assert sent(harness) == {"slow": 1}
 
 
 @pytest.mark.processes
 async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
-    harness: AppHarness, forked: Forked
+    harness: AppHarness, fork: Fork
 ) -> None:
     # Leases long enough for two processes to be woken, on any machine, within one interval.
     settings = {"GEMINI_MCP_LEASE_SECONDS": "6", "GEMINI_MCP_MAX_CONCURRENT": "1"}
-    one, other = await forked(**settings), await forked(**settings)
+    one, other = await fork(**settings), await fork(**settings)
     gates, queued = [], {}
     for server, name in ((one, "one"), (other, "other")):
         gates.append(harness.control.hold_next("create", "before_completed"))
-        await server.call("gemini_ask", prompt=f"{name} runs")
+        await server.begin_call("gemini_ask", prompt=f"{name} runs")
         assert await gates[-1].reached()
-        queued[name] = await server.call("gemini_ask", prompt=f"{name} waits")
-        await server.meanwhile(partial(is_written, harness, f"{name} waits"))
+        queued[name] = await server.begin_call("gemini_ask", prompt=f"{name} waits")
+        await server.wait_for(partial(is_written, harness, f"{name} waits"))
 
     stop(one)
     stop(other)
@@ -150,9 +149,9 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
     go_on(one)
     for gate in gates:
         gate.release()
-    said = [facts(await one.answer(queued["one"])), facts(await other.answer(queued["other"]))]
+    said = [await one.result(queued["one"]), await other.result(queued["other"])]
 
-    assert [each["status"] for each in said] == ["completed", "completed"]
+    assert [each.status for each in said] == ["completed", "completed"]
     assert set(sent(harness).values()) == {1}
 
 
@@ -162,21 +161,21 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
 @pytest.mark.processes
 @pytest.mark.parametrize("ahead", [3_600.0, -3_600.0], ids=["set back", "set forward"])
 async def test_a_turn_from_before_the_clock_was_set_is_taken_over(
-    harness: AppHarness, forked: Forked, ahead: float
+    harness: AppHarness, fork: Fork, ahead: float
 ) -> None:
     """The clock of the process that was killed said another hour than the next one's."""
-    one = await forked(**SHORT, clock=ahead)
+    one = await fork(**SHORT, clock=ahead)
     gate = harness.control.hold_next("create", "before_completed")
-    await one.call("gemini_ask", prompt="slow")
-    await one.meanwhile(
+    await one.begin_call("gemini_ask", prompt="slow")
+    await one.wait_for(
         lambda: is_written(harness, "slow") and bool(row(harness, "slow")["interaction_id"])
     )
     one.kill()
     gate.release()
 
-    other = await forked(**SHORT)
-    await other.use("gemini_history")
-    await other.meanwhile(lambda: status(harness, "slow") == "completed")
+    other = await fork(**SHORT)
+    await other.call("gemini_history")
+    await other.wait_for(lambda: status(harness, "slow") == "completed")
 
     assert sent(harness) == {"slow": 1}
 

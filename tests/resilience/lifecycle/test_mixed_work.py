@@ -22,13 +22,14 @@ import anyio
 import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
-from tests.end_to_end.product.conftest import nursery, start
-from tests.support import tally
+from tests.end_to_end.product.conftest import start
+from tests.support import kill_counts
 from tests.support.app_harness import AppHarness, ToolResult
-from tests.support.server_process import PATIENCE, Server, Start
-from tests.support.task_client import of_process, told
+from tests.support.jsonrpc_client import PATIENCE
+from tests.support.server_process import ServerProcess, Start
+from tests.support.task_client import TaskClient, told
 
-__all__ = ["nursery", "start"]
+__all__ = ["start"]
 
 pytestmark = pytest.mark.processes
 
@@ -80,7 +81,7 @@ class Client:
         self._start = start
         self._dice = dice
         self._diary = diary
-        self.server: Server | None = None
+        self.server: ServerProcess | None = None
 
     async def run(self) -> None:
         while True:
@@ -92,7 +93,7 @@ class Client:
             server, self.server = self.server, None
             assert server is None or await server.ended() == -signal.SIGKILL, server.log
 
-    async def _call(self, server: Server) -> None:
+    async def _call(self, server: ServerProcess) -> None:
         self._diary.asked += 1
         prompt = f"Prompt {self._diary.asked}."
         known = [said.conversation for said in self._diary.told.values()][-20:]
@@ -116,7 +117,7 @@ class Client:
         if server.era == "legacy" or self._dice.random() < 0.6:
             self._diary.take(tool, await server.call(tool, **arguments))
             return
-        answer = await of_process(server).call(tool, **arguments)
+        answer = await TaskClient.over(server).call(tool, **arguments)
         if answer.get("resultType") == "task":
             self._diary.tasks.append(answer["taskId"])
         else:
@@ -161,7 +162,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
         assert said.status in FINAL, said.text
         if diary.told[id].status == "completed":
             assert said.piece == diary.told[id].piece
-    reader = of_process(survivor)
+    reader = TaskClient.over(survivor)
     for id in diary.tasks:
         said = await reader.result(id)
         assert said.status in FINAL, said.text
@@ -171,7 +172,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
     with anyio.fail_after(PATIENCE):
         while running := _running(real.folder):
             await anyio.sleep(0.1)
-    tally.add(
+    kill_counts.add(
         "two processes on one folder: every kind of call; kill -9, and stops before",
         kills=KILLS,
         turns=diary.asked,
@@ -193,7 +194,7 @@ async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
         assert database.execute("SELECT * FROM reservations").fetchall() == []
 
 
-async def _ended(server: Server, id: str) -> ToolResult:
+async def _ended(server: ServerProcess, id: str) -> ToolResult:
     with anyio.fail_after(PATIENCE):
         while True:
             said = await server.call("gemini_result", id=id, wait_seconds=10)

@@ -11,9 +11,8 @@ import pytest
 from gemini_emulator import Answer
 from gemini_interactions.domain.types import Turn, TurnSettings
 from gemini_interactions.store import Store
-from tests.resilience.lifecycle.conftest import Wired
+from tests.resilience.lifecycle.conftest import ConnectRaw
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
-from tests.support.jsonrpc_client import facts
 
 
 def chain(harness: AppHarness) -> list[str]:
@@ -56,65 +55,67 @@ async def elsewhere(
 
 
 async def test_continues_chain_in_the_order_in_which_they_came(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     first = harness.control.hold_next("create", "before_completed")
-    calls = [await wire.call("gemini_ask", prompt="0")]
+    calls = [await wire.begin_call("gemini_ask", prompt="0")]
     assert await first.reached()
-    listed = await wire.use("gemini_history")
-    conversation = listed["text"].split(" · ")[0]
+    listed = await wire.call("gemini_history")
+    conversation = listed.text.split(" · ")[0]
 
     for number in range(1, 6):
         calls.append(
-            await wire.call("gemini_continue", prompt=str(number), conversation_id=conversation)
+            await wire.begin_call(
+                "gemini_continue", prompt=str(number), conversation_id=conversation
+            )
         )
     first.release()
-    said = [facts(await wire.answer(call)) for call in calls]
+    said = [await wire.result(call) for call in calls]
 
-    assert [each["turn"] for each in said] == [1, 2, 3, 4, 5, 6]
+    assert [each.turn for each in said] == [1, 2, 3, 4, 5, 6]
     assert chain(harness) == ["0", "1", "2", "3", "4", "5"]
 
 
 async def test_a_continue_whose_files_take_long_is_not_overtaken(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
-    conversation = (await wire.use("gemini_ask", prompt="0"))["conversation_id"]
+    wire = await connect_raw()
+    conversation = (await wire.call("gemini_ask", prompt="0")).conversation
     there = harness.control.service.files.add(b"words", "text/plain", None)
     looked_up = harness.control.hold_next("file")
     ask = {"conversation_id": conversation, "prompt": "1", "files": [there.name]}
 
-    first = await wire.call("gemini_continue", **ask)
+    first = await wire.begin_call("gemini_continue", **ask)
     assert await looked_up.reached()
-    second = await wire.call("gemini_continue", conversation_id=conversation, prompt="2")
-    drawn = await wire.call("gemini_generate_image", conversation_id=conversation, prompt="3")
-    branch = await wire.use("gemini_continue", conversation_id=f"{conversation}/1", prompt="b")
-    other = await wire.use("gemini_continue", conversation_id=conversation, turn=1, prompt="c")
+    second = await wire.begin_call("gemini_continue", conversation_id=conversation, prompt="2")
+    drawn = await wire.begin_call("gemini_generate_image", conversation_id=conversation, prompt="3")
+    branch = await wire.call("gemini_continue", conversation_id=f"{conversation}/1", prompt="b")
+    other = await wire.call("gemini_continue", conversation_id=conversation, turn=1, prompt="c")
     looked_up.release()
-    said = [facts(await wire.answer(call)) for call in (first, second, drawn)]
+    said = [await wire.result(call) for call in (first, second, drawn)]
 
-    assert [branch["turn"], other["turn"]] == [2, 3]
-    assert [each["turn"] for each in said] == [4, 5, 6]
+    assert [branch.turn, other.turn] == [2, 3]
+    assert [each.turn for each in said] == [4, 5, 6]
 
 
 async def test_a_continue_of_the_current_conversation_is_not_overtaken_either(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
-    await wire.use("gemini_ask", prompt="0")
+    wire = await connect_raw()
+    await wire.call("gemini_ask", prompt="0")
     there = harness.control.service.files.add(b"words", "text/plain", None)
     looked_up = harness.control.hold_next("file")
 
-    first = await wire.call("gemini_continue", prompt="1", files=[there.name])
+    first = await wire.begin_call("gemini_continue", prompt="1", files=[there.name])
     assert await looked_up.reached()
-    second = await wire.call("gemini_continue", prompt="2")
-    branch = await wire.use("gemini_continue", turn=1, prompt="b")
+    second = await wire.begin_call("gemini_continue", prompt="2")
+    branch = await wire.call("gemini_continue", turn=1, prompt="b")
     looked_up.release()
-    said = [facts(await wire.answer(call)) for call in (first, second)]
+    said = [await wire.result(call) for call in (first, second)]
 
-    assert branch["turn"] == 2
-    assert [each["turn"] for each in said] == [3, 4]
+    assert branch.turn == 2
+    assert [each.turn for each in said] == [3, 4]
 
 
 async def test_continues_from_two_processes_chain_in_the_order_in_which_they_came(
@@ -144,46 +145,46 @@ async def test_continues_from_two_processes_chain_in_the_order_in_which_they_cam
     }
 
 
-async def test_a_branch_waits_for_nobody(harness: AppHarness, wired: Wired) -> None:
-    wire = await wired()
-    first = await wire.use("gemini_ask", prompt="0")
+async def test_a_branch_waits_for_nobody(harness: AppHarness, connect_raw: ConnectRaw) -> None:
+    wire = await connect_raw()
+    first = await wire.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_completed")
-    slow = await wire.call("gemini_continue", prompt="slow")
+    slow = await wire.begin_call("gemini_continue", prompt="slow")
     assert await gate.reached()
 
-    branch = await wire.use(
-        "gemini_continue", prompt="branch", conversation_id=first["conversation_id"], turn=1
+    branch = await wire.call(
+        "gemini_continue", prompt="branch", conversation_id=first.conversation, turn=1
     )
     gate.release()
 
-    assert branch["status"] == "completed"
-    assert facts(await wire.answer(slow))["status"] == "completed"
+    assert branch.status == "completed"
+    assert (await wire.result(slow)).status == "completed"
     assert chain(harness) == ["0", "branch"]
 
 
 @pytest.mark.parametrize("how", ["turn", "conversation_id"])
 async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
-    harness: AppHarness, wired: Wired, how: str
+    harness: AppHarness, connect_raw: ConnectRaw, how: str
 ) -> None:
-    wire = await wired()
-    first = await wire.use("gemini_ask", prompt="0")
+    wire = await connect_raw()
+    first = await wire.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_completed")
-    slow = await wire.call("gemini_continue", prompt="slow")
+    slow = await wire.begin_call("gemini_continue", prompt="slow")
     assert await gate.reached()
-    conversation = first["conversation_id"]
+    conversation = first.conversation
     place = (
         {"conversation_id": conversation, "turn": 2}
         if how == "turn"
         else {"conversation_id": f"{conversation}/2"}
     )
 
-    refused = await wire.use("gemini_continue", prompt="branch", **place)
+    refused = await wire.call("gemini_continue", prompt="branch", **place)
     gate.release()
     await wire.answer(slow)
 
-    assert refused["is_error"]
-    assert "status" not in refused
-    assert f'gemini_result with id "{conversation}/2"' in refused["text"]
+    assert refused.is_error
+    assert "status" not in refused.facts
+    assert f'gemini_result with id "{conversation}/2"' in refused.text
     assert len(harness.bodies) == 2
 
 
@@ -191,46 +192,46 @@ async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
 
 
 async def test_what_queues_behind_a_turn_that_fails_continues_the_last_good_one(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    wire = await wired()
-    first = await wire.use("gemini_ask", prompt="0")
+    wire = await connect_raw()
+    first = await wire.call("gemini_ask", prompt="0")
     harness.control.answer_next(
         Answer(steps=[], status="failed", errors=[{"code": "api_error", "message": "Oops."}])
     )
     gate = harness.control.hold_next("create", "before_completed")
-    failing = await wire.call("gemini_continue", prompt="fails")
+    failing = await wire.begin_call("gemini_continue", prompt="fails")
     assert await gate.reached()
-    queued = await wire.call("gemini_continue", prompt="queued")
+    queued = await wire.begin_call("gemini_continue", prompt="queued")
     await wire.until(lambda: bool(wire.progress(queued)))
     gate.release()
 
-    said = facts(await wire.answer(queued))
+    said = await wire.result(queued)
 
-    assert facts(await wire.answer(failing))["status"] == "failed"
-    assert said["status"] == "completed"
-    assert "Turn 2 failed: this continues from turn 1." in said["text"]
-    assert harness.last["previous_interaction_id"] == first["interaction_id"]
+    assert (await wire.result(failing)).status == "failed"
+    assert said.status == "completed"
+    assert "Turn 2 failed: this continues from turn 1." in said.text
+    assert harness.last["previous_interaction_id"] == first.interaction
 
 
 async def test_what_follows_an_interrupted_turn_continues_the_last_good_one(
-    harness: AppHarness, wired: Wired
+    harness: AppHarness, connect_raw: ConnectRaw
 ) -> None:
-    one = await wired()
-    first = await one.use("gemini_ask", prompt="0")
+    one = await connect_raw()
+    first = await one.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_created")
-    await one.call("gemini_continue", prompt="interrupted")
+    await one.begin_call("gemini_continue", prompt="interrupted")
     assert await gate.reached()
     one.hang_up()
     await one.app.closed.wait()
 
-    other = await wired()
-    conversation = first["conversation_id"]
-    said = await other.use("gemini_continue", prompt="and then?", conversation_id=conversation)
+    other = await connect_raw()
+    conversation = first.conversation
+    said = await other.call("gemini_continue", prompt="and then?", conversation_id=conversation)
 
-    assert said["status"] == "completed"
-    assert "Turn 2 was interrupted: this continues from turn 1." in said["text"]
-    assert harness.last["previous_interaction_id"] == first["interaction_id"]
+    assert said.status == "completed"
+    assert "Turn 2 was interrupted: this continues from turn 1." in said.text
+    assert harness.last["previous_interaction_id"] == first.interaction
 
 
 async def test_a_first_turn_that_failed_leaves_nothing_to_continue(

@@ -16,7 +16,7 @@ from gemini_interactions.bridge.retention import Retention
 from gemini_interactions.store import conversations, sessions, turns, usage
 from gemini_interactions.store.databases import sqlite
 from gemini_interactions.store.databases.database import StoreError
-from tests.resilience.lifecycle.conftest import Wired
+from tests.resilience.lifecycle.conftest import ConnectRaw
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 from tests.support.jsonrpc_client import PATIENCE
@@ -188,20 +188,20 @@ async def test_a_turn_that_cannot_be_marked_as_sent_is_not_sent(
 
 
 async def test_an_abort_that_cannot_be_written_down_still_stops_google(
-    harness: AppHarness, wired: Wired, break_down: Break
+    harness: AppHarness, connect_raw: ConnectRaw, break_down: Break
 ) -> None:
-    wire = await wired()
+    wire = await connect_raw()
     break_down(turns, "finish")
     gate = harness.control.hold_next("create", "before_completed")
-    call = await wire.call("gemini_ask", prompt="hello")
+    call = await wire.begin_call("gemini_ask", prompt="hello")
     assert await gate.reached()
 
     await wire.cancel(call, "user abort")
 
     assert await harness.control.until(lambda: harness.control.posts[0].closed_early)
     id = db_inspection.turns(harness.folder)[0]["id"]
-    found = await wire.use("gemini_result", id=id, wait_seconds=10)
-    assert found["status"] == "cancelled"
+    found = await wire.call("gemini_result", id=id, wait_seconds=10)
+    assert found.status == "cancelled"
 
 
 async def test_a_disk_that_is_really_full_loses_nothing(

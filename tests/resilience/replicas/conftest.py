@@ -10,8 +10,8 @@ import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
 from tests.support.cluster_harness import Cluster, Replica
+from tests.support.fork_server import ForkServer
 from tests.support.postgres import postgres, postgres_server, postgres_url
-from tests.support.prefork import Prefork
 
 __all__ = ["postgres", "postgres_server", "postgres_url"]
 
@@ -26,13 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Prefork]:
-    nursery = Prefork()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     with Emulator(control=EmulatorControl(clock=time.time)) as emulator:
         yield emulator
@@ -42,7 +35,7 @@ def emulator() -> Iterator[Emulator]:
 async def cluster(
     postgres_url: str,
     emulator: Emulator,
-    nursery: Prefork,
+    fork_server: ForkServer,
     tmp_path: Path,
 ) -> AsyncIterator[Cluster]:
     # Real time, as in the servers, which are processes of their own.
@@ -50,7 +43,7 @@ async def cluster(
     cluster = Cluster(
         control,
         tmp_path,
-        nursery,
+        fork_server,
         GEMINI_MCP_DATABASE_URL=postgres_url,
         GOOGLE_GEMINI_BASE_URL=emulator.url,
         GEMINI_MCP_RESEARCH_POLL_SECONDS="0.2",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import anyio
 import httpx2
 
-from tests.support import tally
+from tests.support import kill_counts
 from tests.support.app_harness import ToolResult
 from tests.support.cluster_harness import PATIENCE, Cluster, ClusterClient, Replica
 from tests.support.postgres import Postgres
@@ -126,7 +126,7 @@ async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_databa
     )
     assert {prompt: count for prompt, count in posted.items() if count > 1} == {}
     running = await _still_running(reader)
-    tally.add(
+    kill_counts.add(
         "two replicas over PostgreSQL: texts, pictures, researches; kill -9, and stops before",
         kills=KILLS,
         restarts=diary.restarts,

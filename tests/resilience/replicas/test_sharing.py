@@ -254,7 +254,7 @@ async def test_calls_of_a_thread_side_by_side_on_two_replicas_leave_no_default(
     said: list[ToolResult] = []
 
     async def ask(client: ClusterClient) -> None:
-        said.append(await client.wire.call("gemini_ask", prompt="Hello.", _meta=THREAD))
+        said.append(await client.call("gemini_ask", prompt="Hello.", _meta=THREAD))
 
     async with anyio.create_task_group() as tasks:
         for client in clients:
@@ -263,7 +263,7 @@ async def test_calls_of_a_thread_side_by_side_on_two_replicas_leave_no_default(
             await gate.reached()
         for gate in gates:
             gate.release()
-    torn = await clients[0].wire.call("gemini_continue", prompt="And?", _meta=THREAD)
+    torn = await clients[0].call("gemini_continue", prompt="And?", _meta=THREAD)
 
     assert torn.is_error
     assert [each.conversation in torn.text for each in said] == [True, True]
@@ -273,8 +273,8 @@ async def test_a_thread_goes_on_at_another_replica_without_saying_where(
     cluster: Cluster, pair: Pair
 ) -> None:
     one, other = [await cluster.connect(each) for each in pair]
-    asked = await one.wire.call("gemini_ask", prompt="My name is Ada.", _meta=THREAD)
+    asked = await one.call("gemini_ask", prompt="My name is Ada.", _meta=THREAD)
 
-    told = await other.wire.call("gemini_continue", prompt="What is my name?", _meta=THREAD)
+    told = await other.call("gemini_continue", prompt="What is my name?", _meta=THREAD)
 
     assert (told.conversation, "Ada" in told.piece) == (asked.conversation, True)

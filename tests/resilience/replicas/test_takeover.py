@@ -138,7 +138,8 @@ async def test_a_replica_whose_clock_is_a_minute_off_leaves_live_turns_alone(
 ) -> None:
     settings = {"GEMINI_MCP_MAX_WAIT_SECONDS": "0.5", "GEMINI_MCP_MAX_CONCURRENT": "1"}
     (one,) = await cluster.open(1, **settings)
-    (off,) = await cluster.open(1, **settings, GEMINI_TEST_CLOCK_AHEAD=str(ahead))
+    cluster.clock = ahead
+    (off,) = await cluster.open(1, **settings)
     here, there = await cluster.connect(one), await cluster.connect(off)
     gates = [cluster.control.hold_next("create", "before_completed") for _ in range(2)]
     running = [await each.ask(f"Slowly, {name}") for each, name in ((here, "one"), (there, "off"))]
@@ -165,9 +166,9 @@ async def test_a_replica_whose_clock_is_a_minute_off_leaves_live_turns_alone(
 async def test_turns_of_a_killed_replica_whose_clock_was_a_minute_off_are_taken_over(
     cluster: Cluster, ahead: int
 ) -> None:
-    (off,) = await cluster.open(
-        1, GEMINI_MCP_MAX_WAIT_SECONDS="0.5", GEMINI_TEST_CLOCK_AHEAD=str(ahead)
-    )
+    cluster.clock = ahead
+    (off,) = await cluster.open(1, GEMINI_MCP_MAX_WAIT_SECONDS="0.5")
+    cluster.clock = 0
     (one,) = await cluster.open(1)
     gate = cluster.control.hold_next("create", "before_completed")
     turn = await begun_slowly(cluster, off)

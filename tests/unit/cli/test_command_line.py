@@ -13,7 +13,7 @@ from gemini_interactions import __version__
 from gemini_interactions.cli.command_line import COMMANDS, main
 from gemini_interactions.config.setting_table import OFFERED, SETTINGS
 from gemini_interactions.config.settings import Config
-from tests.support.stdio_stand_in import replace_stdio_server
+from tests.support.stdio_stub import replace_stdio_server
 
 KEY = "made-up-key-for-tests"
 
