@@ -18,12 +18,12 @@ from tests.support.server_process import ServerProcess
 
 __all__ = ["client", "clock", "emulator", "harness"]
 
-ConnectRaw = Callable[..., Awaitable[InProcessClient]]
+Connect = Callable[..., Awaitable[InProcessClient]]
 
 
 @pytest.fixture
-def connect_raw(harness: AppHarness) -> ConnectRaw:
-    """Starts a server of this process: `await connect_raw("legacy", max_wait_seconds=1)`."""
+def connect(harness: AppHarness) -> Connect:
+    """Starts a server of this process: `await connect("legacy", max_wait_seconds=1)`."""
 
     async def connect(era: Era = "modern", **changes: Any) -> InProcessClient:
         return await InProcessClient.connect(harness, era, **changes)

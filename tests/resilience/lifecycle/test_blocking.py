@@ -13,7 +13,7 @@ import pytest
 
 from gemini_emulator import Answer
 from gemini_interactions.store.databases.sqlite import SQLite
-from tests.resilience.lifecycle.conftest import ConnectRaw
+from tests.resilience.lifecycle.conftest import Connect
 from tests.support.app_harness import AppHarness
 from tests.support.event_loop_probe import watched
 from tests.support.fork_server import ROOT
@@ -40,9 +40,9 @@ async def everything_else(wire: InProcessClient, conversation: str) -> None:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_while_a_call_waits_everything_else_is_answered(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era
+    harness: AppHarness, connect: Connect, era: Era
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     first = await wire.call("gemini_ask", prompt="first")
     gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.begin_call("gemini_ask", prompt="slow")
@@ -57,8 +57,8 @@ async def test_while_a_call_waits_everything_else_is_answered(
     assert (await wire.result(slow)).status == "completed"
 
 
-async def test_many_calls_wait_side_by_side(harness: AppHarness, connect_raw: ConnectRaw) -> None:
-    wire = await connect_raw(max_concurrent=20)
+async def test_many_calls_wait_side_by_side(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect(max_concurrent=20)
     first = await wire.call("gemini_ask", prompt="first")
     gates = [harness.control.hold_next("create", "before_created") for _ in range(20)]
     calls = [await wire.begin_call("gemini_ask", prompt=f"slow {n}") for n in range(20)]
@@ -74,9 +74,9 @@ async def test_many_calls_wait_side_by_side(harness: AppHarness, connect_raw: Co
 
 
 async def test_a_call_beyond_the_owner_s_places_waits_for_one(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw(max_concurrent=1)
+    wire = await connect(max_concurrent=1)
     gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.begin_call("gemini_ask", prompt="slow")
     assert await gate.reached()
@@ -89,8 +89,8 @@ async def test_a_call_beyond_the_owner_s_places_waits_for_one(
     assert (await wire.result(slow)).status == "completed"
 
 
-async def test_an_abort_frees_a_place(harness: AppHarness, connect_raw: ConnectRaw) -> None:
-    wire = await connect_raw(max_concurrent=1)
+async def test_an_abort_frees_a_place(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect(max_concurrent=1)
     gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.begin_call("gemini_ask", prompt="slow")
     assert await gate.reached()
@@ -114,9 +114,9 @@ async def heavy_duty(harness: AppHarness, wire: InProcessClient) -> None:
     await wire.call("gemini_continue", prompt="rebuilt")
 
 
-async def test_no_step_of_the_loop_is_long(harness: AppHarness, connect_raw: ConnectRaw) -> None:
+async def test_no_step_of_the_loop_is_long(harness: AppHarness, connect: Connect) -> None:
     with watched() as watch:
-        wire = await connect_raw()
+        wire = await connect()
         await wire.call("gemini_ask", prompt="first")
         await heavy_duty(harness, wire)
 
@@ -125,7 +125,7 @@ async def test_no_step_of_the_loop_is_long(harness: AppHarness, connect_raw: Con
 
 
 async def test_asyncio_itself_finds_no_step_that_blocks(
-    harness: AppHarness, connect_raw: ConnectRaw, caplog: pytest.LogCaptureFixture
+    harness: AppHarness, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()
     before = loop.get_debug(), loop.slow_callback_duration
@@ -133,7 +133,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
     loop.slow_callback_duration = VERY_LONG
     try:
         with caplog.at_level(logging.WARNING, "asyncio"):
-            wire = await connect_raw()
+            wire = await connect()
             await heavy_duty(harness, wire)
     finally:
         loop.set_debug(before[0])
@@ -143,7 +143,7 @@ async def test_asyncio_itself_finds_no_step_that_blocks(
 
 
 async def test_the_database_is_used_in_threads_of_its_own(
-    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = set()
     transaction = SQLite.transaction
@@ -153,7 +153,7 @@ async def test_the_database_is_used_in_threads_of_its_own(
         return transaction(self, **how)
 
     monkeypatch.setattr(SQLite, "transaction", noted)
-    wire = await connect_raw()
+    wire = await connect()
     await wire.call("gemini_ask", prompt="first")
     await wire.call("gemini_continue", prompt="second")
 

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from gemini_emulator import Answer, Gate
-from tests.resilience.lifecycle.conftest import ConnectRaw
+from tests.resilience.lifecycle.conftest import Connect
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 from tests.support.protocol import ERAS, Era
 
@@ -43,9 +43,9 @@ async def collected(client: McpClient, said: ToolResult) -> ToolResult:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_slow_answer_is_running_in_time_and_collected_later(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era
+    harness: AppHarness, connect: Connect, era: Era
 ) -> None:
-    wire = await connect_raw(era, max_wait_seconds=WAIT)
+    wire = await connect(era, max_wait_seconds=WAIT)
     gate = hold(harness)
 
     call = await wire.begin_call("gemini_ask", prompt="slow")
@@ -69,9 +69,9 @@ async def test_a_slow_answer_is_running_in_time_and_collected_later(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_waits_hears_what_gemini_is_doing(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era
+    harness: AppHarness, connect: Connect, era: Era
 ) -> None:
-    wire = await connect_raw(era, max_wait_seconds=60.0)
+    wire = await connect(era, max_wait_seconds=60.0)
     gate = hold(harness)
 
     call = await wire.begin_call("gemini_ask", prompt="slow")
@@ -177,9 +177,9 @@ async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
 
 
 async def test_arguments_in_another_order_are_the_same_call(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw(max_wait_seconds=WAIT)
+    wire = await connect(max_wait_seconds=WAIT)
     gate = hold(harness)
     running = await wire.call("gemini_ask", prompt="slow", thinking="low")
 
@@ -251,10 +251,10 @@ async def test_only_one_of_two_repeats_joins(harness: AppHarness, hasty: McpClie
 
 
 async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
     gates = [hold(harness) for _ in range(2)]
-    wire = await connect_raw(max_wait_seconds=WAIT)
+    wire = await connect(max_wait_seconds=WAIT)
     first = [await wire.begin_call("gemini_ask", prompt="slow") for _ in gates]
     owed = [(await wire.result(call)).id for call in first]
 

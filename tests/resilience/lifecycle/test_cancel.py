@@ -13,7 +13,7 @@ from gemini_emulator import Answer, Gate, Request
 from gemini_interactions.bridge.turns.execution import running_turns
 from gemini_interactions.files import interaction_content
 from gemini_interactions.store import conversations, turns
-from tests.resilience.lifecycle.conftest import ConnectRaw
+from tests.resilience.lifecycle.conftest import Connect
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
 from tests.support.blocking_patch import BlockingPatch
@@ -93,9 +93,9 @@ async def newest(wire: JsonRpcClient) -> str:
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", DETACHES.values(), ids=DETACHES.keys())
 async def test_a_cancel_that_names_nobody_leaves_the_work_going(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: list[Any]
+    harness: AppHarness, connect: Connect, era: Era, reason: list[Any]
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     call, gate, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
@@ -112,9 +112,9 @@ async def test_a_cancel_that_names_nobody_leaves_the_work_going(
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("reason", STOPS.values(), ids=STOPS.keys())
 async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: list[Any]
+    harness: AppHarness, connect: Connect, era: Era, reason: list[Any]
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call, *reason)
@@ -132,9 +132,9 @@ async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
 
 
 async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, gate, post = await held(harness, wire)
     await wire.cancel(call, "request timeout")
     turn = await newest(wire)
@@ -152,9 +152,9 @@ async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
 
 
 async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "request timeout")
     await wire.settled()
@@ -170,9 +170,9 @@ async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
 
 
 async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     for _ in range(2):
@@ -189,8 +189,8 @@ async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
     assert len(harness.bodies) == 1
 
 
-async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, connect_raw: ConnectRaw) -> None:
-    wire = await connect_raw()
+async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect()
     call, _, post = await held(harness, wire, "the same")
     await wire.cancel(call, "user abort")
     assert await harness.control.until(lambda: post.ended)
@@ -202,9 +202,9 @@ async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, connect_raw: C
 
 
 async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
-    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     await wire.settled()
@@ -226,9 +226,9 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
 
 
 async def test_a_result_that_nobody_takes_any_more_is_still_owed(
-    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch
+    harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, gate, _ = await held(harness, wire, "the same")
     await wire.cancel(call)
     gate.release()
@@ -253,9 +253,9 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era
+    harness: AppHarness, connect: Connect, era: Era
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     first, gate, post = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
@@ -274,9 +274,9 @@ async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
 
 
 async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_before_that(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     first, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     second = await wire.begin_call("gemini_continue", prompt="second", conversation_id=conversation)
@@ -300,9 +300,9 @@ async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_
 
 
 async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     _, gate, _ = await held(harness, wire)
     conversation = (await newest(wire)).split("/")[0]
     queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
@@ -325,9 +325,9 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
     "reason", ["AbortError: The operation was aborted.", "AbortError: This operation was aborted"]
 )
 async def test_a_cancel_after_the_answer_means_nothing(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era, reason: str
+    harness: AppHarness, connect: Connect, era: Era, reason: str
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     call = await wire.begin_call("gemini_ask", prompt="hello")
     asked = await wire.result(call)
 
@@ -341,9 +341,9 @@ async def test_a_cancel_after_the_answer_means_nothing(
 
 
 async def test_a_cancel_after_running_was_said_means_nothing(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw(max_wait_seconds=0.05)
+    wire = await connect(max_wait_seconds=0.05)
     call, gate, post = await held(harness, wire)
     running = await wire.result(call)
 
@@ -361,9 +361,9 @@ async def test_a_cancel_after_running_was_said_means_nothing(
 
 @pytest.mark.parametrize("id", [999, "999", "", "nobody's", None, 1.5, {}])
 async def test_a_cancel_of_nothing_known_means_nothing(
-    harness: AppHarness, connect_raw: ConnectRaw, id: Any
+    harness: AppHarness, connect: Connect, id: Any
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, gate, post = await held(harness, wire)
 
     await wire.cancel(id, "user abort")
@@ -376,9 +376,9 @@ async def test_a_cancel_of_nothing_known_means_nothing(
 
 @pytest.mark.parametrize("written", ["as sent", "as text"])
 async def test_ids_match_however_a_client_writes_the_number(
-    harness: AppHarness, connect_raw: ConnectRaw, written: str
+    harness: AppHarness, connect: Connect, written: str
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call if written == "as sent" else str(call), "user abort")
@@ -386,10 +386,8 @@ async def test_ids_match_however_a_client_writes_the_number(
     assert await harness.control.until(lambda: post.closed_early)
 
 
-async def test_an_abort_stops_only_its_own_call(
-    harness: AppHarness, connect_raw: ConnectRaw
-) -> None:
-    wire = await connect_raw()
+async def test_an_abort_stops_only_its_own_call(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect()
     first, _, stopped = await held(harness, wire, "one")
     second, gate, other = await held(harness, wire, "two")
 
@@ -401,10 +399,8 @@ async def test_an_abort_stops_only_its_own_call(
     assert not other.closed_early
 
 
-async def test_two_cancels_of_one_call_are_one(
-    harness: AppHarness, connect_raw: ConnectRaw
-) -> None:
-    wire = await connect_raw()
+async def test_two_cancels_of_one_call_are_one(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect()
     call, _, post = await held(harness, wire)
 
     await wire.cancel(call, "user abort")
@@ -416,9 +412,9 @@ async def test_two_cancels_of_one_call_are_one(
 
 @pytest.mark.parametrize("reason", ["user abort", "request timeout"])
 async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
-    harness: AppHarness, connect_raw: ConnectRaw, reason: str
+    harness: AppHarness, connect: Connect, reason: str
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     await wire.call("gemini_ask", prompt="first")
     calls = []
     for _ in range(5):
@@ -438,12 +434,12 @@ async def test_a_cancel_in_the_same_breath_as_the_call_leaves_nothing_half_done(
 @pytest.mark.parametrize(("reason", "posts"), [("user abort", 0), ("request timeout", 1)])
 async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_turn(
     harness: AppHarness,
-    connect_raw: ConnectRaw,
+    connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     reason: str,
     posts: int,
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     await wire.call("gemini_history")
     slow = BlockingPatch(conversations, "begin", monkeypatch)
     call = await wire.begin_call("gemini_ask", prompt="hello")
@@ -460,10 +456,10 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
 
 
 async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
-    harness: AppHarness, connect_raw: ConnectRaw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "large.pdf").write_bytes(b"%PDF-1.7\n" + bytes(5 * 2**20))
-    wire = await connect_raw(allowed_dirs=(tmp_path,))
+    wire = await connect(allowed_dirs=(tmp_path,))
     slow = BlockingPatch(interaction_content, "hash_of", monkeypatch)
     call = await wire.begin_call("gemini_ask", prompt="hello", files=[str(tmp_path / "large.pdf")])
     await slow.begun()
@@ -480,9 +476,9 @@ async def test_an_abort_does_not_wait_for_a_large_file_to_be_read(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_know(
-    harness: AppHarness, connect_raw: ConnectRaw, era: Era
+    harness: AppHarness, connect: Connect, era: Era
 ) -> None:
-    wire = await connect_raw(era)
+    wire = await connect(era)
     unknown = harness.control.hold_next("create", "before_created")
     await wire.begin_call("gemini_ask", prompt="not yet at Google")
     assert await unknown.reached()
@@ -491,7 +487,7 @@ async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_kn
     wire.hang_up()
     await wire.app.closed.wait()
 
-    other = await connect_raw(era)
+    other = await connect(era)
     listed = await other.call("gemini_history")
     states = {}
     for line in listed.text.splitlines():

@@ -11,7 +11,7 @@ import pytest
 from gemini_emulator import Answer
 from gemini_interactions.domain.types import Turn, TurnSettings
 from gemini_interactions.store import Store
-from tests.resilience.lifecycle.conftest import ConnectRaw
+from tests.resilience.lifecycle.conftest import Connect
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 
 
@@ -55,9 +55,9 @@ async def elsewhere(
 
 
 async def test_continues_chain_in_the_order_in_which_they_came(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     first = harness.control.hold_next("create", "before_completed")
     calls = [await wire.begin_call("gemini_ask", prompt="0")]
     assert await first.reached()
@@ -78,9 +78,9 @@ async def test_continues_chain_in_the_order_in_which_they_came(
 
 
 async def test_a_continue_whose_files_take_long_is_not_overtaken(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     conversation = (await wire.call("gemini_ask", prompt="0")).conversation
     there = harness.control.service.files.add(b"words", "text/plain", None)
     looked_up = harness.control.hold_next("file")
@@ -100,9 +100,9 @@ async def test_a_continue_whose_files_take_long_is_not_overtaken(
 
 
 async def test_a_continue_of_the_current_conversation_is_not_overtaken_either(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     await wire.call("gemini_ask", prompt="0")
     there = harness.control.service.files.add(b"words", "text/plain", None)
     looked_up = harness.control.hold_next("file")
@@ -145,8 +145,8 @@ async def test_continues_from_two_processes_chain_in_the_order_in_which_they_cam
     }
 
 
-async def test_a_branch_waits_for_nobody(harness: AppHarness, connect_raw: ConnectRaw) -> None:
-    wire = await connect_raw()
+async def test_a_branch_waits_for_nobody(harness: AppHarness, connect: Connect) -> None:
+    wire = await connect()
     first = await wire.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.begin_call("gemini_continue", prompt="slow")
@@ -164,9 +164,9 @@ async def test_a_branch_waits_for_nobody(harness: AppHarness, connect_raw: Conne
 
 @pytest.mark.parametrize("how", ["turn", "conversation_id"])
 async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
-    harness: AppHarness, connect_raw: ConnectRaw, how: str
+    harness: AppHarness, connect: Connect, how: str
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     first = await wire.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_completed")
     slow = await wire.begin_call("gemini_continue", prompt="slow")
@@ -192,9 +192,9 @@ async def test_a_branch_from_a_turn_that_is_running_is_refused_with_its_id(
 
 
 async def test_what_queues_behind_a_turn_that_fails_continues_the_last_good_one(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     first = await wire.call("gemini_ask", prompt="0")
     harness.control.answer_next(
         Answer(steps=[], status="failed", errors=[{"code": "api_error", "message": "Oops."}])
@@ -215,9 +215,9 @@ async def test_what_queues_behind_a_turn_that_fails_continues_the_last_good_one(
 
 
 async def test_what_follows_an_interrupted_turn_continues_the_last_good_one(
-    harness: AppHarness, connect_raw: ConnectRaw
+    harness: AppHarness, connect: Connect
 ) -> None:
-    one = await connect_raw()
+    one = await connect()
     first = await one.call("gemini_ask", prompt="0")
     gate = harness.control.hold_next("create", "before_created")
     await one.begin_call("gemini_continue", prompt="interrupted")
@@ -225,7 +225,7 @@ async def test_what_follows_an_interrupted_turn_continues_the_last_good_one(
     one.hang_up()
     await one.app.closed.wait()
 
-    other = await connect_raw()
+    other = await connect()
     conversation = first.conversation
     said = await other.call("gemini_continue", prompt="and then?", conversation_id=conversation)
 

@@ -16,7 +16,7 @@ from gemini_interactions.bridge.retention import Retention
 from gemini_interactions.store import conversations, sessions, turns, usage
 from gemini_interactions.store.databases import sqlite
 from gemini_interactions.store.databases.database import StoreError
-from tests.resilience.lifecycle.conftest import ConnectRaw
+from tests.resilience.lifecycle.conftest import Connect
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 from tests.support.jsonrpc_client import PATIENCE
@@ -188,9 +188,9 @@ async def test_a_turn_that_cannot_be_marked_as_sent_is_not_sent(
 
 
 async def test_an_abort_that_cannot_be_written_down_still_stops_google(
-    harness: AppHarness, connect_raw: ConnectRaw, break_down: Break
+    harness: AppHarness, connect: Connect, break_down: Break
 ) -> None:
-    wire = await connect_raw()
+    wire = await connect()
     break_down(turns, "finish")
     gate = harness.control.hold_next("create", "before_completed")
     call = await wire.begin_call("gemini_ask", prompt="hello")
