@@ -160,11 +160,16 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function Gemini waits for: the caller runs it and sends the result back."""
+    """A function Gemini waits for: the caller runs it and sends the result back.
+
+    `call_id` is the caller's name of it and belongs to one call of an answer; `upstream_id` is
+    Gemini's, which may be empty or shared.
+    """
 
     call_id: str
     name: str
     arguments: dict[str, Any]
+    upstream_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import json
 import re
 from typing import Any
 
-from gemini_interactions.domain.unicode_repair import may_need_repair, replace_lone_surrogates
+from gemini_interactions.domain.unicode_repair import may_need_repair
+from gemini_interactions.interactions.split_surrogates import SurrogateJoiner
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -26,6 +27,7 @@ class Reader:
         self._name = ""
         self._id = ""
         self._data: list[bytes] = []
+        self._surrogates = SurrogateJoiner()
 
     def feed(self, chunk: bytes) -> list[dict[str, Any]]:
         """The events this chunk completes. What is no JSON object is passed over."""
@@ -72,8 +74,6 @@ class Reader:
             return None
         try:
             event = json.loads(data.decode(errors="replace"))
-            if may_need_repair(data):
-                event = replace_lone_surrogates(event)
         except (ValueError, RecursionError):
             return None
         if not isinstance(event, dict):
@@ -82,4 +82,6 @@ class Reader:
             event.setdefault("event_type", name)
         if self._id:
             event.setdefault("event_id", self._id)
+        if self._surrogates.waits or may_need_repair(data):
+            return self._surrogates.repaired(event)
         return event

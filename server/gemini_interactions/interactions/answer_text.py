@@ -7,9 +7,10 @@ order; then what was done for it, a line each; then the numbered sources.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -294,7 +295,10 @@ _SILENT = frozenset(
 def _deeds(reply: Sequence[Json], sources: Sources) -> list[str]:
     """One line for each thing done on the way: searches, pages read, tools called."""
     done: dict[str, dict[str, None]] = {}
-    results = {as_text(step.get("call_id")): step for step in reply if step.get("call_id")}
+    results: dict[str, list[Json]] = {}
+    for step in reply:
+        if call_id := as_text(step.get("call_id")):
+            results.setdefault(call_id, []).append(step)
     pages = list(_pages_read(reply, sources))
     for step in reply:
         kind = as_text(step.get("type"))
@@ -305,9 +309,8 @@ def _deeds(reply: Sequence[Json], sources: Sources) -> list[str]:
         elif kind == "google_maps_result":
             told = [("Places", line) for line in _places_found(step, sources)]
         elif kind in ("mcp_server_tool_call", "function_call"):
-            told = [
-                ("Called", line) for line in _called(step, results.get(as_text(step.get("id"))))
-            ]
+            own = results.get(as_text(step.get("id")))
+            told = [("Called", line) for line in _called(step, own.pop(0) if own else None)]
         elif kind in _PLAIN:
             told = [(kind, _PLAIN[kind])]
         elif kind not in _SILENT:
@@ -377,30 +380,40 @@ def _called(call: Json, result: Json | None) -> Iterator[str]:
 
 
 def _pending(reply: Sequence[Json]) -> tuple[FunctionCall, ...]:
-    """The function calls nobody answered yet; one without an id is named by its position.
+    """The function calls nobody answered yet; one without an id is named by its position, one
+    whose id an earlier one has by that and a number.
 
     An agent answers its own calls in its sandbox: those have their result behind them.
     """
     pending: dict[str, FunctionCall] = {}
+    theirs = {as_text(step.get("id")) for step in reply if step.get("type") == "function_call"}
     count = 0
     for step in reply:
         if step.get("type") == "function_call":
             count += 1
-            call_id = as_text(step.get("id")) or f"call_{count}"
-            pending[call_id] = FunctionCall(call_id, as_text(step.get("name")), _arguments(step))
+            id = as_text(step.get("id"))
+            call_id = id if id and id not in pending else _call_id(id, count, {*pending, *theirs})
+            call = FunctionCall(call_id, as_text(step.get("name")), _arguments(step), id)
+            pending[call_id] = call
         elif step.get("type") == "function_result":
             _answer(pending, step)
     return tuple(pending.values())
 
 
+def _call_id(id: str, count: int, taken: Collection[str]) -> str:
+    """A name for the `count`-th call, whose own id is empty or taken."""
+    numbers = itertools.count(2 if id else count)
+    return next(name for number in numbers if (name := f"{id or 'call'}_{number}") not in taken)
+
+
 def _answer(pending: dict[str, FunctionCall], result: Json) -> None:
-    """Take the call this result belongs to off the list; without an id, the first of its name."""
-    if call_id := as_text(result.get("call_id")):
-        pending.pop(call_id, None)
-        return
-    name = as_text(result.get("name"))
-    nameless = [key for key, call in pending.items() if name in ("", call.name)]
-    pending.pop(next((key for key in nameless if key.startswith("call_")), ""), None)
+    """Take the call this result belongs to off the list: the first with its id, or without one
+    the first without one of its name."""
+    id, name = as_text(result.get("call_id")), as_text(result.get("name"))
+    for key, call in pending.items():
+        if call.upstream_id == id and (id or name in ("", call.name)):
+            del pending[key]
+            return
 
 
 def _thoughts(reply: Sequence[Json]) -> Iterator[str]:

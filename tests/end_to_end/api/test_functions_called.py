@@ -51,6 +51,35 @@ async def test_results_of_calls_without_ids_go_back_in_the_order_of_the_calls(
     ]
 
 
+async def test_two_calls_with_the_same_id_are_shown_and_answered_apart(
+    harness: AppHarness, client: McpClient
+) -> None:
+    calls = [call("weather", "a", city=city) for city in ("Oslo", "Rome")]
+    harness.control.answer_next(asks_for(*calls))
+    waits = await client.ask("Well?", tools=[WEATHER])
+    harness.control.answer_next("Fine.")
+
+    twice = await client.follow("", function_results=given(("a", "sun"), ("a", "rain")))
+    one = await client.follow("", function_results=given(("a", "Oslo: rain")))
+    said = await client.follow(
+        "", function_results=given(("a_2", "Rome: sun"), ("a", "Oslo: rain"))
+    )
+
+    assert [(each["call_id"], each["arguments"]) for each in waits.facts["function_calls"]] == [
+        ("a", {"city": "Oslo"}),
+        ("a_2", {"city": "Rome"}),
+    ]
+    assert '(call_id "a"): {"city": "Oslo"}' in waits.text
+    assert '(call_id "a_2"): {"city": "Rome"}' in waits.text
+    assert "call_id 'a' is given twice. Each call has an id of its own" in twice.text
+    assert "no result for a_2" in one.text
+    assert said.status == "completed"
+    assert [(each["call_id"], each["result"]) for each in harness.last["input"]] == [
+        ("a", "Oslo: rain"),
+        ("a", "Rome: sun"),
+    ]
+
+
 async def test_a_call_in_an_answer_that_says_it_is_completed_waits_all_the_same(
     harness: AppHarness, client: McpClient
 ) -> None:

@@ -6,6 +6,7 @@ they come from another process.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +31,26 @@ class Attempts:
     async def begin(
         self, number: int, client: McpClient, tool: str = "gemini_ask", /, **arguments: Any
     ) -> None:
-        """One attempt, sent and waited for elsewhere."""
+        """One attempt, sent elsewhere and waited for by the server when this returns."""
         gate = self._gate or self.harness.control.hold_next(point="before_completed")
-        posts = len(self.harness.bodies)
+        is_joined_or_sent = anyio.Event()
+
+        async def hear(*_: object) -> None:
+            is_joined_or_sent.set()
 
         async def call() -> None:
-            self.said[number] = await client.call(tool, **arguments)
+            said = await client.sdk_client.call_tool(tool, arguments, progress_callback=hear)
+            self.said[number] = ToolResult.of(said)
+            is_joined_or_sent.set()
 
         self.harness.tasks.start_soon(call)
         if self._gate is None:
             self._gate = gate
             assert await gate.reached()
-            assert len(self.harness.bodies) == posts + 1
+        with anyio.fail_after(60):
+            await is_joined_or_sent.wait()
 
     async def finish(self, *numbers: int) -> list[ToolResult]:
-        # A repeat that joins has nothing that could be waited for: it asks Google nothing.
-        await anyio.sleep(0.3)
         assert self._gate is not None
         self._gate.release()
         with anyio.fail_after(60):
@@ -97,7 +102,6 @@ async def test_three_attempts_are_one_question(harness: AppHarness, attempts: At
     client = await harness.connect(**CREWAI)
     for number in (1, 2, 3):
         await attempts.begin(number, client, prompt="the same")
-        await anyio.sleep(0.1)
         harness.clock.advance(31)
 
     said = await attempts.finish(1, 2, 3)
@@ -109,7 +113,7 @@ async def test_three_attempts_are_one_question(harness: AppHarness, attempts: At
 async def test_an_attempt_whose_process_ended_is_joined_from_the_next(
     harness: AppHarness, attempts: Attempts
 ) -> None:
-    first = await harness.connect(**CREWAI, max_wait_seconds=0.3)
+    first = await harness.connect(**CREWAI, max_wait_seconds=0.001)
     gate = harness.control.hold_next(point="before_completed")
     running = await first.ask("the same")
     assert await gate.reached()
@@ -201,24 +205,29 @@ async def test_identical_means_identical_contents_of_files(
     assert len(harness.bodies) == (2 if is_edited else 1)
 
 
-async def test_a_running_call_of_any_client_is_not_joined_once_its_file_was_edited(
+async def test_a_call_that_went_away_is_not_joined_once_its_file_was_edited(
     harness: AppHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "draft.txt"
     file.write_text("first words")
-    client = await harness.connect(max_wait_seconds=0.3)
+    client = await harness.connect()
     gate = harness.control.hold_next(point="before_completed")
-    running = await client.ask("Better?", files=["draft.txt"])
+    async with anyio.create_task_group() as caller:
+        caller.start_soon(partial(client.ask, "Better?", files=["draft.txt"]))
+        assert await gate.reached()
+        caller.cancel_scope.cancel()
     file.write_text("other words")
     edited = await client.ask("Better?", files=["draft.txt"])
     file.write_text("first words")
-
-    joined = await client.ask("Better?", files=["draft.txt"])
     gate.release()
 
-    assert edited.id != running.id
-    assert joined.id == running.id
+    joined = await client.ask("Better?", files=["draft.txt"])
+
+    assert JOINED not in edited.text
+    assert JOINED in joined.text
+    assert edited.id != joined.id
+    assert len(harness.bodies) == 2
 
 
 async def test_what_goes_on_in_a_session_is_not_joined_from_another(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -65,6 +66,101 @@ def test_half_an_emoji_is_replaced_and_a_whole_one_is_not(half: bytes) -> None:
 
     assert set(event["said"][0]) == {"\ufffd"}
     assert event["said"][1] == "😀"
+
+
+DELTAS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "text": lambda piece: {"type": "text", "text": piece},
+    "thought_summary": lambda piece: {
+        "type": "thought_summary",
+        "content": {"type": "text", "text": piece},
+    },
+    "arguments_delta": lambda piece: {"type": "arguments_delta", "arguments": piece},
+}
+
+
+def sent(*events: dict[str, Any]) -> list[dict[str, Any]]:
+    return read(*(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events))
+
+
+def delta(piece: str, kind: str = "text", index: Any = 0) -> dict[str, Any]:
+    return {"event_type": "step.delta", "index": index, "delta": DELTAS[kind](piece)}
+
+
+def pieces(events: list[dict[str, Any]], kind: str = "text") -> list[str]:
+    deltas = [event["delta"] for event in events if event.get("delta", {}).get("type") == kind]
+    key = "arguments" if kind == "arguments_delta" else "text"
+    return [delta.get("content", delta)[key] for delta in deltas]
+
+
+def halved(text: str) -> str:
+    """The text with each character beyond U+FFFF as its two halves, as JSON escapes them."""
+    units = text.encode("utf-16-le")
+    return "".join(chr(int.from_bytes(units[i : i + 2], "little")) for i in range(0, len(units), 2))
+
+
+@given(
+    st.text(st.sampled_from("aé😀𝄞🏳\ufe0f\u200d") | st.characters(codec="utf-8"), max_size=30),
+    st.lists(st.integers(min_value=0, max_value=60), max_size=12),
+    st.sampled_from(sorted(DELTAS)),
+)
+def test_a_text_cut_anywhere_into_deltas_is_the_same_text(
+    text: str, cuts: list[int], kind: str
+) -> None:
+    units = halved(text)
+    places = [0, *sorted({min(cut, len(units)) for cut in cuts} - {0}), len(units)]
+
+    events = sent(*(delta(units[a:b], kind) for a, b in pairwise(places)))
+
+    assert "".join(pieces(events, kind)) == text
+    assert len(events) == len(places) - 1
+
+
+def test_halves_are_joined_within_their_step_and_kind_only() -> None:
+    events = sent(
+        delta("one \ud83d", index=0),
+        delta("two \ud83c", index=1),
+        delta("\ude00", "thought_summary", index=0),
+        delta("\udf0d", index=1),
+        delta("\ude00", index=0),
+    )
+
+    assert pieces(events) == ["one ", "two ", "🌍", "😀"]
+    assert pieces(events, "thought_summary") == ["\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("between", "then"),
+    [
+        (None, "\ufffdnext"),
+        ({"event_type": "step.stop", "index": 0}, "next"),
+        ({"event_type": "step.start", "index": 0, "step": {"type": "model_output"}}, "next"),
+        ({"event_type": "interaction.completed", "interaction": {}}, "next"),
+        ({"event_type": "step.stop", "index": 1}, "\ufffdnext"),
+    ],
+)
+def test_a_half_that_nothing_continues_ends_with_its_step(
+    between: dict[str, Any] | None, then: str
+) -> None:
+    events = sent(delta("first \ud83d"), *([between] if between else []), delta("next"))
+
+    assert pieces(events) == ["first ", then]
+
+
+@pytest.mark.parametrize("index", [None, True, "0", [0], {"a": 1}, 1.5])
+@pytest.mark.parametrize("piece", ["\ud83d", None, 7, ["\ud83d"], {"text": "\ud83d"}])
+def test_deltas_of_any_shape_are_read(index: Any, piece: Any) -> None:
+    for kind in DELTAS:
+        events = sent(delta("\ud83d", kind, index), delta(piece, kind, index))
+
+        assert len(events) == 2
+        json.dumps(events, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("shape", [None, 7, "text", [], {}, {"type": ["text"]}, {"type": "text"}])
+def test_a_delta_that_is_none_is_passed_on(shape: Any) -> None:
+    event = {"event_type": "step.delta", "index": 0, "delta": shape}
+
+    assert sent(delta("\ud83d"), event)[1] == event
 
 
 def test_a_type_and_an_id_outside_the_json_are_taken_in() -> None:

@@ -447,7 +447,10 @@ def test_calls_without_a_result_wait_for_one() -> None:
 
     answer = read(steps)
 
-    assert (answer.function_calls, answer.problem) == ((FunctionCall("b", "f", {"x": 2}),), None)
+    assert (answer.function_calls, answer.problem) == (
+        (FunctionCall("b", "f", {"x": 2}, "b"),),
+        None,
+    )
     assert answer.text == 'Called f({"x": 1}) → done'
 
 
@@ -475,6 +478,43 @@ def test_calls_without_an_id_are_named_by_their_position() -> None:
 
 
 # ---------------------------------------------------------------------------------- to be kept
+
+
+def asked(id: str, name: str = "f") -> dict[str, Any]:
+    return {"type": "function_call", "id": id, "name": name, "arguments": {}}
+
+
+def done(id: str, name: str = "f") -> dict[str, Any]:
+    return {"type": "function_result", "call_id": id, "name": name, "result": "done"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "ids"),
+    [
+        ([asked("a"), asked("a")], {"a": "a", "a_2": "a"}),
+        ([asked("a"), asked("a"), asked("a_2")], {"a": "a", "a_3": "a", "a_2": "a_2"}),
+        ([asked("a_2"), asked("a"), asked("a")], {"a_2": "a_2", "a": "a", "a_3": "a"}),
+        ([asked("call_2"), asked("")], {"call_2": "call_2", "call_3": ""}),
+        ([asked(""), asked("call_1")], {"call_2": "", "call_1": "call_1"}),
+        ([asked("a"), asked("a"), done("a")], {"a_2": "a"}),
+        ([asked("a"), done("a"), asked("a")], {"a": "a"}),
+        ([asked("a"), asked(""), done("")], {"a": "a"}),
+    ],
+)
+def test_each_pending_call_has_an_id_of_its_own(
+    steps: list[dict[str, Any]], ids: dict[str, str]
+) -> None:
+    calls = read(steps).function_calls
+
+    assert {call.call_id: call.upstream_id for call in calls} == ids
+    assert len(calls) == len(ids)
+
+
+def test_of_two_calls_with_one_id_only_the_answered_one_was_made() -> None:
+    answer = read([asked("a", "f"), asked("a", "g"), done("a")])
+
+    assert answer.text == "Called f() → done"
+    assert [call.name for call in answer.function_calls] == ["g"]
 
 
 def test_kept_steps_have_no_media_bytes_but_their_signatures() -> None:

@@ -86,10 +86,11 @@ def steps(turn: Turn, results: Sequence[Mapping[str, Any]]) -> list[Step]:
                 f"they agree, put {ACKNOWLEDGED} into its result, otherwise send is_error true."
             )
     others = [call for call in _waiting(turn) if call.call_id not in calls]
-    # In the order of the calls: where those have no ids, nothing else tells whose each is.
+    # In the order of the calls: where those have no ids, or the same, nothing else tells whose
+    # each is.
     return [
-        *(_step(call, given[call_id], turn.steps) for call_id, call in calls.items()),
-        *(_step(call, _NOTHING, turn.steps) for call in others),
+        *(_step(call, given[call_id]) for call_id, call in calls.items()),
+        *(_step(call, _NOTHING) for call in others),
     ]
 
 
@@ -100,7 +101,7 @@ def for_google(interaction: Interaction) -> list[Step]:
     calls = answer_text.read(interaction.steps).function_calls
     if not all(map(_is_googles, calls)):
         return []
-    return [_step(call, _NOTHING, interaction.steps) for call in calls]
+    return [_step(call, _NOTHING) for call in calls]
 
 
 def _waiting(turn: Turn) -> tuple[FunctionCall, ...]:
@@ -125,7 +126,10 @@ def _by_call_id(
                 f"{turn.id} waits for {_listed(turn)}."
             )
         if call_id in given:
-            raise BadArgument(f"`function_results`: call_id '{call_id}' is given twice.")
+            raise BadArgument(
+                f"`function_results`: call_id '{call_id}' is given twice. Each call has an id of "
+                f"its own: {turn.id} waits for {_listed(turn)}."
+            )
         name = each.get("name")
         if name and name != calls[call_id].name:
             raise BadArgument(
@@ -136,15 +140,13 @@ def _by_call_id(
     return given
 
 
-def _step(call: FunctionCall, given: Mapping[str, Any], asked: Sequence[Step]) -> Step:
-    # Google's own id may be empty; ours then only numbered the calls for the caller.
-    ids = {step.get("id") for step in asked if step.get("type") == "function_call"}
+def _step(call: FunctionCall, given: Mapping[str, Any]) -> Step:
     result = given["result"]
     if not isinstance(result, str | dict | list):
         result = "" if result is None else str(result).lower()
     step: Step = {
         "type": "function_result",
-        "call_id": call.call_id if call.call_id in ids else "",
+        "call_id": call.upstream_id,
         "name": call.name,
         "result": _contents(result),
     }
