@@ -35,7 +35,7 @@ class Attempts:
         gate = self._gate or self.harness.control.hold_next(point="before_completed")
         is_joined_or_sent = anyio.Event()
 
-        async def hear(*_: object) -> None:
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
             is_joined_or_sent.set()
 
         async def call() -> None:
