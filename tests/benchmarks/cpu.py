@@ -3,8 +3,6 @@
 The older build is a git worktree that is made here. All servers run on this interpreter, with an
 emulator in a process of its own, and take turns within one run: machines and hours differ, ratios
 hardly do. CPU is the operating system's own count for the server's process, threads included.
-With `--workers` it is calls a second alone: all processes and the clients share this machine's
-cores, so more of them than there are cores only show what sharing costs.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -121,7 +118,7 @@ def run() -> list[Measurement]:
         google = stack.enter_context(serving([*command, "emulator"], clean))
         older = stack.enter_context(baseline())
 
-        def gateway(name: str, source: Path, *flags: str) -> Process:
+        def gateway(name: str, source: Path) -> Process:
             environ = clean | {
                 "PYTHONPATH": str(source),
                 "GEMINI_API_KEY": "benchmark",
@@ -129,7 +126,7 @@ def run() -> list[Measurement]:
                 "GEMINI_MCP_DATA_DIR": str(folder / name),
                 "GEMINI_MCP_MAX_CONCURRENT": str(AT_ONCE),
             }
-            serve = [*command, "serve", "--http", "127.0.0.1:0", *flags]
+            serve = [*command, "serve", "--http", "127.0.0.1:0"]
             return stack.enter_context(serving(serve, environ))
 
         bare = stack.enter_context(serving([sys.executable, str(folder / "bare.py")], clean))
@@ -140,9 +137,7 @@ def run() -> list[Measurement]:
         if older is not None:
             sides["before"] = Side(gateway("before", older), "gemini_ask")
         _take_turns(sides)
-        rows = list(_rows(sides))
-        rows += _workers(lambda n: gateway(f"workers-{n}", ROOT / "server", "--workers", str(n)))
-        return rows
+        return list(_rows(sides))
 
 
 def _take_turns(sides: dict[str, Side]) -> None:
@@ -171,16 +166,3 @@ def _slower(what: str, ours: Side, other: Side, budget: float) -> Measurement:
     note = f"calls/s {max(ours.rate):,.0f} / {max(other.rate):,.0f}, "
     note += f"medians {median(ours.rate):,.0f} / {median(other.rate):,.0f}"
     return Measurement(what, "ms", min(took[0]), budget, min(took[1]), note)
-
-
-def _workers(gateway: object) -> Iterator[Measurement]:
-    assert callable(gateway)
-    for number in (1, 2, 4):
-        side = Side(gateway(number), "gemini_ask")
-        side.measure(2 * AT_ONCE * number)
-        side.rate.clear()
-        for _ in range(2):
-            side.measure(2 * CALLS)
-        yield Measurement(
-            f"gemini_ask, `--workers {number}`, SQLite", "calls/s", max(side.rate), inf
-        )

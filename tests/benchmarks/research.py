@@ -7,6 +7,7 @@ counted on a clock that jumps.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import time
 from math import inf
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import anyio
 import httpx2
@@ -24,8 +26,7 @@ from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.app import App
 from gemini_interactions.bridge.requests import Caller, ResearchRequest
 from gemini_interactions.config.settings import Config
-from tests.benchmarks.gateway import call
-from tests.benchmarks.http import Server, serving
+from tests.benchmarks.http import ENVELOPE, MODERN, Server, serving
 from tests.benchmarks.report import Measurement
 from tests.support.app_harness import Clock
 from tests.support.fake_clock_sleep import FakeClockSleep
@@ -58,6 +59,25 @@ def run() -> list[Measurement]:
                 what = f"SIGTERM → exit with {max(RUNS):,} researches in flight"
                 rows.append(Measurement(what, "s", ended(gateway), ANY))
         return [*rows, *(anyio.run(looked, minutes, folder) for minutes in LIVES)]
+
+
+async def call(http: httpx2.AsyncClient, place: str, tool: str, **arguments: Any) -> str:
+    params = {"name": tool, "arguments": arguments, "_meta": ENVELOPE}
+    answer = await http.post(
+        f"{place}/mcp",
+        json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+        headers={
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": MODERN,
+            "mcp-method": "tools/call",
+            "mcp-name": tool,
+        },
+    )
+    lines = [line.removeprefix("data: ") for line in answer.text.splitlines()]
+    result = json.loads([line for line in lines if line.startswith("{")][-1])["result"]
+    if result.get("isError"):
+        raise RuntimeError(f"{tool} was refused: {result['content']}")
+    return json.dumps(result)
 
 
 async def crowded(gateway: Server) -> list[Measurement]:

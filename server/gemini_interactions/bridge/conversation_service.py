@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from ..domain.artifact import BY_LIST, ArtifactKind
@@ -71,14 +72,16 @@ class Conversations:
             found = await self._store.conversations(
                 caller.owner, query=query, limit=limit, offset=offset
             )
-            total = await self._store.count_conversations(caller.owner, query)
+            count = partial(self._store.count_conversations, caller.owner, query)
+            total = await history.total(len(found), offset, limit, count)
             lines = [history.line(each) for each in found]
             entries = [history.entry(each) for each in found]
             return Listing(lines, offset, total, query, kind, entries)
         if kind == "agents":
             environments = self._store.environments
             runs = await environments.runs(caller.owner, query=query, limit=limit, offset=offset)
-            total = await environments.count_runs(caller.owner, query)
+            count = partial(environments.count_runs, caller.owner, query)
+            total = await history.total(len(runs), offset, limit, count)
             kept = {each.id: each for each in await environments.of_owner(caller.owner)}
             now = self._runtime.now()
             lines = [history.run_line(each, kept.get(each.environment_id), now) for each in runs]
@@ -87,7 +90,8 @@ class Conversations:
         handles = await self._store.handles(
             caller.owner, named, query=query, limit=limit, offset=offset
         )
-        total = await self._store.count_handles(caller.owner, named, query)
+        count = partial(self._store.count_handles, caller.owner, named, query)
+        total = await history.total(len(handles), offset, limit, count)
         lines = [history.handle_line(each) for each in handles]
         entries = [history.handle_entry(each) for each in handles]
         return Listing(lines, offset, total, query, kind, entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,32 @@ from ..domain.types import Turn
 from .ports import ArtifactSummary, Summary
 from .turns import function_calls
 
+MOST_COUNTED = 1_000
+"""Entries that are counted to say how many there are, where a page does not go further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many entries there are in a list: exactly, or more than that (`has_more`)."""
+
+    number: int
+    has_more: bool = False
+
+    def __str__(self) -> str:
+        return f"more than {self.number:,}" if self.has_more else f"{self.number:,}"
+
+
+async def total(
+    shown: int, offset: int, limit: int, count: Callable[[int], Awaitable[int]]
+) -> Total:
+    """How many entries a list has, of which a page `shown` so many; `count` counts no further
+    than it is told."""
+    if shown < limit and (shown or not offset):
+        return Total(offset + shown)
+    most = max(MOST_COUNTED, offset + limit)
+    counted = await count(most + 1)
+    return Total(min(counted, most), counted > most)
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -20,7 +46,7 @@ class Listing:
 
     lines: Sequence[str]
     offset: int
-    total: int
+    total: Total
     query: str = ""
     kind: str = "conversations"
     entries: Sequence[Mapping[str, Any]] = ()

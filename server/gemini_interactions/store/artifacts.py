@@ -160,11 +160,9 @@ def ids(t: Transaction, owner: str, kind: str, prefix: str, limit: int) -> list[
     return [row["id"] for row in found]
 
 
-def count(t: Transaction, owner: str, kind: str, query: str) -> int:
+def count(t: Transaction, owner: str, kind: str, query: str, most: int) -> int:
     where, values = _matching(owner, kind, query)
-    return int(
-        t.execute(f"SELECT COUNT(*) AS found FROM handles h WHERE {where}", values)[0]["found"]
-    )
+    return row_mapping.count(t, f"handles h WHERE {where}", values, most)
 
 
 def _wait_for_others(t: Transaction, owner: str, conversation_id: str) -> None:

@@ -205,10 +205,9 @@ def ids(t: Transaction, owner: str, prefix: str, limit: int) -> list[str]:
     return [row["id"] for row in found]
 
 
-def count(t: Transaction, owner: str, query: str) -> int:
+def count(t: Transaction, owner: str, query: str, most: int) -> int:
     where, values = _matching(owner, query)
-    found = t.execute(f"SELECT COUNT(*) AS found FROM conversations c WHERE {where}", values)
-    return int(found[0]["found"])
+    return row_mapping.count(t, f"conversations c WHERE {where}", values, most)
 
 
 def _matching(owner: str, query: str) -> tuple[str, tuple[Value, ...]]:

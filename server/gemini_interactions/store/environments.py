@@ -11,6 +11,7 @@ from typing import Any
 from ..domain.agent_environments import AgentRun, Environment
 from . import row_mapping
 from .databases.database import Row, Transaction, Value
+from .row_mapping import EVERYTHING
 
 _COLUMNS = "id, owner, conversation_id, created, used, has_files"
 
@@ -58,8 +59,8 @@ class EnvironmentRepository:
         found: list[AgentRun] = await self._read(_runs, owner, query, limit, offset)
         return found
 
-    async def count_runs(self, owner: str, query: str = "") -> int:
-        found: int = await self._read(_count_runs, owner, query)
+    async def count_runs(self, owner: str, query: str = "", most: int = EVERYTHING) -> int:
+        found: int = await self._read(_count_runs, owner, query, most)
         return found
 
 
@@ -123,9 +124,9 @@ def _runs(t: Transaction, owner: str, query: str, limit: int, offset: int) -> li
     return [_run(row) for row in found]
 
 
-def _count_runs(t: Transaction, owner: str, query: str) -> int:
+def _count_runs(t: Transaction, owner: str, query: str, most: int) -> int:
     where, values = _matching(owner, query)
-    return int(t.execute(f"SELECT COUNT(*) AS found FROM turns WHERE {where}", values)[0]["found"])
+    return row_mapping.count(t, f"turns WHERE {where}", values, most)
 
 
 def _matching(owner: str, query: str) -> tuple[str, tuple[Value, ...]]:

@@ -1,20 +1,36 @@
 """Between rows and the words everything else is written in."""
 
+# ruff: noqa: S608 - only our own tables and conditions are put into SQL; values travel beside it.
+
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from ..domain.types import Conversation, Turn, TurnSettings, Usage
-from .databases.database import Row, Value, clean
+from .databases.database import Row, Transaction, Value, clean
 
 T = TypeVar("T")
 
 TURN = """conversation_id, n, owner, kind, status, parent, chained, interaction_id, created, sent,
     finished, lease_holder, lease_until, session, fingerprint, delivery, owed, model, usage, error,
     settings, notes, extra, prompt, input, text, steps, task"""
+
+
+EVERYTHING = 2**62
+"""For counts: a number that nothing reaches."""
+
+
+def count(t: Transaction, what: str, values: Sequence[Value], most: int) -> int:
+    """How many rows there are of `what`, a table with its condition; stops at `most`, for all
+    entries of an index are looked at to count them."""
+    found = t.execute(
+        f"SELECT COUNT(*) AS found FROM (SELECT 1 AS one FROM {what} LIMIT %s) few",
+        (*values, most),
+    )
+    return int(found[0]["found"])
 
 
 def folded(text: str) -> str:

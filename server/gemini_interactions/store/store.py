@@ -29,6 +29,7 @@ from .environments import EnvironmentRepository
 from .file_search import FileSearchRepository
 from .oauth_grants import OAuthGrantRepository
 from .resource_owners import ResourceOwners
+from .row_mapping import EVERYTHING
 from .sessions import Session
 from .usage import Spent
 
@@ -143,8 +144,9 @@ class Store(Transactions):
         """Newest activity first; `query` is found literally in prompts and answers, in any case."""
         return await self._read(conversations.summaries, owner, query, limit, offset)
 
-    async def count_conversations(self, owner: str, query: str = "") -> int:
-        return await self._read(conversations.count, owner, query)
+    async def count_conversations(self, owner: str, query: str = "", most: int = EVERYTHING) -> int:
+        """How many there are; `most` where there are as many or more."""
+        return await self._read(conversations.count, owner, query, most)
 
     async def delete_conversation(self, owner: str, conversation_id: str) -> Deleted:
         """Nothing of it stays here; its files and what Google has are for the caller to delete."""
@@ -447,8 +449,10 @@ class Store(Transactions):
         """Newest first; `query` as in `conversations`."""
         return await self._read(handles.listed, owner, kind, query, limit, offset)
 
-    async def count_handles(self, owner: str, kind: str, query: str = "") -> int:
-        return await self._read(handles.count, owner, kind, query)
+    async def count_handles(
+        self, owner: str, kind: str, query: str = "", most: int = EVERYTHING
+    ) -> int:
+        return await self._read(handles.count, owner, kind, query, most)
 
     async def remark(self, turn: Turn, facts: Mapping[str, Any], *, holder: str) -> bool:
         """Add to a running turn's `extra`; only by the process that holds it."""

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from gemini_interactions.bridge import history
 from tests.support.app_harness import AppHarness, McpClient, ToolResult, masked
 
 
@@ -92,6 +93,22 @@ async def test_limit_and_offset_count_entries(harness: AppHarness, client: McpCl
     assert first.tail.startswith(
         "1 to 2 of 5 conversations. Call gemini_history with offset 2 for more. "
     )
+    assert last.tail.startswith("5 to 5 of 5 conversations. Continue one")
+
+
+async def test_a_list_is_counted_only_so_far(
+    harness: AppHarness, client: McpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_COUNTED", 3)
+    await ask_many(harness, client, 5)
+
+    first = await client.history(limit=2)
+    further = await client.history(limit=2, offset=2)
+    last = await client.history(limit=2, offset=4)
+
+    told = "of more than {} conversations. Call gemini_history with offset {} for more. "
+    assert first.tail.startswith("1 to 2 " + told.format(3, 2))
+    assert further.tail.startswith("3 to 4 " + told.format(4, 4))
     assert last.tail.startswith("5 to 5 of 5 conversations. Continue one")
 
 

@@ -236,6 +236,9 @@ MIGRATIONS: list[str] = [
         PRIMARY KEY (owner, n)
     );
     """,
+    """
+    CREATE INDEX turns_owed ON turns (owner, fingerprint, created) WHERE delivery = 'owed';
+    """,
 ]
 
 

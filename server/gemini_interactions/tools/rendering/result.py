@@ -181,8 +181,9 @@ def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
             line if left >= 0 else text_pages.page(line, 0, len(line.encode()) + left).text
         )
     reached = found.offset + len(lines)
-    next_offset = reached if reached < found.total else None
-    if not found.total:
+    has_more = reached < found.total.number or found.total.has_more
+    next_offset = reached if has_more else None
+    if not found.total.number:
         wanted = f" with {excerpt(found.query, 60)} in it" if found.query else ""
         tail = f"There is no {words.one}{wanted} here. {words.start}"
     elif not lines:
