@@ -2,9 +2,10 @@
 
 `google.genai._gaos.utils.serializers` calls `pydantic.create_model` twice a call, which rebuilds
 the validators of the whole request tree: two thirds of the CPU of a create. `url`, `queryparams`
-and `headers` evaluate the annotations of the same few classes at every call: another tenth. And
-the hook that puts the key into the headers runs in a thread, though it only sets headers (all seen
-in 3.4.0, 3.5.0 and 3.6.1). Delete what the SDK does by itself one day.
+and `headers` evaluate the annotations of the same few classes at every call: another tenth. Its
+packages look up each name they offer lazily with `importlib`, every time one is used, twenty times
+a call. And the hook that puts the key into the headers runs in a thread, though it only sets
+headers (all seen in 3.4.0, 3.5.0 and 3.6.1). Delete what the SDK does by itself one day.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from __future__ import annotations
 import functools
 import typing
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 MOST = 256
 """How many are kept; the SDK needs a handful, one for each type that is sent or read."""
 
 _HINTED = ("url", "queryparams", "headers", "forms")
+_LAZY = ("utils", "types", "models")
 
 
 def install() -> None:
@@ -31,6 +35,9 @@ def install() -> None:
     if getattr(serializers, "create_model", None) is pydantic.create_model:
         setattr(serializers, "create_model", remembering(pydantic.create_model))  # noqa: B010  private
     _remember_sockets()
+    for name in _LAZY:
+        with suppress(ImportError):
+            remember_names(import_module(f"google.genai._gaos.{name}"))
     hints = functools.lru_cache(MOST)(typing.get_type_hints)
     for name in _HINTED:
         try:
@@ -40,6 +47,20 @@ def install() -> None:
         if getattr(module, "get_type_hints", None) is typing.get_type_hints:
             # The SDK only reads what it gets.
             setattr(module, "get_type_hints", hints)  # noqa: B010  private
+
+
+def remember_names(package: ModuleType) -> None:
+    """Keep in a package each name that its own `__getattr__` has found."""
+    look_up = vars(package).get("__getattr__")
+    if look_up is None or look_up.__module__ != package.__name__:
+        return
+
+    def remember(name: str) -> Any:
+        found = look_up(name)
+        setattr(package, name, found)
+        return found
+
+    setattr(package, "__getattr__", remember)  # noqa: B010  a function of the module, not a method
 
 
 def _remember_sockets() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import pydantic
@@ -84,3 +85,43 @@ async def test_a_second_create_makes_no_model(
     await gemini.create(CreateRequest("three", model="gemini-3.8-flash"))
 
     assert len(maker.names) == made <= 2
+
+
+def test_a_name_that_a_package_looks_up_is_looked_up_once() -> None:
+    package = ModuleType("lazy")
+    asked: list[str] = []
+
+    def look_up(name: str) -> str:
+        if name != "known":
+            raise AttributeError(name)
+        asked.append(name)
+        return "found"
+
+    look_up.__module__ = "lazy"
+    setattr(package, "__getattr__", look_up)  # noqa: B010  a function of the module
+    sdk_memoization.remember_names(package)
+
+    assert (package.known, package.known) == ("found", "found")
+    assert asked == ["known"]
+    with pytest.raises(AttributeError):
+        package.unknown  # noqa: B018
+
+
+async def test_a_second_create_looks_up_no_name_of_the_sdk(
+    gemini: Gemini, control: EmulatorControl, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from google.genai._gaos.utils import dynamic_imports
+
+    await gemini.create(CreateRequest("one", model="gemini-3.8-flash"))  # which installs it
+    names: list[str] = []
+    look_up = dynamic_imports.dynamic_import
+
+    def noted(package: str, name: str, *more: int) -> Any:
+        names.append(name)
+        return look_up(package, name, *more)
+
+    monkeypatch.setattr(dynamic_imports, "dynamic_import", noted)
+
+    await gemini.create(CreateRequest("two", model="gemini-3.8-flash"))
+
+    assert names == []
