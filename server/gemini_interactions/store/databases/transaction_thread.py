@@ -128,29 +128,29 @@ class TransactionThread:
             return
         try:
             with self.database.transaction(writes=True) as transaction:
-                for job in group:
-                    _in_part(transaction, job)
+                _together(transaction, group)
         except BaseException as problem:
-            for job in group:
-                if isinstance(problem, TryAgain):  # surely nothing of it was done
-                    job.problem = None
-                    self._by_itself(job)
-                else:
-                    job.problem = job.problem or problem
+            if not isinstance(problem, _OneFailed | TryAgain):
+                for job in group:
+                    job.problem = problem
+                return
+            for job in group:  # surely nothing of it was done
+                self._by_itself(job)
 
     def _by_itself(self, job: _Job) -> None:
         _alone(job, partial(run, self.database, job.work, writes=bool(job.writes)))
 
 
-def _in_part(transaction: Transaction, job: _Job) -> None:
-    """Its part of a transaction, of which nothing is left where it fails."""
-    transaction.change("SAVEPOINT part")
+class _OneFailed(Exception):
+    """One of several pieces of work failed, so none of them is committed."""
+
+
+def _together(transaction: Transaction, jobs: Sequence[_Job]) -> None:
     try:
-        job.result = job.work(transaction)
+        for job in jobs:
+            job.result = job.work(transaction)
     except BaseException as problem:
-        job.problem = problem
-        transaction.change("ROLLBACK TO part")
-    transaction.change("RELEASE part")
+        raise _OneFailed from problem
 
 
 def _alone(job: _Job, work: Callable[[], Any]) -> None:

@@ -9,7 +9,6 @@ import sys
 import anyio
 
 from ....config.settings import Config
-from . import event_loop
 from .asgi_app import PATH, Address, Gateway, tokens_for, told_to_stop
 from .connection_limits import raise_file_limit
 
@@ -31,7 +30,7 @@ def serve_http(config: Config, address: str, workers: int = 1) -> int:
     gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
     sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
     sys.stderr.flush()
-    event_loop.run(_serve_until_told, gateway)
+    anyio.run(_serve_until_told, gateway)
     return 0
 
 

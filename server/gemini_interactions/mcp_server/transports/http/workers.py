@@ -27,7 +27,6 @@ from ....config.setting_table import BadSetting
 from ....config.settings import Config
 from ....domain.errors import Refused
 from ....telemetry.metrics import Registry, Snapshot, registry
-from . import event_loop
 from .asgi_app import (
     GRACE,
     LAST_WORDS,
@@ -75,7 +74,7 @@ def serve_workers(config: Config, address: str, workers: int) -> int:
 
     def serve(channel: socket.socket) -> None:
         gateway = Gateway(config, listener, name=where.name, tokens=tokens)
-        event_loop.run(_serve_worker, gateway, channel)
+        anyio.run(_serve_worker, gateway, channel)
 
     gc.freeze()  # the workers share what is imported already
     return Workers(workers, serve, listener, metrics).run()
