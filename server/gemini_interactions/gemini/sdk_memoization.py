@@ -11,6 +11,7 @@ headers (all seen in 3.4.0, 3.5.0 and 3.6.1). Delete what the SDK does by itself
 from __future__ import annotations
 
 import functools
+import select
 import typing
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,8 +65,9 @@ def remember_names(package: ModuleType) -> None:
 
 
 def _remember_sockets() -> None:
-    """The connection pool looks at every idle connection at every request and again at its end; to
-    find its socket, it asks anyio for all that is known of the connection, addresses included."""
+    """The connection pool looks at every idle connection at every request and again at its end: it
+    asks anyio for all that is known of the connection, addresses included, to find its socket, and
+    sets up a poll of it."""
     try:
         stream = import_module("httpcore2._backends.anyio").AnyIOStream
         is_readable = import_module("httpcore2._utils").is_socket_readable
@@ -78,14 +80,24 @@ def _remember_sockets() -> None:
         if info != "is_readable":
             return look(self, info)
         try:
-            socket = self._socket_looked_up
+            look_again = self._look_again
         except AttributeError:
             look_up = self._stream.extra
-            socket = self._socket_looked_up = look_up(attribute, None)
-        return is_readable(socket)
+            look_again = self._look_again = prepared_poll(look_up(attribute, None), is_readable)
+        return look_again()
 
     if look.__name__ == "get_extra_info" and look.__module__ == stream.__module__:
         stream.get_extra_info = get_extra_info
+
+
+def prepared_poll(socket: Any, is_readable: Callable[[Any], bool]) -> Callable[[], bool]:
+    """`is_readable` of one socket, with its poll set up once, where the system has polls."""
+    number = -1 if socket is None else socket.fileno()
+    if number < 0 or not hasattr(select, "poll"):
+        return functools.partial(is_readable, socket)
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return lambda: socket.fileno() < 0 or bool(poll.poll(0))
 
 
 def remembering(create_model: Callable[..., Any]) -> Callable[..., Any]:

@@ -370,6 +370,8 @@ def interaction_of(event: Json) -> Json:
 def foreign_shape(event: Json) -> str:
     """What in an event is of the API's schema before June 2026; "" for today's."""
     name = as_text(event.get("event_type"))
+    if name.startswith("step."):
+        return ""
     if name.startswith("content.") or name in ("interaction.start", "interaction.complete"):
         return f"`{one_line(name, 40)}` events"
     return "`outputs` instead of `steps`" if "outputs" in interaction_of(event) else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 from types import ModuleType
 from typing import Any
 
@@ -125,3 +127,27 @@ async def test_a_second_create_looks_up_no_name_of_the_sdk(
     await gemini.create(CreateRequest("two", model="gemini-3.8-flash"))
 
     assert names == []
+
+
+def test_a_prepared_poll_sees_what_arrives_and_what_is_closed() -> None:
+    def is_readable(_socket: object) -> bool:
+        raise AssertionError("asked although there are polls")
+
+    near, far = socket.socketpair()
+    with near, far:
+        look = sdk_memoization.prepared_poll(near, is_readable)
+        before = look()
+        far.send(b"!")
+        arrived = look()
+        near.recv(1)
+        far.close()
+        ended = look()
+    assert (before, arrived, ended, look()) == (False, True, True, True)
+
+
+def test_without_a_socket_or_polls_the_library_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sdk_memoization.prepared_poll(None, lambda given: given is None)()
+    monkeypatch.delattr(select, "poll")
+    near, far = socket.socketpair()
+    with near, far:
+        assert sdk_memoization.prepared_poll(near, lambda given: given is near)()

@@ -60,7 +60,8 @@ class RunningTurn:
         """How it is to end, where that was settled outside, such as by a cancel."""
         # Of one that was taken over, the process before may have told something.
         self._news, self._known = str(turn.extra.get("doing", "")), 0
-        self._changed = anyio.Event()
+        self._next_change: anyio.Event | None = None
+        """Set at the next change; made by who waits for it, since most changes nobody waits for."""
         self._wanted = anyio.Event()
 
     @property
@@ -75,8 +76,14 @@ class RunningTurn:
         return self._news or self.draft.doing or "Waiting for Gemini"
 
     def changed(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._next_change is not None:
+            self._next_change.set()
+            self._next_change = None
+
+    async def _until_changed(self) -> None:
+        if self._next_change is None:
+            self._next_change = anyio.Event()
+        await self._next_change.wait()
 
     def finished(self, turn: Turn) -> None:
         self.turn = turn
@@ -144,7 +151,7 @@ class RunningTurn:
         while not is_over() and anyio.current_time() < deadline:
             with anyio.move_on_at(min(deadline, last + HEARTBEAT)):
                 while self.doing == told and not is_over():
-                    await self._changed.wait()
+                    await self._until_changed()
             last = anyio.current_time()
             if is_over() or last >= deadline:
                 return
@@ -155,7 +162,7 @@ class RunningTurn:
                     # Nothing that changes in between is told: who waits need not wake up for it.
                     await self.done.wait()
                 while not is_over():
-                    await self._changed.wait()
+                    await self._until_changed()
 
 
 class RunningTurns:
