@@ -149,7 +149,7 @@ async def looked(minutes: int, folder: str) -> Measurement:
     """The looks at one run of so many minutes, of which nobody asks."""
     os.environ["GEMINI_API_KEY"] = "benchmark"
     clock = Clock()
-    glass = FakeClockSleep(clock)
+    fake_sleep = FakeClockSleep(clock)
     with Emulator() as emulator:
         control = emulator.control = EmulatorControl(clock=clock)
         control.research_seconds = minutes * 60
@@ -160,14 +160,14 @@ async def looked(minutes: int, folder: str) -> Measurement:
                 "GEMINI_MCP_DATA_DIR": f"{folder}/{minutes}",
             }
         )
-        app = App(config, now=clock, sleep=glass.sleep)
+        app = App(config, now=clock, sleep=fake_sleep.sleep)
         async with app.running():
             researches = (await app.bridge()).researches
             await researches.start(Caller(), ResearchRequest("How often?"))
             assert app.maintenance is not None
             works = app.maintenance._executor.running
-            glass.awake = lambda: len(works)
+            fake_sleep.awake = lambda: len(works)
             while len(works):
-                await glass.run(60)
+                await fake_sleep.run(60)
         looks = sum(each.kind == "get" for each in control.log)
     return Measurement(f"looks at a research of {minutes} minutes", "looks", looks, ANY)

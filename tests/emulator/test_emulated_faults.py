@@ -37,7 +37,7 @@ async def read(gemini, seen, **options):
         seen.append(event)
 
 
-async def come_to(seen, number):
+async def until_events(seen, number):
     """So many events have come, and for a moment no more."""
     with anyio.fail_after(60):
         while len(seen) < number:
@@ -359,7 +359,7 @@ async def test_an_answer_may_never_come(gemini, control: EmulatorControl, after)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(read, gemini, seen, stream=True))
         assert await control.until(lambda: len(control.log) == 1)
-        await come_to(seen, after or 0)
+        await until_events(seen, after or 0)
         tasks.cancel_scope.cancel()
 
     assert await control.until(lambda: control.log[-1].closed_early)
@@ -377,7 +377,7 @@ async def test_a_replay_may_hang_after_two_events(gemini, control: EmulatorContr
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(replay)
-        await come_to(seen, 2)
+        await until_events(seen, 2)
         assert not control.log[-1].ended
         tasks.cancel_scope.cancel()
 

@@ -248,11 +248,11 @@ async def send(client, url, command, data=b"", offset=0):
     return await client.post(url, content=data, headers=headers)
 
 
-async def begun(raw, size):
+async def start_upload(raw, size):
     return (await start(raw, size)).headers["X-Goog-Upload-URL"]
 
 
-async def received(client, url):
+async def received_size(client, url):
     answer = await send(client, url, "query")
     return int(answer.headers["X-Goog-Upload-Size-Received"])
 
@@ -285,10 +285,10 @@ async def test_an_upload_says_how_far_it_is(raw, keyless, control: EmulatorContr
 async def test_a_refused_chunk_is_sent_again(raw, keyless, control: EmulatorControl):
     control.fail_next(503, on="chunk", skip=1)
     control.chunk_granularity = 4
-    url = await begun(raw, 8)
+    url = await start_upload(raw, 8)
     answers = [await send(keyless, url, "upload", b"1234")]
     answers.append(await send(keyless, url, "upload, finalize", b"5678", 4))
-    at = await received(keyless, url)
+    at = await received_size(keyless, url)
     answers.append(await send(keyless, url, "upload, finalize", b"5678", at))
 
     assert [answer.status_code for answer in answers] == [200, 503, 200]
@@ -301,10 +301,10 @@ async def test_a_refused_chunk_is_sent_again(raw, keyless, control: EmulatorCont
 async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, control, kept, at):
     data = bytes(range(256)) * (4 * MIB // 256)
     control.fault_next("reset", on="chunk", kept=kept)
-    url = await begun(raw, len(data))
+    url = await start_upload(raw, len(data))
     with pytest.raises(httpx2.TransportError):
         await send(keyless, url, "upload, finalize", data)
-    arrived = await received(keyless, url)
+    arrived = await received_size(keyless, url)
     answer = await send(keyless, url, "upload, finalize", data[arrived:], arrived)
 
     assert arrived == at
@@ -315,15 +315,15 @@ async def test_a_chunk_broken_off_goes_on_where_the_server_is(raw, keyless, cont
 async def test_the_wrong_offset_is_refused_and_changes_nothing(
     raw, keyless, control: EmulatorControl
 ):
-    url = await begun(raw, 8)
+    url = await start_upload(raw, 8)
     answer = await send(keyless, url, "upload, finalize", b"5678", 4)
 
     assert answer.status_code == 400
-    assert await received(keyless, url) == 0
+    assert await received_size(keyless, url) == 0
 
 
 async def test_chunks_in_the_middle_have_the_granularity_that_was_announced(raw, keyless):
-    url = await begun(raw, 10)
+    url = await start_upload(raw, 10)
     answer = await send(keyless, url, "upload", b"123")
 
     assert answer.status_code == 400
@@ -331,7 +331,7 @@ async def test_chunks_in_the_middle_have_the_granularity_that_was_announced(raw,
 
 
 async def test_an_upload_with_bytes_missing_is_not_final(raw, keyless):
-    url = await begun(raw, 10)
+    url = await start_upload(raw, 10)
     answer = await send(keyless, url, "upload, finalize", b"12345")
     rest = await send(keyless, url, "upload, finalize", b"67890", 5)
 
@@ -340,7 +340,7 @@ async def test_an_upload_with_bytes_missing_is_not_final(raw, keyless):
 
 
 async def test_a_cancelled_upload_takes_nothing_more(raw, keyless, control: EmulatorControl):
-    url = await begun(raw, 4)
+    url = await start_upload(raw, 4)
     await send(keyless, url, "cancel")
     answer = await send(keyless, url, "upload, finalize", b"1234")
 
@@ -369,7 +369,7 @@ async def test_a_body_of_any_length_is_counted_as_it_comes(
         for _ in range(pieces):
             yield piece
 
-    url = await begun(raw, pieces * MIB)
+    url = await start_upload(raw, pieces * MIB)
     headers = {
         "X-Goog-Upload-Command": "upload, finalize",
         "X-Goog-Upload-Offset": "0",

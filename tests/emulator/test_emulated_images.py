@@ -15,7 +15,7 @@ LITE = "gemini-3.1-flash-lite-image"
 PROMPT = "A naïve stork over Kehl"
 
 
-def wanted(**image):
+def response_format(**image):
     return [{"type": "text"}, {"type": "image", "mime_type": "image/jpeg", **image}]
 
 
@@ -30,7 +30,7 @@ def images(answer):
     return [p for step in outputs for p in step.content or [] if p.type == "image"]
 
 
-def opened(part):
+def open_image(part):
     image = Image.open(io.BytesIO(base64.b64decode(part.data)))
     image.load()
     return image
@@ -38,10 +38,10 @@ def opened(part):
 
 @pytest.mark.parametrize("ratio", jpeg_writer.RATIOS)
 async def test_a_picture_has_the_ratio_that_was_asked_for(gemini, ratio):
-    answer = await paint(gemini, response_format=wanted(aspect_ratio=ratio))
+    answer = await paint(gemini, response_format=response_format(aspect_ratio=ratio))
 
     width, height = map(int, ratio.split(":"))
-    image = opened(answer.output_image)
+    image = open_image(answer.output_image)
     assert image.format == "JPEG"
     assert image.width / image.height == pytest.approx(width / height, rel=0.04)
 
@@ -59,25 +59,28 @@ async def test_a_picture_has_the_ratio_that_was_asked_for(gemini, ratio):
 )
 async def test_a_picture_has_the_size_that_was_asked_for(gemini, model, size, width):
     answer = await paint(
-        gemini, model=model, response_format=wanted(aspect_ratio="16:9", image_size=size)
+        gemini, model=model, response_format=response_format(aspect_ratio="16:9", image_size=size)
     )
 
-    assert opened(answer.output_image).width == width
+    assert open_image(answer.output_image).width == width
     assert answer.usage.output_tokens_by_modality[0].tokens == (2000 if size == "4K" else 1120)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"response_format": wanted(image_size="512")}, "image_size"),
-        ({"response_format": wanted(image_size="8K")}, "image_size"),
-        ({"response_format": wanted(aspect_ratio="7:3")}, "aspect_ratio"),
-        ({"response_format": wanted(delivery="uri")}, "delivery"),
+        ({"response_format": response_format(image_size="512")}, "image_size"),
+        ({"response_format": response_format(image_size="8K")}, "image_size"),
+        ({"response_format": response_format(aspect_ratio="7:3")}, "aspect_ratio"),
+        ({"response_format": response_format(delivery="uri")}, "delivery"),
         ({"response_format": {"type": "image", "mime_type": "image/png"}}, "image/jpeg"),
         ({"background": True}, "background"),
         ({"generation_config": {"thinking_level": "low"}}, "thinking_level"),
         (
-            {"model": "gemini-3.1-flash-lite-image", "response_format": wanted(image_size="2K")},
+            {
+                "model": "gemini-3.1-flash-lite-image",
+                "response_format": response_format(image_size="2K"),
+            },
             "2K",
         ),
     ],
@@ -94,7 +97,7 @@ async def test_what_image_models_do_not_take_is_refused(raw, options, words):
 async def test_inline_delivery_and_every_thinking_level_are_taken(gemini, level):
     answer = await paint(
         gemini,
-        response_format=wanted(delivery="inline"),
+        response_format=response_format(delivery="inline"),
         generation_config={"thinking_level": level},
     )
 
@@ -156,7 +159,7 @@ async def test_a_picture_can_have_any_number_of_bytes(gemini, control: EmulatorC
     answer = await paint(gemini)
 
     assert len(base64.b64decode(answer.output_image.data)) == size
-    assert opened(answer.output_image).size == (1024, 1024)
+    assert open_image(answer.output_image).size == (1024, 1024)
 
 
 async def test_one_large_picture_can_be_wished_for(gemini, control: EmulatorControl):
@@ -177,22 +180,22 @@ async def test_equal_prompts_give_equal_pictures_and_others_another_colour(
     second = await paint(gemini)
 
     assert first.output_image.data == second.output_image.data
-    assert middle(first) != middle(other)
+    assert center_pixel(first) != center_pixel(other)
 
 
-def middle(answer):
-    image = opened(answer.output_image)
+def center_pixel(answer):
+    image = open_image(answer.output_image)
     return image.getpixel((image.width // 2, image.height // 2))
 
 
-def edits(answer):
+def edits_of(answer):
     shown = jpeg_writer.read(answer.output_image.data)
     assert shown is not None
     return shown.edits
 
 
 async def test_the_words_of_a_picture_are_large_enough_for_a_preview_of_it(gemini):
-    image = opened((await paint(gemini)).output_image)
+    image = open_image((await paint(gemini)).output_image)
     image.thumbnail((256, 256))
 
     corner = image.crop((0, image.height * 3 // 4, image.width, image.height)).convert("L")
@@ -204,23 +207,25 @@ async def test_the_words_of_a_picture_are_large_enough_for_a_preview_of_it(gemin
 
 
 async def test_an_edit_keeps_the_picture_and_leaves_a_mark(gemini):
-    first = await paint(gemini, response_format=wanted(aspect_ratio="3:2"))
+    first = await paint(gemini, response_format=response_format(aspect_ratio="3:2"))
     second = await paint(gemini, "Add a hat", first)
     third = await paint(gemini, "And a scarf", second)
 
-    shown = [edits(answer) for answer in (first, second, third)]
+    shown = [edits_of(answer) for answer in (first, second, third)]
     assert shown == [(), ("Add a hat",), ("Add a hat", "And a scarf")]
-    assert middle(first) == middle(second) == middle(third)
+    assert center_pixel(first) == center_pixel(second) == center_pixel(third)
     assert len({answer.output_image.data for answer in (first, second, third)}) == 3
-    assert opened(third.output_image).size == opened(first.output_image).size
+    assert open_image(third.output_image).size == open_image(first.output_image).size
 
 
 async def test_an_edit_can_change_the_ratio(gemini):
     first = await paint(gemini)
-    second = await paint(gemini, "Wider", first, response_format=wanted(aspect_ratio="21:9"))
+    second = await paint(
+        gemini, "Wider", first, response_format=response_format(aspect_ratio="21:9")
+    )
 
-    assert opened(second.output_image).size == (1584, 672)
-    assert middle(first) == middle(second)
+    assert open_image(second.output_image).size == (1584, 672)
+    assert center_pixel(first) == center_pixel(second)
 
 
 async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research_and_back(
@@ -240,7 +245,7 @@ async def test_a_chain_goes_from_text_to_picture_to_edit_to_question_to_research
     assert f"shows “{PROMPT}”, then “Add a hat” (1024×1024)" in asked.output_text
     assert report.status == "completed"
     assert "Phil" in name.output_text
-    assert edits(again) == ("Add a hat", "And a scarf")
+    assert edits_of(again) == ("Add a hat", "And a scarf")
     assert len(control.chain(again.id)) == 7
 
 
@@ -251,7 +256,7 @@ async def test_a_picture_from_elsewhere_gives_its_colour(gemini):
     reference = {"type": "image", "mime_type": "image/png", "data": data}
     answer = await paint(gemini, [{"type": "text", "text": "Make it larger"}, reference])
 
-    assert middle(answer) == pytest.approx((200, 30, 90), abs=3)
+    assert center_pixel(answer) == pytest.approx((200, 30, 90), abs=3)
 
 
 async def test_what_is_no_picture_at_all_is_painted_over(gemini):
@@ -265,7 +270,7 @@ async def test_what_is_no_picture_at_all_is_painted_over(gemini):
     assert all(images(answer) for answer in answers)
 
 
-def replayed(first, *, signed):
+def replay(first, *, signed):
     steps = [step.model_dump(exclude_none=True) for step in first.steps]
     steps = [step for step in steps if signed or step["type"] != "thought"]
     said = [{"type": "user_input", "content": [{"type": "text", "text": PROMPT}]}]
@@ -275,12 +280,12 @@ def replayed(first, *, signed):
 
 async def test_a_replayed_picture_needs_its_thought_signature(gemini):
     first = await paint(gemini)
-    second = await paint(gemini, replayed(first, signed=True), store=False)
+    second = await paint(gemini, replay(first, signed=True), store=False)
 
     with pytest.raises(BadRequestError, match="Image part is missing a thought_signature"):
-        await paint(gemini, replayed(first, signed=False))
-    assert edits(second) == ("Add a hat",)
-    assert middle(first) == middle(second)
+        await paint(gemini, replay(first, signed=False))
+    assert edits_of(second) == ("Add a hat",)
+    assert center_pixel(first) == center_pixel(second)
 
 
 async def test_a_prompt_can_be_refused_in_words(gemini):

@@ -31,7 +31,7 @@ async def ask(gemini, words, after=None):
     return await gemini.create(model=MODEL, input=words, **more)
 
 
-def said(interaction):
+def text_after_input(interaction):
     """The text after the last thing the user said."""
     last = max(i for i, step in enumerate(interaction.steps) if step.type == "user_input")
     outputs = [step for step in interaction.steps[last:] if step.type == "model_output"]
@@ -76,8 +76,8 @@ async def test_an_approved_plan_is_followed(gemini, control: EmulatorControl, co
     second = await plan(gemini, "Only in Alsace.", first)
     report = await research(gemini, "Go ahead.", second, **config)
 
-    assert said(report).startswith(f"# {QUESTION}")
-    assert "### 5. As you asked: Only in Alsace." in said(report)
+    assert text_after_input(report).startswith(f"# {QUESTION}")
+    assert "### 5. As you asked: Only in Alsace." in text_after_input(report)
     assert control.research(report.id)["follows"] == second.id
 
 
@@ -86,7 +86,7 @@ async def test_a_scripted_plan_is_followed_too(gemini, control: EmulatorControl)
     first = await plan(gemini, QUESTION)
     report = await research(gemini, "Yes.", first)
 
-    assert "### 2. Ask the neighbours" in said(report)
+    assert "### 2. Ask the neighbours" in text_after_input(report)
 
 
 async def test_a_plan_that_is_gone_cannot_be_approved(gemini):
@@ -130,7 +130,7 @@ async def test_research_in_a_conversation_knows_what_was_said(gemini, control: E
     report = await research(gemini, QUESTION, before)
     after = await ask(gemini, "Thanks! Where is my garden?", report)
 
-    assert "My garden is in Kehl – on the Rhine." in said(report)
+    assert "My garden is in Kehl – on the Rhine." in text_after_input(report)
     assert control.chain(after.id) == [before.id, report.id, after.id]
 
 
@@ -138,7 +138,7 @@ async def test_research_after_research_builds_on_it(gemini):
     first = await research(gemini, QUESTION)
     second = await research(gemini, "And cranes?", first)
 
-    assert f"builds on the earlier report “{QUESTION}”" in said(second)
+    assert f"builds on the earlier report “{QUESTION}”" in text_after_input(second)
 
 
 async def test_a_plan_is_no_report(gemini):
@@ -172,5 +172,5 @@ async def test_a_plan_replayed_by_the_client_is_followed_as_well(gemini):
     yes = {"type": "user_input", "content": [{"type": "text", "text": "Go ahead."}]}
     report = await research(gemini, [*steps, yes])
 
-    assert said(report).startswith(f"# {QUESTION}")
-    assert "### 5. As you asked: Only in Alsace." in said(report)
+    assert text_after_input(report).startswith(f"# {QUESTION}")
+    assert "### 5. As you asked: Only in Alsace." in text_after_input(report)

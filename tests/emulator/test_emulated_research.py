@@ -17,7 +17,7 @@ async def start(gemini, question=QUESTION, *, agent=FAST, **options):
     return await gemini.create(agent=agent, input=question, background=True, **options)
 
 
-def said(interaction):
+def report_text(interaction):
     """All the text of a report, of every step."""
     outputs = [step for step in interaction.steps if step.type == "model_output"]
     return "".join(part.text for step in outputs for part in step.content if part.type == "text")
@@ -30,7 +30,7 @@ async def test_a_research_is_started_at_once_and_ends_as_a_report(gemini, agent)
 
     assert (made.status, made.steps, made.usage) == ("in_progress", [], None)
     assert (got.status, got.agent) == ("completed", agent)
-    assert said(got).startswith(f"# {QUESTION}")
+    assert report_text(got).startswith(f"# {QUESTION}")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ async def test_research_takes_documents_and_the_tools_it_knows(gemini):
     citations = [
         a for s in got.steps if s.type == "model_output" for p in s.content for a in notes(p)
     ]
-    assert "document (application/pdf) of 4 bytes" in said(got)
-    assert "image (image/png) at https://example.com/a.png" in said(got)
+    assert "document (application/pdf) of 4 bytes" in report_text(got)
+    assert "image (image/png) at https://example.com/a.png" in report_text(got)
     assert {"file_search_call", "mcp_server_tool_call", "mcp_server_tool_result"} <= kinds
     assert "fileSearchStores/s1/documents/d" in [getattr(a, "document_uri", 0) for a in citations]
 
@@ -158,7 +158,7 @@ async def test_a_report_can_be_as_large_as_real_ones(gemini, control: EmulatorCo
     charts = [
         p for s in got.steps if s.type == "model_output" for p in s.content if p.type == "image"
     ]
-    assert 1_300_000 <= len(said(got).encode()) < 1_320_000
+    assert 1_300_000 <= len(report_text(got).encode()) < 1_320_000
     assert len({chart.data for chart in charts}) == 3
 
 
@@ -168,8 +168,8 @@ async def test_one_report_alone_can_be_wished_for(gemini, control: EmulatorContr
     usual = await gemini.get((await start(gemini)).id)
 
     assert large.status == "incomplete"
-    assert len(said(large).encode()) >= 20_000
-    assert len(said(usual).encode()) < 10_000
+    assert len(report_text(large).encode()) >= 20_000
+    assert len(report_text(usual).encode()) < 10_000
 
 
 async def test_progress_grows_with_the_clock(gemini, control: EmulatorControl):

@@ -43,7 +43,7 @@ def of(*languages: str) -> list[object]:
     ]
 
 
-def written(name: str) -> str:
+def page_text(name: str) -> str:
     return TEXTS[reference.REFERENCE / f"{name}.md"]
 
 
@@ -59,7 +59,7 @@ def test_every_page_that_is_made_is_as_the_code_would_make_it_now() -> None:
 
 @pytest.mark.parametrize("tool", sorted(tools(TOOLSETS)))
 def test_every_tool_is_documented_with_all_its_parameters(tool: str) -> None:
-    _, _, section = written("tools").partition(f"### `{tool}`\n")
+    _, _, section = page_text("tools").partition(f"### `{tool}`\n")
     section = section.partition("\n### ")[0]
 
     for parameter in tools(TOOLSETS)[tool].arguments.schema["properties"]:
@@ -70,22 +70,22 @@ def test_every_tool_is_documented_with_all_its_parameters(tool: str) -> None:
     "variable", [setting.variable for setting in SETTINGS if setting.available]
 )
 def test_every_setting_is_documented(variable: str) -> None:
-    assert f"| `{variable}` |" in written("settings")
+    assert f"| `{variable}` |" in page_text("settings")
 
 
 @pytest.mark.parametrize("command", sorted(commands_page.parsers()))
 def test_every_command_is_documented(command: str) -> None:
-    assert f"\n## {command}\n" in written("commands")
+    assert f"\n## {command}\n" in page_text("commands")
 
 
 @pytest.mark.parametrize("name", [*FATES, *FAULTS])
 def test_everything_the_emulator_can_be_told_by_name_is_documented(name: str) -> None:
-    assert f"\n| `{name}` |" in written("commands")
+    assert f"\n| `{name}` |" in page_text("commands")
 
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in errors_page.classes()])
 def test_every_error_is_documented(kind: str) -> None:
-    assert f"\n### `{kind}`\n" in written("errors")
+    assert f"\n### `{kind}`\n" in page_text("errors")
 
 
 @pytest.mark.parametrize(("client", "profile"), CLIENTS.items(), ids=str)
@@ -99,7 +99,7 @@ def test_what_each_client_takes_is_documented(
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_every_status_is_documented(status: str) -> None:
-    assert f"\n## {status}\n" in written("statuses")
+    assert f"\n## {status}\n" in page_text("statuses")
 
 
 # What pages name

@@ -15,7 +15,7 @@ from docs.generator.terminal_svg import DRAWN, drawn, picture
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def kept(name: str) -> str:
+def committed_text(name: str) -> str:
     return picture(name).read_text("utf-8")
 
 
@@ -24,7 +24,7 @@ def drawn_now(name: str) -> str:
     return DRAWN[name]()
 
 
-def words(svg: str) -> list[str]:
+def text_lines(svg: str) -> list[str]:
     lines = ElementTree.fromstring(svg).iter(f"{SVG}text")  # noqa: S314  # drawn by us
     return ["".join(line.itertext()) for line in lines]
 
@@ -40,7 +40,7 @@ def images(svg: str) -> list[Image.Image]:
 def test_every_line_is_drawn_as_it_was_said() -> None:
     svg = drawn('\x1b[1mA title\x1b[0m\n\n> ask(prompt="<b> & co")\n')
 
-    assert words(svg) == ["A title", '> ask(prompt="<b> & co")']
+    assert text_lines(svg) == ["A title", '> ask(prompt="<b> & co")']
 
 
 def test_colours_and_weights_are_kept() -> None:
@@ -50,7 +50,7 @@ def test_colours_and_weights_are_kept() -> None:
 
 
 def test_the_picture_of_the_demo_is_of_one_that_ended_well() -> None:
-    said = words(kept("demo"))
+    said = text_lines(committed_text("demo"))
 
     assert said[0].startswith("A real MCP client")
     assert said[-1].startswith("All of it happened")
@@ -59,11 +59,11 @@ def test_the_picture_of_the_demo_is_of_one_that_ended_well() -> None:
 @pytest.mark.processes
 @pytest.mark.parametrize("name", ["research", "image"])
 def test_a_picture_shows_what_the_product_says_now(name: str) -> None:
-    assert words(kept(name)) == words(drawn_now(name)), "run `make pictures`"
+    assert text_lines(committed_text(name)) == text_lines(drawn_now(name)), "run `make pictures`"
 
 
 def test_the_research_in_the_picture_is_on_its_way() -> None:
-    said = "\n".join(words(kept("research")))
+    said = "\n".join(text_lines(committed_text("research")))
 
     assert said.index("Generating research plan") < said.index("Searching: ")
     assert said.index("Searching: ") < said.index("(6 min 20 s so far)")
@@ -71,7 +71,7 @@ def test_the_research_in_the_picture_is_on_its_way() -> None:
 
 @pytest.mark.processes
 def test_the_image_in_the_picture_is_the_preview_that_came_back() -> None:
-    (shown,), (now,) = images(kept("image")), images(drawn_now("image"))
+    (shown,), (now,) = images(committed_text("image")), images(drawn_now("image"))
 
     assert shown.size == now.size == (512, 512)
     assert shown.convert("RGB").getpixel((9, 9)) == now.convert("RGB").getpixel((9, 9))

@@ -46,7 +46,7 @@ DESTROYS = {"cancel_research"}
 both_eras = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 
 
-async def listed(client: McpClient) -> list[dict[str, Any]]:
+async def tools_on_the_wire(client: McpClient) -> list[dict[str, Any]]:
     """The tools as they go over the wire."""
     tools = (await client.sdk_client.list_tools()).tools
     return [tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in tools]
@@ -68,7 +68,10 @@ def recorded() -> dict[str, Any]:
 
 
 async def test_what_models_read_is_what_is_recorded(client: McpClient) -> None:
-    surface = {"instructions": client.sdk_client.instructions, "tools": await listed(client)}
+    surface = {
+        "instructions": client.sdk_client.instructions,
+        "tools": await tools_on_the_wire(client),
+    }
     text = json.dumps(surface, indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         RECORDED.parent.mkdir(exist_ok=True)
@@ -92,7 +95,7 @@ async def test_the_list_of_tools_is_small(harness: AppHarness, legacy: bool) -> 
 async def test_both_eras_list_the_same(harness: AppHarness) -> None:
     modern, legacy = await harness.connect(), await harness.connect(legacy=True)
 
-    assert await listed(modern) == await listed(legacy)
+    assert await tools_on_the_wire(modern) == await tools_on_the_wire(legacy)
     assert modern.sdk_client.instructions == legacy.sdk_client.instructions
 
 
@@ -178,7 +181,7 @@ async def test_toolsets_choose_what_is_listed(
     harness.set(GEMINI_MCP_TOOLSETS=toolsets)
     client = await harness.connect()
 
-    assert sorted(tool["name"] for tool in await listed(client)) == sorted(names)
+    assert sorted(tool["name"] for tool in await tools_on_the_wire(client)) == sorted(names)
 
 
 async def test_a_tool_of_another_toolset_cannot_be_called(harness: AppHarness) -> None:
@@ -211,4 +214,4 @@ async def test_listing_tools_needs_no_key_no_network_and_no_folder(harness: AppH
     )
     client = await harness.connect()
 
-    assert [tool["name"] for tool in await listed(client)]
+    assert [tool["name"] for tool in await tools_on_the_wire(client)]

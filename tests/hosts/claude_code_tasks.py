@@ -67,7 +67,7 @@ class Terminal:
         os.write(self._wire, keys.encode())
 
     def until(self, text: str, seconds: float = 40.0) -> bool:
-        return wait(lambda: squeezed(text) in squeezed(self.shown), seconds)
+        return wait(lambda: without_blanks(text) in without_blanks(self.shown), seconds)
 
     def end(self) -> None:
         with suppress(ProcessLookupError):
@@ -76,7 +76,7 @@ class Terminal:
             os.waitpid(self.pid, 0)
 
 
-def squeezed(text: str) -> str:
+def without_blanks(text: str) -> str:
     """Without blanks: the screen is drawn in pieces."""
     return re.sub(r"\s+", "", text)
 
@@ -189,7 +189,7 @@ def of_tasks(session: Session) -> list[str]:
     return lines
 
 
-def told(session: Session, *, last: int = 4) -> None:
+def print_end(session: Session, *, last: int = 4) -> None:
     """Prints what the model was sent last, and the frames about tasks."""
     for body in session.model.requests[-last:]:
         for message in body.get("messages", [])[-2:]:
@@ -244,7 +244,7 @@ def run(
         act(session)
         came_back = session.seen(awaited, 60)
         time.sleep(2)
-        told(session)
+        print_end(session)
         if not came_back:
             print(session.terminal.shown[-4000:])
         return came_back

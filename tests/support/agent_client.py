@@ -10,7 +10,7 @@ from tests.support.app_harness import McpClient, ToolResult
 AGENT = "antigravity-preview-09-2026"
 
 
-async def run(
+async def run_agent(
     client: McpClient, prompt: str = "Write notes.md with hello", **more: Any
 ) -> ToolResult:
     """A run, collected."""
@@ -19,6 +19,6 @@ async def run(
     return await client.result(started.id, wait_seconds=20)
 
 
-def put(name: str, data: str | bytes) -> None:
+def write_file(name: str, data: str | bytes) -> None:
     """A file in the working folder."""
     Path(name).write_bytes(data.encode() if isinstance(data, str) else data)

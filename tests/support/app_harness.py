@@ -94,8 +94,8 @@ class McpClient:
     def __init__(self, sdk_client: Client, app: App) -> None:
         self.sdk_client = sdk_client
         self.app = app
-        self._leaving = anyio.Event()
-        self._gone = anyio.Event()
+        self._disconnecting = anyio.Event()
+        self._closed = anyio.Event()
         self._calls: set[anyio.CancelScope] = set()
 
     async def call(self, tool: str, /, **arguments: Any) -> ToolResult:
@@ -126,16 +126,16 @@ class McpClient:
     async def history(self, **more: Any) -> ToolResult:
         return await self.call("gemini_history", **more)
 
-    async def leave(self) -> None:
+    async def disconnect(self) -> None:
         """The client disconnects and its server ends, well-mannered."""
-        self._leaving.set()
-        await self._gone.wait()
+        self._disconnecting.set()
+        await self._closed.wait()
 
-    async def stay(self) -> None:
-        await self._leaving.wait()
+    async def until_disconnected(self) -> None:
+        await self._disconnecting.wait()
 
-    def gone(self) -> None:
-        self._gone.set()
+    def mark_closed(self) -> None:
+        self._closed.set()
         for scope in self._calls:
             scope.cancel()
 
@@ -200,14 +200,14 @@ class AppHarness:
             async with sdk_client:
                 client = McpClient(sdk_client, app)
                 task_status.started(client)
-                await client.stay()
+                await client.until_disconnected()
         except Exception as error:
             if client is None:
                 raise
             self.crashes.append(error)
         finally:
             if client is not None:
-                client.gone()
+                client.mark_closed()
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -218,13 +218,13 @@ class AppHarness:
     def last(self) -> dict[str, Any]:
         return self.bodies[-1]
 
-    def sent(self, prompt: str) -> Request:
+    def post_with(self, prompt: str) -> Request:
         """The only POST with this prompt."""
         (post,) = (post for post in self.control.posts if post.body["input"] == prompt)
         return post
 
 
-def masked(text: str) -> str:
+def mask_ids(text: str) -> str:
     """Ids replaced by their kind, so that texts can be compared."""
     text = re.sub(r"\b([criav])_[0-9a-z]{10}\b", r"\1_…", text)
     return re.sub(r"\bv1_[\w-]+", "v1_…", text)

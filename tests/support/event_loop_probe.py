@@ -45,7 +45,7 @@ _hook: list[bool] = []
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watch_loop() -> Iterator[Watch]:
     """Watches the loop that runs in this thread."""
     if not _hook:  # a hook stays for ever
         sys.addaudithook(_hear)

@@ -18,18 +18,18 @@ USUAL: dict[str, Any] = {
 }
 
 
-async def begun(store: Store, owner: str = OWNER, **differently: Any) -> Turn:
+async def begin(store: Store, owner: str = OWNER, **differently: Any) -> Turn:
     return await store.begin(owner, **USUAL | differently)
 
 
-async def followed(store: Store, turn: Turn, **differently: Any) -> Turn:
+async def follow(store: Store, turn: Turn, **differently: Any) -> Turn:
     kind = {"kind": "continue"}
     new = await store.follow(turn.owner, turn.conversation_id, **USUAL | kind | differently)
     assert new is not None
     return new
 
 
-async def seen(store: Store, turn: Turn) -> Turn:
+async def reload(store: Store, turn: Turn) -> Turn:
     """The turn as it is now."""
     found = await store.turn(turn.owner, turn.conversation_id, turn.n)
     assert found is not None

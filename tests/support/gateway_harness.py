@@ -52,17 +52,17 @@ class GatewayHarness:
 
     def __init__(self, harness: AppHarness) -> None:
         self.harness = harness
-        self.places: list[RunningGateway] = []
+        self.all: list[RunningGateway] = []
         self._clients: list[McpClient] = []
         self._raw: list[httpx2.AsyncClient] = []
 
     @property
-    def place(self) -> RunningGateway:
-        return self.places[-1]
+    def latest(self) -> RunningGateway:
+        return self.all[-1]
 
     @property
     def url(self) -> str:
-        return self.place.url
+        return self.latest.url
 
     async def open(
         self, *, tokens: Mapping[str, str] | None = None, host: str = "127.0.0.1", **changes: Any
@@ -79,16 +79,16 @@ class GatewayHarness:
             tokens=tokens_for(config, address),
             make=partial(App, now=self.harness.clock),
         )
-        place = RunningGateway(gateway)
-        await self.harness.tasks.start(self._serve, place)
-        self.places.append(place)
-        return place
+        running = RunningGateway(gateway)
+        await self.harness.tasks.start(self._serve, running)
+        self.all.append(running)
+        return running
 
-    async def _serve(self, place: RunningGateway, *, task_status: TaskStatus[None]) -> None:
+    async def _serve(self, running: RunningGateway, *, task_status: TaskStatus[None]) -> None:
         try:
-            await place.gateway.serve(task_status=task_status)
+            await running.gateway.serve(task_status=task_status)
         finally:
-            place.ended.set()
+            running.ended.set()
 
     def write_tokens(self, tokens: Mapping[str, str]) -> Path:
         file = self.harness.folder.parent / "tokens"
@@ -105,20 +105,20 @@ class GatewayHarness:
         legacy: bool = False,
         token: str = "",
         name: str = "claude-code",
-        place: RunningGateway | None = None,
+        running: RunningGateway | None = None,
         extensions: Sequence[ClientExtension] = (),
     ) -> McpClient:
-        """A real client of the latest gateway (or of `place`)."""
-        place = place or self.place
+        """A real client of the latest gateway (or of `running`)."""
+        running = running or self.latest
         client: McpClient = await self.harness.tasks.start(
-            self._host, place, legacy, token, name, extensions
+            self._host, running, legacy, token, name, extensions
         )
         self._clients.append(client)
         return client
 
     async def _host(
         self,
-        place: RunningGateway,
+        running: RunningGateway,
         legacy: bool,
         token: str,
         name: str,
@@ -135,23 +135,23 @@ class GatewayHarness:
                 )
                 sdk_client = await stack.enter_async_context(
                     Client(
-                        streamable_http_client(place.url, http_client=http),
+                        streamable_http_client(running.url, http_client=http),
                         mode="legacy" if legacy else "auto",
                         client_info=Implementation(name=name, version="1"),
                         extensions=extensions,
                     )
                 )
-                client = McpClient(sdk_client, place.gateway.app)
+                client = McpClient(sdk_client, running.gateway.app)
                 task_status.started(client)
-                await client.stay()
+                await client.until_disconnected()
         finally:
             if client is not None:
-                client.gone()
+                client.mark_closed()
 
     def raw(self, **headers: str) -> httpx2.AsyncClient:
         """For what no real client would send."""
         return httpx2.AsyncClient(
-            base_url=self.place.gateway.url,
+            base_url=self.latest.gateway.url,
             headers={"accept": ACCEPT, **headers},
             timeout=60,
             trust_env=False,
@@ -165,14 +165,14 @@ class GatewayHarness:
 
     async def socket(self) -> SocketStream:
         """For what is not even HTTP."""
-        return await anyio.connect_tcp("127.0.0.1", self.place.port)
+        return await anyio.connect_tcp("127.0.0.1", self.latest.port)
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):
             for client in self._clients:
-                await client.leave()
+                await client.disconnect()
             for http in self._raw:
                 await http.aclose()
-            for place in self.places:
-                place.gateway.stop()
-                await place.stop()
+            for running in self.all:
+                running.gateway.stop()
+                await running.stop()

@@ -30,7 +30,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def made(folder: Path) -> Path:
+def new_repository(folder: Path) -> Path:
     """A repository of one commit."""
     folder.mkdir(parents=True)
     git(folder, "init", "-q")

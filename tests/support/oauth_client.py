@@ -78,7 +78,7 @@ class SignedInClient:
         async with self.browser() as browser:
             answer = await browser.get(url)
             if answer.status_code == 200:
-                answer = await answered(browser, answer, token=self._token)
+                answer = await submit_consent(browser, answer, token=self._token)
         self._back = answer.headers["location"]
 
     async def _called_back(self) -> AuthorizationCodeResult:
@@ -88,7 +88,7 @@ class SignedInClient:
         )
 
 
-async def answered(
+async def submit_consent(
     browser: httpx2.AsyncClient, page: httpx2.Response, *, answer: str = "allow", token: str
 ) -> httpx2.Response:
     """What comes of the form on a consent page."""
@@ -133,8 +133,8 @@ class RawOAuthClient:
         return await self.http.get(self.request(**changes))
 
     async def code(self, token: str = "anns-token", **changes: str) -> str:
-        back = await answered(self.http, await self.page(**changes), token=token)
-        return told(back)["code"]
+        back = await submit_consent(self.http, await self.page(**changes), token=token)
+        return redirect_params(back)["code"]
 
     async def exchange(self, given_code: str, **changes: str) -> httpx2.Response:
         form = {
@@ -160,7 +160,7 @@ class RawOAuthClient:
         return (await self.http.get("/mcp", headers=headers)).status_code
 
 
-def told(back: httpx2.Response) -> dict[str, str]:
+def redirect_params(back: httpx2.Response) -> dict[str, str]:
     """What a redirect says."""
     query = urlsplit(back.headers["location"]).query
     return {name: values[0] for name, values in parse_qs(query).items()}

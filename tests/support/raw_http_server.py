@@ -1,4 +1,7 @@
-"""A bare HTTP server that says exactly the bytes a test gives it."""
+"""A bare HTTP server in Google's place that sends exactly the bytes a test gives it.
+
+The emulator speaks valid HTTP and valid JSON; this is for what is neither.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ KEEP_WAITING = object()
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     """One request, as it came."""
 
     line: str
@@ -29,9 +32,9 @@ class RawHttpServer:
     """Answers each request with the next of `answers`, a list of bytes."""
 
     answers: list[list[Any]] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-    said: asyncio.Event = field(default_factory=asyncio.Event)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    client_left: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
     _connections: int = 0
 
@@ -43,7 +46,7 @@ class RawHttpServer:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
 
-    def streams(self, *events: dict[str, Any], then: Any = b"0\r\n\r\n") -> None:
+    def respond_with_stream(self, *events: dict[str, Any], then: Any = b"0\r\n\r\n") -> None:
         """The next answer is a stream of these events, [DONE], and then that."""
         lines = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
         if then == b"0\r\n\r\n":
@@ -52,7 +55,7 @@ class RawHttpServer:
         chunks = [b"%x\r\n%s\r\n" % (len(line), line) for line in lines]
         self.answers.append([head + b"transfer-encoding: chunked\r\n\r\n", *chunks, then])
 
-    def answers_with(
+    def respond_with(
         self, body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = ""
     ) -> None:
         head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}"
@@ -66,7 +69,7 @@ class RawHttpServer:
                 pass
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
-        self.left.set()
+        self.client_left.set()
         writer.close()
 
     async def _exchange(
@@ -75,12 +78,14 @@ class RawHttpServer:
         line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (each.split(": ", 1) for each in rest)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        self.asked.append(Asked(line, headers, json.loads(body) if body else None, connection))
+        self.requests.append(
+            ReceivedRequest(line, headers, json.loads(body) if body else None, connection)
+        )
         for piece in self.answers.pop(0):
             if piece is HANG_UP:
                 return False
             if piece is KEEP_WAITING:
-                self.said.set()
+                self.sent.set()
                 return bool(await reader.read(1))
             writer.write(piece)
             await writer.drain()

@@ -18,7 +18,7 @@ RUN = 1200.0
 """Seconds a run takes at Google; a plan takes a tenth."""
 
 
-def works(client: McpClient) -> int:
+def running_count(client: McpClient) -> int:
     """How many runs that client's server has in hand."""
     maintenance = client.app.maintenance
     return len(maintenance._executor.running) if maintenance is not None else 0
@@ -90,9 +90,9 @@ class ResearchClient:
 class SlowResearchClient(ResearchClient):
     """A lab whose time runs through every look at Google."""
 
-    glass: FakeClockSleep
+    fake_sleep: FakeClockSleep
 
     async def after(self, id: str, seconds: float = RUN + 100.0) -> ToolResult:
         """How it stands after so much time, in which nobody asked."""
-        await self.glass.run(seconds)
+        await self.fake_sleep.run(seconds)
         return await self.check(id)

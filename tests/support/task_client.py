@@ -73,7 +73,7 @@ class TaskClient:
         return str(created["taskId"])
 
     async def use(self, tool: str, /, **arguments: Any) -> ToolResult:
-        return told(await self.call(tool, **arguments))
+        return result_of(await self.call(tool, **arguments))
 
     async def get(self, id: str) -> Json:
         return await self.request("tasks/get", taskId=id)
@@ -97,7 +97,7 @@ class TaskClient:
         """What a task has become, once it is completed."""
         task = await self.until(id)
         assert task["status"] == "completed", task
-        return told(task["result"])
+        return result_of(task["result"])
 
     async def refusal(self, method: str, **params: Any) -> int:
         """The code of the error that this is answered with."""
@@ -108,7 +108,7 @@ class TaskClient:
         raise AssertionError(answered)
 
 
-def told(result: Json) -> ToolResult:
+def result_of(result: Json) -> ToolResult:
     return ToolResult.of(types.CallToolResult.model_validate(result))
 
 

@@ -24,6 +24,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]  # asyncio's own, not in its stubs
 
 
-def swiftly(main: Callable[[], Awaitable[None]]) -> None:
+def run_in_virtual_time(main: Callable[[], Awaitable[None]]) -> None:
     """Runs a coroutine function to its end in swift time."""
     anyio.run(main, backend_options={"loop_factory": VirtualTimeLoop})

@@ -60,12 +60,12 @@ def steps(kind: str) -> list[Json]:
     return [*wrong, {"type": kind, "result": DEEP, "content": DEEP, "arguments": DEEP}, TEXT]
 
 
-def started(kind: str) -> list[Json]:
+def complete_steps(kind: str) -> list[Json]:
     """Stream events that start with each of these steps in full."""
-    return [event for at, step in enumerate(steps(kind)) for event in whole(at, step)]
+    return [event for at, step in enumerate(steps(kind)) for event in step_events(at, step)]
 
 
-def grown(kind: str) -> list[Json]:
+def delta_steps(kind: str) -> list[Json]:
     """Stream events in which the wrong values come as deltas of well-begun steps."""
     is_tools = kind.endswith(("_call", "_result"))
     told: list[Json] = []
@@ -75,10 +75,10 @@ def grown(kind: str) -> list[Json]:
         told.append({"index": at, "delta": delta, "event_type": "step.delta"})
         told.append({"index": at, "delta": step, "event_type": "step.delta"})
         told.append({"index": at, "event_type": "step.stop"})
-    return [*told, *whole(len(told), TEXT)]
+    return [*told, *step_events(len(told), TEXT)]
 
 
-def whole(at: int, step: Json) -> list[Json]:
+def step_events(at: int, step: Json) -> list[Json]:
     return [
         {"index": at, "step": step, "event_type": "step.start"},
         {"index": at, "event_type": "step.stop"},

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 
 from tests.support import browser
-from tests.support.agent_client import put
+from tests.support.agent_client import write_file
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 
 TOOL = {"type": "computer_use", "environment": "browser"}
@@ -96,7 +96,7 @@ async def test_screenshots_are_not_kept_here(client: McpClient, harness: AppHarn
 
 @pytest.mark.skipif(not browser.found(), reason="needs Chromium (Debian's package chromium)")
 async def test_a_real_browser_is_driven_through_three_steps(client: McpClient, work: Path) -> None:
-    put("form.html", PAGE)
+    write_file("form.html", PAGE)
     url = (work / "form.html").as_uri()
     screen = await anyio.to_thread.run_sync(browser.Browser)
     try:

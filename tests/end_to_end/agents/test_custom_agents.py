@@ -11,12 +11,12 @@ from mcp_types import ResourceTemplateReference
 
 from tests.end_to_end.commands.conftest import Run
 from tests.end_to_end.commands.conftest import run as command
-from tests.end_to_end.http.conftest import site
-from tests.support.agent_client import AGENT, put, run
+from tests.end_to_end.http.conftest import gateways
+from tests.support.agent_client import AGENT, run_agent, write_file
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 
-__all__ = ["command", "site"]
+__all__ = ["command", "gateways"]
 
 REVIEWER = {
     "id": "reviewer",
@@ -34,7 +34,7 @@ async def read(client: McpClient, uri: str) -> str:
 
 @pytest.fixture
 def definition() -> str:
-    put("reviewer.json", json.dumps(REVIEWER))
+    write_file("reviewer.json", json.dumps(REVIEWER))
     return "reviewer.json"
 
 
@@ -48,7 +48,7 @@ async def test_an_agent_is_created_shown_tested_run_and_deleted(
     shown = await command("agents", "show", "reviewer")
     tested = await command("agents", "test", "reviewer")
     client = await harness.connect()
-    ran = await run(client, "Write a.md with hello", agent="reviewer")
+    ran = await run_agent(client, "Write a.md with hello", agent="reviewer")
     history = await client.history(kind="agents")
     deleted = await command("agents", "delete", "reviewer", "--yes")
     after = await command("agents", "list")
@@ -89,7 +89,7 @@ async def test_a_definition_may_come_from_standard_input(
     ],
 )
 async def test_a_definition_that_is_none_is_refused(command: Run, text: str, words: str) -> None:
-    put("bad.json", text)
+    write_file("bad.json", text)
 
     ended = await command("agents", "create", "bad.json")
 
@@ -149,25 +149,28 @@ async def test_without_an_answer_of_google_the_default_is_told(
 
 
 async def test_on_a_gateway_custom_agents_are_for_those_they_were_given_to(
-    site: GatewayHarness, harness: AppHarness, command: Run
+    gateways: GatewayHarness, harness: AppHarness, command: Run
 ) -> None:
     for name, to in (("for-ann", ("--owner", "ann")), ("for-all", ("--everyone",)), ("mine", ())):
-        put(f"{name}.json", json.dumps({"id": name, "base_agent": AGENT}))
+        write_file(f"{name}.json", json.dumps({"id": name, "base_agent": AGENT}))
         await command("agents", "create", f"{name}.json", *to)
-    await site.open(
+    await gateways.open(
         tokens={"anns-token": "ann", "bobs-token": "bob"},
         toolsets=("ask", "agents"),
         research_poll_seconds=0.1,
     )
-    ann, bob = await site.connect(token="anns-token"), await site.connect(token="bobs-token")
+    ann, bob = (
+        await gateways.connect(token="anns-token"),
+        await gateways.connect(token="bobs-token"),
+    )
 
     seen = {}
     for name, client in (("ann", ann), ("bob", bob)):
         told = await read(client, "gemini://agents")
         seen[name] = {each for each in ("for-ann", "for-all", "mine", AGENT) if each in told}
-    ran = await run(ann, "x", agent="for-ann")
+    ran = await run_agent(ann, "x", agent="for-ann")
     refused = await bob.call("gemini_run_agent", prompt="x", agent="for-ann")
-    shared = await run(bob, "x", agent="for-all")
+    shared = await run_agent(bob, "x", agent="for-all")
 
     assert seen == {"ann": {"for-ann", "for-all", AGENT}, "bob": {"for-all", AGENT}}
     assert ran.status == shared.status == "completed"
@@ -185,8 +188,8 @@ def environments(harness: AppHarness) -> set[str]:
 async def test_deleting_a_conversation_deletes_its_environment_and_files(
     client: McpClient, harness: AppHarness, command: Run
 ) -> None:
-    done = await run(client, "Write a.md with hello")
-    other = await run(client, "Write b.md with hello")
+    done = await run_agent(client, "Write a.md with hello")
+    other = await run_agent(client, "Write b.md with hello")
     await client.call("gemini_agent_files", id=done.id, path="a.md")
 
     ended = await command("delete", done.conversation, "--yes")
@@ -199,7 +202,7 @@ async def test_deleting_a_conversation_deletes_its_environment_and_files(
 async def test_what_could_not_be_deleted_at_google_is_told_and_tried_again(
     client: McpClient, harness: AppHarness, command: Run
 ) -> None:
-    done = await run(client, "Write a.md with hello")
+    done = await run_agent(client, "Write a.md with hello")
     harness.control.fail_next(403, on="environments", times=1)
 
     ended = await command("delete", done.conversation, "--yes")
@@ -222,7 +225,7 @@ async def test_retention_deletes_environments_of_old_conversations(harness: AppH
         GEMINI_MCP_RETENTION_DAYS="2",
     )
     client = await harness.connect()
-    await run(client, "Write a.md with hello")
+    await run_agent(client, "Write a.md with hello")
     maintenance = client.app.maintenance
     assert maintenance is not None
     harness.clock.advance(3 * 86400)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 
-from tests.support.agent_client import put, run
+from tests.support.agent_client import run_agent, write_file
 from tests.support.app_harness import AppHarness, McpClient
 
 
 async def test_local_files_go_into_the_sandbox_and_close_its_network(
     client: McpClient, harness: AppHarness
 ) -> None:
-    put("data.csv", "a,b\n1,2\n")
-    put("logo.bin", bytes(range(256)))
+    write_file("data.csv", "a,b\n1,2\n")
+    write_file("logo.bin", bytes(range(256)))
     prompt = "Read input/data.csv and fetch https://example.com/x"
 
-    done = await run(client, prompt, files=["data.csv", "logo.bin"])
+    done = await run_agent(client, prompt, files=["data.csv", "logo.bin"])
 
     environment = harness.last["environment"]
     assert environment["network"] == "disabled"
@@ -35,9 +35,9 @@ async def test_local_files_go_into_the_sandbox_and_close_its_network(
 async def test_an_environment_that_had_files_stays_closed(
     client: McpClient, harness: AppHarness
 ) -> None:
-    put("data.csv", "a,b\n")
-    first = await run(client, "Look", files=["data.csv"])
-    await run(client, "Go on", conversation_id=first.conversation)
+    write_file("data.csv", "a,b\n")
+    first = await run_agent(client, "Look", files=["data.csv"])
+    await run_agent(client, "Go on", conversation_id=first.conversation)
 
     assert harness.last["environment"] == {
         "type": "remote",
@@ -49,10 +49,10 @@ async def test_an_environment_that_had_files_stays_closed(
 async def test_files_given_in_a_branch_close_the_network_for_the_other_branches(
     client: McpClient, harness: AppHarness
 ) -> None:
-    put("data.csv", "a,b\n")
-    first = await run(client, "Begin")
-    await run(client, "With files", conversation_id=first.id, files=["data.csv"])
-    await run(client, "Without", conversation_id=first.id)
+    write_file("data.csv", "a,b\n")
+    first = await run_agent(client, "Begin")
+    await run_agent(client, "With files", conversation_id=first.id, files=["data.csv"])
+    await run_agent(client, "Without", conversation_id=first.id)
 
     assert harness.last["environment"]["network"] == "disabled"
 
@@ -60,10 +60,10 @@ async def test_files_given_in_a_branch_close_the_network_for_the_other_branches(
 async def test_files_a_model_was_given_before_close_the_network_too(
     client: McpClient, harness: AppHarness
 ) -> None:
-    put("notes.txt", "private words")
+    write_file("notes.txt", "private words")
     asked = await client.ask("Read this", files=["notes.txt"])
 
-    await run(client, "Go on", conversation_id=asked.conversation)
+    await run_agent(client, "Go on", conversation_id=asked.conversation)
 
     assert harness.last["environment"] == {"type": "remote", "network": "disabled"}
 
@@ -77,7 +77,7 @@ async def test_without_transcripts_nobody_knows_what_a_model_was_given(harness: 
     client = await harness.connect()
     asked = await client.ask("Hello")
 
-    await run(client, "Go on", conversation_id=asked.conversation)
+    await run_agent(client, "Go on", conversation_id=asked.conversation)
 
     assert harness.last["environment"] == {"type": "remote", "network": "disabled"}
 
@@ -89,9 +89,9 @@ async def test_named_on_it_is_open_to_the_hosts_of_the_setting_only(harness: App
         GEMINI_MCP_AGENT_NETWORK_HOSTS="pypi.org,*.example.com",
     )
     client = await harness.connect()
-    put("data.csv", "a,b\n")
+    write_file("data.csv", "a,b\n")
 
-    done = await run(
+    done = await run_agent(
         client,
         "Fetch https://docs.example.com/x and https://other.org/y",
         files=["data.csv"],
@@ -108,6 +108,6 @@ async def test_named_on_it_is_open_to_the_hosts_of_the_setting_only(harness: App
 async def test_the_network_is_off_where_that_is_said(
     client: McpClient, harness: AppHarness
 ) -> None:
-    await run(client, "x", network="off")
+    await run_agent(client, "x", network="off")
 
     assert harness.last["environment"] == {"type": "remote", "network": "disabled"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.agent_client import AGENT, put, run
+from tests.support.agent_client import AGENT, run_agent, write_file
 from tests.support.app_harness import AppHarness, McpClient
-from tests.support.research_client import until, works
+from tests.support.research_client import running_count, until
 from tests.support.server_process import Start
 
 # -- what goes to Google, and what comes back ---------------------------------------------
@@ -41,8 +41,8 @@ async def test_a_run_starts_in_the_background_and_tells_what_it_did(
 
 
 async def test_a_run_goes_on_in_its_environment(client: McpClient, harness: AppHarness) -> None:
-    first = await run(client, "Write notes.md with hello")
-    second = await run(client, "Read notes.md", conversation_id=first.conversation)
+    first = await run_agent(client, "Write notes.md with hello")
+    second = await run_agent(client, "Read notes.md", conversation_id=first.conversation)
 
     assert "notes.md says: hello" in second.text
     assert harness.last["environment"] == first.facts["environment_id"]
@@ -53,9 +53,9 @@ async def test_a_run_goes_on_in_its_environment(client: McpClient, harness: AppH
 async def test_an_ordinary_model_goes_on_in_the_conversation_and_the_agent_after_it(
     client: McpClient, harness: AppHarness
 ) -> None:
-    first = await run(client, "Write notes.md with hello")
+    first = await run_agent(client, "Write notes.md with hello")
     asked = await client.follow("What did you write?", conversation_id=first.conversation)
-    third = await run(client, "Read notes.md", conversation_id=first.conversation)
+    third = await run_agent(client, "Read notes.md", conversation_id=first.conversation)
 
     assert asked.status == "completed"
     assert harness.bodies[1]["model"] == "gemini-3.8-flash"
@@ -71,7 +71,7 @@ async def test_progress_says_what_it_does_and_what_it_used(
     harness.control.hold_background()
     started = await client.call("gemini_run_agent", prompt="Write notes.md with hello")
     harness.control.progress(started.interaction, 0.85)
-    await until(lambda: "write_file" in _doing(client))
+    await until(lambda: "write_file" in _doing_of(client))
 
     told = await client.result(started.id)
 
@@ -79,7 +79,7 @@ async def test_progress_says_what_it_does_and_what_it_used(
     assert "Calling write_file (1 command, 1 call" in told.text
 
 
-def _doing(client: McpClient) -> str:
+def _doing_of(client: McpClient) -> str:
     maintenance = client.app.maintenance
     running = list(maintenance._executor.running) if maintenance is not None else []
     for each in running:
@@ -94,7 +94,7 @@ async def test_a_call_without_a_result_is_done_and_never_pending(
     said = {"type": "model_output", "content": [{"type": "text", "text": "Done."}]}
     harness.control.answer_next({"steps": [call, said], "status": "requires_action"})
 
-    done = await run(client, "x")
+    done = await run_agent(client, "x")
 
     assert done.status == "completed"
     assert 'Called edit_file({"path": "a"})' in done.text
@@ -107,7 +107,7 @@ async def test_a_run_that_ends_without_a_word_shows_what_it_did(
     call = {"type": "function_call", "id": "c1", "name": "make", "arguments": {}}
     harness.control.answer_next({"steps": [call]})
 
-    done = await run(client, "x")
+    done = await run_agent(client, "x")
 
     assert done.status == "completed"
     assert "make" in done.text
@@ -120,8 +120,8 @@ async def test_a_run_that_ends_without_a_word_shows_what_it_did(
 async def test_a_budget_hit_is_incomplete_with_what_there_is_and_how_to_go_on(
     client: McpClient, harness: AppHarness
 ) -> None:
-    done = await run(client, "Write notes.md with hello", max_total_tokens=9000)
-    more = await run(
+    done = await run_agent(client, "Write notes.md with hello", max_total_tokens=9000)
+    more = await run_agent(
         client, "Go on: read notes.md", conversation_id=done.conversation, max_total_tokens=90_000
     )
 
@@ -188,8 +188,8 @@ async def test_daily_limits_hold_the_middle_of_what_runs_cost(
 async def test_what_cannot_be_run_is_told_and_nothing_is_sent(
     client: McpClient, harness: AppHarness, arguments: dict[str, Any], words: str
 ) -> None:
-    put("data.csv", "a,b\n")
-    put("id_rsa", "secret")
+    write_file("data.csv", "a,b\n")
+    write_file("id_rsa", "secret")
 
     said = await client.call("gemini_run_agent", **{"prompt": "x", **arguments})
     if said.status == "running":
@@ -237,13 +237,13 @@ async def test_a_404_just_after_creation_is_only_the_store_lagging(
 ) -> None:
     harness.control.lag("next", gets=2)
 
-    assert (await run(client)).status == "completed"
+    assert (await run_agent(client)).status == "completed"
 
 
 async def test_an_environment_that_is_gone_is_told_with_the_way_out(
     client: McpClient, harness: AppHarness
 ) -> None:
-    first = await run(client)
+    first = await run_agent(client)
     harness.control.expire_environment(first.facts["environment_id"])
 
     started = await client.call("gemini_run_agent", prompt="x", conversation_id=first.conversation)
@@ -303,7 +303,7 @@ async def test_another_server_goes_on_where_one_ended(
 ) -> None:
     harness.control.hold_background()
     started = await client.call("gemini_run_agent", prompt="Write a.md with x")
-    await client.leave()
+    await client.disconnect()
     harness.control.finish(started.interaction)
     harness.clock.advance(60)
 
@@ -365,8 +365,8 @@ async def test_the_same_call_again_joins_the_run(client: McpClient, harness: App
 async def test_history_lists_runs_and_how_long_their_files_are_kept(
     client: McpClient, harness: AppHarness
 ) -> None:
-    first = await run(client, "Write a.md with storks")
-    await run(client, "Write b.md with owls")
+    first = await run_agent(client, "Write a.md with storks")
+    await run_agent(client, "Write b.md with owls")
     await client.ask("Something else")
 
     listed = await client.history(kind="agents")
@@ -382,7 +382,7 @@ async def test_history_lists_runs_and_how_long_their_files_are_kept(
 
 
 async def test_runs_are_nobody_elses(harness: AppHarness, client: McpClient) -> None:
-    await run(client)
+    await run_agent(client)
     environments = (await client.app.bridge()).executor._runtime.store.environments
 
     assert await environments.runs("thief", limit=9) == []
@@ -391,6 +391,6 @@ async def test_runs_are_nobody_elses(harness: AppHarness, client: McpClient) -> 
 
 
 async def test_nothing_is_at_work_once_all_have_ended(client: McpClient) -> None:
-    await run(client)
+    await run_agent(client)
 
-    assert works(client) == 0
+    assert running_count(client) == 0

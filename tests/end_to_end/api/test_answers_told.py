@@ -14,7 +14,7 @@ PIXEL = (
 )
 
 
-def cited(text: str, *words: str) -> dict[str, Any]:
+def cite(text: str, *words: str) -> dict[str, Any]:
     """A text in which each of these words is cited from a page of its own."""
     data = text.encode()
     ends = [data.index(word.encode()) + len(word.encode()) for word in words]
@@ -36,8 +36,8 @@ def output(*contents: dict[str, Any], **more: Any) -> dict[str, Any]:
 async def test_texts_that_follow_each_other_in_one_step_are_cited_each_in_its_own_bytes(
     harness: AppHarness, client: McpClient
 ) -> None:
-    texts = [cited("Zürich wächst. ", "wächst"), cited("Genf schrumpft.", "Genf", "schrumpft")]
-    harness.control.answer_next({"steps": [output(*texts), output(cited("Bern ruht.", "ruht"))]})
+    texts = [cite("Zürich wächst. ", "wächst"), cite("Genf schrumpft.", "Genf", "schrumpft")]
+    harness.control.answer_next({"steps": [output(*texts), output(cite("Bern ruht.", "ruht"))]})
 
     said = await client.ask("Und die Städte?")
 

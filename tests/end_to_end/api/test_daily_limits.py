@@ -187,7 +187,7 @@ async def test_an_interrupted_turn_that_was_sent_is_booked_as_estimated(
     first = await harness.connect(max_wait_seconds=0.2)
     harness.control.hold_next("create", "before_created")
     running = await first.ask("Hello.")
-    await first.leave()
+    await first.disconnect()
     second = await harness.connect()
 
     said = await second.result(running.id)

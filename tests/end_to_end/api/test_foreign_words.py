@@ -210,7 +210,7 @@ async def test_an_endpoint_of_the_old_schema_is_named(harness: AppHarness) -> No
     async with RawHttpServer() as old:
         harness.set(GOOGLE_GEMINI_BASE_URL=old.url)
         client = await harness.connect()
-        old.streams(*OLD_STREAM)
+        old.respond_with_stream(*OLD_STREAM)
 
         said = await client.ask("Hello.")
 
@@ -225,7 +225,7 @@ async def test_outputs_in_one_piece_are_named(harness: AppHarness) -> None:
     async with RawHttpServer() as old:
         harness.set(GOOGLE_GEMINI_BASE_URL=old.url)
         client = await harness.connect()
-        old.answers_with(b'{"id": "v1_old", "status": "completed", "outputs": [{"text": "Old."}]}')
+        old.respond_with(b'{"id": "v1_old", "status": "completed", "outputs": [{"text": "Old."}]}')
 
         said = await client.ask("Hello.")
 
@@ -237,7 +237,7 @@ async def test_a_flat_completed_event_is_read(harness: AppHarness) -> None:
     async with RawHttpServer() as flat:
         harness.set(GOOGLE_GEMINI_BASE_URL=flat.url)
         client = await harness.connect()
-        flat.streams(
+        flat.respond_with_stream(
             {"event_type": "interaction.created", "id": "v1_flat", "status": "in_progress"},
             {
                 "event_type": "interaction.completed",

@@ -29,7 +29,7 @@ def asks_for(*calls: dict[str, Any], status: str = "requires_action") -> dict[st
     return {"steps": list(calls), "status": status}
 
 
-def given(*results: tuple[str, Any]) -> list[dict[str, Any]]:
+def results_argument(*results: tuple[str, Any]) -> list[dict[str, Any]]:
     return [{"call_id": id, "result": result} for id, result in results]
 
 
@@ -42,7 +42,9 @@ async def test_results_of_calls_without_ids_go_back_in_the_order_of_the_calls(
     harness.control.answer_next("Fine.")
 
     ids = [each["call_id"] for each in waits.facts["function_calls"]]
-    await client.follow("", function_results=given((ids[1], "Rome: sun"), (ids[0], "Oslo: rain")))
+    await client.follow(
+        "", function_results=results_argument((ids[1], "Rome: sun"), (ids[0], "Oslo: rain"))
+    )
 
     assert ids == ["call_1", "call_2"]
     assert [(each["call_id"], each["result"]) for each in harness.last["input"]] == [
@@ -59,10 +61,10 @@ async def test_two_calls_with_the_same_id_are_shown_and_answered_apart(
     waits = await client.ask("Well?", tools=[WEATHER])
     harness.control.answer_next("Fine.")
 
-    twice = await client.follow("", function_results=given(("a", "sun"), ("a", "rain")))
-    one = await client.follow("", function_results=given(("a", "Oslo: rain")))
+    twice = await client.follow("", function_results=results_argument(("a", "sun"), ("a", "rain")))
+    one = await client.follow("", function_results=results_argument(("a", "Oslo: rain")))
     said = await client.follow(
-        "", function_results=given(("a_2", "Rome: sun"), ("a", "Oslo: rain"))
+        "", function_results=results_argument(("a_2", "Rome: sun"), ("a", "Oslo: rain"))
     )
 
     assert [(each["call_id"], each["arguments"]) for each in waits.facts["function_calls"]] == [
@@ -99,7 +101,7 @@ async def test_googles_own_call_beside_the_callers_is_answered_with_theirs(
     waits = await client.ask("Well?", tools=[WEATHER])
     harness.control.answer_next("Fine.")
 
-    said = await client.follow("", function_results=given(("w", "Rain")))
+    said = await client.follow("", function_results=results_argument(("w", "Rain")))
 
     assert [each["name"] for each in waits.facts["function_calls"]] == ["weather"]
     assert "google:" not in waits.text
@@ -150,7 +152,7 @@ async def test_a_picture_in_a_result_reaches_google_and_its_bytes_are_not_kept(
     harness.control.answer_next("Fine.")
     contents = [{"type": "text", "text": "See"}, PICTURE]
 
-    said = await client.follow("", function_results=given(("a", contents)))
+    said = await client.follow("", function_results=results_argument(("a", contents)))
     told = await client.history(id=said.conversation)
 
     assert harness.last["input"][0]["result"] == contents
@@ -167,7 +169,7 @@ async def test_an_object_that_came_of_a_function_is_kept_whole(
     harness.control.answer_next("Fine.")
     row = {"mime_type": "text/csv", "data": "a,b"}
 
-    said = await client.follow("", function_results=given(("a", row)))
+    said = await client.follow("", function_results=results_argument(("a", row)))
 
     assert '"data": "a,b"' in (await client.history(id=said.conversation)).text
 
@@ -188,7 +190,7 @@ async def test_results_that_nothing_waits_for_leave_no_turn(
     failed = await client.ask("This fails.")
 
     said = await client.follow(
-        "", conversation_id=failed.conversation, function_results=given(("a", "Rain"))
+        "", conversation_id=failed.conversation, function_results=results_argument(("a", "Rain"))
     )
 
     assert (said.status, said.text) == (None, "`function_results`: nothing here waits for any.")
@@ -206,4 +208,4 @@ async def test_results_that_nothing_waits_for_leave_no_turn(
 )
 def test_only_contents_name_files_at_google(result: Any, is_refused: bool) -> None:
     with pytest.raises(BadArgument) if is_refused else nullcontext():
-        check_shape(given(("a", result)), may_name_files=False)
+        check_shape(results_argument(("a", result)), may_name_files=False)

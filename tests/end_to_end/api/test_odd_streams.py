@@ -121,8 +121,8 @@ async def test_an_odd_stream_is_read_and_can_be_continued(
     client: McpClient, upstream: RawHttpServer, what: str
 ) -> None:
     events, answer = STREAMS[what]
-    upstream.streams(*events)
-    upstream.streams(CREATED, start(0), text(0, "And on."), completed())
+    upstream.respond_with_stream(*events)
+    upstream.respond_with_stream(CREATED, start(0), text(0, "And on."), completed())
 
     said = await client.ask("Tell me.")
     then = await client.follow("Go on.", conversation_id=said.conversation)
@@ -130,14 +130,16 @@ async def test_an_odd_stream_is_read_and_can_be_continued(
     assert (said.status, said.piece.partition("\n\n[step of a kind")[0]) == ("completed", answer)
     assert said.facts["usage"]["total_tokens"] == 26
     assert then.piece == "And on."
-    assert upstream.asked[-1].body["previous_interaction_id"] == ID
-    assert len(upstream.asked) == 2
+    assert upstream.requests[-1].body["previous_interaction_id"] == ID
+    assert len(upstream.requests) == 2
 
 
 async def test_a_step_nobody_knows_is_named_beside_the_answer(
     client: McpClient, upstream: RawHttpServer
 ) -> None:
-    upstream.streams(CREATED, start(0, "hologram"), start(1), text(1, "Known."), completed())
+    upstream.respond_with_stream(
+        CREATED, start(0, "hologram"), start(1), text(1, "Known."), completed()
+    )
 
     said = await client.ask("Tell me.")
 
@@ -149,22 +151,22 @@ async def test_a_step_nobody_knows_is_named_beside_the_answer(
 async def test_a_stream_that_does_not_say_how_it_ended_is_asked_about(
     client: McpClient, upstream: RawHttpServer, end: list[Json]
 ) -> None:
-    upstream.streams(CREATED, start(0), text(0, "Beg"), *end)
+    upstream.respond_with_stream(CREATED, start(0), text(0, "Beg"), *end)
     for status in ("in_progress", "queued"):
-        upstream.answers_with(json.dumps({"id": ID, "status": status, "steps": None}).encode())
+        upstream.respond_with(json.dumps({"id": ID, "status": status, "steps": None}).encode())
     whole = {"id": ID, "status": "completed", "steps": [output("Begun and ended.")], "usage": USAGE}
-    upstream.answers_with(json.dumps(whole).encode())
+    upstream.respond_with(json.dumps(whole).encode())
 
     said = await client.ask("Tell me.")
 
     assert (said.status, said.piece) == ("completed", "Begun and ended.")
-    assert [asked.line.split()[0] for asked in upstream.asked] == ["POST", "GET", "GET", "GET"]
+    assert [asked.line.split()[0] for asked in upstream.requests] == ["POST", "GET", "GET", "GET"]
 
 
 async def test_usage_that_never_comes_is_booked_as_estimated(
     client: McpClient, upstream: RawHttpServer
 ) -> None:
-    upstream.streams(CREATED, start(0), text(0, "Free?"), completed(usage=None))
+    upstream.respond_with_stream(CREATED, start(0), text(0, "Free?"), completed(usage=None))
 
     said = await client.ask("Tell me.")
     usage = (await client.sdk_client.read_resource("gemini://usage")).contents[0]
@@ -176,7 +178,7 @@ async def test_usage_that_never_comes_is_booked_as_estimated(
 async def test_an_answer_of_thoughts_alone_says_what_to_change(
     client: McpClient, upstream: RawHttpServer
 ) -> None:
-    upstream.streams(CREATED, start(0, "thought"), completed("incomplete"))
+    upstream.respond_with_stream(CREATED, start(0, "thought"), completed("incomplete"))
 
     said = await client.ask("Tell me.")
 
@@ -194,7 +196,7 @@ async def test_an_answer_of_thoughts_alone_says_what_to_change(
 async def test_an_answer_that_wants_to_go_on_without_saying_how_is_incomplete(
     client: McpClient, upstream: RawHttpServer, more: Json, why: str
 ) -> None:
-    upstream.streams(
+    upstream.respond_with_stream(
         CREATED, start(0), text(0, "Begun, "), completed("requires_continuation", **more)
     )
 
@@ -203,24 +205,24 @@ async def test_an_answer_that_wants_to_go_on_without_saying_how_is_incomplete(
     assert (said.status, said.piece) == ("incomplete", "Begun, ")
     assert f"The answer stops early: Gemini wanted to go on; {why}." in said.text
     assert "MAX_CONTINUATIONS" not in said.text
-    assert len(upstream.asked) == 1
+    assert len(upstream.requests) == 1
 
 
 async def test_parts_that_are_only_thought_are_followed(
     client: McpClient, upstream: RawHttpServer
 ) -> None:
     for number in range(3):
-        upstream.streams(
+        upstream.respond_with_stream(
             {"interaction": {"id": f"{ID}{number}"}, "event_type": "interaction.created"},
             start(0, "thought"),
             completed("requires_continuation", id=f"{ID}{number}", continuation_token=f"t{number}"),
         )
-    upstream.streams(CREATED, start(0), text(0, "At last."), completed())
+    upstream.respond_with_stream(CREATED, start(0), text(0, "At last."), completed())
 
     said = await client.ask("Tell me.")
 
     assert (said.status, said.piece) == ("completed", "At last.")
-    tokens = [asked.body.get("continuation_token") for asked in upstream.asked]
+    tokens = [asked.body.get("continuation_token") for asked in upstream.requests]
     assert tokens == [None, "t0", "t1", "t2"]
     assert said.facts["usage"]["total_tokens"] == 4 * 26
 
@@ -230,8 +232,8 @@ async def test_an_id_that_cannot_be_asked_for_is_none(
     client: McpClient, upstream: RawHttpServer, id: Any
 ) -> None:
     created = {"interaction": {"id": id}, "event_type": "interaction.created"}
-    upstream.streams(created, start(0), text(0, "Who am I?"), completed(id=id))
-    upstream.streams(CREATED, start(0), text(0, "And on."), completed())
+    upstream.respond_with_stream(created, start(0), text(0, "Who am I?"), completed(id=id))
+    upstream.respond_with_stream(CREATED, start(0), text(0, "And on."), completed())
 
     said = await client.ask("Tell me.")
     then = await client.follow("Go on.", conversation_id=said.conversation)
@@ -257,16 +259,16 @@ async def test_a_picture_that_is_not_ready_yet_is_waited_for(
     client: McpClient, upstream: RawHttpServer, steps: list[Json] | None
 ) -> None:
     running = {"id": ID, "status": "in_progress", "steps": steps}
-    upstream.answers_with(json.dumps(running).encode())
-    upstream.answers_with(json.dumps(running).encode())
+    upstream.respond_with(json.dumps(running).encode())
+    upstream.respond_with(json.dumps(running).encode())
     done = {"id": ID, "status": "completed", "steps": [picture()], "usage": USAGE}
-    upstream.answers_with(json.dumps(done).encode())
+    upstream.respond_with(json.dumps(done).encode())
 
     said = await client.call("gemini_generate_image", prompt="A cat.")
 
     assert said.status == "completed"
     assert said.facts["image_id"].startswith("i_")
-    assert [asked.line.split()[0] for asked in upstream.asked] == ["POST", "GET", "GET"]
+    assert [asked.line.split()[0] for asked in upstream.requests] == ["POST", "GET", "GET"]
 
 
 async def test_a_picture_that_was_thought_of_and_never_made_is_said_so(
@@ -274,7 +276,7 @@ async def test_a_picture_that_was_thought_of_and_never_made_is_said_so(
 ) -> None:
     thought = {"type": "thought", "summary": picture()["content"]}
     answer = {"id": ID, "status": "incomplete", "steps": [thought], "usage": USAGE}
-    upstream.answers_with(json.dumps(answer).encode())
+    upstream.respond_with(json.dumps(answer).encode())
 
     said = await client.call("gemini_generate_image", prompt="A cat.")
 
@@ -287,11 +289,11 @@ async def test_a_picture_that_was_thought_of_and_never_made_is_said_so(
 async def test_a_research_that_ends_in_thought_names_what_to_do(
     client: McpClient, upstream: RawHttpServer
 ) -> None:
-    upstream.answers_with(json.dumps({"id": ID, "status": "queued"}).encode())
+    upstream.respond_with(json.dumps({"id": ID, "status": "queued"}).encode())
     thought = {"type": "thought", "summary": [{"text": "Searching"}]}
     answer = {"id": ID, "status": "incomplete", "steps": [thought], "usage": USAGE}
     for _ in range(8):
-        upstream.answers_with(json.dumps(answer).encode())
+        upstream.respond_with(json.dumps(answer).encode())
     quick = await client.call("start_deep_research", question="Why?")
 
     said = await client.call("check_research", research_id=quick.id, wait_seconds=20)

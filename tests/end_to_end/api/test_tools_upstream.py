@@ -124,7 +124,7 @@ async def test_headers_are_sent_again_and_kept_in_memory_only(
     said = await open_client.ask("Hello.", tools=[tool])
 
     await open_client.follow("Again.")
-    await open_client.leave()
+    await open_client.disconnect()
     after = await harness.connect(remote_tools=(HOST,))
     refused = await after.follow("And now?", conversation_id=said.conversation)
     given = await after.follow("And now?", conversation_id=said.conversation, tools=[tool])
@@ -142,7 +142,7 @@ async def test_a_remembered_mcp_server_is_not_reached_once_its_host_is_no_longer
 ) -> None:
     harness.control.answer_next("Yes.")
     said = await open_client.ask("Hello.", tools=[remote(f"https://{HOST}/")])
-    await open_client.leave()
+    await open_client.disconnect()
 
     stricter = await harness.connect()
     refused = await stricter.follow("Again.", conversation_id=said.conversation)

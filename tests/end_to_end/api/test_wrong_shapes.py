@@ -14,7 +14,7 @@ from gemini_interactions.bridge.turns import outcomes
 from gemini_interactions.domain.types import Interaction
 from gemini_interactions.interactions import answer_text
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
-from tests.support.wrong_shapes import KINDS, TEXT, USAGE, grown, started, steps
+from tests.support.wrong_shapes import KINDS, TEXT, USAGE, complete_steps, delta_steps, steps
 
 PAID = "The answer that was paid for."
 
@@ -27,7 +27,7 @@ def is_read(said: ToolResult, log: pytest.LogCaptureFixture) -> None:
     assert [each for each in log.records if each.levelno >= logging.ERROR] == []
 
 
-@pytest.mark.parametrize("events", [started, grown], ids=["started", "in deltas"])
+@pytest.mark.parametrize("events", [complete_steps, delta_steps], ids=["started", "in deltas"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_streamed_answer_is_read_whatever_its_steps_hold(
     harness: AppHarness,
@@ -60,7 +60,7 @@ async def test_a_conversation_kept_here_goes_on_after_steps_of_any_shape(
     harness: AppHarness, client: McpClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     wrong = [each for each in steps(kind) if isinstance(each.get("type"), str)]
-    harness.control.answer_next(Answer(steps=wrong, events=started(kind), usage=USAGE))
+    harness.control.answer_next(Answer(steps=wrong, events=complete_steps(kind), usage=USAGE))
     first = await client.ask("Hello.", store=False)
     harness.control.answer_next(Answer("And on.", usage=USAGE))
 

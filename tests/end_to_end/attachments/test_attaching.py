@@ -35,7 +35,7 @@ def film(path: Path, megabytes: int) -> None:
         file.truncate(megabytes * 2**20)
 
 
-def sound() -> bytes:
+def wav_of_silence() -> bytes:
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
@@ -65,7 +65,7 @@ async def test_code_goes_in_as_text_under_its_name(
     [
         ("picture.txt", b"", "image", "image/png"),
         ("paper.pdf", PDF, "document", "application/pdf"),
-        ("sound.wav", sound(), "audio", "audio/wav"),
+        ("sound.wav", wav_of_silence(), "audio", "audio/wav"),
     ],
 )
 async def test_a_file_goes_in_as_its_real_type(
@@ -262,11 +262,11 @@ async def test_a_small_file_that_grows_before_it_is_read_is_uploaded(
     film(work / "growing.mp4", 1)
     go_inline = interaction_content.go_inline
 
-    def grown(weighed: Sequence[Attachment]) -> list[bool]:
+    def grow(weighed: Sequence[Attachment]) -> list[bool]:
         os.truncate(work / "growing.mp4", 20 * 2**20)
         return go_inline(weighed)
 
-    monkeypatch.setattr(interaction_content, "go_inline", grown)
+    monkeypatch.setattr(interaction_content, "go_inline", grow)
 
     await client.ask("What is it?", files=["growing.mp4"])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.attachments.test_attaching import contents, sound
+from tests.end_to_end.attachments.test_attaching import contents, wav_of_silence
 from tests.support.app_harness import AppHarness, McpClient
 
 NAMES = [
@@ -258,7 +258,7 @@ async def test_where_bytes_say_nothing_the_name_counts(
 async def test_bytes_that_speak_beat_the_name(
     client: McpClient, harness: AppHarness, work: Path
 ) -> None:
-    (work / "film.mov").write_bytes(sound())
+    (work / "film.mov").write_bytes(wav_of_silence())
 
     await client.ask("What is this?", files=["film.mov"])
 

@@ -37,7 +37,7 @@ def project(work: Path) -> Path:
     return work
 
 
-def sent(harness: AppHarness) -> str:
+def sent_text(harness: AppHarness) -> str:
     """The text that went along with the newest prompt."""
     return str(harness.last["input"][0]["content"][0]["text"])
 
@@ -52,8 +52,8 @@ async def test_a_change_under_work_is_reviewed_in_one_step(
 
     assert 'gemini_ask with files ["git:diff"]' in words
     assert said.status == "completed"
-    assert "-    return a - b\n+    return a * b" in sent(harness)
-    assert "secret" not in sent(harness)
+    assert "-    return a - b\n+    return a * b" in sent_text(harness)
+    assert "secret" not in sent_text(harness)
     assert "Left out of git:diff: .env (may hold credentials)." in said.text
 
 
@@ -62,7 +62,7 @@ async def test_a_range_of_three_hundred_files_a_rename_and_a_binary(
 ) -> None:
     said = await client.ask("Review this.", files=["git:HEAD~2..HEAD"])
 
-    text = sent(harness)
+    text = sent_text(harness)
     assert "R app.py → calculator.py" in text
     assert "A logo.bin (binary)" in text
     assert "+VALUE = 300" in text
@@ -77,8 +77,8 @@ async def test_a_path_in_a_range_and_the_conversation_after_it(
     said = await client.ask("Review this.", files=["git:HEAD~1..HEAD:calculator.py"])
     transcript = await client.history(id=said.conversation)
 
-    assert "VALUE" not in sent(harness)
-    assert "+    return a - b" in sent(harness)
+    assert "VALUE" not in sent_text(harness)
+    assert "+    return a - b" in sent_text(harness)
     assert "git:HEAD~1..HEAD:calculator.py (1 file changed" in transcript.text
 
 
@@ -100,7 +100,7 @@ async def test_a_file_of_that_name_is_named_by_its_path(
 
     await client.ask("Read this.", files=["./git:diff"])
 
-    assert "a file of that name" in sent(harness)
+    assert "a file of that name" in sent_text(harness)
 
 
 async def test_changes_are_off_where_local_paths_are(harness: AppHarness, project: Path) -> None:

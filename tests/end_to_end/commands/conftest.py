@@ -16,7 +16,7 @@ __all__ = ["client", "clock", "emulator", "harness"]
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """How a command ended, and what it wrote."""
 
     code: int
@@ -24,16 +24,16 @@ class Ended:
     err: str
 
 
-Run = Callable[..., Awaitable[Ended]]
+Run = Callable[..., Awaitable[CommandResult]]
 
 
 @pytest.fixture
 def run(harness: AppHarness, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in the environment of the harness, while its servers live."""
 
-    async def run(*arguments: str) -> Ended:
+    async def run(*arguments: str) -> CommandResult:
         capsys.readouterr()
         code = await anyio.to_thread.run_sync(main, arguments)
-        return Ended(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     return run

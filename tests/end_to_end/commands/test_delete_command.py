@@ -23,7 +23,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return terminal
 
 
-def deleted(harness: AppHarness) -> list[str]:
+def deleted_ids(harness: AppHarness) -> list[str]:
     return [
         request.path.rsplit("/", 1)[-1]
         for request in harness.control.log
@@ -50,7 +50,7 @@ async def test_a_conversation_is_deleted_here_and_at_google(
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"Deleted {first.conversation} here and at Google.\n"
-    assert deleted(harness) == [first.interaction, second.interaction]
+    assert deleted_ids(harness) == [first.interaction, second.interaction]
     listed = (await run("history")).out
     assert first.conversation not in listed
     assert other.conversation in listed
@@ -65,8 +65,8 @@ async def test_interactions_on_the_way_to_an_answer_are_deleted_too(
 
     await run("delete", said.conversation, "--yes")
 
-    assert deleted(harness) == harness.control.chain(said.interaction)
-    assert len(deleted(harness)) == 2
+    assert deleted_ids(harness) == harness.control.chain(said.interaction)
+    assert len(deleted_ids(harness)) == 2
 
 
 async def test_also_where_the_answer_was_aborted(harness: AppHarness, run: Run) -> None:
@@ -88,7 +88,7 @@ async def test_also_where_the_answer_was_aborted(harness: AppHarness, run: Run) 
 
     await run("delete", asked.conversation, "--yes")
 
-    assert deleted(harness) == ids
+    assert deleted_ids(harness) == ids
 
 
 async def test_the_files_made_in_it_go_too(
@@ -152,7 +152,7 @@ async def test_anything_but_yes_deletes_nothing(
 
     assert ended.code == 1
     assert "Nothing was deleted." in ended.out
-    assert deleted(harness) == []
+    assert deleted_ids(harness) == []
     assert said.conversation in (await run("history")).out
 
 
@@ -239,4 +239,4 @@ async def test_only_whole_conversations_are_deleted(
 
     assert ended.code == 2
     assert f"{said.id} is part of {said.conversation}" in ended.err
-    assert deleted(harness) == []
+    assert deleted_ids(harness) == []

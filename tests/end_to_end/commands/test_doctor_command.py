@@ -10,13 +10,13 @@ import pytest
 
 from gemini_interactions import __version__
 from gemini_interactions.config.api_key import save_key
-from tests.end_to_end.commands.conftest import Ended, Run
+from tests.end_to_end.commands.conftest import CommandResult, Run
 from tests.support.app_harness import AppHarness, McpClient
 
 KEY = "made-up-key-for-tests"
 
 
-def found(ended: Ended, what: str) -> list[str]:
+def findings(ended: CommandResult, what: str) -> list[str]:
     """The findings about something: state and words."""
     lines = [line.split(maxsplit=2) for line in ended.out.splitlines()]
     return [f"{line[0]} {line[2]}" for line in lines if len(line) == 3 and line[1] == what]
@@ -33,11 +33,11 @@ async def test_all_is_well_where_it_is(harness: AppHarness, client: McpClient, r
     first = ended.out.splitlines()[0]
     assert first.startswith(f"gemini-interactions-mcp {__version__} · Python 3.")
     assert re.search(r"· mcp 2\.\d+\.\d+ · google-genai 3\.\d+\.\d+$", first)
-    assert found(ended, "key") == ["ok from GEMINI_API_KEY"]
-    assert found(ended, "database") == ["ok SQLite, 1 conversation"]
-    assert found(ended, "network") == [f"ok {os.environ['GOOGLE_GEMINI_BASE_URL']} answers"]
-    assert found(ended, "google")[0].startswith("ok the key is accepted; ")
-    assert found(ended, "data") == [f"ok {harness.folder} is yours alone and can be written to."]
+    assert findings(ended, "key") == ["ok from GEMINI_API_KEY"]
+    assert findings(ended, "database") == ["ok SQLite, 1 conversation"]
+    assert findings(ended, "network") == [f"ok {os.environ['GOOGLE_GEMINI_BASE_URL']} answers"]
+    assert findings(ended, "google")[0].startswith("ok the key is accepted; ")
+    assert findings(ended, "data") == [f"ok {harness.folder} is yours alone and can be written to."]
     assert KEY not in ended.out + ended.err
 
 
@@ -47,7 +47,7 @@ async def test_before_the_first_start_nothing_is_broken_and_nothing_is_made(
     ended = await run("doctor")
 
     assert ended.code == 0
-    assert found(ended, "data") == [
+    assert findings(ended, "data") == [
         f"ok {harness.folder} is not there yet; it is made when needed."
     ]
     assert not harness.folder.exists()
@@ -61,8 +61,8 @@ async def test_without_a_key_it_says_how_to_get_one_and_does_not_ask(
     ended = await run("doctor")
 
     assert ended.code == 1
-    assert found(ended, "key")[0].startswith("FAIL There is no Gemini API key. Create one at")
-    assert found(ended, "google") == ["skip not asked: that needs a key"]
+    assert findings(ended, "key")[0].startswith("FAIL There is no Gemini API key. Create one at")
+    assert findings(ended, "google") == ["skip not asked: that needs a key"]
     assert harness.control.log == []
 
 
@@ -70,7 +70,7 @@ async def test_offline_google_is_not_asked(harness: AppHarness, run: Run) -> Non
     ended = await run("doctor", "--offline")
 
     assert ended.code == 0
-    assert found(ended, "google") == ["skip not asked: --offline"]
+    assert findings(ended, "google") == ["skip not asked: --offline"]
     assert harness.control.log == []
 
 
@@ -82,9 +82,9 @@ async def test_a_key_google_does_not_accept_is_told_from_a_missing_network(
     harness.set(GOOGLE_GEMINI_BASE_URL="http://127.0.0.1:9")
     alone = await run("doctor")
 
-    assert found(refused, "network")[0].startswith("ok ")
-    assert found(refused, "google")[0].startswith("FAIL ")
-    assert found(alone, "network")[0].startswith("FAIL http://127.0.0.1:9 cannot be reached.")
+    assert findings(refused, "network")[0].startswith("ok ")
+    assert findings(refused, "google")[0].startswith("FAIL ")
+    assert findings(alone, "network")[0].startswith("FAIL http://127.0.0.1:9 cannot be reached.")
     assert (refused.code, alone.code) == (1, 1)
 
 
@@ -93,7 +93,7 @@ async def test_trouble_at_google_is_no_fault_of_ours(harness: AppHarness, run: R
 
     ended = await run("doctor")
 
-    assert found(ended, "google")[0].startswith("note ")
+    assert findings(ended, "google")[0].startswith("note ")
     assert ended.code == 0
 
 
@@ -102,7 +102,7 @@ async def test_a_default_model_this_key_does_not_have_is_noted(
 ) -> None:
     harness.set(GEMINI_MCP_MODEL="gemini-9-neon")
 
-    assert "note the default model gemini-9-neon is not offered to this key." in found(
+    assert "note the default model gemini-9-neon is not offered to this key." in findings(
         await run("doctor"), "google"
     )
 
@@ -117,7 +117,7 @@ async def test_settings_that_are_not_what_they_seem_are_named(
         GEMINI_MCP_MODEL="pro",
     )
 
-    told = found(await run("doctor", "--offline"), "settings")
+    told = findings(await run("doctor", "--offline"), "settings")
 
     assert "GEMINI_MCP_MODEL" in told[0]
     assert "GOOGLE_API_KEY" not in told[0]
@@ -131,7 +131,7 @@ async def test_a_bad_setting_is_found_without_its_value(harness: AppHarness, run
     ended = await run("doctor", "--offline")
 
     assert ended.code == 1
-    assert found(ended, "settings")[-1].startswith("FAIL GEMINI_MCP_MAX_CONCURRENT (")
+    assert findings(ended, "settings")[-1].startswith("FAIL GEMINI_MCP_MAX_CONCURRENT (")
     assert "secret" not in ended.out
 
 
@@ -140,7 +140,7 @@ async def test_flags_count_as_they_do_for_the_server(harness: AppHarness, run: R
 
     ended = await run("doctor", "--offline", "--data-dir", str(elsewhere))
 
-    assert str(elsewhere) in found(ended, "data")[0]
+    assert str(elsewhere) in findings(ended, "data")[0]
 
 
 async def test_a_key_file_is_found_and_named_but_not_read_out(
@@ -151,7 +151,7 @@ async def test_a_key_file_is_found_and_named_but_not_read_out(
 
     ended = await run("doctor")
 
-    assert found(ended, "key") == [f"ok from the key file ({harness.folder / 'key'})"]
+    assert findings(ended, "key") == [f"ok from the key file ({harness.folder / 'key'})"]
     assert KEY not in ended.out
 
 
@@ -164,9 +164,9 @@ async def test_what_others_can_read_is_broken(harness: AppHarness, run: Run) -> 
 
     ended = await run("doctor", "--offline")
 
-    assert found(ended, "data")[0].startswith("FAIL ")
-    assert "chmod 700" in found(ended, "data")[0]
-    assert "can be read by other users" in found(ended, "key")[0]
+    assert findings(ended, "data")[0].startswith("FAIL ")
+    assert "chmod 700" in findings(ended, "data")[0]
+    assert "can be read by other users" in findings(ended, "key")[0]
     assert ended.code == 1
 
 
@@ -174,7 +174,7 @@ async def test_a_damaged_database_is_broken(harness: AppHarness, run: Run) -> No
     harness.folder.mkdir(mode=0o700)
     (harness.folder / "gemini.db").write_text("not a database" * 100)
 
-    (told,) = found(await run("doctor", "--offline"), "database")
+    (told,) = findings(await run("doctor", "--offline"), "database")
 
     assert told.startswith("FAIL SQLite: The database file is damaged")
 
@@ -184,7 +184,7 @@ async def test_a_data_folder_that_is_a_file_is_broken(harness: AppHarness, run: 
 
     ended = await run("doctor", "--offline")
 
-    assert found(ended, "data") == [
+    assert findings(ended, "data") == [
         f"FAIL {harness.folder} is no folder: choose another with a setting."
     ]
 
@@ -194,7 +194,7 @@ async def test_vertex_ai_needs_no_key_of_ours(harness: AppHarness, run: Run) -> 
 
     ended = await run("doctor", "--offline")
 
-    assert found(ended, "key") == ["ok Vertex AI, as google-genai's own variables say"]
+    assert findings(ended, "key") == ["ok Vertex AI, as google-genai's own variables say"]
 
 
 # What only a gateway has
@@ -215,9 +215,9 @@ async def test_of_a_gateway_it_tells_tokens_links_and_address(
     ended = await run("doctor", "--offline")
 
     assert ended.code == 0
-    assert found(ended, "tokens") == [f"ok 2 owners in {tokens}"]
-    assert found(ended, "links") == ["ok signed with GEMINI_MCP_SIGNING_KEY"]
-    assert found(ended, "public") == ["ok https://gemini.example.com"]
+    assert findings(ended, "tokens") == [f"ok 2 owners in {tokens}"]
+    assert findings(ended, "links") == ["ok signed with GEMINI_MCP_SIGNING_KEY"]
+    assert findings(ended, "public") == ["ok https://gemini.example.com"]
     assert "nobody is told" not in ended.out
 
 
@@ -240,7 +240,7 @@ async def test_tokens_that_cannot_be_used_are_broken(
     ended = await run("doctor", "--offline")
 
     assert ended.code == 1
-    (told,) = found(ended, "tokens")
+    (told,) = findings(ended, "tokens")
     assert told.startswith("FAIL")
     assert words in told
 
@@ -251,8 +251,8 @@ async def test_replicas_are_told_what_they_have_to_share(harness: AppHarness, ru
     ended = await run("doctor", "--offline")
 
     assert ended.code == 1
-    assert found(ended, "database")[0].startswith("FAIL PostgreSQL: ")
-    assert [each.split()[0] for each in found(ended, "links") + found(ended, "images")] == [
+    assert findings(ended, "database")[0].startswith("FAIL PostgreSQL: ")
+    assert [each.split()[0] for each in findings(ended, "links") + findings(ended, "images")] == [
         "note",
         "note",
     ]

@@ -110,10 +110,10 @@ def test_the_picture_on_the_front_page_is_of_this_demo(
 ) -> None:
     picture = html.unescape(re.sub(r"<[^>]+>", "", PICTURE.read_text("utf-8")))
 
-    assert told(picture) == told(shown.stdout), "run `make pictures`"
+    assert outline(picture) == outline(shown.stdout), "run `make pictures`"
 
 
-def told(shown: str) -> set[str]:
+def outline(shown: str) -> set[str]:
     """The headings, the tools that are called and what was asked: all that is the same whenever
     the demo runs, however fast."""
     said = " ".join(shown.split())

@@ -15,19 +15,19 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
 @pytest.fixture
-async def site(harness: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F811
+async def gateways(harness: AppHarness) -> AsyncIterator[GatewayHarness]:  # noqa: F811
     """Nothing is open there until a test says how."""
-    site = GatewayHarness(harness)
-    yield site
+    gateways = GatewayHarness(harness)
+    yield gateways
     harness.control.let_go()
-    await site.close()
+    await gateways.close()
 
 
 @pytest.fixture
-async def app(site: GatewayHarness, request: pytest.FixtureRequest) -> RawOAuthClient:
-    await site.open(tokens=TOKENS, oauth_builtin=True, **getattr(request, "param", {}))
-    http = site.raw()
-    site._raw.append(http)
-    app = RawOAuthClient(http, site.url)
+async def app(gateways: GatewayHarness, request: pytest.FixtureRequest) -> RawOAuthClient:
+    await gateways.open(tokens=TOKENS, oauth_builtin=True, **getattr(request, "param", {}))
+    http = gateways.raw()
+    gateways._raw.append(http)
+    app = RawOAuthClient(http, gateways.url)
     await app.register()
     return app

@@ -48,18 +48,18 @@ async def test_everything_of_one_owner_can_be_ended(
 
 
 async def test_access_that_is_revoked_ends_its_streams_and_no_other(
-    site: GatewayHarness, app: RawOAuthClient, capsys: pytest.CaptureFixture[str]
+    gateways: GatewayHarness, app: RawOAuthClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = await app.signed_in("anns-token")
-    by_app = await site.raw_client(legacy=True, token=given["access_token"])
-    by_token = await site.raw_client(legacy=True, token="anns-token")
+    by_app = await gateways.raw_client(legacy=True, token=given["access_token"])
+    by_token = await gateways.raw_client(legacy=True, token="anns-token")
 
     async with (
         by_app.http.stream("GET", "/mcp", headers=by_app.headers) as ended,
         by_token.http.stream("GET", "/mcp", headers=by_token.headers) as goes_on,
     ):
         await command(capsys, "revoke", "--owner", "ann")
-        await site.place.gateway.end_removed()
+        await gateways.latest.gateway.end_removed()
         with anyio.fail_after(60):
             await ended.aread()
         with anyio.move_on_after(0.05) as wait:

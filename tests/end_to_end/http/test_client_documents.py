@@ -34,13 +34,13 @@ from gemini_interactions.mcp_server.transports.http.auth.sign_in.clients import 
 )
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
-from tests.support.oauth_client import REDIRECT, RawOAuthClient, answered
+from tests.support.oauth_client import REDIRECT, RawOAuthClient, submit_consent
 
 TOKENS = {"anns-token": "ann"}
 
 
 @dataclass
-class Web:
+class HttpsServer:
     """An https server of the name app.example, on loopback."""
 
     port: int
@@ -92,14 +92,14 @@ class Web:
 
 
 @pytest.fixture
-async def web(harness: AppHarness, tmp_path: Path) -> AsyncIterator[Web]:
+async def web(harness: AppHarness, tmp_path: Path) -> AsyncIterator[HttpsServer]:
     certificate = tmp_path / "certificate.pem"
     certificate.write_bytes(self_signed("app.example"))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # no Django here
-    web = Web(port, ssl.create_default_context(cafile=str(certificate)))
+    web = HttpsServer(port, ssl.create_default_context(cafile=str(certificate)))
     web.describe()
     tls = TLSListener(listener, server, standard_compatible=False)
 
@@ -141,19 +141,21 @@ def self_signed(name: str) -> bytes:
 
 
 @pytest.fixture
-async def app(site: GatewayHarness, web: Web, monkeypatch: pytest.MonkeyPatch) -> RawOAuthClient:
+async def app(
+    gateways: GatewayHarness, web: HttpsServer, monkeypatch: pytest.MonkeyPatch
+) -> RawOAuthClient:
     monkeypatch.setattr(sign_in, "ClientDocuments", web.documents)
-    await site.open(tokens=TOKENS, oauth_builtin=True)
-    http = site.raw()
-    site._raw.append(http)
-    return RawOAuthClient(http, site.url, id=web.id)
+    await gateways.open(tokens=TOKENS, oauth_builtin=True)
+    http = gateways.raw()
+    gateways._raw.append(http)
+    return RawOAuthClient(http, gateways.url, id=web.id)
 
 
 async def test_a_document_is_fetched_once_and_only_after_a_gateway_token(
-    app: RawOAuthClient, web: Web, harness: AppHarness
+    app: RawOAuthClient, web: HttpsServer, harness: AppHarness
 ) -> None:
     page = await app.page()
-    wrong = await answered(app.http, page, token="guess")
+    wrong = await submit_consent(app.http, page, token="guess")
     before = len(web.asked)
     given = await app.signed_in()
     await app.signed_in()
@@ -181,11 +183,11 @@ async def test_a_document_is_fetched_once_and_only_after_a_gateway_token(
     ],
 )
 async def test_a_document_that_says_otherwise_sends_nobody_anywhere(
-    app: RawOAuthClient, web: Web, changes: dict[str, Any]
+    app: RawOAuthClient, web: HttpsServer, changes: dict[str, Any]
 ) -> None:
     web.describe(**changes)
 
-    answer = await answered(app.http, await app.page(), token="anns-token")
+    answer = await submit_consent(app.http, await app.page(), token="anns-token")
 
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -194,7 +196,7 @@ async def test_a_document_that_says_otherwise_sends_nobody_anywhere(
 
 async def test_no_one_is_sent_back_by_an_unread_document(app: RawOAuthClient) -> None:
     wrong = await app.page(response_type="token")
-    denied = await answered(app.http, await app.page(), answer="deny", token="")
+    denied = await submit_consent(app.http, await app.page(), answer="deny", token="")
 
     assert (wrong.status_code, denied.status_code) == (400, 200)
     assert "location" not in wrong.headers
@@ -213,7 +215,9 @@ async def test_no_one_is_sent_back_by_an_unread_document(app: RawOAuthClient) ->
         ("nonsense\r\n", b""),
     ],
 )
-async def test_an_answer_out_of_bounds_is_no_document(web: Web, head: str, body: bytes) -> None:
+async def test_an_answer_out_of_bounds_is_no_document(
+    web: HttpsServer, head: str, body: bytes
+) -> None:
     web.head, web.body = head, body
 
     with pytest.raises(BadClient):
@@ -223,7 +227,7 @@ async def test_an_answer_out_of_bounds_is_no_document(web: Web, head: str, body:
 
 
 async def test_a_server_that_says_nothing_is_left(
-    web: Web, monkeypatch: pytest.MonkeyPatch
+    web: HttpsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_documents, "SECONDS", 0.1)
     web.is_silent = True
@@ -232,7 +236,7 @@ async def test_a_server_that_says_nothing_is_left(
         await web.documents().fetch(web.id)
 
 
-async def test_a_certificate_of_another_name_is_not_believed(web: Web) -> None:
+async def test_a_certificate_of_another_name_is_not_believed(web: HttpsServer) -> None:
     with pytest.raises(BadClient):
         await web.documents().fetch(web.id.replace("app.example", "other.example"))
 
@@ -240,7 +244,7 @@ async def test_a_certificate_of_another_name_is_not_believed(web: Web) -> None:
 
 
 @pytest.mark.parametrize("numbers", [["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], []])
-async def test_a_name_that_leads_inside_is_not_asked(web: Web, numbers: list[str]) -> None:
+async def test_a_name_that_leads_inside_is_not_asked(web: HttpsServer, numbers: list[str]) -> None:
     web.numbers = numbers
 
     with pytest.raises(BadClient):
@@ -249,7 +253,7 @@ async def test_a_name_that_leads_inside_is_not_asked(web: Web, numbers: list[str
     assert web.asked == []
 
 
-async def test_a_document_that_may_not_be_kept_is_fetched_each_time(web: Web) -> None:
+async def test_a_document_that_may_not_be_kept_is_fetched_each_time(web: HttpsServer) -> None:
     web.head += "cache-control: no-store\r\n"
     short = await web.documents().fetch(web.id)
     web.head = web.head.replace("no-store", "max-age=999999")

@@ -76,11 +76,11 @@ async def run(*command: str | Path, home: Path) -> subprocess.CompletedProcess[b
 
 @pytest.mark.parametrize(("version", "scenario", "checks"), SCENARIOS)
 async def test_the_conformance_suite_finds_nothing_wrong(
-    site: GatewayHarness, node: str, tmp_path: Path, version: str, scenario: str, checks: int
+    gateways: GatewayHarness, node: str, tmp_path: Path, version: str, scenario: str, checks: int
 ) -> None:
     suite = program("@modelcontextprotocol/conformance", "conformance")
-    await site.open()
-    where = ["--url", site.url, "--scenario", scenario, "--spec-version", version]
+    await gateways.open()
+    where = ["--url", gateways.url, "--scenario", scenario, "--spec-version", version]
 
     ended = await run(node, suite, "server", *where, "-o", tmp_path / "out", home=tmp_path)
 
@@ -97,9 +97,9 @@ async def test_the_conformance_suite_finds_nothing_wrong(
     assert Counter(each["status"] for each in found)["SUCCESS"] >= checks
 
 
-async def inspect(site: GatewayHarness, node: str, home: Path, era: str, *more: str) -> Any:
+async def inspect(gateways: GatewayHarness, node: str, home: Path, era: str, *more: str) -> Any:
     inspector = program("@modelcontextprotocol/inspector", "mcp-inspector")
-    where = ["--cli", "--protocol-era", era, site.url, "--transport", "http"]
+    where = ["--cli", "--protocol-era", era, gateways.url, "--transport", "http"]
 
     ended = await run(node, inspector, *where, "--format", "json", *more, home=home)
 
@@ -109,13 +109,13 @@ async def inspect(site: GatewayHarness, node: str, home: Path, era: str, *more: 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 async def test_the_inspector_lists_and_calls_our_tools(
-    site: GatewayHarness, node: str, tmp_path: Path, era: str
+    gateways: GatewayHarness, node: str, tmp_path: Path, era: str
 ) -> None:
-    await site.open()
+    await gateways.open()
 
-    listed = await inspect(site, node, tmp_path, era, "--method", "tools/list", "--strict")
+    listed = await inspect(gateways, node, tmp_path, era, "--method", "tools/list", "--strict")
     call = ["--method", "tools/call", "--tool-name", "gemini_ask", "--tool-arg", "prompt=hello"]
-    called = await inspect(site, node, tmp_path, era, *call)
+    called = await inspect(gateways, node, tmp_path, era, *call)
 
     assert "gemini_ask" in {tool["name"] for tool in listed["tools"]}
     assert called["_meta"][META]["status"] == "completed"

@@ -28,7 +28,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def test_somebody_with_a_keyboard_signs_an_app_in(
-    site: GatewayHarness, app: RawOAuthClient, browser: Browser
+    gateways: GatewayHarness, app: RawOAuthClient, browser: Browser
 ) -> None:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # no Django here
@@ -41,7 +41,9 @@ async def test_somebody_with_a_keyboard_signs_an_app_in(
             await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK")
             arrived.set()
 
-    url = site.place.gateway.url + app.request(redirect_uri=f"http://127.0.0.1:{port}/callback")
+    url = gateways.latest.gateway.url + app.request(
+        redirect_uri=f"http://127.0.0.1:{port}/callback"
+    )
     told: dict[str, Any] = {}
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, called_back)
@@ -88,9 +90,9 @@ def _sign_in(browser: Browser, url: str, port: int, told: dict[str, Any]) -> Non
 
 
 async def test_nothing_runs_in_the_page_and_nobody_frames_it(
-    site: GatewayHarness, app: RawOAuthClient, browser: Browser
+    gateways: GatewayHarness, app: RawOAuthClient, browser: Browser
 ) -> None:
-    url = site.place.gateway.url + app.request()
+    url = gateways.latest.gateway.url + app.request()
 
     def look() -> tuple[Any, Any]:
         browser.go(url)

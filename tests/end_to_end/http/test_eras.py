@@ -26,14 +26,14 @@ async def until_final(result: Callable[..., Awaitable[ToolResult]], id: str) -> 
         return said
 
 
-async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> HttpClient:
+async def hang_up(gateways: GatewayHarness, gate: Gate, *, legacy: bool) -> HttpClient:
     """Asks, and is gone before the answer; returns once the server knows that it owes one."""
-    wire = await site.raw_client(legacy=legacy)
+    wire = await gateways.raw_client(legacy=legacy)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: wire.call("gemini_ask", prompt="slow"))
         await gate.reached()
         tasks.cancel_scope.cancel()
-    with anyio.fail_after(60), sqlite3.connect(site.harness.folder / "gemini.db") as database:
+    with anyio.fail_after(60), sqlite3.connect(gateways.harness.folder / "gemini.db") as database:
         while database.execute("SELECT delivery FROM turns").fetchone() != ("owed",):
             await anyio.sleep(0.01)
     database.close()
@@ -42,10 +42,10 @@ async def hang_up(site: GatewayHarness, gate: Gate, *, legacy: bool) -> HttpClie
 
 @ERAS
 async def test_a_chain_and_a_branch_go_to_google_as_such(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
-    client = await site.connect(legacy=legacy)
+    await gateways.open()
+    client = await gateways.connect(legacy=legacy)
 
     first = await client.ask("one")
     second = await client.follow("two", conversation_id=first.conversation)
@@ -64,15 +64,15 @@ async def test_a_chain_and_a_branch_go_to_google_as_such(
 
 @ERAS
 async def test_a_call_not_done_in_time_answers_running_and_another_client_collects_it(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open(max_wait_seconds=0.2)
+    await gateways.open(max_wait_seconds=0.2)
     gate = harness.control.hold_next()
     harness.control.answer_next("At last.")
 
-    running = await (await site.connect(legacy=legacy)).ask("slow")
+    running = await (await gateways.connect(legacy=legacy)).ask("slow")
     gate.release()
-    other = await site.connect(legacy=not legacy)
+    other = await gateways.connect(legacy=not legacy)
     collected = await until_final(other.result, running.id)
 
     assert running.status == "running"
@@ -82,15 +82,15 @@ async def test_a_call_not_done_in_time_answers_running_and_another_client_collec
 
 @ERAS
 async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects_it(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
+    await gateways.open()
     gate = harness.control.hold_next()
     harness.control.answer_next("Nobody waited, but here it is.")
 
-    await hang_up(site, gate, legacy=legacy)
+    await hang_up(gateways, gate, legacy=legacy)
     gate.release()
-    other = await site.connect()
+    other = await gateways.connect()
     listed = await other.history()
     collected = await until_final(other.result, listed.text.split()[0])
 
@@ -99,12 +99,12 @@ async def test_a_client_that_hangs_up_leaves_its_work_going_and_another_collects
 
 @ERAS
 async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
+    await gateways.open()
     gate = harness.control.hold_next()
 
-    wire = await hang_up(site, gate, legacy=legacy)
+    wire = await hang_up(gateways, gate, legacy=legacy)
     gate.release()
     again = await wire.call("gemini_ask", prompt="slow")
 
@@ -113,9 +113,11 @@ async def test_the_same_call_after_hanging_up_joins_the_first_and_is_paid_once(
     assert len(harness.bodies) == 1
 
 
-async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[HttpClient, bytes]:
+async def cancel_call(
+    gateways: GatewayHarness, gate: Gate, reason: str
+) -> tuple[HttpClient, bytes]:
     """A legacy client cancels its call for a reason; what it is answered."""
-    wire = await site.raw_client(legacy=True)
+    wire = await gateways.raw_client(legacy=True)
     async with wire.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
         await gate.reached()
         await wire.cancel(7, reason)
@@ -124,12 +126,12 @@ async def cancelled(site: GatewayHarness, gate: Gate, reason: str) -> tuple[Http
 
 
 async def test_a_users_abort_stops_the_work_at_google(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
+    await gateways.open()
     gate = harness.control.hold_next(point="before_completed")
 
-    wire, body = await cancelled(site, gate, "AbortError: user aborted")
+    wire, body = await cancel_call(gateways, gate, "AbortError: user aborted")
 
     stopped = await until_final(wire.result, await wire.latest())
     assert b"-32800" in body  # how this era ends a request that was cancelled
@@ -138,21 +140,21 @@ async def test_a_users_abort_stops_the_work_at_google(
 
 
 async def test_a_hosts_time_out_leaves_the_work_going(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
+    await gateways.open()
     gate = harness.control.hold_next(point="before_completed")
 
-    wire, _ = await cancelled(site, gate, "McpError: MCP error -32001: Request timed out")
+    wire, _ = await cancel_call(gateways, gate, "McpError: MCP error -32001: Request timed out")
 
     gate.release()
     finished = await until_final(wire.result, await wire.latest())
     assert finished.status == "completed"
 
 
-async def test_a_cancel_after_the_answer_means_nothing(site: GatewayHarness) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=True)
+async def test_a_cancel_after_the_answer_means_nothing(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=True)
 
     asked = await wire.call("gemini_ask", _number=7, prompt="one")
     await wire.cancel(7, "AbortError: The operation was aborted.")
@@ -162,10 +164,10 @@ async def test_a_cancel_after_the_answer_means_nothing(site: GatewayHarness) -> 
 
 @ERAS
 async def test_a_failure_is_an_error_result_in_our_words(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
-    client = await site.connect(legacy=legacy)
+    await gateways.open()
+    client = await gateways.connect(legacy=legacy)
     harness.control.fail_next(503)
 
     failed = await client.ask("one")
@@ -178,10 +180,10 @@ async def test_a_failure_is_an_error_result_in_our_words(
 
 @ERAS
 async def test_an_unknown_tool_is_an_error_of_the_protocol(
-    site: GatewayHarness, legacy: bool
+    gateways: GatewayHarness, legacy: bool
 ) -> None:
-    await site.open()
-    client = await site.connect(legacy=legacy)
+    await gateways.open()
+    client = await gateways.connect(legacy=legacy)
 
     with pytest.raises(MCPError, match="Unknown tool: dance"):
         await client.call("dance")
@@ -189,10 +191,10 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(
 
 @ERAS
 async def test_what_gemini_does_is_told_while_the_client_waits(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
-    client = await site.connect(legacy=legacy)
+    await gateways.open()
+    client = await gateways.connect(legacy=legacy)
     gate = harness.control.hold_next(point="before_completed")
     heard: list[tuple[float, str | None]] = []
     spoken = anyio.Event()
@@ -216,10 +218,10 @@ async def test_what_gemini_does_is_told_while_the_client_waits(
 
 @ERAS
 async def test_results_name_no_path_of_the_server(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open(max_output_chars=1000)
-    client = await site.connect(legacy=legacy)
+    await gateways.open(max_output_chars=1000)
+    client = await gateways.connect(legacy=legacy)
     harness.control.answer_next("A long sentence. " * 500)
 
     said = await client.ask("long")
@@ -232,15 +234,15 @@ async def test_results_name_no_path_of_the_server(
 
 @ERAS
 async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
+    await gateways.open()
     said: dict[str, ToolResult] = {}
     for word in ("apple", "pear"):
         harness.control.answer_when(word, f"You said {word}.")
 
     async def ask(word: str) -> None:
-        wire = await site.raw_client(legacy=legacy)
+        wire = await gateways.raw_client(legacy=legacy)
         said[word] = await wire.call("gemini_ask", _number=1, prompt=word)
 
     async with anyio.create_task_group() as tasks:
@@ -251,15 +253,15 @@ async def test_two_clients_with_equal_request_ids_each_get_their_own_answer(
 
 
 async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
+    await gateways.open()
     gates = [harness.control.hold_next(point="before_completed") for _ in range(2)]
     said: dict[str, ToolResult] = {}
-    rude = await site.raw_client(legacy=True)
+    rude = await gateways.raw_client(legacy=True)
 
     async def ask(name: str, legacy: bool) -> None:
-        wire = await site.raw_client(legacy=legacy)
+        wire = await gateways.raw_client(legacy=legacy)
         said[name] = await wire.call("gemini_ask", _number=7, prompt=name)
 
     async with anyio.create_task_group() as tasks:
@@ -280,7 +282,7 @@ async def test_one_clients_abort_does_not_touch_anothers_call_of_the_same_number
 
 @ERAS
 async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     harness: AppHarness,
     legacy: bool,
     tmp_path: Path,
@@ -288,8 +290,8 @@ async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("what nobody asked for")
-    await site.open()
-    client = await site.connect(legacy=legacy)
+    await gateways.open()
+    client = await gateways.connect(legacy=legacy)
 
     for path in ("notes.txt", str(tmp_path / "notes.txt"), f"file://{tmp_path}/notes.txt"):
         said = await client.ask("Read this.", files=[path])
@@ -300,23 +302,23 @@ async def test_no_file_of_the_server_is_sent_unless_its_folder_was_named(
 
 
 async def test_a_file_in_a_folder_that_was_named_is_sent(
-    site: GatewayHarness, harness: AppHarness, tmp_path: Path
+    gateways: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("what was asked for")
-    await site.open(allowed_dirs=(tmp_path,))
+    await gateways.open(allowed_dirs=(tmp_path,))
 
-    said = await (await site.connect()).ask("Read this.", files=[str(tmp_path / "notes.txt")])
+    said = await (await gateways.connect()).ask("Read this.", files=[str(tmp_path / "notes.txt")])
 
     assert said.status == "completed"
     assert "what was asked for" in str(harness.last)
 
 
 async def test_the_address_with_a_slash_behind_it_is_the_same_and_no_redirect(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open()
+    await gateways.open()
 
-    async with site.raw() as http:
+    async with gateways.raw() as http:
         answer = await http.post(
             "/mcp/",
             json={

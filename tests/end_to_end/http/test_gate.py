@@ -47,7 +47,7 @@ LEGACY_HEADERS = {"mcp-protocol-version": LEGACY}
 
 
 @dataclass(frozen=True)
-class Try:
+class Attempt:
     """One request and the status it must be answered with."""
 
     name: str
@@ -62,64 +62,66 @@ class Try:
 BIG = b'{"jsonrpc":"2.0","id":1,"method":"ping","pad":"' + b"x" * 7 * 2**20 + b'"}'
 
 TRIES = [
-    Try("no token", 401, {"authorization": None}),
-    Try("wrong token", 401, {"authorization": "Bearer wrong-secret"}),
-    Try("token of another scheme", 401, {"authorization": f"Basic {TOKEN}"}),
-    Try("token without a scheme", 401, {"authorization": TOKEN}),
-    Try("empty token", 401, {"authorization": "Bearer"}),
-    Try(
+    Attempt("no token", 401, {"authorization": None}),
+    Attempt("wrong token", 401, {"authorization": "Bearer wrong-secret"}),
+    Attempt("token of another scheme", 401, {"authorization": f"Basic {TOKEN}"}),
+    Attempt("token without a scheme", 401, {"authorization": TOKEN}),
+    Attempt("empty token", 401, {"authorization": "Bearer"}),
+    Attempt(
         "token in the query",
         401,
         {"authorization": None},
         path=f"/mcp?token={TOKEN}&q=secret-query",
     ),
-    Try("no token on a path that is not there", 401, {"authorization": None}, path="/secret-query"),
-    Try("wrong host", 421, {"host": "secret-host.example.com"}),
-    Try("a host that begins like ours", 421, {"host": "127.0.0.1.secret-host.example.com"}),
-    Try("a host with our name as its user", 421, {"host": "127.0.0.1@secret-host.example.com"}),
-    Try("empty host", 421, {"host": ""}),
-    Try("wrong origin", 403, {"origin": "https://secret-host.example.com"}),
-    Try("an origin that begins like ours", 403, {"origin": "http://127.0.0.1.secret-host.com"}),
-    Try("null origin", 403, {"origin": "null"}),
-    Try("an origin of another kind", 403, {"origin": "file://127.0.0.1"}),
-    Try("too large a body", 413, body=BIG),
-    Try("too large a body, legacy", 413, body=BIG, modern=False),
-    Try("invalid UTF-8", 400, body=b'{"jsonrpc":"2.0","id":1,"method":"secret-prompt\xff"}'),
-    Try(
+    Attempt(
+        "no token on a path that is not there", 401, {"authorization": None}, path="/secret-query"
+    ),
+    Attempt("wrong host", 421, {"host": "secret-host.example.com"}),
+    Attempt("a host that begins like ours", 421, {"host": "127.0.0.1.secret-host.example.com"}),
+    Attempt("a host with our name as its user", 421, {"host": "127.0.0.1@secret-host.example.com"}),
+    Attempt("empty host", 421, {"host": ""}),
+    Attempt("wrong origin", 403, {"origin": "https://secret-host.example.com"}),
+    Attempt("an origin that begins like ours", 403, {"origin": "http://127.0.0.1.secret-host.com"}),
+    Attempt("null origin", 403, {"origin": "null"}),
+    Attempt("an origin of another kind", 403, {"origin": "file://127.0.0.1"}),
+    Attempt("too large a body", 413, body=BIG),
+    Attempt("too large a body, legacy", 413, body=BIG, modern=False),
+    Attempt("invalid UTF-8", 400, body=b'{"jsonrpc":"2.0","id":1,"method":"secret-prompt\xff"}'),
+    Attempt(
         "invalid UTF-8, legacy", 400, body=b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', modern=False
     ),
-    Try("malformed JSON", 400, body=b'{"jsonrpc": "secret-prompt'),
-    Try("malformed JSON, legacy", 400, body=b'{"jsonrpc": "secret-prompt', modern=False),
-    Try("deep JSON", 400, body=b"[" * 100_000),
-    Try("deep JSON, legacy", 400, body=b"[" * 100_000, modern=False),
-    Try("no body", 400, body=b""),
-    Try("no body, legacy", 400, body=b"", modern=False),
-    Try("a batch", 400, body=json.dumps([ASK, ASK]).encode()),
-    Try("a batch, legacy", 400, body=json.dumps([ASK, ASK]).encode(), modern=False),
-    Try("not JSON by its type", 400, {"content-type": "text/plain"}),
-    Try("no type", 400, {"content-type": None}),
-    Try("no answer accepted", 406, {"accept": "text/html"}),
-    Try("header and body name different methods", 400, {"mcp-method": "tools/list"}),
-    Try("header and body name different tools", 400, {"mcp-name": "gemini_history"}),
-    Try("header names no method", 400, {"mcp-method": None}),
-    Try("a version there is not", 400, {"mcp-protocol-version": "2099-01-01"}),
-    Try(
+    Attempt("malformed JSON", 400, body=b'{"jsonrpc": "secret-prompt'),
+    Attempt("malformed JSON, legacy", 400, body=b'{"jsonrpc": "secret-prompt', modern=False),
+    Attempt("deep JSON", 400, body=b"[" * 100_000),
+    Attempt("deep JSON, legacy", 400, body=b"[" * 100_000, modern=False),
+    Attempt("no body", 400, body=b""),
+    Attempt("no body, legacy", 400, body=b"", modern=False),
+    Attempt("a batch", 400, body=json.dumps([ASK, ASK]).encode()),
+    Attempt("a batch, legacy", 400, body=json.dumps([ASK, ASK]).encode(), modern=False),
+    Attempt("not JSON by its type", 400, {"content-type": "text/plain"}),
+    Attempt("no type", 400, {"content-type": None}),
+    Attempt("no answer accepted", 406, {"accept": "text/html"}),
+    Attempt("header and body name different methods", 400, {"mcp-method": "tools/list"}),
+    Attempt("header and body name different tools", 400, {"mcp-name": "gemini_history"}),
+    Attempt("header names no method", 400, {"mcp-method": None}),
+    Attempt("a version there is not", 400, {"mcp-protocol-version": "2099-01-01"}),
+    Attempt(
         "modern header over a legacy body", 400, body={"jsonrpc": "2.0", "id": 1, "method": "ping"}
     ),
-    Try("unknown session", 404, {"mcp-session-id": "0" * 32}, modern=False),
-    Try("no session", 400, modern=False),
-    Try("GET, modern", 405, method="GET", body=b""),
-    Try("DELETE, modern", 405, method="DELETE", body=b""),
-    Try("PUT", 405, method="PUT"),
-    Try("GET without a session", 400, method="GET", body=b"", modern=False),
-    Try("a path that is not there", 404, path="/mcp/secret-query"),
-    Try("the root", 404, path="/"),
-    Try("POST to a route for GET", 405, path="/healthz"),
+    Attempt("unknown session", 404, {"mcp-session-id": "0" * 32}, modern=False),
+    Attempt("no session", 400, modern=False),
+    Attempt("GET, modern", 405, method="GET", body=b""),
+    Attempt("DELETE, modern", 405, method="DELETE", body=b""),
+    Attempt("PUT", 405, method="PUT"),
+    Attempt("GET without a session", 400, method="GET", body=b"", modern=False),
+    Attempt("a path that is not there", 404, path="/mcp/secret-query"),
+    Attempt("the root", 404, path="/"),
+    Attempt("POST to a route for GET", 405, path="/healthz"),
 ]
 
 
 async def test_what_is_refused_has_its_status_and_leaves_no_trace(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     harness: AppHarness,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -128,11 +130,11 @@ async def test_what_is_refused_has_its_status_and_leaves_no_trace(
     caplog.set_level(logging.DEBUG)
     for name in ("httpx2", "httpcore2", "mcp.client"):
         caplog.set_level(logging.WARNING, name)  # the test's own side of the wire
-    await site.open(tokens={TOKEN: "ann"})
+    await gateways.open(tokens={TOKEN: "ann"})
     for attempt in TRIES:
         caplog.clear()
 
-        answer = await tried(site, attempt)
+        answer = await send_attempt(gateways, attempt)
 
         logged = caplog.text + "".join(capfd.readouterr())
         with subtests.test(attempt.name):
@@ -142,13 +144,13 @@ async def test_what_is_refused_has_its_status_and_leaves_no_trace(
     assert harness.bodies == []
 
 
-async def tried(site: GatewayHarness, attempt: Try) -> httpx2.Response:
+async def send_attempt(gateways: GatewayHarness, attempt: Attempt) -> httpx2.Response:
     headers = {"accept": ACCEPT, "content-type": "application/json"}
     headers |= {"authorization": f"Bearer {TOKEN}"}
     headers |= MODERN_HEADERS if attempt.modern else LEGACY_HEADERS
     told = {**headers, **attempt.headers}
     body = attempt.body if isinstance(attempt.body, bytes) else json.dumps(attempt.body).encode()
-    async with httpx2.AsyncClient(base_url=site.place.gateway.url, trust_env=False) as raw:
+    async with httpx2.AsyncClient(base_url=gateways.latest.gateway.url, trust_env=False) as raw:
         raw.headers.clear()
         return await raw.request(
             attempt.method,
@@ -158,10 +160,12 @@ async def tried(site: GatewayHarness, attempt: Try) -> httpx2.Response:
         )
 
 
-async def test_a_refusal_for_want_of_a_token_says_what_kind_is_wanted(site: GatewayHarness) -> None:
-    await site.open(tokens={TOKEN: "ann"})
+async def test_a_refusal_for_want_of_a_token_says_what_kind_is_wanted(
+    gateways: GatewayHarness,
+) -> None:
+    await gateways.open(tokens={TOKEN: "ann"})
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         missing = await raw.post("/mcp", json=ASK)
         wrong = await raw.post("/mcp", json=ASK, headers={"authorization": "Bearer wrong"})
 
@@ -170,20 +174,20 @@ async def test_a_refusal_for_want_of_a_token_says_what_kind_is_wanted(site: Gate
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_a_token_lets_its_owner_in(site: GatewayHarness, scheme: str) -> None:
-    await site.open(tokens={TOKEN: "ann"})
+async def test_a_token_lets_its_owner_in(gateways: GatewayHarness, scheme: str) -> None:
+    await gateways.open(tokens={TOKEN: "ann"})
 
-    async with site.raw(authorization=f"{scheme} {TOKEN}", **MODERN_HEADERS) as raw:
+    async with gateways.raw(authorization=f"{scheme} {TOKEN}", **MODERN_HEADERS) as raw:
         answer = await raw.post("/mcp", json=ASK)
 
     assert answer.status_code == 200
 
 
-async def test_two_authorization_headers_let_nobody_in(site: GatewayHarness) -> None:
-    await site.open(tokens={TOKEN: "ann"})
+async def test_two_authorization_headers_let_nobody_in(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens={TOKEN: "ann"})
     twice = [("authorization", f"Bearer {TOKEN}"), ("authorization", "Bearer x")]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.post("/mcp", json=ASK, headers=[*MODERN_HEADERS.items(), *twice])
 
     assert answer.status_code == 401
@@ -197,10 +201,10 @@ async def endless(size: int) -> AsyncIterator[bytes]:
         yield b"x" * 2**16
 
 
-def head(site: GatewayHarness, *more: str) -> bytes:
+def head(gateways: GatewayHarness, *more: str) -> bytes:
     lines = [
         "POST /mcp HTTP/1.1",
-        f"host: 127.0.0.1:{site.place.port}",
+        f"host: 127.0.0.1:{gateways.latest.port}",
         "content-type: application/json",
         f"mcp-protocol-version: {MODERN}",
         *more,
@@ -222,12 +226,12 @@ def head(site: GatewayHarness, *more: str) -> bytes:
     ],
 )
 async def test_a_hundred_megabytes_are_refused_before_they_have_come(
-    site: GatewayHarness, more: list[str], sent: bytes, status: bytes
+    gateways: GatewayHarness, more: list[str], sent: bytes, status: bytes
 ) -> None:
-    await site.open(tokens={TOKEN: "ann"})
+    await gateways.open(tokens={TOKEN: "ann"})
 
-    async with await site.socket() as stream:
-        await stream.send(head(site, *more) + sent)
+    async with await gateways.socket() as stream:
+        await stream.send(head(gateways, *more) + sent)
         with anyio.fail_after(60):
             answer = await stream.receive()
 
@@ -242,26 +246,26 @@ async def drip(stream: SocketStream) -> None:
 
 
 async def test_who_goes_on_sending_after_a_refusal_is_hung_up_on(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport_security, "LINGER_SECONDS", 0.1)
-    await site.open()
+    await gateways.open()
 
-    async with await site.socket() as stream:
-        await stream.send(head(site, "content-length: 104857600"))
+    async with await gateways.socket() as stream:
+        await stream.send(head(gateways, "content-length: 104857600"))
         with anyio.fail_after(60), pytest.raises((anyio.BrokenResourceError, OSError)):
             await drip(stream)
 
 
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_client_that_sends_it_all_first_still_reads_why_it_was_refused(
-    site: GatewayHarness, chunked: bool
+    gateways: GatewayHarness, chunked: bool
 ) -> None:
-    await site.open()
+    await gateways.open()
     size = 100 * 2**20
     headers = {} if chunked else {"content-length": str(size)}
 
-    async with site.raw(**{"content-type": "application/json"}) as raw:
+    async with gateways.raw(**{"content-type": "application/json"}) as raw:
         answer = await raw.post("/mcp", content=endless(size), headers=headers)
 
     assert answer.status_code == 413
@@ -270,22 +274,22 @@ async def test_a_client_that_sends_it_all_first_still_reads_why_it_was_refused(
 
 @pytest.mark.parametrize(("size", "status"), [(1000, 200), (1001, 413)])
 async def test_the_largest_body_is_counted_to_the_byte(
-    site: GatewayHarness, size: int, status: int
+    gateways: GatewayHarness, size: int, status: int
 ) -> None:
-    await site.open(max_body_bytes=1000)
+    await gateways.open(max_body_bytes=1000)
     body = json.dumps(ASK).encode()
 
-    async with site.raw(**MODERN_HEADERS, **{"content-type": "application/json"}) as raw:
+    async with gateways.raw(**MODERN_HEADERS, **{"content-type": "application/json"}) as raw:
         answer = await raw.post("/mcp", content=body + b" " * (size - len(body)))
 
     assert answer.status_code == status
 
 
 async def test_a_prompt_of_four_megabytes_comes_in(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    client = await site.connect()
+    await gateways.open()
+    client = await gateways.connect()
 
     said = await client.ask("x" * (4 * 2**20))
 
@@ -293,12 +297,12 @@ async def test_a_prompt_of_four_megabytes_comes_in(
 
 
 async def test_a_body_that_never_ends_is_not_waited_for(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport_security, "BODY_SECONDS", 0.1)
-    await site.open()
+    await gateways.open()
 
-    async with await site.socket() as stream:
+    async with await gateways.socket() as stream:
         await stream.send(
             b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\nsome of it"
         )
@@ -309,18 +313,18 @@ async def test_a_body_that_never_ends_is_not_waited_for(
 
 
 async def test_a_client_that_leaves_while_it_sends_is_forgotten_quietly(
-    site: GatewayHarness, caplog: pytest.LogCaptureFixture
+    gateways: GatewayHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await site.open()
+    await gateways.open()
     for version in (MODERN, LEGACY):
-        async with await site.socket() as stream:
+        async with await gateways.socket() as stream:
             await stream.send(
                 f"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nmcp-protocol-version: {version}\r\n"
                 "content-type: application/json\r\ncontent-length: 100\r\n\r\n{".encode()
             )
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         assert (await raw.get("/healthz")).status_code == 200
-    await site.place.stop()
+    await gateways.latest.stop()
 
     assert caplog.text == ""
 
@@ -378,43 +382,43 @@ def test_a_name_that_was_bound_is_a_name_of_the_server(tmp_path: Path) -> None:
     assert hosts.include("gateway.lan:8000")
 
 
-async def status(site: GatewayHarness, **headers: str) -> int:
-    async with site.raw(**{**MODERN_HEADERS, **headers}) as raw:
+async def status(gateways: GatewayHarness, **headers: str) -> int:
+    async with gateways.raw(**{**MODERN_HEADERS, **headers}) as raw:
         return (await raw.post("/mcp", json=ASK)).status_code
 
 
 async def test_pages_of_this_machine_may_call_a_server_of_this_machine(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open()
+    await gateways.open()
 
-    assert await status(site, origin="http://localhost:6274") == 200
-    assert await status(site, origin=f"http://127.0.0.1:{site.place.port}") == 200
+    assert await status(gateways, origin="http://localhost:6274") == 200
+    assert await status(gateways, origin=f"http://127.0.0.1:{gateways.latest.port}") == 200
 
 
-async def test_a_second_origin_hides_behind_no_first(site: GatewayHarness) -> None:
-    await site.open()
+async def test_a_second_origin_hides_behind_no_first(gateways: GatewayHarness) -> None:
+    await gateways.open()
     origins = [("origin", "http://localhost:6274"), ("origin", "https://elsewhere.example.com")]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.post("/mcp", json=ASK, headers=origins)
 
     assert answer.status_code == 403
 
 
 async def test_origins_that_were_given_are_the_only_ones_and_may_read_the_answers(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open(allowed_origins=("https://app.example.com",))
+    await gateways.open(allowed_origins=("https://app.example.com",))
     preflight = {
         "origin": "https://app.example.com",
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization,mcp-protocol-version",
     }
 
-    assert await status(site, origin="https://app.example.com") == 200
-    assert await status(site, origin="http://localhost:6274") == 403
-    async with site.raw(**preflight) as raw:
+    assert await status(gateways, origin="https://app.example.com") == 200
+    assert await status(gateways, origin="http://localhost:6274") == 403
+    async with gateways.raw(**preflight) as raw:
         asked = await raw.options("/mcp")
     assert asked.status_code == 200
     assert asked.headers["access-control-allow-origin"] == "https://app.example.com"
@@ -472,10 +476,12 @@ def test_an_address_in_use_is_refused_in_one_sentence() -> None:
 # ---------------------------------------------------------------------------------- health
 
 
-async def test_whoever_asks_hears_that_the_server_lives_and_is_ready(site: GatewayHarness) -> None:
-    await site.open(tokens={TOKEN: "ann"})
+async def test_whoever_asks_hears_that_the_server_lives_and_is_ready(
+    gateways: GatewayHarness,
+) -> None:
+    await gateways.open(tokens={TOKEN: "ann"})
 
-    async with site.raw(host="10.1.2.3") as raw:  # as a cluster's probe asks
+    async with gateways.raw(host="10.1.2.3") as raw:  # as a cluster's probe asks
         answers = [await raw.get("/healthz"), await raw.get("/readyz")]
 
     assert [(each.status_code, each.text) for each in answers] == [
@@ -485,12 +491,12 @@ async def test_whoever_asks_hears_that_the_server_lives_and_is_ready(site: Gatew
 
 
 async def test_a_server_whose_store_does_not_answer_lives_but_is_not_ready(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     harness.folder.parent.joinpath("file").touch()
-    await site.open(database_url=f"sqlite:///{harness.folder.parent}/file/gemini.db")
+    await gateways.open(database_url=f"sqlite:///{harness.folder.parent}/file/gemini.db")
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answers = [await raw.get("/healthz"), await raw.get("/readyz")]
 
     assert [each.status_code for each in answers] == [200, 503]
@@ -498,10 +504,10 @@ async def test_a_server_whose_store_does_not_answer_lives_but_is_not_ready(
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_half_an_emoji_breaks_nothing(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=legacy)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=legacy)
     prompt = "cut in the middle \ud83d"
 
     said = await wire.call("gemini_ask", prompt=prompt)

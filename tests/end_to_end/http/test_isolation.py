@@ -19,7 +19,7 @@ from mcp_types import PromptReference, ResourceTemplateReference
 
 from gemini_interactions.config.setting_table import TOOLSETS
 from gemini_interactions.tools.registry import tools
-from tests.support.agent_client import AGENT, run
+from tests.support.agent_client import AGENT, run_agent
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 
@@ -47,22 +47,22 @@ class Row:
     also: dict[str, Any] = field(default_factory=dict)
 
     def filled(self, names: Mapping[str, str]) -> dict[str, Any]:
-        return {**self.also, **_filled(self.arguments, names)}
+        return {**self.also, **_fill(self.arguments, names)}
 
     def __str__(self) -> str:
         return f"{self.tool} {json.dumps(self.arguments)}"
 
 
-def _filled(value: Any, names: Mapping[str, str]) -> Any:
+def _fill(value: Any, names: Mapping[str, str]) -> Any:
     match value:
         case str():
             for placeholder, name in names.items():
                 value = value.replace(f"{{{placeholder}}}", name)
             return value
         case list():
-            return [_filled(each, names) for each in value]
+            return [_fill(each, names) for each in value]
         case dict():
-            return {key: _filled(each, names) for key, each in value.items()}
+            return {key: _fill(each, names) for key, each in value.items()}
         case _:
             return value
 
@@ -173,21 +173,21 @@ class Names:
 
 
 @pytest.fixture
-async def bob(site: GatewayHarness) -> McpClient:
-    await site.open(tokens=TOKENS, rate_limit=0, toolsets=TOOLSETS, research_poll_seconds=0.1)
-    return await site.connect(token="bobs-token")
+async def bob(gateways: GatewayHarness) -> McpClient:
+    await gateways.open(tokens=TOKENS, rate_limit=0, toolsets=TOOLSETS, research_poll_seconds=0.1)
+    return await gateways.connect(token="bobs-token")
 
 
 @pytest.fixture
-async def names(site: GatewayHarness, harness: AppHarness, bob: McpClient) -> Names:
+async def names(gateways: GatewayHarness, harness: AppHarness, bob: McpClient) -> Names:
     """Everything Ann has made, under names that Bob may have seen over her shoulder."""
-    ann = await site.connect(token="anns-token")
+    ann = await gateways.connect(token="anns-token")
     video = await ann.call("gemini_generate_video", prompt=f"a {SECRET}")
     await ann.result(video.id, wait_seconds=20)
     harness.control.service.create_agent({"id": "anns-agent", "base_agent": AGENT})
-    store = (await site.place.gateway.app.bridge()).executor._runtime.store
+    store = (await gateways.latest.gateway.app.bridge()).executor._runtime.store
     await store.names.grant("ann", "agent", "anns-agent", harness.clock())
-    ran = await run(ann, f"Write {SECRET}.md with words")
+    ran = await run_agent(ann, f"Write {SECRET}.md with words")
     fetched = await ann.call("gemini_agent_files", id=ran.id, path=f"{SECRET}.md")
     harness.control.hold_background()
     asked = await ann.ask(f"Tell me of the {SECRET}.")
@@ -230,7 +230,7 @@ async def names(site: GatewayHarness, harness: AppHarness, bob: McpClient) -> Na
     )
 
 
-def anonymous(text: str, names: Mapping[str, str]) -> str:
+def without_names(text: str, names: Mapping[str, str]) -> str:
     """The text with what was asked for taken out; long names are repeated only in part."""
     text = text.replace(Path(names["path"]).name, "<path>")
     for placeholder, name in names.items():
@@ -267,8 +267,8 @@ async def test_every_resource_and_prompt_has_a_row(bob: McpClient) -> None:
     assert {each.name for each in prompts.prompts} <= PROMPTS
 
 
-async def test_every_route_has_a_row(site: GatewayHarness) -> None:
-    place = await site.open()
+async def test_every_route_has_a_row(gateways: GatewayHarness) -> None:
+    place = await gateways.open()
 
     assert {getattr(route, "path", "") for route in place.gateway.routes} == set(ROUTES)
 
@@ -287,16 +287,18 @@ async def test_what_is_anothers_reads_like_what_never_was(
 
         told = [json.dumps([each.path, each.body]) for each in harness.control.log[before:]]
         with subtests.test(str(row)):
-            assert anonymous(anns.text, names.anns) == anonymous(nobodys.text, names.nobodys)
+            assert without_names(anns.text, names.anns) == without_names(
+                nobodys.text, names.nobodys
+            )
             assert (anns.is_error, anns.status) == (nobodys.is_error, nobodys.status)
-            assert SECRET not in anonymous(anns.text, names.anns)
+            assert SECRET not in without_names(anns.text, names.anns)
             assert [each for each in told for name in names.anns.values() if name in each] == []
 
 
 async def test_what_is_anothers_reads_like_what_never_was_in_a_view_too(
-    site: GatewayHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
+    gateways: GatewayHarness, bob: McpClient, names: Names, subtests: pytest.Subtests
 ) -> None:
-    wire = await site.raw_client(legacy=False, token="bobs-token")
+    wire = await gateways.raw_client(legacy=False, token="bobs-token")
     ui = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
     capabilities = {"io.modelcontextprotocol/clientCapabilities": {"extensions": ui}}
     for row in VIEWS:
@@ -307,13 +309,15 @@ async def test_what_is_anothers_reads_like_what_never_was_in_a_view_too(
 
         with subtests.test(str(row)):
             anns, nobodys = told
-            assert anonymous(anns.text, names.anns) == anonymous(nobodys.text, names.nobodys)
+            assert without_names(anns.text, names.anns) == without_names(
+                nobodys.text, names.nobodys
+            )
             assert anns.is_error
-            assert SECRET not in anonymous(anns.text, names.anns)
+            assert SECRET not in without_names(anns.text, names.anns)
 
 
 async def test_no_other_name_of_an_upload_reaches_google(
-    site: GatewayHarness, harness: AppHarness, bob: McpClient
+    gateways: GatewayHarness, harness: AppHarness, bob: McpClient
 ) -> None:
     await bob.ask("warm")
     before = len(harness.control.log)
@@ -329,14 +333,14 @@ async def test_no_other_name_of_an_upload_reaches_google(
 
 
 async def test_a_folder_that_was_opened_does_not_open_the_images_of_others(
-    site: GatewayHarness, harness: AppHarness, tmp_path: Path
+    gateways: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     images = tmp_path / "opened" / "images"
-    await site.open(
+    await gateways.open(
         tokens=TOKENS, rate_limit=0, images_dir=images, allowed_dirs=(tmp_path / "opened",)
     )
-    ann = await site.connect(token="anns-token")
-    bob = await site.connect(token="bobs-token")
+    ann = await gateways.connect(token="anns-token")
+    bob = await gateways.connect(token="bobs-token")
     image = str((await ann.call("gemini_generate_image", prompt="a cat")).facts["image_id"])
     path = next(str(each) for each in images.rglob("*") if each.is_file())
     before = len(harness.control.log)
@@ -356,18 +360,18 @@ async def test_a_resource_of_anothers_reads_like_one_that_never_was(
             for ids in (names.anns, names.nobodys):
                 with pytest.raises(MCPError) as refused:
                     await bob.sdk_client.read_resource(template.replace("{id}", ids[kind]))
-                refusals.append(anonymous(json.dumps(refused.value.error.model_dump()), ids))
+                refusals.append(without_names(json.dumps(refused.value.error.model_dump()), ids))
 
             with subtests.test(f"{template} {kind}"):
                 assert refusals[0] == refusals[1]
 
 
 async def test_a_resource_says_nothing_of_what_others_did(
-    site: GatewayHarness, bob: McpClient
+    gateways: GatewayHarness, bob: McpClient
 ) -> None:
     listed = (await bob.sdk_client.list_resources()).resources
     before = [await bob.sdk_client.read_resource(each.uri) for each in listed]
-    ann = await site.connect(token="anns-token")
+    ann = await gateways.connect(token="anns-token")
     await ann.ask(f"Tell me of the {SECRET}.")
 
     after = [await bob.sdk_client.read_resource(each.uri) for each in listed]

@@ -13,7 +13,7 @@ from tests.support.gateway_harness import GatewayHarness
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
-def admitted(pace: RateLimiter, owner: str = "ann") -> bool:
+def is_admitted(pace: RateLimiter, owner: str = "ann") -> bool:
     try:
         pace.admit(owner)
     except Refused:
@@ -24,13 +24,13 @@ def admitted(pace: RateLimiter, owner: str = "ann") -> bool:
 def test_so_many_calls_a_minute_pass_and_no_more(clock: Clock) -> None:
     pace = RateLimiter(3, clock)
 
-    assert [admitted(pace) for _ in range(5)] == [True, True, True, False, False]
+    assert [is_admitted(pace) for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_every_owner_has_a_minute_of_their_own(clock: Clock) -> None:
     pace = RateLimiter(1, clock)
 
-    assert [admitted(pace, "ann"), admitted(pace, "ann"), admitted(pace, "bob")] == [
+    assert [is_admitted(pace, "ann"), is_admitted(pace, "ann"), is_admitted(pace, "bob")] == [
         True,
         False,
         True,
@@ -42,7 +42,7 @@ def test_never_more_than_that_in_any_sixty_seconds(clock: Clock) -> None:
     passed: list[float] = []
     for _ in range(1000):
         clock.advance(0.7)
-        if admitted(pace):
+        if is_admitted(pace):
             passed.append(clock())
 
     assert max(sum(1 for each in passed if at <= each < at + 60) for at in passed) == 10
@@ -54,11 +54,11 @@ def test_hammering_does_not_keep_an_owner_out(clock: Clock) -> None:
     pace.admit("ann")
     for _ in range(59):
         clock.advance(1)
-        assert not admitted(pace)
+        assert not is_admitted(pace)
 
     clock.advance(1)
 
-    assert admitted(pace)
+    assert is_admitted(pace)
 
 
 def test_a_refusal_says_how_long_to_wait(clock: Clock) -> None:
@@ -77,13 +77,13 @@ def test_a_clock_set_back_locks_nobody_out(clock: Clock) -> None:
 
     clock.advance(-3600)
 
-    assert admitted(pace)
+    assert is_admitted(pace)
 
 
 def test_zero_is_no_limit(clock: Clock) -> None:
     pace = RateLimiter(0, clock)
 
-    assert all(admitted(pace) for _ in range(1000))
+    assert all(is_admitted(pace) for _ in range(1000))
 
 
 def test_the_limit_is_sixty_with_tokens_and_none_without() -> None:
@@ -97,10 +97,10 @@ def test_the_limit_is_sixty_with_tokens_and_none_without() -> None:
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_one_call_too_many_is_an_error_result_its_model_can_read(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    await site.open(tokens=TOKENS, rate_limit=2)
-    ann = await site.connect(legacy=legacy, token="anns-token")
+    await gateways.open(tokens=TOKENS, rate_limit=2)
+    ann = await gateways.connect(legacy=legacy, token="anns-token")
     await ann.ask("one")
     await ann.call("gemini_history")
 
@@ -109,12 +109,12 @@ async def test_one_call_too_many_is_an_error_result_its_model_can_read(
     assert (said.is_error, said.status) == (True, None)
     assert "more than the 2 calls a minute" in said.text
     assert len(harness.bodies) == 1
-    assert not (await (await site.connect(token="bobs-token")).ask("four")).is_error
+    assert not (await (await gateways.connect(token="bobs-token")).ask("four")).is_error
 
 
-async def test_only_calls_of_tools_are_counted(site: GatewayHarness) -> None:
-    await site.open(rate_limit=1)
-    client = await site.connect(legacy=True)
+async def test_only_calls_of_tools_are_counted(gateways: GatewayHarness) -> None:
+    await gateways.open(rate_limit=1)
+    client = await gateways.connect(legacy=True)
     for _ in range(5):
         await client.sdk_client.list_tools()
 

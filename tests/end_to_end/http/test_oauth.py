@@ -46,18 +46,18 @@ async def provider(harness: AppHarness) -> AsyncIterator[IdentityProvider]:
     provider.stop()
 
 
-async def status(site: GatewayHarness, token: str) -> tuple[int, str]:
-    async with site.raw(authorization=f"Bearer {token}") as raw:
+async def status(gateways: GatewayHarness, token: str) -> tuple[int, str]:
+    async with gateways.raw(authorization=f"Bearer {token}") as raw:
         answer = await raw.get("/mcp", headers={"mcp-session-id": "none"})
     return answer.status_code, answer.headers.get("www-authenticate", "")
 
 
 async def test_two_subjects_of_a_provider_are_two_owners(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url)
-    tokens = [provider.sign(site.url, sub=each) for each in ("ann", "bob")]
-    ann, bob = [await site.connect(token=each) for each in tokens]
+    await gateways.open(oauth_issuer=provider.url)
+    tokens = [provider.sign(gateways.url, sub=each) for each in ("ann", "bob")]
+    ann, bob = [await gateways.connect(token=each) for each in tokens]
 
     made = await ann.ask("Mine")
 
@@ -68,15 +68,15 @@ async def test_two_subjects_of_a_provider_are_two_owners(
 
 
 async def test_no_call_without_a_token_gets_in_on_loopback_either(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
+    await gateways.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.post("/mcp", json={})
 
     challenge = answer.headers["www-authenticate"]
-    metadata = f"{site.place.gateway.url}/.well-known/oauth-protected-resource/mcp"
+    metadata = f"{gateways.latest.gateway.url}/.well-known/oauth-protected-resource/mcp"
     assert answer.status_code == 401
     assert f'resource_metadata="{metadata}"' in challenge
     assert 'scope="gemini.use gemini.more"' in challenge
@@ -85,15 +85,15 @@ async def test_no_call_without_a_token_gets_in_on_loopback_either(
 
 @pytest.mark.parametrize("form", ["", "/mcp"])
 async def test_both_forms_of_the_metadata_are_open_to_everybody(
-    site: GatewayHarness, provider: IdentityProvider, form: str
+    gateways: GatewayHarness, provider: IdentityProvider, form: str
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use",))
+    await gateways.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use",))
 
-    async with site.raw(origin="https://inspector.example") as raw:
+    async with gateways.raw(origin="https://inspector.example") as raw:
         answer = await raw.get(f"/.well-known/oauth-protected-resource{form}")
 
     assert answer.json() == {
-        "resource": site.url,
+        "resource": gateways.url,
         "authorization_servers": [provider.url],
         "bearer_methods_supported": ["header"],
         "resource_name": "Gemini",
@@ -123,17 +123,17 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
 async def test_a_token_that_does_not_hold_is_refused_and_leaves_nothing_in_the_log(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     provider: IdentityProvider,
     changes: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG", "gemini_interactions")
-    await site.open(oauth_issuer=provider.url)
+    await gateways.open(oauth_issuer=provider.url)
     changes = {"audience" if name == "aud" else name: value for name, value in changes.items()}
-    token = provider.sign(**{"audience": site.url, **changes})
+    token = provider.sign(**{"audience": gateways.url, **changes})
 
-    code, challenge = await status(site, token)
+    code, challenge = await status(gateways, token)
 
     assert code == 401
     assert 'error="invalid_token"' in challenge
@@ -144,24 +144,24 @@ async def test_a_token_that_does_not_hold_is_refused_and_leaves_nothing_in_the_l
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
 async def test_an_algorithm_without_a_private_key_is_refused(
-    site: GatewayHarness, provider: IdentityProvider, algorithm: str
+    gateways: GatewayHarness, provider: IdentityProvider, algorithm: str
 ) -> None:
-    await site.open(oauth_issuer=provider.url)
+    await gateways.open(oauth_issuer=provider.url)
     public = provider.keys[0]["n"].encode()
     key = public if algorithm == "HS256" else None
 
-    token = provider.sign(site.url, key=key, algorithm=algorithm)
+    token = provider.sign(gateways.url, key=key, algorithm=algorithm)
 
-    assert (await status(site, token))[0] == 401
+    assert (await status(gateways, token))[0] == 401
 
 
 async def test_a_token_without_a_scope_is_told_all_that_is_needed(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
+    await gateways.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
 
-    code, challenge = await status(site, provider.sign(site.url, scope="gemini.use"))
-    both = await status(site, provider.sign(site.url, scope="gemini.more gemini.use"))
+    code, challenge = await status(gateways, provider.sign(gateways.url, scope="gemini.use"))
+    both = await status(gateways, provider.sign(gateways.url, scope="gemini.more gemini.use"))
 
     assert code == 403
     assert 'error="insufficient_scope"' in challenge
@@ -180,70 +180,70 @@ async def test_a_token_without_a_scope_is_told_all_that_is_needed(
     ],
 )
 async def test_an_address_names_an_owner_only_where_it_was_verified(
-    site: GatewayHarness, provider: IdentityProvider, claims: dict[str, Any], code: int
+    gateways: GatewayHarness, provider: IdentityProvider, claims: dict[str, Any], code: int
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_owner_claim="email")
+    await gateways.open(oauth_issuer=provider.url, oauth_owner_claim="email")
 
-    assert (await status(site, provider.sign(site.url, **claims)))[0] == code
+    assert (await status(gateways, provider.sign(gateways.url, **claims)))[0] == code
 
 
 async def test_a_provider_may_be_asked_for_another_audience(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_audience="api://gemini")
+    await gateways.open(oauth_issuer=provider.url, oauth_audience="api://gemini")
 
-    assert (await status(site, provider.sign("api://gemini")))[0] == 404
-    assert (await status(site, provider.sign(site.url)))[0] == 401
+    assert (await status(gateways, provider.sign("api://gemini")))[0] == 404
+    assert (await status(gateways, provider.sign(gateways.url)))[0] == 401
 
 
 async def test_the_tokens_file_keeps_working_beside_a_provider(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url, tokens={"anns-token": "ann"})
+    await gateways.open(oauth_issuer=provider.url, tokens={"anns-token": "ann"})
 
-    assert (await status(site, "anns-token"))[0] == 404
-    assert (await status(site, provider.sign(site.url)))[0] == 404
-    assert (await status(site, "nobodys"))[0] == 401
+    assert (await status(gateways, "anns-token"))[0] == 404
+    assert (await status(gateways, provider.sign(gateways.url)))[0] == 404
+    assert (await status(gateways, "nobodys"))[0] == 401
 
 
 async def test_keys_that_change_are_fetched_again_but_once_a_minute(
-    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
+    gateways: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url)
-    first = await status(site, provider.sign(site.url))
+    await gateways.open(oauth_issuer=provider.url)
+    first = await status(gateways, provider.sign(gateways.url))
     provider.keys = [jwk(EC_KEY, "two")]
-    new = provider.sign(site.url, key=EC_KEY, algorithm="ES256", headers={"kid": "two"})
+    new = provider.sign(gateways.url, key=EC_KEY, algorithm="ES256", headers={"kid": "two"})
 
-    early = await status(site, new)
+    early = await status(gateways, new)
     harness.clock.advance(BETWEEN_FETCHES + 1)
-    later = await status(site, new)
+    later = await status(gateways, new)
     asked = len(provider.asked)
     for number in range(5):
-        await status(site, provider.sign(site.url, headers={"kid": f"made up {number}"}))
+        await status(gateways, provider.sign(gateways.url, headers={"kid": f"made up {number}"}))
 
     assert [first[0], early[0], later[0]] == [404, 401, 404]
     assert len(provider.asked) == asked
 
 
 async def test_keys_that_were_read_hold_while_the_provider_is_away(
-    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
+    gateways: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url)
-    await status(site, provider.sign(site.url))
+    await gateways.open(oauth_issuer=provider.url)
+    await status(gateways, provider.sign(gateways.url))
     provider.is_down = True
 
     harness.clock.advance(FRESH + 1)
 
-    assert (await status(site, provider.sign(site.url)))[0] == 404
+    assert (await status(gateways, provider.sign(gateways.url)))[0] == 404
 
 
 async def test_a_provider_that_was_never_there_is_no_reason_to_sign_in_again(
-    site: GatewayHarness, provider: IdentityProvider
+    gateways: GatewayHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url)
+    await gateways.open(oauth_issuer=provider.url)
     provider.is_down = True
 
-    code, challenge = await status(site, provider.sign(site.url))
+    code, challenge = await status(gateways, provider.sign(gateways.url))
 
     assert (code, challenge) == (503, "")
 
@@ -304,14 +304,14 @@ def test_settings_that_cannot_hold_are_refused(variables: dict[str, str], words:
 
 @pytest.mark.parametrize("scopes", [(), ("gemini.use",)])
 async def test_the_sdks_own_client_signs_in(
-    site: GatewayHarness, provider: IdentityProvider, scopes: tuple[str, ...]
+    gateways: GatewayHarness, provider: IdentityProvider, scopes: tuple[str, ...]
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_scopes=scopes)
-    oauth_client = SignedInClient(site.url)
+    await gateways.open(oauth_issuer=provider.url, oauth_scopes=scopes)
+    oauth_client = SignedInClient(gateways.url)
 
     async with (
         oauth_client.http() as http,
-        Client(streamable_http_client(site.url, http_client=http)) as client,
+        Client(streamable_http_client(gateways.url, http_client=http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
 
@@ -320,18 +320,18 @@ async def test_the_sdks_own_client_signs_in(
 
 
 async def test_the_sdks_own_client_steps_up_and_refreshes(
-    site: GatewayHarness, harness: AppHarness, provider: IdentityProvider
+    gateways: GatewayHarness, harness: AppHarness, provider: IdentityProvider
 ) -> None:
-    await site.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
-    oauth_client = SignedInClient(site.url)
-    await oauth_client.storage.set_client_info(await registered(oauth_client, provider))
+    await gateways.open(oauth_issuer=provider.url, oauth_scopes=("gemini.use", "gemini.more"))
+    oauth_client = SignedInClient(gateways.url)
+    await oauth_client.storage.set_client_info(await register_client(oauth_client, provider))
     await oauth_client.storage.set_tokens(
-        jwt_token(provider.sign(site.url, scope="gemini.use"), "gemini.use")
+        jwt_token(provider.sign(gateways.url, scope="gemini.use"), "gemini.use")
     )
 
     async with (
         oauth_client.http() as http,
-        Client(streamable_http_client(site.url, http_client=http)) as client,
+        Client(streamable_http_client(gateways.url, http_client=http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
         oauth_client.auth.context.token_expiry_time = 1
@@ -343,7 +343,7 @@ async def test_the_sdks_own_client_steps_up_and_refreshes(
     assert "scope=gemini.use+gemini.more" in oauth_client.visited[0]
 
 
-async def registered(oauth_client: SignedInClient, provider: IdentityProvider) -> Any:
+async def register_client(oauth_client: SignedInClient, provider: IdentityProvider) -> Any:
     from mcp.shared.auth import OAuthClientInformationFull
     from pydantic import AnyUrl
 
@@ -388,7 +388,7 @@ CLAIMS = st.dictionaries(
 )
 
 
-def part(value: Any) -> str:
+def jwt_part(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return base64.urlsafe_b64encode(text.encode("utf-8", "replace")).decode().rstrip("=")
 
@@ -400,7 +400,10 @@ async def test_no_made_up_token_is_believed_or_breaks_the_check(
 ) -> None:
     verifier = JwtVerifier(NoKeys(), audience="us", owner_claim="sub", now=time.time)  # type: ignore[arg-type]
 
-    assert await verifier.verify_token(f"{part(header)}.{part(claims)}.{part(signature)}") is None
+    assert (
+        await verifier.verify_token(f"{jwt_part(header)}.{jwt_part(claims)}.{jwt_part(signature)}")
+        is None
+    )
     assert await verifier.verify_token(signature) is None
 
 
@@ -411,8 +414,8 @@ async def test_signed_claims_of_any_shape_name_an_owner_or_are_refused(
 ) -> None:
     verifier = JwtVerifier(NoKeys(), audience="us", owner_claim="sub", now=time.time)  # type: ignore[arg-type]
     told = {"iss": NoKeys.issuer, "aud": "us", "sub": "ann", "exp": time.time() + 60, **claims}
-    header = part({"alg": "RS256"})
-    message = f"{header}.{part(told)}"
+    header = jwt_part({"alg": "RS256"})
+    message = f"{header}.{jwt_part(told)}"
     signature = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).sign(
         message.encode(), RSA_KEY
     )

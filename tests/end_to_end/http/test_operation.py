@@ -37,8 +37,8 @@ ALL_GAUGES = gauges(running=0, researches=0, waiting=0, pool=(0, 0))
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
-async def scraped(site: GatewayHarness, host: str = "") -> httpx2.Response:
-    metrics = site.place.gateway.metrics
+async def scrape(gateways: GatewayHarness, host: str = "") -> httpx2.Response:
+    metrics = gateways.latest.gateway.metrics
     assert metrics is not None
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
         headers = {"host": host} if host else {}
@@ -67,14 +67,14 @@ async def test_bodies_of_answers_do_not_wait_for_acknowledgements_of_their_heade
 
 
 async def test_metrics_count_calls_tokens_and_cost_and_name_nobody(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open(tokens=TOKENS, metrics="127.0.0.1:0")
-    ann = await site.connect(token="anns-token")
-    before = (await scraped(site)).text
+    await gateways.open(tokens=TOKENS, metrics="127.0.0.1:0")
+    ann = await gateways.connect(token="anns-token")
+    before = (await scrape(gateways)).text
     said = await ann.ask("A secret question")
     await ann.call("gemini_ask", prompt="")
-    answer = await scraped(site)
+    answer = await scrape(gateways)
 
     text = answer.text
     asked = 'gemini_mcp_tool_calls_total{tool="gemini_ask",outcome="completed"}'
@@ -94,24 +94,24 @@ async def test_metrics_count_calls_tokens_and_cost_and_name_nobody(
 
 
 async def test_metrics_are_at_their_own_address_and_under_its_own_names(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open(tokens=TOKENS, metrics="127.0.0.1:0")
+    await gateways.open(tokens=TOKENS, metrics="127.0.0.1:0")
 
-    async with site.raw(authorization="Bearer anns-token") as raw:
+    async with gateways.raw(authorization="Bearer anns-token") as raw:
         at_the_gateway = await raw.get("/metrics")
 
     assert at_the_gateway.status_code == 404
-    assert (await scraped(site, "evil.example")).status_code == 421
+    assert (await scrape(gateways, "evil.example")).status_code == 421
 
 
-async def test_a_running_research_is_a_gauge(site: GatewayHarness, harness: AppHarness) -> None:
+async def test_a_running_research_is_a_gauge(gateways: GatewayHarness, harness: AppHarness) -> None:
     harness.control.hold_background()
-    await site.open(metrics="127.0.0.1:0")
-    client = await site.connect()
+    await gateways.open(metrics="127.0.0.1:0")
+    client = await gateways.connect()
     await client.call("start_deep_research", question="Long")
 
-    text = (await scraped(site)).text
+    text = (await scrape(gateways)).text
 
     assert value(text, "gemini_mcp_researches_running") == 1
 
@@ -159,21 +159,21 @@ def test_every_sample_is_one_line_whatever_a_label_holds(label: str, seconds: fl
 # ------------------------------------------------------------------------------- the audit log
 
 
-def lines(file: Path) -> list[dict[str, object]]:
+def read_lines(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 async def test_each_call_is_a_line_without_a_word_of_it(
-    site: GatewayHarness, harness: AppHarness, tmp_path: Path
+    gateways: GatewayHarness, harness: AppHarness, tmp_path: Path
 ) -> None:
     file = tmp_path / "audit.jsonl"
-    await site.open(tokens=TOKENS, audit_log=file)
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS, audit_log=file)
+    ann = await gateways.connect(token="anns-token")
 
     said = await ann.ask("A secret question")
     await ann.call("gemini_result", id="c_unknown000")
 
-    asked, refused = lines(file)
+    asked, refused = read_lines(file)
     assert asked["owner"] == "ann"
     assert asked["tool"] == "gemini_ask"
     assert asked["outcome"] == "completed"
@@ -193,25 +193,25 @@ async def test_each_call_is_a_line_without_a_word_of_it(
 
 
 async def test_a_log_that_is_moved_away_is_opened_anew(
-    site: GatewayHarness, tmp_path: Path
+    gateways: GatewayHarness, tmp_path: Path
 ) -> None:
     file = tmp_path / "audit.jsonl"
-    await site.open(audit_log=file)
-    client = await site.connect()
+    await gateways.open(audit_log=file)
+    client = await gateways.connect()
     await client.history()
 
     file.rename(tmp_path / "audit.jsonl.1")
     await client.history()
 
-    assert len(lines(file)) == len(lines(tmp_path / "audit.jsonl.1")) == 1
+    assert len(read_lines(file)) == len(read_lines(tmp_path / "audit.jsonl.1")) == 1
 
 
 async def test_a_full_disk_fails_no_call_and_shows_in_readiness(
-    site: GatewayHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "audit.jsonl"
-    await site.open(audit_log=file)
-    client = await site.connect()
+    await gateways.open(audit_log=file)
+    client = await gateways.connect()
     write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
@@ -219,7 +219,7 @@ async def test_a_full_disk_fails_no_call_and_shows_in_readiness(
             raise OSError(28, "No space left on device")
         return write(descriptor, data)
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         ready = await raw.get("/readyz")
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", full)
@@ -230,7 +230,7 @@ async def test_a_full_disk_fails_no_call_and_shows_in_readiness(
 
     assert said.status == "completed"
     assert [ready.status_code, failing.status_code, again.status_code] == [200, 503, 200]
-    assert len(lines(file)) == 1
+    assert len(read_lines(file)) == 1
 
 
 def test_a_log_that_cannot_be_opened_is_refused_from_the_start(tmp_path: Path) -> None:

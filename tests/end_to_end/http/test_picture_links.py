@@ -25,22 +25,22 @@ def link_in(made: ToolResult) -> str:
 
 
 @pytest.fixture
-async def made(site: GatewayHarness) -> ToolResult:
+async def made(gateways: GatewayHarness) -> ToolResult:
     """A picture of Ann's."""
-    await site.open(tokens=TOKENS)
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.connect(token="anns-token")
     return await ann.call("gemini_generate_image", prompt="a red square")
 
 
 async def test_a_picture_is_told_by_a_link_that_needs_no_token(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
     (file,) = (harness.folder / "images").iterdir()
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.get(link_in(made))
 
-    assert link_in(made).startswith(site.place.gateway.url)
+    assert link_in(made).startswith(gateways.latest.gateway.url)
     assert "(valid for 24 hours)" in made.text
     assert str(harness.folder) not in made.text
     assert answer.status_code == 200
@@ -50,12 +50,12 @@ async def test_a_picture_is_told_by_a_link_that_needs_no_token(
 
 
 async def test_a_copy_is_told_by_its_name_in_the_folder_that_was_opened(
-    site: GatewayHarness, tmp_path: Path
+    gateways: GatewayHarness, tmp_path: Path
 ) -> None:
     opened = tmp_path / "opened"
     opened.mkdir()
-    await site.open(tokens=TOKENS, allowed_dirs=(opened,))
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS, allowed_dirs=(opened,))
+    ann = await gateways.connect(token="anns-token")
 
     made = await ann.call("gemini_generate_image", prompt="a red square", save_to="out/red.jpg")
     again = await ann.result(made.facts["image_id"])
@@ -67,11 +67,11 @@ async def test_a_copy_is_told_by_its_name_in_the_folder_that_was_opened(
 
 
 async def test_a_picture_comes_under_its_own_name_and_is_kept_by_nobody_between(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
     (file,) = (harness.folder / "images").iterdir()
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         headers = (await raw.head(link_in(made))).headers
 
     _, _, name = headers["content-disposition"].partition("filename*=UTF-8''")
@@ -81,9 +81,9 @@ async def test_a_picture_comes_under_its_own_name_and_is_kept_by_nobody_between(
     assert headers["referrer-policy"] == "no-referrer"
 
 
-async def test_links_begin_with_the_public_address(site: GatewayHarness) -> None:
-    await site.open(public_url="https://gemini.example.com/team")
-    client = await site.connect()
+async def test_links_begin_with_the_public_address(gateways: GatewayHarness) -> None:
+    await gateways.open(public_url="https://gemini.example.com/team")
+    client = await gateways.connect()
 
     made = await client.call("gemini_generate_image", prompt="a red square")
 
@@ -92,9 +92,9 @@ async def test_links_begin_with_the_public_address(site: GatewayHarness) -> None
 
 
 async def test_a_link_ends_after_a_day(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         harness.clock.advance(DAY - 1)
         in_time = await raw.get(link_in(made))
         harness.clock.advance(2)
@@ -104,21 +104,21 @@ async def test_a_link_ends_after_a_day(
 
 
 async def test_a_path_that_leaves_the_images_is_no_link(
-    site: GatewayHarness, made: ToolResult
+    gateways: GatewayHarness, made: ToolResult
 ) -> None:
     ticket = link_in(made).rsplit("/", 1)[1]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.get(f"/images/..%2f..%2fgemini.db/{ticket}")
 
     assert answer.status_code == 401
 
 
 async def test_every_link_that_opens_nothing_reads_the_same(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    ann = await site.connect(token="anns-token")
-    bob = await site.connect(token="bobs-token")
+    ann = await gateways.connect(token="anns-token")
+    bob = await gateways.connect(token="bobs-token")
     other = await ann.call("gemini_generate_image", prompt="a blue square")
     bobs = await bob.call("gemini_generate_image", prompt="a green square")
     image, ticket = link_in(made).rsplit("/", 2)[1:]
@@ -141,7 +141,7 @@ async def test_every_link_that_opens_nothing_reads_the_same(
         f"/images/{image}%00/{ticket}",
     ]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answers = [await raw.get(path) for path in paths]
 
     assert {(each.status_code, each.text) for each in answers} == {
@@ -150,7 +150,7 @@ async def test_every_link_that_opens_nothing_reads_the_same(
 
 
 async def test_a_picture_whose_file_became_a_link_to_elsewhere_is_not_served(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
     (file,) = (harness.folder / "images").iterdir()
     secret = harness.folder.parent / "secret"
@@ -158,36 +158,36 @@ async def test_a_picture_whose_file_became_a_link_to_elsewhere_is_not_served(
     file.unlink()
     file.symlink_to(secret)
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.get(link_in(made))
 
     assert answer.status_code == 404
 
 
 async def test_servers_with_one_key_answer_each_others_links(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     harness.set(GEMINI_MCP_SIGNING_KEY="the same for both of them")
-    await site.open(tokens=TOKENS)
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.connect(token="anns-token")
     made = await ann.call("gemini_generate_image", prompt="a red square")
-    await site.open(tokens=TOKENS)
+    await gateways.open(tokens=TOKENS)
 
-    async with site.raw() as raw:
-        answer = await raw.get(link_in(made)[len(site.places[0].gateway.url) :])
+    async with gateways.raw() as raw:
+        answer = await raw.get(link_in(made)[len(gateways.all[0].gateway.url) :])
 
     assert answer.status_code == 200
     assert not (harness.folder / "gemini-signing-key").exists()
 
 
 async def test_without_a_key_one_is_made_and_kept_for_the_next_start(
-    site: GatewayHarness, harness: AppHarness, made: ToolResult
+    gateways: GatewayHarness, harness: AppHarness, made: ToolResult
 ) -> None:
-    await site.place.stop()
-    await site.open(tokens=TOKENS)
+    await gateways.latest.stop()
+    await gateways.open(tokens=TOKENS)
 
-    async with site.raw() as raw:
-        answer = await raw.get(link_in(made)[len(site.places[0].gateway.url) :])
+    async with gateways.raw() as raw:
+        answer = await raw.get(link_in(made)[len(gateways.all[0].gateway.url) :])
 
     key = harness.folder / "gemini-signing-key"
     assert answer.status_code == 200

@@ -31,31 +31,31 @@ def data_in(html: str) -> Any:
     return json.loads(embedded)
 
 
-async def researched(client: McpClient, question: str = "Why storks?", **more: Any) -> ToolResult:
+async def research(client: McpClient, question: str = "Why storks?", **more: Any) -> ToolResult:
     started = await client.call("start_deep_research", question=question, **more)
     return await client.call("check_research", research_id=started.id, wait_seconds=20)
 
 
 @pytest.fixture
-async def ann(site: GatewayHarness, harness: AppHarness) -> McpClient:
+async def ann(gateways: GatewayHarness, harness: AppHarness) -> McpClient:
     harness.control.research_seconds = 0
-    await site.open(tokens=TOKENS, public_pages=True)
-    return await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS, public_pages=True)
+    return await gateways.connect(token="anns-token")
 
 
 async def test_by_default_there_is_no_page_and_no_line(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     harness.control.research_seconds = 0
-    gateway = await site.open()
-    client = await site.connect()
+    gateway = await gateways.open()
+    client = await gateways.connect()
 
     shown = [
-        await researched(client),
+        await research(client),
         await client.call("gemini_generate_image", prompt="a stork"),
         await client.history(id=(await client.ask("Hello")).conversation),
     ]
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         answer = await raw.get("/pages/r_0000000000/x")
 
     assert not [each for each in shown if "Page: " in each.text]
@@ -71,19 +71,19 @@ async def test_on_this_machine_there_is_none_though_it_is_on(harness: AppHarness
 
 
 async def test_a_page_follows_a_research_from_its_plan_to_its_report(
-    site: GatewayHarness, harness: AppHarness, ann: McpClient
+    gateways: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
     harness.control.report_charts = 2
-    planned = await researched(ann, plan_first=True)
+    planned = await research(ann, plan_first=True)
     address = page_in(planned)
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         plan = data_in((await raw.get(address)).text)
         approved = await ann.call("approve_research_plan", research_id=planned.id)
         done = await ann.call("check_research", research_id=planned.id, wait_seconds=20)
         report = data_in((await raw.get(address)).text)
 
-    assert address.startswith(f"{site.place.gateway.url}/pages/{planned.id}/")
+    assert address.startswith(f"{gateways.latest.gateway.url}/pages/{planned.id}/")
     assert page_in(approved)
     assert page_in(done)
     assert (plan["status"], plan["question"]) == ("plan_ready", "Why storks?")
@@ -95,14 +95,14 @@ async def test_a_page_follows_a_research_from_its_plan_to_its_report(
 
 
 async def test_a_page_of_a_picture_shows_what_was_before_it_and_nothing_after(
-    site: GatewayHarness, ann: McpClient
+    gateways: GatewayHarness, ann: McpClient
 ) -> None:
     made = [await ann.call("gemini_generate_image", prompt="a stork")]
     for prompt in ("with a hat", "without its hat"):
         more = {"conversation_id": made[-1].facts["image_id"]}
         made.append(await ann.call("gemini_generate_image", prompt=prompt, **more))
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         data = data_in((await raw.get(page_in(made[1]))).text)
 
     first, second = (each.facts["image_id"] for each in made[:2])
@@ -112,13 +112,13 @@ async def test_a_page_of_a_picture_shows_what_was_before_it_and_nothing_after(
 
 
 async def test_a_page_of_a_conversation_shows_its_usage_and_not_the_days(
-    site: GatewayHarness, ann: McpClient
+    gateways: GatewayHarness, ann: McpClient
 ) -> None:
     asked = await ann.ask("one secret word")
     await ann.follow("two", conversation_id=asked.conversation)
     await ann.ask("another conversation")
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         html = (await raw.get(page_in(await ann.history(id=asked.conversation)))).text
 
     data = data_in(html)
@@ -128,11 +128,11 @@ async def test_a_page_of_a_conversation_shows_its_usage_and_not_the_days(
 
 
 async def test_a_page_may_do_nothing_and_is_kept_and_told_nowhere(
-    site: GatewayHarness, ann: McpClient
+    gateways: GatewayHarness, ann: McpClient
 ) -> None:
-    address = page_in(await researched(ann))
+    address = page_in(await research(ann))
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         first, second = await raw.get(address), await raw.get(address)
         others = [await raw.request(method, address) for method in ("POST", "PUT", "DELETE")]
 
@@ -164,14 +164,14 @@ async def test_a_page_may_do_nothing_and_is_kept_and_told_nowhere(
 
 
 async def test_a_hostile_report_is_only_text(
-    site: GatewayHarness, harness: AppHarness, ann: McpClient
+    gateways: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
     harness.control.hold_background()
     started = await ann.call("start_deep_research", question=HOSTILE)
     harness.control.finish(started.interaction, f"# Report\n\n{HOSTILE}")
     done = await ann.call("check_research", research_id=started.id, wait_seconds=20)
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         html = (await raw.get(page_in(done))).text
 
     data = data_in(html)
@@ -183,10 +183,10 @@ async def test_a_hostile_report_is_only_text(
 
 
 async def test_every_address_that_shows_nothing_reads_the_same(
-    site: GatewayHarness, harness: AppHarness, ann: McpClient
+    gateways: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
-    bob = await site.connect(token="bobs-token")
-    anns, bobs = page_in(await researched(ann)), page_in(await researched(bob, "Why not?"))
+    bob = await gateways.connect(token="bobs-token")
+    anns, bobs = page_in(await research(ann)), page_in(await research(bob, "Why not?"))
     made = await ann.call("gemini_generate_image", prompt="a stork")
     image = made.facts["image_id"]
     (file_ticket,) = re.findall(rf"/images/{image}/(\S+)", made.text)
@@ -206,7 +206,7 @@ async def test_every_address_that_shows_nothing_reads_the_same(
         f"/pages/{id}%00/{ticket}",
     ]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         good = await raw.get(anns)
         answers = [await raw.get(path) for path in paths]
         as_file = await raw.get(f"/images/{image}/{page_ticket}")
@@ -225,32 +225,32 @@ async def test_every_address_that_shows_nothing_reads_the_same(
 
 
 async def test_pages_end_with_the_token_they_were_made_with(
-    site: GatewayHarness, ann: McpClient
+    gateways: GatewayHarness, ann: McpClient
 ) -> None:
-    bob = await site.connect(token="bobs-token")
-    anns, bobs = page_in(await researched(ann)), page_in(await researched(bob, "Why not?"))
+    bob = await gateways.connect(token="bobs-token")
+    anns, bobs = page_in(await research(ann)), page_in(await research(bob, "Why not?"))
 
-    site.write_tokens({"bobs-token": "bob"})
-    async with site.raw() as raw:
+    gateways.write_tokens({"bobs-token": "bob"})
+    async with gateways.raw() as raw:
         answers = [await raw.get(anns), await raw.get(bobs)]
 
     assert [each.status_code for each in answers] == [404, 200]
 
 
 async def test_pages_end_with_what_they_show(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     harness: AppHarness,
     run: Run,  # noqa: F811
 ) -> None:
     harness.control.research_seconds = 0
-    await site.open(public_pages=True)
-    client = await site.connect()
-    done = await researched(client)
+    await gateways.open(public_pages=True)
+    client = await gateways.connect()
+    done = await research(client)
     made = await client.call("gemini_generate_image", prompt="a stork")
     told = await client.ask("Hello")
     pages = [page_in(done), page_in(made), page_in(await client.history(id=told.conversation))]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         before = [(await raw.get(each)).status_code for each in pages]
         for each in (done, made, told):
             ended = await run("delete", each.conversation, "--yes")
@@ -262,7 +262,7 @@ async def test_pages_end_with_what_they_show(
 
 @pytest.mark.processes
 async def test_a_browser_shows_pages_that_have_nothing_to_press_but_links_and_versions(
-    site: GatewayHarness, harness: AppHarness, ann: McpClient
+    gateways: GatewayHarness, harness: AppHarness, ann: McpClient
 ) -> None:
     made = await ann.call("gemini_generate_image", prompt="a stork")
     usage = page_in(await ann.history(id=made.conversation))
@@ -289,5 +289,7 @@ async def test_a_browser_shows_pages_that_have_nothing_to_press_but_links_and_ve
 
     assert (hurt, buttons, origin) == (None, ["fine"], "null")
     assert (controls, rows, refresh) == (0, 1, 0)
-    outside = [each for each in requests if not each.startswith((site.place.gateway.url, "data:"))]
+    outside = [
+        each for each in requests if not each.startswith((gateways.latest.gateway.url, "data:"))
+    ]
     assert outside == []

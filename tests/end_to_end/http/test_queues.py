@@ -13,12 +13,12 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
 
 async def test_who_has_very_much_waiting_is_refused_and_nobody_else(
-    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upstream_call, "MOST_WAITING", 3)
     gates = [harness.control.hold_next("create", "before_completed") for _ in range(2)]
-    await site.open(tokens=TOKENS, max_concurrent=2, rate_limit=0)
-    ann, bob = [await site.connect(token=each) for each in TOKENS]
+    await gateways.open(tokens=TOKENS, max_concurrent=2, rate_limit=0)
+    ann, bob = [await gateways.connect(token=each) for each in TOKENS]
     said: list[ToolResult] = []
 
     async def ask(number: int) -> None:
@@ -46,14 +46,14 @@ async def test_who_has_very_much_waiting_is_refused_and_nobody_else(
 
 
 async def test_very_many_asks_at_once_keep_nobody_else_from_google(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     """Each owner has so many places; nothing else bounds the way to Google, which the HTTP
     client's own pool of 100 connections would."""
     held = 110
     gates = [harness.control.hold_next("create", "before_completed") for _ in range(held)]
-    await site.open(tokens=TOKENS, max_concurrent=held, max_wait_seconds=0.5, rate_limit=0)
-    ann, bob = [await site.connect(token=each) for each in TOKENS]
+    await gateways.open(tokens=TOKENS, max_concurrent=held, max_wait_seconds=0.5, rate_limit=0)
+    ann, bob = [await gateways.connect(token=each) for each in TOKENS]
     async with anyio.create_task_group() as tasks:
         for number in range(held):
             tasks.start_soon(ann.ask, f"Question {number}")

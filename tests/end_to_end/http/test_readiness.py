@@ -8,8 +8,8 @@ from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 
 
-async def asked(site: GatewayHarness) -> int:
-    async with site.raw() as raw:
+async def readiness_status(gateways: GatewayHarness) -> int:
+    async with gateways.raw() as raw:
         return (await raw.get("/readyz")).status_code
 
 
@@ -18,17 +18,17 @@ def looks(harness: AppHarness) -> int:
 
 
 async def test_google_is_asked_at_most_once_a_minute_and_nothing_is_created(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    while await asked(site) != 200:  # the SDK is only warming up
+    await gateways.open()
+    while await readiness_status(gateways) != 200:  # the SDK is only warming up
         pass
     before = looks(harness)
 
-    answers = [await asked(site) for _ in range(5)]
+    answers = [await readiness_status(gateways) for _ in range(5)]
     assert looks(harness) == before
     harness.clock.advance(61)
-    answers.append(await asked(site))
+    answers.append(await readiness_status(gateways))
 
     assert answers == [200] * 6
     assert looks(harness) == before + 1
@@ -36,38 +36,38 @@ async def test_google_is_asked_at_most_once_a_minute_and_nothing_is_created(
 
 
 async def test_without_a_key_no_call_would_be_served(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     harness.set(GEMINI_API_KEY=None)
-    await site.open()
+    await gateways.open()
 
-    assert await asked(site) == 503
+    assert await readiness_status(gateways) == 503
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
 async def test_a_server_google_does_not_serve_is_not_ready_until_it_does(
-    site: GatewayHarness, harness: AppHarness, status: int
+    gateways: GatewayHarness, harness: AppHarness, status: int
 ) -> None:
     harness.control.fail_next(status, on="models", times=9)
-    await site.open()
-    before = await asked(site)
+    await gateways.open()
+    before = await readiness_status(gateways)
     harness.control.reset()
-    again = await asked(site)
+    again = await readiness_status(gateways)
     harness.clock.advance(6)
 
-    assert (before, again, await asked(site)) == (503, 503, 200)
+    assert (before, again, await readiness_status(gateways)) == (503, 503, 200)
 
 
 async def test_a_limit_at_google_does_not_end_readiness(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     harness.control.fail_next(429, on="models", times=9)
-    await site.open()
+    await gateways.open()
 
-    assert await asked(site) == 200
+    assert await readiness_status(gateways) == 200
 
 
-async def test_a_server_that_cannot_reach_google_is_not_ready(site: GatewayHarness) -> None:
-    await site.open(base_url="http://127.0.0.1:9")
+async def test_a_server_that_cannot_reach_google_is_not_ready(gateways: GatewayHarness) -> None:
+    await gateways.open(base_url="http://127.0.0.1:9")
 
-    assert await asked(site) == 503
+    assert await readiness_status(gateways) == 503

@@ -49,11 +49,11 @@ async def provider(harness: AppHarness) -> AsyncIterator[IdentityProvider]:
 
 @pytest.mark.parametrize("form", ["built-in", "provider"])
 async def test_the_sdks_own_client_signs_in_through_a_proxy(
-    site: GatewayHarness, provider: IdentityProvider, form: str
+    gateways: GatewayHarness, provider: IdentityProvider, form: str
 ) -> None:
     way = {"oauth_builtin": True} if form == "built-in" else {"oauth_issuer": provider.url}
-    await site.open(tokens=TOKENS, public_url=PUBLIC, trusted_proxies=("127.0.0.1/32",), **way)
-    proxy = ReverseProxy(site.place.gateway.url)
+    await gateways.open(tokens=TOKENS, public_url=PUBLIC, trusted_proxies=("127.0.0.1/32",), **way)
+    proxy = ReverseProxy(gateways.latest.gateway.url)
     oauth_client = SignedInClient(f"{PUBLIC}/mcp", token="anns-token", transport=proxy)
 
     async with httpx2.AsyncClient(transport=proxy) as stranger:

@@ -16,7 +16,13 @@ from gemini_interactions.mcp_server.transports.http.auth.sign_in.settings import
 )
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
-from tests.support.oauth_client import REDIRECT, RawOAuthClient, SignedInClient, answered, told
+from tests.support.oauth_client import (
+    REDIRECT,
+    RawOAuthClient,
+    SignedInClient,
+    redirect_params,
+    submit_consent,
+)
 
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 
@@ -27,16 +33,17 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 @pytest.mark.parametrize("scopes", [(), ("gemini.use", "gemini.more")])
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_the_sdks_own_client_signs_in_and_refreshes(
-    site: GatewayHarness, harness: AppHarness, scopes: tuple[str, ...], legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, scopes: tuple[str, ...], legacy: bool
 ) -> None:
-    await site.open(tokens=TOKENS, oauth_builtin=True, oauth_scopes=scopes)
-    oauth_client = SignedInClient(site.url, token="anns-token")
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS, oauth_builtin=True, oauth_scopes=scopes)
+    oauth_client = SignedInClient(gateways.url, token="anns-token")
+    ann = await gateways.connect(token="anns-token")
 
     async with (
         oauth_client.http() as http,
         Client(
-            streamable_http_client(site.url, http_client=http), mode="legacy" if legacy else "auto"
+            streamable_http_client(gateways.url, http_client=http),
+            mode="legacy" if legacy else "auto",
         ) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "From an app"})
@@ -51,22 +58,24 @@ async def test_the_sdks_own_client_signs_in_and_refreshes(
 
 
 async def test_the_sdks_own_client_steps_up_where_it_asked_for_too_little(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open(tokens=TOKENS, oauth_builtin=True, oauth_scopes=("gemini.use", "gemini.more"))
-    http = site.raw()
-    site._raw.append(http)
-    app = RawOAuthClient(http, site.url)
+    await gateways.open(
+        tokens=TOKENS, oauth_builtin=True, oauth_scopes=("gemini.use", "gemini.more")
+    )
+    http = gateways.raw()
+    gateways._raw.append(http)
+    app = RawOAuthClient(http, gateways.url)
     await app.register()
     given = (await app.exchange(await app.code(scope="gemini.use"))).json()
-    oauth_client = SignedInClient(site.url, token="anns-token")
+    oauth_client = SignedInClient(gateways.url, token="anns-token")
     from mcp.shared.auth import OAuthToken
 
     await oauth_client.storage.set_tokens(OAuthToken(**given))
 
     async with (
         oauth_client.http() as client_http,
-        Client(streamable_http_client(site.url, http_client=client_http)) as client,
+        Client(streamable_http_client(gateways.url, http_client=client_http)) as client,
     ):
         said = await client.call_tool("gemini_ask", {"prompt": "Hello"})
 
@@ -76,10 +85,10 @@ async def test_the_sdks_own_client_steps_up_where_it_asked_for_too_little(
 
 
 async def test_two_people_who_sign_in_by_one_app_are_two_owners(
-    site: GatewayHarness, app: RawOAuthClient
+    gateways: GatewayHarness, app: RawOAuthClient
 ) -> None:
     tokens = [(await app.signed_in(each))["access_token"] for each in TOKENS]
-    ann, bob = [await site.connect(token=each) for each in tokens]
+    ann, bob = [await gateways.connect(token=each) for each in tokens]
 
     made = await ann.ask("Mine")
 
@@ -87,10 +96,12 @@ async def test_two_people_who_sign_in_by_one_app_are_two_owners(
     assert (await bob.result(made.id)).is_error
 
 
-async def test_the_metadata_says_what_there_is(app: RawOAuthClient, site: GatewayHarness) -> None:
+async def test_the_metadata_says_what_there_is(
+    app: RawOAuthClient, gateways: GatewayHarness
+) -> None:
     metadata = (await app.http.get("/.well-known/oauth-authorization-server")).json()
 
-    base = site.place.gateway.url
+    base = gateways.latest.gateway.url
     assert metadata["issuer"] == base
     assert metadata["authorization_endpoint"] == f"{base}/authorize"
     assert metadata["code_challenge_methods_supported"] == ["S256"]
@@ -203,12 +214,16 @@ async def test_a_client_that_was_used_stays(app: RawOAuthClient, harness: AppHar
     ],
 )
 async def test_a_request_that_is_wrong_is_told_to_the_client_with_our_name(
-    app: RawOAuthClient, site: GatewayHarness, changes: dict[str, str], error: str
+    app: RawOAuthClient, gateways: GatewayHarness, changes: dict[str, str], error: str
 ) -> None:
     back = await app.page(**changes)
 
     assert back.status_code == 303
-    assert told(back) == {"error": error, "state": "as it was", "iss": site.place.gateway.url}
+    assert redirect_params(back) == {
+        "error": error,
+        "state": "as it was",
+        "iss": gateways.latest.gateway.url,
+    }
 
 
 @pytest.mark.parametrize(
@@ -235,7 +250,7 @@ async def test_nobody_is_sent_to_an_address_that_was_not_registered(
 async def test_the_port_of_a_loopback_address_may_differ(app: RawOAuthClient) -> None:
     uri = REDIRECT.replace("3999", "50123")
 
-    back = await answered(app.http, await app.page(redirect_uri=uri), token="anns-token")
+    back = await submit_consent(app.http, await app.page(redirect_uri=uri), token="anns-token")
 
     assert back.headers["location"].startswith(uri)
 
@@ -260,10 +275,10 @@ async def test_a_wrong_token_is_said_and_after_a_few_nobody_guesses_on(
     app: RawOAuthClient, harness: AppHarness
 ) -> None:
     page = await app.page()
-    wrong = [await answered(app.http, page, token="guess") for _ in range(MOST_GUESSES)]
-    late = await answered(app.http, page, token="anns-token")
+    wrong = [await submit_consent(app.http, page, token="guess") for _ in range(MOST_GUESSES)]
+    late = await submit_consent(app.http, page, token="anns-token")
     harness.clock.advance(3600)
-    hour_later = await answered(app.http, await app.page(), token="anns-token")
+    hour_later = await submit_consent(app.http, await app.page(), token="anns-token")
 
     assert {each.status_code for each in wrong} == {401}
     assert 'role="alert"' in wrong[0].text
@@ -273,10 +288,10 @@ async def test_a_wrong_token_is_said_and_after_a_few_nobody_guesses_on(
 
 
 async def test_who_says_no_is_sent_back_without_a_code(app: RawOAuthClient) -> None:
-    back = await answered(app.http, await app.page(), answer="deny", token="")
+    back = await submit_consent(app.http, await app.page(), answer="deny", token="")
 
-    assert told(back)["error"] == "access_denied"
-    assert "code" not in told(back)
+    assert redirect_params(back)["error"] == "access_denied"
+    assert "code" not in redirect_params(back)
 
 
 @pytest.mark.parametrize(
@@ -294,22 +309,22 @@ async def test_other_pages_cannot_post_an_answer(
     page = await app.page()
     app.http.headers.update(headers)
 
-    answer = await answered(app.http, page, token="anns-token")
+    answer = await submit_consent(app.http, page, token="anns-token")
 
     assert answer.status_code == 403
     assert "location" not in answer.headers
 
 
 async def test_a_browser_answers_only_the_page_it_was_shown(
-    app: RawOAuthClient, site: GatewayHarness
+    app: RawOAuthClient, gateways: GatewayHarness
 ) -> None:
     page = await app.page()
-    browser = {"sec-fetch-site": "same-origin", "origin": site.place.gateway.url}
+    browser = {"sec-fetch-site": "same-origin", "origin": gateways.latest.gateway.url}
 
-    async with site.raw(**browser) as other:
-        elsewhere = await answered(other, page, token="anns-token")
+    async with gateways.raw(**browser) as other:
+        elsewhere = await submit_consent(other, page, token="anns-token")
     app.http.headers.update(browser)
-    here = await answered(app.http, page, token="anns-token")
+    here = await submit_consent(app.http, page, token="anns-token")
 
     assert elsewhere.status_code == 400
     assert here.status_code == 303
@@ -321,6 +336,6 @@ async def test_a_page_that_was_changed_or_has_run_out_is_no_answer(
     page = await app.page()
     forged = await app.http.post("/authorize", data={"request": "e30=.00", "token": "anns-token"})
     harness.clock.advance(1000)
-    late = await answered(app.http, page, token="anns-token")
+    late = await submit_consent(app.http, page, token="anns-token")
 
     assert (forged.status_code, late.status_code) == (400, 400)

@@ -114,11 +114,11 @@ async def test_a_client_may_end_its_access(app: RawOAuthClient, which: str) -> N
 
 
 async def test_removing_a_gateway_token_ends_what_was_granted_with_it(
-    app: RawOAuthClient, site: GatewayHarness
+    app: RawOAuthClient, gateways: GatewayHarness
 ) -> None:
     anns, bobs = await app.signed_in("anns-token"), await app.signed_in("bobs-token")
 
-    site.write_tokens({"bobs-token": "bob", "anns-new-token": "ann"})
+    gateways.write_tokens({"bobs-token": "bob", "anns-new-token": "ann"})
 
     assert await app.status(anns["access_token"]) == 401
     assert (await app.refresh(anns["refresh_token"])).status_code == 400

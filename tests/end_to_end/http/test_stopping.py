@@ -45,10 +45,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @ERAS
 @pytest.mark.usefixtures("patient")
 async def test_a_call_that_finishes_in_time_is_answered(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=legacy)
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=legacy)
     gate = harness.control.hold_next()
     harness.control.answer_next("Just in time.")
 
@@ -71,10 +71,10 @@ async def stop_once_reached(place: RunningGateway, gate: Gate) -> None:
 @ERAS
 @pytest.mark.usefixtures("hasty")
 async def test_a_call_that_does_not_finish_answers_with_its_id_and_the_next_server_has_it(
-    site: GatewayHarness, harness: AppHarness, legacy: bool
+    gateways: GatewayHarness, harness: AppHarness, legacy: bool
 ) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=legacy)
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=legacy)
     gate = harness.control.hold_next(point="before_completed")
     harness.control.answer_next("Google went on.")
 
@@ -82,8 +82,8 @@ async def test_a_call_that_does_not_finish_answers_with_its_id_and_the_next_serv
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stop_once_reached, place, gate)
             left = await wire.call("gemini_ask", prompt="slow")
-    await site.open()
-    collected = await (await site.connect()).result(left.id, wait_seconds=5)
+    await gateways.open()
+    collected = await (await gateways.connect()).result(left.id, wait_seconds=5)
 
     assert left.status == "running"
     assert (collected.status, collected.piece) == ("completed", "Google went on.")
@@ -92,10 +92,10 @@ async def test_a_call_that_does_not_finish_answers_with_its_id_and_the_next_serv
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_call_google_had_not_named_yet_is_interrupted_and_says_so(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=False)
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     gate = harness.control.hold_next()
 
     with anyio.fail_after(BOUND):
@@ -109,10 +109,10 @@ async def test_a_call_google_had_not_named_yet_is_interrupted_and_says_so(
 
 @pytest.mark.usefixtures("patient")
 async def test_an_open_stream_is_ended_and_does_not_hold_the_server(
-    site: GatewayHarness, caplog: pytest.LogCaptureFixture
+    gateways: GatewayHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=True)
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=True)
 
     with anyio.fail_after(BOUND):
         async with wire.http.stream("GET", "/mcp", headers=wire.headers) as stream:
@@ -126,13 +126,13 @@ async def test_an_open_stream_is_ended_and_does_not_hold_the_server(
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_body_that_never_ends_does_not_hold_the_server(
-    site: GatewayHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asgi_app, "LAST_WORDS", 600.0)
-    place = await site.open()
+    place = await gateways.open()
 
     with anyio.fail_after(BOUND):
-        async with await site.socket() as stream:
+        async with await gateways.socket() as stream:
             await stream.send(
                 b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nexpect: 100-continue\r\n"
                 b"content-length: 100\r\n\r\n"
@@ -147,10 +147,10 @@ async def test_a_body_that_never_ends_does_not_hold_the_server(
 
 
 @pytest.mark.usefixtures("patient")
-async def test_idle_clients_do_not_hold_the_server(site: GatewayHarness) -> None:
-    place = await site.open()
+async def test_idle_clients_do_not_hold_the_server(gateways: GatewayHarness) -> None:
+    place = await gateways.open()
     for legacy in (False, True):
-        assert not (await (await site.connect(legacy=legacy)).ask("one")).is_error
+        assert not (await (await gateways.connect(legacy=legacy)).ask("one")).is_error
 
     with anyio.fail_after(BOUND):
         await place.stop()
@@ -158,10 +158,10 @@ async def test_idle_clients_do_not_hold_the_server(site: GatewayHarness) -> None
 
 @pytest.mark.usefixtures("patient")
 async def test_told_twice_it_does_not_wait_for_calls(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=False)
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     gate = harness.control.hold_next(point="before_completed")
 
     async def stop_twice() -> None:
@@ -182,9 +182,9 @@ async def test_told_twice_it_does_not_wait_for_calls(
     assert said.status == "running"
 
 
-async def test_nobody_comes_in_any_more_once_it_has_stopped(site: GatewayHarness) -> None:
-    place = await site.open()
-    wire = await site.raw_client(legacy=False)
+async def test_nobody_comes_in_any_more_once_it_has_stopped(gateways: GatewayHarness) -> None:
+    place = await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
 
     await place.stop()
 
@@ -219,13 +219,13 @@ async def drip(stream: SocketStream) -> None:
 
 
 async def test_a_connection_that_never_says_what_it_wants_is_closed(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.1)
-    await site.open()
+    await gateways.open()
 
-    silent = await site.socket()
-    dripping = await site.socket()
+    silent = await gateways.socket()
+    dripping = await gateways.socket()
     with anyio.fail_after(BOUND):
         with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
             await silent.receive()
@@ -236,11 +236,11 @@ async def test_a_connection_that_never_says_what_it_wants_is_closed(
 
 
 async def test_a_call_may_take_longer_than_a_head_may(
-    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 1.0)
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     gate = harness.control.hold_next()
 
     async with anyio.create_task_group() as tasks:
@@ -257,10 +257,10 @@ async def release_later(gate: Gate) -> None:
 
 
 async def test_a_client_that_does_not_read_is_let_go(
-    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = await site.open(max_output_chars=10**9)
-    wire = await site.raw_client(legacy=False)
+    place = await gateways.open(max_output_chars=10**9)
+    wire = await gateways.raw_client(legacy=False)
     harness.control.answer_next("x" * (16 * 2**20))  # more than two machines keep between them
     long = await wire.call("gemini_ask", prompt="long")
 
@@ -306,7 +306,7 @@ async def tell_to_end(server: subprocess.Popen[str], gate: Gate) -> None:
 
 @pytest.mark.processes
 async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
     gate = harness.control.hold_next(point="before_completed")
     harness.control.answer_next("secret-answer")
@@ -324,9 +324,9 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
         assert server.stderr
         assert server.stderr.read() == ""
     gate.release()
-    await site.open()
+    await gateways.open()
 
-    collected = await (await site.connect()).result(left.id, wait_seconds=5)
+    collected = await (await gateways.connect()).result(left.id, wait_seconds=5)
     assert (left.status, collected.piece) == ("running", "secret-answer")
 
 

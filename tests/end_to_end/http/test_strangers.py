@@ -32,15 +32,15 @@ def connections(http: httpx2.AsyncClient) -> list[object]:
     return list(pool.connections)
 
 
-async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
-    place = await site.open(tokens=TOKENS)
-    ann = await site.connect(token="anns-token")
+async def test_idle_connections_of_strangers_keep_nobody_out(gateways: GatewayHarness) -> None:
+    place = await gateways.open(tokens=TOKENS)
+    ann = await gateways.connect(token="anns-token")
     await ann.ask("before")
 
-    idle = [await site.socket() for _ in range(200)]
-    async with site.raw() as raw:
+    idle = [await gateways.socket() for _ in range(200)]
+    async with gateways.raw() as raw:
         health = await raw.get("/healthz")
-    bob = await site.connect(token="bobs-token")
+    bob = await gateways.connect(token="bobs-token")
     said = [await ann.ask("after"), await bob.ask("mine")]
 
     open_now = len(place.gateway._server.server_state.connections)
@@ -52,20 +52,20 @@ async def test_idle_connections_of_strangers_keep_nobody_out(site: GatewayHarnes
         await stream.aclose()
 
 
-async def test_unfinished_requests_of_strangers_keep_nobody_out(site: GatewayHarness) -> None:
+async def test_unfinished_requests_of_strangers_keep_nobody_out(gateways: GatewayHarness) -> None:
     """Each is answered with 401 and read on for a moment: none of them is idle, and whoever comes
     next is."""
-    await site.open(tokens=TOKENS)
+    await gateways.open(tokens=TOKENS)
     head = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer wrong\r\n"
     slow = []
     for _ in range(connection_limits.STRANGERS_PER_ADDRESS + 8):
-        slow.append(await site.socket())
+        slow.append(await gateways.socket())
         await slow[-1].send(head + b"content-length: 99999\r\n\r\n{")
         assert (await slow[-1].receive()).startswith(b"HTTP/1.1 401")
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         health = await raw.get("/healthz")
-    said = await (await site.connect(token="anns-token")).ask("mine")
+    said = await (await gateways.connect(token="anns-token")).ask("mine")
 
     assert health.status_code == 200
     assert said.status == "completed"
@@ -74,15 +74,15 @@ async def test_unfinished_requests_of_strangers_keep_nobody_out(site: GatewayHar
 
 
 async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
-    await site.open(tokens=TOKENS)
-    async with site.raw(authorization="Bearer anns-token") as raw:
+    await gateways.open(tokens=TOKENS)
+    async with gateways.raw(authorization="Bearer anns-token") as raw:
         first = await raw.get("/mcp", headers={"mcp-session-id": "none"})
 
         before = connections(raw)
-        idle = [await site.socket() for _ in range(20)]
+        idle = [await gateways.socket() for _ in range(20)]
         second = await raw.get("/mcp", headers={"mcp-session-id": "none"})
 
         assert first.status_code == second.status_code == 404
@@ -92,18 +92,18 @@ async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
 
 
 async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
-    await site.open(tokens=TOKENS)
-    ann = await site.connect(token="anns-token")
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.connect(token="anns-token")
     made = await ann.call("gemini_generate_image", prompt="a red square")
     (link,) = [word for word in made.text.split() if "/images/" in word]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         first = await raw.get(link)
         before = connections(raw)
-        idle = [await site.socket() for _ in range(20)]
+        idle = [await gateways.socket() for _ in range(20)]
         second = await raw.get(link)
 
         assert first.status_code == second.status_code == 200
@@ -113,16 +113,16 @@ async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
 
 
 async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
-    site: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_flight_requests, "MOST_OF_STRANGERS", 2)
-    await site.open(tokens=TOKENS)
+    await gateways.open(tokens=TOKENS)
     head = b"POST /images/i_0/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
-    slow = [await site.socket() for _ in range(2)]
+    slow = [await gateways.socket() for _ in range(2)]
     for stream in slow:
         await stream.send(head)
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         with anyio.fail_after(BOUND):
             while (refused := await raw.get("/images/i_0/t")).status_code != 429:
                 await anyio.sleep(0.01)
@@ -135,16 +135,16 @@ async def test_requests_without_a_token_are_few_at_a_time_from_one_address(
 
 
 async def test_when_every_place_is_taken_health_checks_are_still_answered(
-    site: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
+    gateways: GatewayHarness, harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_flight_requests, "MOST", 1)
-    await site.open(tokens=TOKENS)
-    wire = await site.raw_client(legacy=False, token="anns-token")
+    await gateways.open(tokens=TOKENS)
+    wire = await gateways.raw_client(legacy=False, token="anns-token")
     gate = harness.control.hold_next()
 
     async with wire.post("gemini_ask", {"prompt": "slow"}) as answer:
         await gate.reached()
-        async with site.raw(authorization="Bearer bobs-token") as raw:
+        async with gateways.raw(authorization="Bearer bobs-token") as raw:
             refused = await raw.get("/mcp", headers={"mcp-session-id": "x"})
             health = await raw.get("/healthz")
         gate.release()
@@ -154,8 +154,8 @@ async def test_when_every_place_is_taken_health_checks_are_still_answered(
     assert said.status == "completed"
 
 
-async def test_sessions_are_as_many_a_minute_as_calls(site: GatewayHarness) -> None:
-    await site.open(tokens=TOKENS, rate_limit=2)
+async def test_sessions_are_as_many_a_minute_as_calls(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens=TOKENS, rate_limit=2)
     hello = {
         "jsonrpc": "2.0",
         "id": 0,
@@ -167,9 +167,9 @@ async def test_sessions_are_as_many_a_minute_as_calls(site: GatewayHarness) -> N
         },
     }
 
-    async with site.raw(authorization="Bearer anns-token") as ann:
+    async with gateways.raw(authorization="Bearer anns-token") as ann:
         answers = [(await ann.post("/mcp", json=hello)).text for _ in range(3)]
-    async with site.raw(authorization="Bearer bobs-token") as bob:
+    async with gateways.raw(authorization="Bearer bobs-token") as bob:
         bobs = (await bob.post("/mcp", json=hello)).text
 
     assert ["serverInfo" in each for each in answers] == [True, True, False]
@@ -181,11 +181,11 @@ async def test_sessions_are_as_many_a_minute_as_calls(site: GatewayHarness) -> N
 
 
 async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    place = await site.open(tokens=TOKENS)
-    anns = await site.raw_client(legacy=True, token="anns-token")
-    bobs = await site.raw_client(legacy=True, token="bobs-token")
+    place = await gateways.open(tokens=TOKENS)
+    anns = await gateways.raw_client(legacy=True, token="anns-token")
+    bobs = await gateways.raw_client(legacy=True, token="bobs-token")
     gate = harness.control.hold_next()
 
     async with (
@@ -194,7 +194,7 @@ async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
         anns.post("gemini_ask", {"prompt": "slow"}) as call,
     ):
         await gate.reached()
-        site.write_tokens({"bobs-token": "bob"})
+        gateways.write_tokens({"bobs-token": "bob"})
         await place.gateway.end_removed()
         with anyio.fail_after(BOUND):
             await anns_stream.aread()
@@ -208,17 +208,17 @@ async def test_a_token_that_is_removed_ends_its_streams_and_no_other(
     assert (await anns.http.post("/mcp", json={})).status_code == 401
 
 
-async def test_a_token_that_is_removed_ends_its_links(site: GatewayHarness) -> None:
-    await site.open(tokens={**TOKENS, "anns-other": "ann"})
+async def test_a_token_that_is_removed_ends_its_links(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens={**TOKENS, "anns-other": "ann"})
     links = []
     for token in ("anns-token", "anns-other"):
-        client = await site.connect(token=token)
+        client = await gateways.connect(token=token)
         made = await client.call("gemini_generate_image", prompt="a red square")
         links += [word for word in made.text.split() if "/images/" in word]
 
-    async with site.raw() as raw:
+    async with gateways.raw() as raw:
         before = [(await raw.get(each)).status_code for each in links]
-        site.write_tokens({"anns-other": "ann", "bobs-token": "bob"})
+        gateways.write_tokens({"anns-other": "ann", "bobs-token": "bob"})
         after = [(await raw.get(each)).status_code for each in links]
 
     assert (before, after) == ([200, 200], [404, 200])

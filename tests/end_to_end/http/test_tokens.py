@@ -171,12 +171,12 @@ def test_a_file_of_comments_locks_everybody_out(
     assert "nobody can come in" in caplog.text
 
 
-async def test_a_token_taken_out_of_the_file_is_refused_at_once(site: GatewayHarness) -> None:
-    await site.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
-    ann = await site.raw_client(legacy=True, token="anns-token")
+async def test_a_token_taken_out_of_the_file_is_refused_at_once(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
+    ann = await gateways.raw_client(legacy=True, token="anns-token")
     assert not (await ann.call("gemini_ask", prompt="one")).is_error
 
-    site.write_tokens({"bobs-token": "bob"})
+    gateways.write_tokens({"bobs-token": "bob"})
 
     async with ann.post("gemini_ask", {"prompt": "two"}) as answer:
         assert answer.status_code == 401

@@ -18,10 +18,12 @@ TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 NO_SESSION = "This connection has no session, so `conversation_id` is required."
 
 
-async def test_a_legacy_session_continues_its_own_latest_conversation(site: GatewayHarness) -> None:
-    await site.open()
-    one = await site.connect(legacy=True)
-    two = await site.connect(legacy=True)
+async def test_a_legacy_session_continues_its_own_latest_conversation(
+    gateways: GatewayHarness,
+) -> None:
+    await gateways.open()
+    one = await gateways.connect(legacy=True)
+    two = await gateways.connect(legacy=True)
 
     first = await one.ask("one")
     await two.ask("two")
@@ -29,9 +31,9 @@ async def test_a_legacy_session_continues_its_own_latest_conversation(site: Gate
     assert (await one.follow("and")).conversation == first.conversation
 
 
-async def test_a_modern_client_has_no_default_and_is_told_so(site: GatewayHarness) -> None:
-    await site.open()
-    client = await site.connect()
+async def test_a_modern_client_has_no_default_and_is_told_so(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    client = await gateways.connect()
     await client.ask("one")
 
     said = await client.follow("and")
@@ -40,22 +42,22 @@ async def test_a_modern_client_has_no_default_and_is_told_so(site: GatewayHarnes
     assert said.text.startswith(NO_SESSION)
 
 
-async def test_a_modern_thread_that_its_host_names_has_a_default(site: GatewayHarness) -> None:
-    await site.open()
-    first = await (await site.connect()).call_in("t1", "gemini_ask", prompt="one")
+async def test_a_modern_thread_that_its_host_names_has_a_default(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    first = await (await gateways.connect()).call_in("t1", "gemini_ask", prompt="one")
 
-    said = await (await site.connect()).call_in("t1", "gemini_continue", prompt="and")
+    said = await (await gateways.connect()).call_in("t1", "gemini_continue", prompt="and")
 
     assert said.conversation == first.conversation
 
 
 @pytest.mark.parametrize("legacy", [False, True])
 async def test_two_owners_who_name_the_same_thread_never_share_it(
-    site: GatewayHarness, legacy: bool
+    gateways: GatewayHarness, legacy: bool
 ) -> None:
-    await site.open(tokens=TOKENS)
-    ann = await site.connect(legacy=legacy, token="anns-token")
-    bob = await site.connect(legacy=legacy, token="bobs-token")
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.connect(legacy=legacy, token="anns-token")
+    bob = await gateways.connect(legacy=legacy, token="bobs-token")
     await ann.call_in("t1", "gemini_ask", prompt="one")
 
     said = await bob.call_in("t1", "gemini_continue", prompt="and")
@@ -64,11 +66,13 @@ async def test_two_owners_who_name_the_same_thread_never_share_it(
     assert "There is no conversation in this session yet." in said.text
 
 
-async def test_the_session_header_gives_a_modern_client_no_session(site: GatewayHarness) -> None:
-    await site.open()
-    legacy = await site.raw_client(legacy=True)
+async def test_the_session_header_gives_a_modern_client_no_session(
+    gateways: GatewayHarness,
+) -> None:
+    await gateways.open()
+    legacy = await gateways.raw_client(legacy=True)
     await legacy.call("gemini_ask", prompt="one")
-    modern = await site.raw_client(legacy=False)
+    modern = await gateways.raw_client(legacy=False)
     modern.headers = {**modern.headers, "mcp-session-id": legacy.headers["mcp-session-id"]}
 
     said = await modern.call("gemini_continue", prompt="and")
@@ -76,9 +80,9 @@ async def test_the_session_header_gives_a_modern_client_no_session(site: Gateway
     assert said.text.startswith(NO_SESSION)
 
 
-async def test_without_sessions_a_legacy_client_has_no_default(site: GatewayHarness) -> None:
-    await site.open(stateless=True)
-    client = await site.connect(legacy=True)
+async def test_without_sessions_a_legacy_client_has_no_default(gateways: GatewayHarness) -> None:
+    await gateways.open(stateless=True)
+    client = await gateways.connect(legacy=True)
     first = await client.ask("one")
 
     refused = await client.follow("and")
@@ -88,9 +92,11 @@ async def test_without_sessions_a_legacy_client_has_no_default(site: GatewayHarn
     assert said.id == f"{first.conversation}/2"
 
 
-async def test_without_sessions_a_made_up_session_header_is_nothing(site: GatewayHarness) -> None:
-    await site.open(stateless=True)
-    wires = [await site.raw_client(legacy=True) for _ in range(2)]
+async def test_without_sessions_a_made_up_session_header_is_nothing(
+    gateways: GatewayHarness,
+) -> None:
+    await gateways.open(stateless=True)
+    wires = [await gateways.raw_client(legacy=True) for _ in range(2)]
     for wire in wires:
         wire.headers = {**wire.headers, "mcp-session-id": "made-up"}
     await wires[0].call("gemini_ask", prompt="one")
@@ -102,11 +108,11 @@ async def test_without_sessions_a_made_up_session_header_is_nothing(site: Gatewa
 
 @pytest.mark.parametrize("header", ["", "made-up"])
 async def test_without_sessions_a_cancel_cannot_hit_anybodys_call(
-    site: GatewayHarness, harness: AppHarness, header: str
+    gateways: GatewayHarness, harness: AppHarness, header: str
 ) -> None:
-    await site.open(stateless=True)
+    await gateways.open(stateless=True)
     gate = harness.control.hold_next(point="before_completed")
-    victim, rude = [await site.raw_client(legacy=True) for _ in range(2)]
+    victim, rude = [await gateways.raw_client(legacy=True) for _ in range(2)]
     if header:
         victim.headers = rude.headers = {**rude.headers, "mcp-session-id": header}
 
@@ -144,10 +150,10 @@ def test_a_call_can_be_cancelled_by_number_only_within_a_session_that_was_given(
 
 
 async def test_without_sessions_there_are_no_streams_and_nothing_to_end(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open(stateless=True)
-    async with site.raw() as raw:
+    await gateways.open(stateless=True)
+    async with gateways.raw() as raw:
         answers = [await raw.request(method, "/mcp") for method in ("GET", "DELETE")]
 
     assert [answer.status_code for answer in answers] == [405, 405]
@@ -162,10 +168,10 @@ def test_postgresql_is_for_replicas_so_it_means_no_sessions_unless_said_otherwis
     assert Config.read({**database, "GEMINI_MCP_STATELESS": "off"}).has_sessions
 
 
-async def test_anothers_session_is_as_good_as_unknown(site: GatewayHarness) -> None:
-    await site.open(tokens=TOKENS)
-    ann = await site.raw_client(legacy=True, token="anns-token")
-    bob = await site.raw_client(legacy=True, token="bobs-token")
+async def test_anothers_session_is_as_good_as_unknown(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.raw_client(legacy=True, token="anns-token")
+    bob = await gateways.raw_client(legacy=True, token="bobs-token")
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
     stolen = await bob.http.post("/mcp", json=body, headers=ann.headers)
@@ -178,10 +184,10 @@ async def test_anothers_session_is_as_good_as_unknown(site: GatewayHarness) -> N
 
 
 async def test_an_owner_may_use_a_session_with_another_token_of_theirs(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
 ) -> None:
-    await site.open(tokens={"first": "ann", "second": "ann"})
-    ann = await site.raw_client(legacy=True, token="first")
+    await gateways.open(tokens={"first": "ann", "second": "ann"})
+    ann = await gateways.raw_client(legacy=True, token="first")
     first = await ann.call("gemini_ask", prompt="one")
 
     ann.http.headers["authorization"] = "Bearer second"
@@ -190,12 +196,12 @@ async def test_an_owner_may_use_a_session_with_another_token_of_theirs(
 
 
 async def test_anothers_abort_does_not_reach_a_call(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open(tokens=TOKENS)
+    await gateways.open(tokens=TOKENS)
     gate = harness.control.hold_next(point="before_completed")
-    ann = await site.raw_client(legacy=True, token="anns-token")
-    bob = await site.raw_client(legacy=True, token="bobs-token")
+    ann = await gateways.raw_client(legacy=True, token="anns-token")
+    bob = await gateways.raw_client(legacy=True, token="bobs-token")
 
     async with ann.post("gemini_ask", {"prompt": "slow"}, id=7) as answer:
         await gate.reached()

@@ -37,10 +37,10 @@ async def follow(wire: HttpClient, *ids: str) -> ToolResult:
 
 
 async def test_function_results_find_their_conversation_by_the_call(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     waits = await waiting(harness, wire, "one", "two")
     await wire.call("gemini_ask", prompt="Something else.")
 
@@ -64,14 +64,14 @@ async def test_function_results_find_their_conversation_by_the_call(
     ids=["newer", "older", "two wait for it", "only one waits for all", "unknown", "without an id"],
 )
 async def test_the_one_that_waits_is_found_and_no_other(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     harness: AppHarness,
     conversations: list[list[str]],
     given: list[str],
     found: int | None,
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     waits = [await waiting(harness, wire, *ids) for ids in conversations]
 
     said = await follow(wire, *given)
@@ -84,10 +84,10 @@ async def test_the_one_that_waits_is_found_and_no_other(
 
 
 async def test_a_call_that_was_answered_waits_no_more(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     await waiting(harness, wire, "a")
     await follow(wire, "a")
     newer = await waiting(harness, wire, "a")
@@ -98,11 +98,11 @@ async def test_a_call_that_was_answered_waits_no_more(
 
 
 async def test_nobody_finds_a_call_of_another_owner(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open(tokens=TOKENS)
-    ann = await site.raw_client(legacy=False, token="anns-token")
-    bob = await site.raw_client(legacy=False, token="bobs-token")
+    await gateways.open(tokens=TOKENS)
+    ann = await gateways.raw_client(legacy=False, token="anns-token")
+    bob = await gateways.raw_client(legacy=False, token="bobs-token")
     await waiting(harness, ann, "a")
 
     said = await follow(bob, "a")
@@ -112,10 +112,10 @@ async def test_nobody_finds_a_call_of_another_owner(
 
 
 async def test_a_session_finds_what_waits_beside_its_default(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=True)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=True)
     waits = await waiting(harness, wire, "a")
     await wire.call("gemini_ask", prompt="Something else.")
 
@@ -125,9 +125,9 @@ async def test_a_session_finds_what_waits_beside_its_default(
     assert said.conversation == waits.conversation
 
 
-async def test_hints_name_the_conversation(site: GatewayHarness, harness: AppHarness) -> None:
-    await site.open(max_continuations=0)
-    wire = await site.raw_client(legacy=False)
+async def test_hints_name_the_conversation(gateways: GatewayHarness, harness: AppHarness) -> None:
+    await gateways.open(max_continuations=0)
+    wire = await gateways.raw_client(legacy=False)
     harness.control.answer_next({"text": "Half.", "status": "requires_continuation"})
 
     said = await wire.call("gemini_ask", prompt="Hello.")
@@ -145,10 +145,10 @@ async def test_hints_name_the_conversation(site: GatewayHarness, harness: AppHar
     ],
 )
 async def test_what_needs_an_id_says_so(
-    site: GatewayHarness, tool: str, arguments: dict[str, Any], required: str
+    gateways: GatewayHarness, tool: str, arguments: dict[str, Any], required: str
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
 
     said = await wire.call(tool, **arguments)
 
@@ -157,10 +157,10 @@ async def test_what_needs_an_id_says_so(
 
 
 async def test_a_client_that_names_a_thread_keeps_its_default(
-    site: GatewayHarness, harness: AppHarness
+    gateways: GatewayHarness, harness: AppHarness
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=False)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=False)
     first = await wire.call("gemini_ask", prompt="one", _meta={"threadId": "t"})
 
     same = await wire.call("gemini_continue", prompt="two", _meta={"threadId": "t"})
@@ -170,9 +170,9 @@ async def test_a_client_that_names_a_thread_keeps_its_default(
     assert other.is_error
 
 
-async def test_descriptions_promise_no_session(site: GatewayHarness) -> None:
-    await site.open()
-    client = await site.connect()
+async def test_descriptions_promise_no_session(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    client = await gateways.connect()
 
     tools = {tool.name: tool for tool in (await client.sdk_client.list_tools()).tools}
 
@@ -200,14 +200,14 @@ async def test_descriptions_promise_no_session(site: GatewayHarness) -> None:
     ids=str,
 )
 async def test_odd_messages_are_answered_under_their_id(
-    site: GatewayHarness,
+    gateways: GatewayHarness,
     version: str,
     message: dict[str, Any],
     status: int | None,
     expected: dict[str, Any],
 ) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=version == LEGACY)
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=version == LEGACY)
     meta: dict[str, Any] = dict(ENVELOPE) if version == MODERN else {}
     if "token" in message:
         meta["progressToken"] = message["token"]
@@ -239,11 +239,11 @@ async def test_odd_messages_are_answered_under_their_id(
 
 
 async def test_the_audit_log_knows_what_a_client_is_not_told_in_meta(
-    site: GatewayHarness, tmp_path: Path
+    gateways: GatewayHarness, tmp_path: Path
 ) -> None:
     file = tmp_path / "audit.jsonl"
-    await site.open(tokens=TOKENS, audit_log=file)
-    client = await site.connect(token="anns-token", name="kimi-code")
+    await gateways.open(tokens=TOKENS, audit_log=file)
+    client = await gateways.connect(token="anns-token", name="kimi-code")
 
     said = await client.ask("Hello.")
 

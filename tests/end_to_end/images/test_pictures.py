@@ -16,7 +16,7 @@ from mcp_types import ImageContent
 from PIL import Image
 
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
-from tests.support.event_loop_probe import watched
+from tests.support.event_loop_probe import watch_loop
 
 PREVIEW_BYTES = 60_000
 RESULT_BYTES = 100_000
@@ -85,7 +85,7 @@ async def test_no_step_of_the_loop_is_long_while_a_20_mb_picture_arrives(
     await draw(client, "a first one")  # what is imported once is another test's
     harness.control.image_bytes = 20_000_000
 
-    with watched() as watch:
+    with watch_loop() as watch:
         said = await draw(client, "a very large one")
 
     assert said.status == "completed"

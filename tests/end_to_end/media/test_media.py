@@ -16,7 +16,7 @@ from tests.support.app_harness import AppHarness, McpClient
 from tests.support.media_client import film, path_of, speak
 
 
-def sent(harness: AppHarness) -> dict[str, Any]:
+def sent_request(harness: AppHarness) -> dict[str, Any]:
     """The last POST without what every POST has."""
     return {name: value for name, value in harness.last.items() if name != "store"}
 
@@ -31,7 +31,7 @@ async def test_a_dialogue_is_asked_for_as_the_api_speaks_it(
 
     await speak(client, "Ann: Hi.\nBob: Ho.", speakers=speakers, language="en-US", format="ogg")
 
-    assert sent(harness) == {
+    assert sent_request(harness) == {
         "model": "gemini-3.8-flash-tts",
         "input": "Ann: Hi.\nBob: Ho.",
         "generation_config": {
@@ -44,7 +44,7 @@ async def test_a_dialogue_is_asked_for_as_the_api_speaks_it(
 async def test_one_voice_is_a_list_of_one(client: McpClient, harness: AppHarness) -> None:
     await speak(client, voice="Kore", format="wav", model="lite")
 
-    assert sent(harness) == {
+    assert sent_request(harness) == {
         "model": "gemini-3.8-flash-lite-tts",
         "input": "Good morning.",
         "generation_config": {"speech_config": [{"voice": "Kore"}]},
@@ -73,7 +73,7 @@ async def test_a_video_is_asked_for_in_the_background_and_by_its_address(
 ) -> None:
     await film(client, task="text_to_video", duration="4", aspect_ratio="9:16", resolution="1080p")
 
-    assert sent(harness) == {
+    assert sent_request(harness) == {
         "model": "gemini-omni-1.2-flash",
         "input": "A red boat",
         "background": True,

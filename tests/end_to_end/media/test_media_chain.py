@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gemini_interactions.config.setting_table import TOOLSETS
-from tests.end_to_end.http.conftest import site
+from tests.end_to_end.http.conftest import gateways
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 
-__all__ = ["site"]
+__all__ = ["gateways"]
 
 Fresh = Callable[[], Awaitable[Any]]
 SPEAKERS = [{"speaker": "Ann", "voice": "Kore"}, {"speaker": "Bob", "voice": "Puck"}]
@@ -42,13 +42,13 @@ def fresh_over_stdio(start: Any) -> Fresh:
 
 
 @pytest.fixture
-def fresh_over_http(site: GatewayHarness) -> Fresh:
+def fresh_over_http(gateways: GatewayHarness) -> Fresh:
     """A new gateway; the one before it has ended."""
 
     async def fresh() -> Any:
-        await site.close()
-        await site.open(toolsets=TOOLSETS, research_poll_seconds=0.1)
-        return await site.connect()
+        await gateways.close()
+        await gateways.open(toolsets=TOOLSETS, research_poll_seconds=0.1)
+        return await gateways.connect()
 
     return fresh
 

@@ -48,14 +48,14 @@ async def test_a_request_is_what_the_sdks_models_make_of_it(
         started = await client.call(VIDEO, prompt="A boat")
         ids[FILM] = (await client.result(started.id, wait_seconds=20)).facts["video_id"]
 
-    ours = await _sent(client, harness, tool, _filled(arguments, ids))
+    ours = await _send(client, harness, tool, _fill(arguments, ids))
     monkeypatch.setattr(prebuilt_request, "past_models", lambda _named: None)
-    theirs = await _sent(client, harness, tool, _filled(arguments, ids))
+    theirs = await _send(client, harness, tool, _fill(arguments, ids))
 
     assert ours == theirs
 
 
-async def _sent(
+async def _send(
     client: McpClient, harness: AppHarness, tool: str, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     said = await client.call(tool, **arguments)
@@ -65,13 +65,13 @@ async def _sent(
     return harness.last
 
 
-def _filled(value: Any, ids: dict[str, str]) -> Any:
+def _fill(value: Any, ids: dict[str, str]) -> Any:
     match value:
         case str():
             return ids.get(value, value)
         case list():
-            return [_filled(each, ids) for each in value]
+            return [_fill(each, ids) for each in value]
         case dict():
-            return {name: _filled(each, ids) for name, each in value.items()}
+            return {name: _fill(each, ids) for name, each in value.items()}
         case _:
             return value

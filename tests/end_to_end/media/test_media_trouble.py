@@ -146,7 +146,7 @@ async def test_an_identical_video_is_not_paid_twice(client: McpClient, harness: 
 async def test_a_video_outlives_its_server(harness: AppHarness, client: McpClient) -> None:
     harness.control.hold_background()
     started = await client.call("gemini_generate_video", prompt="A boat", save_to="boat.mp4")
-    await client.leave()
+    await client.disconnect()
     harness.control.finish(started.interaction)
 
     again = await harness.connect(toolsets=TOOLSETS, research_poll_seconds=0.1)

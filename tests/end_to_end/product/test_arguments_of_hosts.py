@@ -24,7 +24,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def attached(harness: AppHarness) -> str:
+def attached_text(harness: AppHarness) -> str:
     """What was sent beside the prompt, as one text."""
     return json.dumps(harness.last["input"], ensure_ascii=False)
 
@@ -63,8 +63,8 @@ async def test_files_are_read_from_json_in_text(
     said = await client.ask("Compare.", files=given)
 
     assert said.status == "completed"
-    assert "first file" in attached(harness)
-    assert "second file" in attached(harness)
+    assert "first file" in attached_text(harness)
+    assert "second file" in attached_text(harness)
 
 
 @pytest.mark.parametrize("name", ["[draft].txt", '["a.txt"]', "null", "undefined"])
@@ -77,8 +77,8 @@ async def test_a_file_that_really_has_the_literal_name_wins(
     said = await client.ask("Read it.", files=name)
 
     assert said.status == "completed"
-    assert "the words of that very file" in attached(harness)
-    assert "another file" not in attached(harness)
+    assert "the words of that very file" in attached_text(harness)
+    assert "another file" not in attached_text(harness)
 
 
 async def test_no_file_stands_in_for_a_change_of_a_repository(

@@ -372,7 +372,7 @@ async def test_a_conversation_goes_on_after_a_restart(
     harness: AppHarness, client: McpClient
 ) -> None:
     first = await client.ask("My name is Ada.", system_instruction="Be brief.", thinking="low")
-    await client.leave()
+    await client.disconnect()
 
     again = await harness.connect()
     said = await again.follow("What is my name?", conversation_id=first.conversation)
@@ -388,7 +388,7 @@ async def test_after_a_restart_every_id_still_answers_as_it_did(
     said = [await client.ask("one"), await client.follow("two"), await client.ask("three")]
     harness.control.fail_next(500)
     said.append(await client.follow("four"))
-    await client.leave()
+    await client.disconnect()
 
     again = await harness.connect()
     answers = [await again.result(each.id) for each in said]

@@ -23,7 +23,7 @@ TRANSACTIONS = 6
 keep Google's id, finish, remember the session's conversation."""
 
 
-class Tally:
+class CallCounter:
     """Counts calls of functions, made in the thread of the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,11 +43,11 @@ class Tally:
 
 
 @pytest.fixture
-def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
-    return Tally(monkeypatch)
+def counter(monkeypatch: pytest.MonkeyPatch) -> CallCounter:
+    return CallCounter(monkeypatch)
 
 
-async def test_an_ask_is_six_transactions(harness: AppHarness, tally: Tally) -> None:
+async def test_an_ask_is_six_transactions(harness: AppHarness, tally: CallCounter) -> None:
     client = await harness.connect()
     await client.call("gemini_ask", prompt="Hello.")
     tally.watch(Transactions, "_run")
@@ -57,7 +57,9 @@ async def test_an_ask_is_six_transactions(harness: AppHarness, tally: Tally) -> 
     assert tally.calls["_run"] == TRANSACTIONS
 
 
-async def test_only_transactions_leave_the_event_loop(harness: AppHarness, tally: Tally) -> None:
+async def test_only_transactions_leave_the_event_loop(
+    harness: AppHarness, tally: CallCounter
+) -> None:
     client = await harness.connect()
     await client.call("gemini_ask", prompt="Hello.")
     tally.watch(TransactionThread, "_put")

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from gemini_interactions.bridge import history
-from tests.support.app_harness import AppHarness, McpClient, ToolResult, masked
+from tests.support.app_harness import AppHarness, McpClient, ToolResult, mask_ids
 
 
-def listed(said: ToolResult) -> list[str]:
+def conversation_ids(said: ToolResult) -> list[str]:
     """The conversations of a list, in its order."""
     return re.findall(r"^(c_[0-9a-z]{10}) · ", said.text, re.MULTILINE)
 
@@ -36,7 +36,7 @@ async def test_a_conversation_is_listed_with_its_size_age_and_first_words(
 
     said = await client.history()
 
-    assert masked(said.text) == (
+    assert mask_ids(said.text) == (
         'c_… · 2 turns · 2026-11-22 12:10 UTC · "Hello there, Gemini."\n'
         "---\n"
         "1 to 1 of 1 conversations. Continue one with gemini_continue, "
@@ -51,7 +51,7 @@ async def test_the_newest_activity_comes_first(harness: AppHarness, client: McpC
     harness.clock.advance(60)
     await client.follow("More.", conversation_id=second)
 
-    assert listed(await client.history()) == [second, third, first]
+    assert conversation_ids(await client.history()) == [second, third, first]
 
 
 async def test_a_conversation_whose_last_turn_failed_says_so(
@@ -75,10 +75,10 @@ async def test_an_empty_history_says_how_to_begin(client: McpClient) -> None:
 
 async def test_history_outlives_the_process(harness: AppHarness, client: McpClient) -> None:
     made = await ask_many(harness, client, 2)
-    await client.leave()
+    await client.disconnect()
     again = await harness.connect(legacy=True)
 
-    assert listed(await again.history()) == made
+    assert conversation_ids(await again.history()) == made
 
 
 async def test_limit_and_offset_count_entries(harness: AppHarness, client: McpClient) -> None:
@@ -88,7 +88,11 @@ async def test_limit_and_offset_count_entries(harness: AppHarness, client: McpCl
     second = await client.history(limit=2, offset=2)
     last = await client.history(limit=2, offset=4)
 
-    assert [listed(each) for each in (first, second, last)] == [made[:2], made[2:4], made[4:]]
+    assert [conversation_ids(each) for each in (first, second, last)] == [
+        made[:2],
+        made[2:4],
+        made[4:],
+    ]
     assert [each.facts.get("next_offset") for each in (first, second, last)] == [2, 4, None]
     assert first.tail.startswith(
         "1 to 2 of 5 conversations. Call gemini_history with offset 2 for more. "
@@ -117,8 +121,8 @@ async def test_twenty_are_listed_unless_told_otherwise(
 ) -> None:
     made = await ask_many(harness, client, 22)
 
-    assert listed(await client.history()) == made[:20]
-    assert listed(await client.history(limit=100)) == made
+    assert conversation_ids(await client.history()) == made[:20]
+    assert conversation_ids(await client.history(limit=100)) == made
 
 
 async def test_an_offset_past_the_last_says_how_many_there_are(
@@ -146,7 +150,7 @@ async def test_a_list_fits_what_its_client_takes_and_leaves_nobody_out(
     while (offset := pages[-1].facts.get("next_offset")) is not None:
         pages.append(await client.history(limit=100, offset=offset))
 
-    assert [id for page in pages for id in listed(page)] == made
+    assert [id for page in pages for id in conversation_ids(page)] == made
     assert all(len(page.text.encode()) <= chars for page in pages)
 
 
@@ -181,7 +185,7 @@ async def test_a_query_is_found_literally_in_prompts_and_answers(
 
     said = await client.history(query=query)
 
-    assert listed(said) == [wanted.conversation]
+    assert conversation_ids(said) == [wanted.conversation]
 
 
 async def test_a_query_finds_what_was_said_in_any_turn(client: McpClient) -> None:
@@ -190,7 +194,7 @@ async def test_a_query_finds_what_was_said_in_any_turn(client: McpClient) -> Non
     await client.follow("A word about pineapples.")
     await client.ask("other")
 
-    assert listed(await client.history(query="pineapple")) == [wanted.conversation]
+    assert conversation_ids(await client.history(query="pineapple")) == [wanted.conversation]
 
 
 async def test_a_query_that_finds_nothing_says_so(client: McpClient) -> None:
@@ -218,8 +222,8 @@ async def test_pages_of_a_query_count_only_what_it_finds(
     first = await client.history(query="question", limit=3)
     last = await client.history(query="question", limit=3, offset=3)
 
-    assert listed(first) == made[:3]
-    assert listed(last) == made[3:]
+    assert conversation_ids(first) == made[:3]
+    assert conversation_ids(last) == made[3:]
     assert last.tail.startswith("4 to 4 of 4 conversations.")
 
 

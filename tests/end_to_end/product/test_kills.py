@@ -32,7 +32,7 @@ HURRY = {**SOON, "GEMINI_MCP_MAX_WAIT_SECONDS": "0.05"}
 
 
 @dataclass
-class Diary:
+class KillRecord:
     """What clients were told before their server was killed."""
 
     told: list[ToolResult] = field(default_factory=list)
@@ -46,18 +46,18 @@ class Killer:
     """Kills a server once, at a moment of its own; `dice` says when exactly."""
 
     def __init__(
-        self, harness: AppHarness, start: Start, dice: random.Random, diary: Diary
+        self, harness: AppHarness, start: Start, rng: random.Random, record: KillRecord
     ) -> None:
         self._harness = harness
         self._start = start
-        self._dice = dice
-        self._diary = diary
+        self._rng = rng
+        self._record = record
 
     async def strike(self, number: int) -> None:
         moment = MOMENTS[number % len(MOMENTS)]
-        self._diary.moments[moment.__name__] += 1
+        self._record.moments[moment.__name__] += 1
         environ = HURRY if moment is Killer.once_told else SOON
-        server = await self._start(self._dice.choice(["legacy", "modern"]), **environ)
+        server = await self._start(self._rng.choice(["legacy", "modern"]), **environ)
         await moment(self, server, f"Prompt {number}.")
         server.kill()
         assert await server.ended() == -signal.SIGKILL
@@ -99,22 +99,22 @@ class Killer:
         """After the answer "running"."""
         gate = self._harness.control.hold_next(point="before_completed")
         request = await self._send(server, prompt)
-        self._diary.told.append(await server.result(request))
+        self._record.told.append(await server.result(request))
         await self._moment(0.02)
         # A turn that queues has not been there yet, and the next prompt must not find the gate.
         assert await gate.reached(PATIENCE)
 
     async def after_the_answer(self, server: ServerProcess, prompt: str) -> None:
         request = await self._send(server, prompt)
-        self._diary.told.append(await server.result(request))
+        self._record.told.append(await server.result(request))
         await self._moment(0.005)
 
     # How
 
     async def _send(self, server: ServerProcess, prompt: str) -> Any:
-        known = self._diary.conversations()
-        if known and self._dice.random() < 0.6:
-            arguments = {"prompt": prompt, "conversation_id": self._dice.choice(known)}
+        known = self._record.conversations()
+        if known and self._rng.random() < 0.6:
+            arguments = {"prompt": prompt, "conversation_id": self._rng.choice(known)}
             return await server.begin("tools/call", name="gemini_continue", arguments=arguments)
         return await server.begin("tools/call", name="gemini_ask", arguments={"prompt": prompt})
 
@@ -124,12 +124,12 @@ class Killer:
         await self._moment(0.01)
 
     async def _moment(self, most: float) -> None:
-        await asyncio.sleep(self._dice.uniform(0, most))
+        await asyncio.sleep(self._rng.uniform(0, most))
 
     def _hear_what_came(self, server: ServerProcess) -> None:
         """An answer that was on its way when the server died was told as well."""
         answered = (message for message in server.unread if "content" in message.get("result", ()))
-        self._diary.told += [tool_result(message) for message in answered]
+        self._record.told += [tool_result(message) for message in answered]
 
 
 MOMENTS = [
@@ -144,7 +144,7 @@ MOMENTS = [
 ]
 
 
-async def everything(server: ServerProcess) -> dict[str, list[ToolResult]]:
+async def all_turns_of(server: ServerProcess) -> dict[str, list[ToolResult]]:
     """All turns there are, by conversation."""
     names: list[str] = []
     while True:
@@ -164,19 +164,19 @@ async def everything(server: ServerProcess) -> dict[str, list[ToolResult]]:
 
 
 async def test_nothing_is_lost_by_fifty_kills(harness: AppHarness, start: Start) -> None:
-    dice, diary = random.Random(SEED), Diary()
-    killer = Killer(harness, start, dice, diary)
+    rng, record = random.Random(SEED), KillRecord()
+    killer = Killer(harness, start, rng, record)
 
     for number in range(KILLS):
         await killer.strike(number)
 
     survivor = await start(**SOON)
-    turns = await everything(survivor)
+    turns = await all_turns_of(survivor)
     all_turns = {said.id: said for each in turns.values() for said in each}
 
     # Every id that was returned answers, and what was answered once is answered again.
-    assert len(diary.told) >= KILLS // 4
-    for told in diary.told:
+    assert len(record.told) >= KILLS // 4
+    for told in record.told:
         assert told.id in all_turns
         if told.status != "running":
             assert (all_turns[told.id].text, all_turns[told.id].facts) == (told.text, told.facts)
@@ -192,10 +192,10 @@ async def test_nothing_is_lost_by_fifty_kills(harness: AppHarness, start: Start)
     assert {said.status for said in all_turns.values()} == {"completed", "interrupted"}
 
     # What Google had named was finished by a later process.
-    answered = {told.id for told in diary.told if told.status == "completed"}
+    answered = {told.id for told in record.told if told.status == "completed"}
     finished = {said.id for said in all_turns.values() if said.status == "completed"}
     assert len(finished - answered) >= KILLS // 5
-    assert {told.id for told in diary.told if "interaction_id" in told.facts} <= finished
+    assert {told.id for told in record.told if "interaction_id" in told.facts} <= finished
 
     # No turn is missing, and exactly one POST was sent for each create.
     posted = Counter(f"**Prompt:** {body['input']}" for body in harness.bodies)
@@ -217,14 +217,14 @@ async def test_nothing_is_lost_by_fifty_kills(harness: AppHarness, start: Start)
         "stdio, kill -9 at a random moment of a call",
         kills=KILLS,
         turns=len(all_turns),
-        told=len(diary.told),
-        lost=sum(told.id not in all_turns for told in diary.told),
+        told=len(record.told),
+        lost=sum(told.id not in all_turns for told in record.told),
         doubled=sum(count > 1 for count in posted.values()),
         stuck=sum(said.status == "running" for said in all_turns.values()),
     )
 
     # The moments were spread over the whole call.
-    assert set(diary.moments.values()) <= {KILLS // len(MOMENTS), KILLS // len(MOMENTS) + 1}
+    assert set(record.moments.values()) <= {KILLS // len(MOMENTS), KILLS // len(MOMENTS) + 1}
     assert any(post.closed_early for post in harness.control.posts)
 
 

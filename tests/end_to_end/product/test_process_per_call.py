@@ -29,7 +29,7 @@ async def test_history_says_what_is_true_of_a_turn_whose_process_ended(
         with anyio.fail_after(60):
             while not (await first.result(running.id)).facts.get("interaction_id"):
                 await anyio.sleep(0.01)
-    await first.leave()
+    await first.disconnect()
 
     second = await harness.connect()
     lines = (await second.history()).text

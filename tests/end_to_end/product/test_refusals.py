@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gemini_interactions.config.api_key import save_key
-from tests.support.app_harness import META, AppHarness, McpClient, ToolResult, masked
+from tests.support.app_harness import META, AppHarness, McpClient, ToolResult, mask_ids
 
 LIST_THEM = "Call gemini_history to see the conversations there are."
 NOT_AN_ID = (
@@ -135,7 +135,7 @@ async def test_a_refusal_is_one_or_two_sentences_and_leaves_no_trace(
 
     said = await client.call(tool, **arguments)
 
-    assert masked(said.text) == text
+    assert mask_ids(said.text) == text
     assert said.is_error
     assert META not in (said.raw.meta or {})
     assert (await client.history()).text == before.text
@@ -257,7 +257,7 @@ async def test_a_failure_is_told_in_our_words_and_kept_as_a_turn(
 
     said = await client.ask("Hello.")
 
-    assert masked(said.text) == f"{text}\nconversation c_… · turn 1 · gemini-3.8-flash"
+    assert mask_ids(said.text) == f"{text}\nconversation c_… · turn 1 · gemini-3.8-flash"
     assert said.is_error
     assert said.facts == {
         "status": "failed",
@@ -381,7 +381,7 @@ async def test_no_file_here_holds_the_key(harness: AppHarness) -> None:
     harness.set(GEMINI_API_KEY=KEY)
     client = await harness.connect()
     await every_kind_of_text(harness, client)
-    await client.leave()
+    await client.disconnect()
 
     files = [file for file in harness.folder.rglob("*") if file.is_file()]
 

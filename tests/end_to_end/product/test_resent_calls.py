@@ -117,7 +117,7 @@ async def test_an_attempt_whose_process_ended_is_joined_from_the_next(
     gate = harness.control.hold_next(point="before_completed")
     running = await first.ask("the same")
     assert await gate.reached()
-    await first.leave()
+    await first.disconnect()
     second = await harness.connect(**CREWAI)
     gate.release()
 

@@ -37,7 +37,7 @@ LONG = {
 }
 
 
-async def whole(client: McpClient, first: ToolResult) -> list[ToolResult]:
+async def read_all(client: McpClient, first: ToolResult) -> list[ToolResult]:
     """All pieces of a long text, as a model would read on."""
     pieces = [first]
     while (offset := pieces[-1].facts.get("next_offset")) is not None:
@@ -225,7 +225,7 @@ async def test_budgets_hold_in_characters_and_in_bytes(harness: AppHarness, text
     client = await harness.connect(name="codex-mcp-client")
     harness.control.answer_next(text)
 
-    pieces = await whole(client, await client.ask("Tell me everything."))
+    pieces = await read_all(client, await client.ask("Tell me everything."))
 
     assert [piece for piece in pieces if not fits(piece, 11_000)] == []
     assert len(pieces) > 3
@@ -240,7 +240,7 @@ async def test_the_pieces_joined_are_exactly_the_whole(
     text = text[: 10 * chars]
     harness.control.answer_next(text)
 
-    pieces = await whole(client, await client.ask("Tell me everything."))
+    pieces = await read_all(client, await client.ask("Tell me everything."))
 
     assert "".join(piece.piece for piece in pieces) == text
     assert all(piece.piece for piece in pieces)
@@ -263,7 +263,7 @@ async def test_the_smallest_budget_that_can_be_set_holds(harness: AppHarness) ->
     client = await harness.connect()
     harness.control.answer_next(LATIN[:3000])
 
-    pieces = await whole(client, await client.ask("Hello.", model="gemini-2.0-flash"))
+    pieces = await read_all(client, await client.ask("Hello.", model="gemini-2.0-flash"))
 
     assert [len(piece.text) for piece in pieces if not fits(piece, 500)] == []
     assert "".join(piece.piece for piece in pieces) == LATIN[:3000]
@@ -317,7 +317,7 @@ async def test_a_long_text_says_how_to_read_on_and_where_all_of_it_is(
 async def test_the_last_piece_has_nothing_after_it(harness: AppHarness, client: McpClient) -> None:
     harness.control.answer_next(LATIN)
 
-    *_, last = await whole(client, await client.ask("Tell me everything."))
+    *_, last = await read_all(client, await client.ask("Tell me everything."))
 
     assert "More follows" not in last.text
     assert "next_offset" not in last.facts
@@ -388,7 +388,7 @@ async def test_a_text_that_cannot_be_written_to_a_file_is_read_in_pieces(
     client = await harness.connect()
     harness.control.answer_next(LATIN)
 
-    pieces = await whole(client, await client.ask("Tell me everything."))
+    pieces = await read_all(client, await client.ask("Tell me everything."))
 
     assert "".join(piece.piece for piece in pieces) == LATIN
     assert "path" not in pieces[0].facts

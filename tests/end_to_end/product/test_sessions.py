@@ -170,7 +170,7 @@ async def test_conversations_side_by_side_leave_no_default_after_a_restart_eithe
         (client, "gemini_ask", {"prompt": "one"}),
         (client, "gemini_ask", {"prompt": "two"}),
     )
-    await client.leave()
+    await client.disconnect()
     again = await harness.connect()
 
     refused = await again.follow("three")
@@ -279,7 +279,7 @@ async def test_calls_of_different_threads_side_by_side_each_keep_their_default(
 
 async def test_a_new_process_has_no_default(harness: AppHarness, client: McpClient) -> None:
     first = await client.ask("one")
-    await client.leave()
+    await client.disconnect()
     again = await harness.connect()
 
     said = await again.follow("two")
@@ -297,7 +297,7 @@ async def test_a_session_its_host_names_goes_on_after_a_restart(
     harness.set(**{hint: "session-1"})
     client = await harness.connect()
     first = await client.ask("My name is Ada.")
-    await client.leave()
+    await client.disconnect()
     again = await harness.connect()
 
     said = await again.follow("What is my name?")
@@ -321,7 +321,7 @@ async def test_another_session_of_the_same_host_has_no_default(harness: AppHarne
     harness.set(CLAUDE_CODE_SESSION_ID="session-1")
     client = await harness.connect()
     await client.ask("one")
-    await client.leave()
+    await client.disconnect()
     harness.set(CLAUDE_CODE_SESSION_ID="session-2")
     other = await harness.connect()
 
@@ -336,7 +336,7 @@ async def test_a_thread_named_in_a_call_goes_on_after_a_restart(
 ) -> None:
     client = await harness.connect(legacy=legacy, name="codex-mcp-client")
     first = await client.call_in("thread-1", "gemini_ask", prompt="My name is Ada.")
-    await client.leave()
+    await client.disconnect()
     again = await harness.connect(legacy=legacy, name="codex-mcp-client")
 
     said = await again.call_in("thread-1", "gemini_continue", prompt="What is my name?")

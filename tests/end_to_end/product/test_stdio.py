@@ -17,7 +17,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from gemini_interactions import __version__
-from tests.support.app_harness import AppHarness, ToolResult, masked
+from tests.support.app_harness import AppHarness, ToolResult, mask_ids
 from tests.support.fork_server import ForkServer
 from tests.support.protocol import Era
 from tests.support.server_process import ServerProcess, Start, fork, spawn
@@ -487,7 +487,7 @@ async def test_a_killed_process_leaves_a_session_its_host_names(start: Start) ->
     said = await two.call("gemini_continue", prompt="What is my name?")
 
     assert said.id == f"{first.conversation}/2"
-    assert masked(said.piece) == "Your name is Ada."
+    assert mask_ids(said.piece) == "Your name is Ada."
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(start: Start) -> None:

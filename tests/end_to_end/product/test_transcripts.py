@@ -73,7 +73,7 @@ async def test_an_interrupted_turn_does_not_say_that_its_prompt_is_kept(
     client = await harness.connect(transcripts=False, max_wait_seconds=0.05)
     gate = harness.control.hold_next(point="before_created")
     asked = await client.ask(f"What does the {WORD} do?")
-    await client.leave()
+    await client.disconnect()
     gate.release()
 
     said = await (await harness.connect(transcripts=False)).result(asked.id)

@@ -25,9 +25,9 @@ __all__ = ["run"]
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[RawHttpServer]:
-    async with RawHttpServer() as wire:
-        yield wire
+async def raw_server() -> AsyncIterator[RawHttpServer]:
+    async with RawHttpServer() as raw_server:
+        yield raw_server
 
 
 def error(status: int, message: str, *details: dict[str, Any], word: str = "") -> bytes:
@@ -55,7 +55,7 @@ RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"
 
 
 @dataclass(frozen=True)
-class Met:
+class ProxyAnswer:
     """One answer, what a reader must find in the text, and what would mislead."""
 
     name: str
@@ -71,7 +71,7 @@ PAGE = b"<!doctype html><html><head><title>%s</title></head><body>x</body></html
 NEW_KEY = "did not accept the API key"
 
 FOREIGN = [
-    Met(
+    ProxyAnswer(
         "a web filter",
         "403 Forbidden",
         PAGE % b"Blocked by Example Web Filter",
@@ -79,14 +79,14 @@ FOREIGN = [
         (NEW_KEY, "<html"),
         "text/html",
     ),
-    Met(
+    ProxyAnswer(
         "a sign-in page",
         "200 OK",
         PAGE % b"Guest Wi-Fi",
         ("Guest Wi-Fi", "200", "sign-in", "GOOGLE_GEMINI_BASE_URL"),
         kind="text/html",
     ),
-    Met(
+    ProxyAnswer(
         "a redirect",
         "302 Found",
         b"",
@@ -95,14 +95,14 @@ FOREIGN = [
         "text/html",
         "location: https://login.example.com/?token=secret\r\n",
     ),
-    Met(
+    ProxyAnswer(
         "a permanent redirect",
         "308 Permanent Redirect",
         b"",
         ("leads elsewhere", "308 to api.example.com"),
         more="location: https://api.example.com/v1\r\n",
     ),
-    Met(
+    ProxyAnswer(
         "a proxy's password",
         "407 Proxy Authentication Required",
         PAGE % b"Proxy",
@@ -110,14 +110,14 @@ FOREIGN = [
         (NEW_KEY,),
         "text/html",
     ),
-    Met(
+    ProxyAnswer(
         "a proxy's limit",
         "413 Request Entity Too Large",
         b"<html><h1>413 Request Entity Too Large</h1><hr>nginx</html>",
         ("413", "Send less", "Request Entity Too Large"),
         kind="text/html",
     ),
-    Met(
+    ProxyAnswer(
         "another server",
         "404 Not Found",
         PAGE % b"404 Not Found - nginx",
@@ -125,21 +125,21 @@ FOREIGN = [
         ("no longer has what this builds on",),
         "text/html",
     ),
-    Met(
+    ProxyAnswer(
         "an empty 404",
         "404 Not Found",
         b"",
         ("not the Gemini API", "404", "GOOGLE_GEMINI_BASE_URL"),
         ("no longer has what this builds on",),
     ),
-    Met(
+    ProxyAnswer(
         "an error inside a 200",
         "200 OK",
         error(400, "Invalid value at 'input'.", word="INVALID_ARGUMENT"),
         ("Invalid value at 'input'",),
         ("could not be read",),
     ),
-    Met(
+    ProxyAnswer(
         "a refused key inside a 200",
         "200 OK",
         error(401, "Bad credentials.", word="UNAUTHENTICATED"),
@@ -149,7 +149,7 @@ FOREIGN = [
 ]
 
 DENIED = [
-    Met(
+    ProxyAnswer(
         name,
         "403 Forbidden",
         error(403, message, *details, word="PERMISSION_DENIED"),
@@ -217,7 +217,7 @@ DENIED = [
 ]
 
 LIMITS = [
-    Met(
+    ProxyAnswer(
         name,
         "429 Too Many Requests",
         error(429, message, *details, word="RESOURCE_EXHAUSTED"),
@@ -249,22 +249,24 @@ LIMITS = [
 
 @pytest.mark.parametrize("met", [*FOREIGN, *DENIED, *LIMITS], ids=lambda met: met.name)
 async def test_what_answers_is_told_once_with_its_own_way_out(
-    harness: AppHarness, wire: RawHttpServer, met: Met
+    harness: AppHarness, raw_server: RawHttpServer, met: ProxyAnswer
 ) -> None:
-    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
+    harness.set(GOOGLE_GEMINI_BASE_URL=raw_server.url)
     client = await harness.connect()
     for _ in range(2):  # what would be answered to a second try
-        wire.answers_with(met.body, met.status, met.kind, met.more)
+        raw_server.respond_with(met.body, met.status, met.kind, met.more)
 
     told = await client.ask("Hello.")
 
     assert told.is_error
     assert [each for each in met.says if each not in told.text] == []
     assert [each for each in met.never if each in told.text] == []
-    assert len(wire.asked) == 1
+    assert len(raw_server.requests) == 1
 
 
-async def test_a_limit_per_minute_is_waited_out(harness: AppHarness, wire: RawHttpServer) -> None:
+async def test_a_limit_per_minute_is_waited_out(
+    harness: AppHarness, raw_server: RawHttpServer
+) -> None:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -272,17 +274,17 @@ async def test_a_limit_per_minute_is_waited_out(harness: AppHarness, wire: RawHt
         await asyncio.sleep(0)
 
     harness.sleep = sleep
-    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
+    harness.set(GOOGLE_GEMINI_BASE_URL=raw_server.url)
     client = await harness.connect()
     limit = error(429, "Slow down.", quota("GenerateRequestsPerMinutePerProjectPerModel"), RETRY)
-    wire.answers_with(limit, "429 Too Many Requests")
-    wire.answers_with(json.dumps(ANSWER).encode())
+    raw_server.respond_with(limit, "429 Too Many Requests")
+    raw_server.respond_with(json.dumps(ANSWER).encode())
 
     told = await client.ask("Hello.")
 
     assert told.piece == "Here."
     assert 2.0 in waits
-    assert len(wire.asked) == 2
+    assert len(raw_server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -361,10 +363,10 @@ async def test_a_variable_that_cannot_be_used_is_named_by_calls_and_by_doctor(
     ids=lambda met: met.name,
 )
 async def test_doctor_names_what_answers_in_one_line(
-    harness: AppHarness, wire: RawHttpServer, run: Run, met: Met
+    harness: AppHarness, raw_server: RawHttpServer, run: Run, met: ProxyAnswer
 ) -> None:
-    harness.set(GOOGLE_GEMINI_BASE_URL=wire.url)
-    wire.answers_with(met.body, met.status, met.kind, met.more)
+    harness.set(GOOGLE_GEMINI_BASE_URL=raw_server.url)
+    raw_server.respond_with(met.body, met.status, met.kind, met.more)
 
     doctor = await run("doctor")
 
@@ -412,11 +414,11 @@ async def test_no_application_default_credentials_are_named(
     ],
 )
 async def test_a_placeholder_is_no_key_so_the_key_file_is_used(
-    harness: AppHarness, wire: RawHttpServer, run: Run, placeholder: str
+    harness: AppHarness, raw_server: RawHttpServer, run: Run, placeholder: str
 ) -> None:
-    harness.set(GEMINI_API_KEY=placeholder, GOOGLE_GEMINI_BASE_URL=wire.url)
-    wire.answers_with(json.dumps(ANSWER).encode())
-    wire.answers_with(b'{"models": []}')
+    harness.set(GEMINI_API_KEY=placeholder, GOOGLE_GEMINI_BASE_URL=raw_server.url)
+    raw_server.respond_with(json.dumps(ANSWER).encode())
+    raw_server.respond_with(b'{"models": []}')
     without = await (await harness.connect()).ask("Hello.")
     harness.folder.mkdir(mode=0o700, exist_ok=True)
     (harness.folder / "key").write_text("key-of-the-file\n")
@@ -428,18 +430,20 @@ async def test_a_placeholder_is_no_key_so_the_key_file_is_used(
     assert "There is no Gemini API key" in without.text
     assert "GOOGLE_API_KEY, GEMINI_API_KEY and the key file" in without.text
     assert not told.is_error
-    assert [each.headers["x-goog-api-key"] for each in wire.asked] == ["key-of-the-file"] * 2
+    assert [each.headers["x-goog-api-key"] for each in raw_server.requests] == [
+        "key-of-the-file"
+    ] * 2
     assert "GEMINI_API_KEY is a" in doctor.out
     assert doctor.code == 0
 
 
-async def test_a_key_in_quotes_loses_them(harness: AppHarness, wire: RawHttpServer) -> None:
-    harness.set(GEMINI_API_KEY='"key-in-quotes"', GOOGLE_GEMINI_BASE_URL=wire.url)
-    wire.answers_with(json.dumps(ANSWER).encode())
+async def test_a_key_in_quotes_loses_them(harness: AppHarness, raw_server: RawHttpServer) -> None:
+    harness.set(GEMINI_API_KEY='"key-in-quotes"', GOOGLE_GEMINI_BASE_URL=raw_server.url)
+    raw_server.respond_with(json.dumps(ANSWER).encode())
 
     await (await harness.connect()).ask("Hello.")
 
-    assert wire.asked[-1].headers["x-goog-api-key"] == "key-in-quotes"
+    assert raw_server.requests[-1].headers["x-goog-api-key"] == "key-in-quotes"
 
 
 async def test_a_socks_proxy_is_gone_through(

@@ -29,7 +29,7 @@ def put_back() -> Iterator[None]:
     us.setLevel(our_level)
 
 
-def failed() -> None:
+def nested_error() -> None:
     """An exception that knows a prompt, raised from one that knows a key."""
     try:
         raise KeyError(KEY)
@@ -80,7 +80,7 @@ def test_what_exceptions_say_is_left_out_and_where_they_were_raised_is_not(
 ) -> None:
     logging_setup.set_up(level)
     try:
-        failed()
+        nested_error()
     except ValueError:
         ours.exception("it failed")
 
@@ -110,7 +110,7 @@ def test_groups_of_exceptions_are_as_discreet(capsys: pytest.CaptureFixture[str]
 def test_debug_tells_all_but_keys(capsys: pytest.CaptureFixture[str]) -> None:
     logging_setup.set_up("debug")
     try:
-        failed()
+        nested_error()
     except ValueError:
         ours.exception("it failed with Bearer %s", "abc.def")
 

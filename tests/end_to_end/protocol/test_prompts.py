@@ -20,7 +20,7 @@ async def text(client: McpClient, name: str, /, **arguments: str) -> str:
     return message.content.text
 
 
-async def completed(client: McpClient, ref: Any, argument: str, begun: str = "") -> list[str]:
+async def complete(client: McpClient, ref: Any, argument: str, begun: str = "") -> list[str]:
     found = await client.sdk_client.complete(ref, {"name": argument, "value": begun})
     return found.completion.values
 
@@ -131,11 +131,11 @@ async def test_ids_are_completed_by_how_they_begin_newest_first(
         harness.clock.advance(1)
     newest = said[::-1]
 
-    assert await completed(either_client, ADDRESS, "id") == newest
-    assert await completed(either_client, prompt("ask"), "conversation_id", "C_") == newest
-    assert await completed(either_client, ADDRESS, "id", said[0][:11]) == said[:1]
-    assert await completed(either_client, ADDRESS, "id", "_") == []
-    assert await completed(either_client, ADDRESS, "id", "%") == []
+    assert await complete(either_client, ADDRESS, "id") == newest
+    assert await complete(either_client, prompt("ask"), "conversation_id", "C_") == newest
+    assert await complete(either_client, ADDRESS, "id", said[0][:11]) == said[:1]
+    assert await complete(either_client, ADDRESS, "id", "_") == []
+    assert await complete(either_client, ADDRESS, "id", "%") == []
 
 
 async def test_at_most_a_hundred_ids_are_told_and_that_there_are_more(
@@ -162,8 +162,8 @@ def _settings() -> Any:
 async def test_models_are_completed_from_the_table_without_a_call(
     harness: AppHarness, either_client: McpClient
 ) -> None:
-    fast = await completed(either_client, prompt("ask"), "model", "gemini-3.8")
-    aliases = await completed(either_client, prompt("second_opinion"), "model")
+    fast = await complete(either_client, prompt("ask"), "model", "gemini-3.8")
+    aliases = await complete(either_client, prompt("second_opinion"), "model")
 
     assert fast == ["gemini-3.8-flash"]
     assert aliases[:3] == ["fast", "pro", "lite"]
@@ -171,10 +171,10 @@ async def test_models_are_completed_from_the_table_without_a_call(
 
 
 async def test_choices_are_completed_and_free_text_is_not(either_client: McpClient) -> None:
-    assert await completed(either_client, prompt("research"), "depth") == ["fast", "max"]
-    assert await completed(either_client, prompt("image"), "aspect_ratio", "16") == ["16:9"]
-    assert await completed(either_client, prompt("ask"), "question", "Why") == []
-    assert await completed(either_client, ADDRESS, "nonsense") == []
+    assert await complete(either_client, prompt("research"), "depth") == ["fast", "max"]
+    assert await complete(either_client, prompt("image"), "aspect_ratio", "16") == ["16:9"]
+    assert await complete(either_client, prompt("ask"), "question", "Why") == []
+    assert await complete(either_client, ADDRESS, "nonsense") == []
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ async def test_completions_of_what_is_not_there_are_refused(
     either_client: McpClient, ref: Any
 ) -> None:
     with pytest.raises(MCPError) as caught:
-        await completed(either_client, ref, "id")
+        await complete(either_client, ref, "id")
 
     assert caught.value.code == types.INVALID_PARAMS
 
@@ -205,6 +205,6 @@ async def test_another_owners_things_are_neither_read_nor_completed(
     usage = (await client.sdk_client.read_resource("gemini://usage")).contents[0]
 
     assert theirs.value.message.replace(said.conversation, "c_0000000000") == nobodys.value.message
-    assert await completed(client, ADDRESS, "id") == []
+    assert await complete(client, ADDRESS, "id") == []
     assert isinstance(usage, types.TextResourceContents)
     assert "Nothing was used." in usage.text

@@ -23,7 +23,7 @@ def leads_to(target: str, status: int = 302) -> httpx2.Response:
     return httpx2.Response(status, headers={"location": target, "set-cookie": "who=you; Path=/"})
 
 
-class Google:
+class RedirectHost:
     """Stands in for Google's redirect host, and writes down what it is asked."""
 
     def __init__(self) -> None:
@@ -40,17 +40,17 @@ class Google:
 
 
 @pytest.fixture
-def google() -> Google:
-    return Google()
+def google() -> RedirectHost:
+    return RedirectHost()
 
 
 @pytest.fixture
-def links(google: Google) -> RedirectResolver:
+def links(google: RedirectHost) -> RedirectResolver:
     return RedirectResolver(httpx2.MockTransport(google))
 
 
 async def test_a_link_is_asked_for_once_and_not_followed(
-    links: RedirectResolver, google: Google
+    links: RedirectResolver, google: RedirectHost
 ) -> None:
     found = await links.resolve([f"{HERE}a", f"{HERE}a"])
     again = await links.resolve([f"{HERE}a"])
@@ -62,7 +62,7 @@ async def test_a_link_is_asked_for_once_and_not_followed(
 
 
 async def test_nothing_of_ours_goes_along_and_nothing_is_kept_of_it(
-    links: RedirectResolver, google: Google
+    links: RedirectResolver, google: RedirectHost
 ) -> None:
     await links.resolve([f"{HERE}a"])
     await links.resolve([f"{HERE}b"])
@@ -89,13 +89,15 @@ async def test_nothing_of_ours_goes_along_and_nothing_is_kept_of_it(
     ],
 )
 async def test_nobody_but_googles_redirects_is_asked(
-    links: RedirectResolver, google: Google, url: str
+    links: RedirectResolver, google: RedirectHost, url: str
 ) -> None:
     assert await links.resolve([url]) == {url: ""}
     assert google.asked == []
 
 
-async def test_a_plain_link_is_asked_for_over_tls(links: RedirectResolver, google: Google) -> None:
+async def test_a_plain_link_is_asked_for_over_tls(
+    links: RedirectResolver, google: RedirectHost
+) -> None:
     url = f"http://VertexAISearch.cloud.google.com:80/{HERE.split('/', 3)[3]}a"
 
     assert await links.resolve([url]) == {url: THERE}
@@ -113,7 +115,7 @@ async def test_a_plain_link_is_asked_for_over_tls(links: RedirectResolver, googl
     ],
 )
 async def test_pages_of_the_web_are_targets(
-    links: RedirectResolver, google: Google, target: str
+    links: RedirectResolver, google: RedirectHost, target: str
 ) -> None:
     google.target = target
 
@@ -146,7 +148,9 @@ async def test_pages_of_the_web_are_targets(
         "",
     ],
 )
-async def test_anything_else_is_not(links: RedirectResolver, google: Google, target: str) -> None:
+async def test_anything_else_is_not(
+    links: RedirectResolver, google: RedirectHost, target: str
+) -> None:
     google.target = target
 
     assert await links.resolve([f"{HERE}a"]) == {f"{HERE}a": ""}
@@ -155,7 +159,7 @@ async def test_anything_else_is_not(links: RedirectResolver, google: Google, tar
 
 @pytest.mark.parametrize(("status", "asked"), [(200, 1), (404, 1), (410, 1), (429, 2), (503, 2)])
 async def test_what_google_knows_not_is_remembered_and_its_troubles_are_not(
-    links: RedirectResolver, google: Google, status: int, asked: int
+    links: RedirectResolver, google: RedirectHost, status: int, asked: int
 ) -> None:
     async def answer(_request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(status)
@@ -167,7 +171,7 @@ async def test_what_google_knows_not_is_remembered_and_its_troubles_are_not(
 
 
 async def test_without_a_network_links_stay_unresolved_until_there_is_one(
-    links: RedirectResolver, google: Google
+    links: RedirectResolver, google: RedirectHost
 ) -> None:
     async def answer(_request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("no network")
@@ -179,7 +183,7 @@ async def test_without_a_network_links_stay_unresolved_until_there_is_one(
 
 
 async def test_one_that_hangs_does_not_hold_the_others(
-    links: RedirectResolver, google: Google, monkeypatch: pytest.MonkeyPatch
+    links: RedirectResolver, google: RedirectHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("slow"):
@@ -196,7 +200,7 @@ async def test_one_that_hangs_does_not_hold_the_others(
 
 
 async def test_they_are_asked_for_side_by_side_within_bounds(
-    links: RedirectResolver, google: Google
+    links: RedirectResolver, google: RedirectHost
 ) -> None:
     now = most = 0
 
@@ -218,7 +222,7 @@ async def test_they_are_asked_for_side_by_side_within_bounds(
 
 
 async def test_only_so_many_are_remembered_the_latest_used_first(
-    links: RedirectResolver, google: Google, monkeypatch: pytest.MonkeyPatch
+    links: RedirectResolver, google: RedirectHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grounding_redirects, "REMEMBERED", 2)
     for name in ("a", "b", "a", "c", "a", "b"):
@@ -300,7 +304,7 @@ async def test_without_transcripts_the_targets_are_not_kept_but_found_again(
 async def test_the_setting_decides_whether_google_is_asked(
     harness: AppHarness, searching: dict[str, Any], setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    google = Google()
+    google = RedirectHost()
     transport = httpx2.MockTransport(google)
     made = grounding_redirects._client
     monkeypatch.setattr(grounding_redirects, "_client", lambda _: made(transport))
@@ -309,7 +313,7 @@ async def test_the_setting_decides_whether_google_is_asked(
     harness.control.answer_next(searching)
 
     said = await client.ask("Is it so?", tools=["google_search"])
-    await client.leave()
+    await client.disconnect()
 
     assert (THERE in said.piece) is (setting == "on")
     assert len(google.asked) == (2 if setting == "on" else 0)

@@ -199,7 +199,7 @@ async def test_without_a_collector_nothing_happens(client: McpClient) -> None:
 
 
 @dataclass
-class Figures:
+class FakeMeter:
     """Stands in for a meter with an SDK behind it."""
 
     told: list[tuple[str, float, dict[str, Any]]] = field(default_factory=list)
@@ -213,7 +213,7 @@ class Figures:
 
 @dataclass
 class Instrument:
-    figures: Figures
+    figures: FakeMeter
     name: str
 
     def record(self, value: float, attributes: dict[str, Any]) -> None:
@@ -221,8 +221,8 @@ class Instrument:
 
 
 @pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
-    figures = Figures()
+def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[FakeMeter]:
+    figures = FakeMeter()
     monkeypatch.setattr(telemetry, "_meter", lambda: figures)
     caches = (telemetry._figures, tool_call_metrics._durations)
     for cache in caches:
@@ -233,7 +233,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> Generator[Figures]:
 
 
 async def test_an_answer_is_measured_in_seconds_and_tokens(
-    harness: AppHarness, client: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: FakeMeter
 ) -> None:
     said = await client.ask(PRIVATE)
 
@@ -253,7 +253,7 @@ async def test_an_answer_is_measured_in_seconds_and_tokens(
 
 
 async def test_an_error_is_measured_by_its_kind(
-    harness: AppHarness, client: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: FakeMeter
 ) -> None:
     harness.control.fail_next(400, message="secret")
 
@@ -265,7 +265,7 @@ async def test_an_error_is_measured_by_its_kind(
 
 
 async def test_a_tool_call_is_measured_in_the_words_of_the_convention_for_mcp(
-    harness: AppHarness, client: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: FakeMeter
 ) -> None:
     await client.ask(PRIVATE)
     await client.result("c_0000000000")
@@ -281,7 +281,7 @@ async def test_a_tool_call_is_measured_in_the_words_of_the_convention_for_mcp(
 
 
 async def test_metrics_name_no_conversation_no_owner_and_no_word(
-    harness: AppHarness, client: McpClient, figures: Figures
+    harness: AppHarness, client: McpClient, figures: FakeMeter
 ) -> None:
     said = await client.ask(PRIVATE)
     research = await client.call("start_deep_research", question=PRIVATE)

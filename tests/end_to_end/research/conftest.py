@@ -9,14 +9,14 @@ import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.bridge.research.poller import LookRateLimit
-from tests.end_to_end.http.conftest import site
+from tests.end_to_end.http.conftest import gateways
 from tests.end_to_end.product.conftest import clock, emulator, start
 from tests.end_to_end.product.conftest import harness as usual_harness
 from tests.support.app_harness import AppHarness, Clock
 from tests.support.fake_clock_sleep import FakeClockSleep
-from tests.support.research_client import RUN, ResearchClient, SlowResearchClient, works
+from tests.support.research_client import RUN, ResearchClient, SlowResearchClient, running_count
 
-__all__ = ["clock", "emulator", "site", "start", "usual_harness"]
+__all__ = ["clock", "emulator", "gateways", "start", "usual_harness"]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def harness(usual_harness: AppHarness, emulator: Emulator, clock: Clock) -> AppH
 
 
 @pytest.fixture
-def real(usual_harness: AppHarness, emulator: Emulator) -> AppHarness:
+def real_time(usual_harness: AppHarness, emulator: Emulator) -> AppHarness:
     """The harness for server processes: their clock and Google's are the real one."""
     usual_harness.control = emulator.control = EmulatorControl(clock=time.time)
     usual_harness.control.research_seconds = 0.2
@@ -38,7 +38,7 @@ def real(usual_harness: AppHarness, emulator: Emulator) -> AppHarness:
 
 
 @pytest.fixture
-async def lab(harness: AppHarness) -> ResearchClient:
+async def researcher(harness: AppHarness) -> ResearchClient:
     """The harness with its first client."""
     return ResearchClient(harness, await harness.connect())
 
@@ -51,10 +51,10 @@ async def slow(
     monkeypatch.setattr(
         LookRateLimit, "go", lambda *_: anyio.lowlevel.checkpoint()
     )  # it has tests of its own
-    glass = FakeClockSleep(clock)
-    harness.sleep = glass.sleep
+    fake_sleep = FakeClockSleep(clock)
+    harness.sleep = fake_sleep.sleep
     harness.set(GEMINI_MCP_RESEARCH_POLL_SECONDS=None)
     client = await harness.connect()
     await client.history()
-    glass.awake = lambda: works(client)
-    return SlowResearchClient(harness, client, glass)
+    fake_sleep.awake = lambda: running_count(client)
+    return SlowResearchClient(harness, client, fake_sleep)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tests.support.app_harness import masked
+from tests.support.app_harness import mask_ids
 from tests.support.research_client import QUESTION, ResearchClient
 
 
-async def test_a_model_answers_questions_about_the_report(lab: ResearchClient) -> None:
-    report = await lab.report()
+async def test_a_model_answers_questions_about_the_report(researcher: ResearchClient) -> None:
+    report = await researcher.report()
 
-    said = await lab.client.follow("What percent is the answer?", conversation_id=report.id)
+    said = await researcher.client.follow("What percent is the answer?", conversation_id=report.id)
 
     assert said.status == "completed"
     assert "percent" in said.piece
-    assert lab.harness.last == {
+    assert researcher.harness.last == {
         "model": "gemini-3.8-flash",
         "input": "What percent is the answer?",
         "generation_config": {"thinking_summaries": "auto"},
@@ -22,59 +22,64 @@ async def test_a_model_answers_questions_about_the_report(lab: ResearchClient) -
     }
 
 
-async def test_a_research_may_follow_a_research(lab: ResearchClient) -> None:
-    report = await lab.report()
+async def test_a_research_may_follow_a_research(researcher: ResearchClient) -> None:
+    report = await researcher.report()
 
-    second = await lab.report("And in Basel?", conversation_id=report.id)
+    second = await researcher.report("And in Basel?", conversation_id=report.id)
 
     assert second.id != report.id
     assert (second.conversation, second.turn) == (report.conversation, 2)
-    assert lab.harness.last["previous_interaction_id"] == report.interaction
+    assert researcher.harness.last["previous_interaction_id"] == report.interaction
 
 
-async def test_a_running_research_is_no_place_to_continue_from(lab: ResearchClient) -> None:
-    running = await lab.start()
+async def test_a_running_research_is_no_place_to_continue_from(researcher: ResearchClient) -> None:
+    running = await researcher.start()
 
-    said = await lab.client.follow("Well?", conversation_id=running.id)
+    said = await researcher.client.follow("Well?", conversation_id=running.id)
 
     assert said.is_error
-    assert masked(said.text).startswith("c_…/1 is still running, so nothing can branch from it yet")
+    assert mask_ids(said.text).startswith(
+        "c_…/1 is still running, so nothing can branch from it yet"
+    )
 
 
-async def test_what_failed_is_passed_over_and_that_is_said(lab: ResearchClient) -> None:
-    first = await lab.client.ask("My name is Ada.")
-    lab.harness.control.research_next("failed")
-    failed = await lab.ended((await lab.start(conversation_id=first.conversation)).id)
+async def test_what_failed_is_passed_over_and_that_is_said(researcher: ResearchClient) -> None:
+    first = await researcher.client.ask("My name is Ada.")
+    researcher.harness.control.research_next("failed")
+    failed = await researcher.ended((await researcher.start(conversation_id=first.conversation)).id)
 
-    said = await lab.client.follow("What is my name?", conversation_id=failed.id)
+    said = await researcher.client.follow("What is my name?", conversation_id=failed.id)
 
     assert said.piece == "Your name is Ada."
     assert "Turn 2 failed: this continues from turn 1." in said.tail
 
 
-async def test_a_plan_can_be_talked_about_and_still_be_approved(lab: ResearchClient) -> None:
-    plan = await lab.plan()
+async def test_a_plan_can_be_talked_about_and_still_be_approved(researcher: ResearchClient) -> None:
+    plan = await researcher.plan()
 
-    said = await lab.client.follow("Is that wise?", conversation_id=plan.id)
-    await lab.approve(plan.id)
-    report = await lab.ended(plan.id)
+    said = await researcher.client.follow("Is that wise?", conversation_id=plan.id)
+    await researcher.approve(plan.id)
+    report = await researcher.ended(plan.id)
 
     assert said.status == "completed"
     assert report.status == "completed"
-    assert lab.harness.control.chain(report.interaction) == [plan.interaction, report.interaction]
+    assert researcher.harness.control.chain(report.interaction) == [
+        plan.interaction,
+        report.interaction,
+    ]
 
 
 async def test_after_google_has_forgotten_a_report_its_words_are_told_again(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    report = await lab.report()
-    lab.harness.clock.advance(60 * 24 * 3600)
-    lab.harness.control.expire_all()
-    later = await lab.harness.connect()
+    report = await researcher.report()
+    researcher.harness.clock.advance(60 * 24 * 3600)
+    researcher.harness.control.expire_all()
+    later = await researcher.harness.connect()
 
     said = await later.follow("What percent is the answer?", conversation_id=report.id)
 
-    asked, *answered, again = lab.harness.last["input"]
+    asked, *answered, again = researcher.harness.last["input"]
     assert asked["content"] == [{"type": "text", "text": QUESTION}]
     assert {step["type"] for step in answered} == {"model_output"}
     told = [part for step in answered for part in step["content"]]
@@ -91,19 +96,21 @@ async def test_after_google_has_forgotten_a_report_its_words_are_told_again(
 
 
 async def test_a_research_in_a_conversation_google_has_forgotten_is_told_it_again(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    first = await lab.client.ask("My name is Ada.")
-    lab.harness.clock.advance(60 * 24 * 3600)
-    lab.harness.control.expire_all()
+    first = await researcher.client.ask("My name is Ada.")
+    researcher.harness.clock.advance(60 * 24 * 3600)
+    researcher.harness.control.expire_all()
 
-    report = await lab.ended((await lab.start(conversation_id=first.conversation)).id)
+    report = await researcher.ended((await researcher.start(conversation_id=first.conversation)).id)
 
     assert report.status == "completed"
     assert "it was rebuilt from the copy kept here" in report.tail
-    assert [step["type"] for step in lab.harness.last["input"] if step["type"] != "thought"] == [
+    assert [
+        step["type"] for step in researcher.harness.last["input"] if step["type"] != "thought"
+    ] == [
         "user_input",
         "model_output",
         "user_input",
     ]
-    assert lab.harness.last["input"][-1]["content"] == [{"type": "text", "text": QUESTION}]
+    assert researcher.harness.last["input"][-1]["content"] == [{"type": "text", "text": QUESTION}]

@@ -9,7 +9,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from gemini_interactions.bridge.turns.execution import executor
-from tests.support.app_harness import AppHarness, masked
+from tests.support.app_harness import AppHarness, mask_ids
 from tests.support.research_client import QUESTION, ResearchClient, until
 from tests.support.server_process import SHORT_LEASE, ServerProcess, Start, finished_research
 
@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.processes]
 
 
 @pytest.fixture
-def harness(real: AppHarness) -> AppHarness:
-    return real
+def harness(real_time: AppHarness) -> AppHarness:
+    return real_time
 
 
-async def only(server: ServerProcess) -> str:
+async def only_id(server: ServerProcess) -> str:
     """The id of the only research there is."""
     (line,) = (await server.call("gemini_history", kind="research")).piece.splitlines()
     return line.split(" · ")[0]
@@ -38,11 +38,11 @@ async def test_a_kill_between_the_request_and_its_answer_leaves_one_intent_and_n
     gate.release()
     later = await start(**SHORT_LEASE)
 
-    said = await finished_research(later, await only(later))
+    said = await finished_research(later, await only_id(later))
 
     assert said.status == "interrupted"
     assert not said.is_error
-    assert masked(said.text) == (
+    assert mask_ids(said.text) == (
         "This research was interrupted before Google confirmed it. It may have been sent and be "
         "running there, and was not sent again by itself. This server's process had ended.\n"
         f'What was asked is kept: "{QUESTION}"\n'
@@ -64,9 +64,9 @@ async def test_a_kill_before_the_request_says_that_nothing_runs(
     harness.control.release()
     later = await start(**SHORT_LEASE)
 
-    said = await finished_research(later, await only(later))
+    said = await finished_research(later, await only_id(later))
 
-    assert masked(said.text).startswith(
+    assert mask_ids(said.text).startswith(
         "This research was interrupted before it was sent to Google: nothing runs there. This "
         "server's process had ended.\n"
     )
@@ -112,7 +112,7 @@ async def test_where_no_words_are_kept_none_are_promised(harness: AppHarness, st
     gate.release()
     later = await start(**off)
 
-    said = await finished_research(later, await only(later))
+    said = await finished_research(later, await only_id(later))
 
     assert said.status == "interrupted"
     assert "kept" not in said.text
@@ -136,18 +136,18 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
     harness: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "LAST_NAMES", 60)  # a moment, on a machine of any speed
-    lab = ResearchClient(harness, await harness.connect())
+    researcher = ResearchClient(harness, await harness.connect())
     gate = harness.control.hold_next("create", "before_response")
 
     async def start() -> None:
         with suppress(ConnectionError, MCPError):
-            await lab.start()
+            await researcher.start()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(start)
         assert await gate.reached()
-        tasks.start_soon(lab.client.leave)
-        await until(lambda: is_closing(lab))
+        tasks.start_soon(researcher.client.disconnect)
+        await until(lambda: is_closing(researcher))
         gate.release()
 
     later = ResearchClient(harness, await harness.connect())
@@ -156,6 +156,6 @@ async def test_a_process_that_is_told_to_end_waits_a_moment_for_the_id_of_its_ru
     assert len(harness.control.posts) == 1
 
 
-def is_closing(lab: ResearchClient) -> bool:
-    maintenance = lab.client.app.maintenance
+def is_closing(researcher: ResearchClient) -> bool:
+    maintenance = researcher.client.app.maintenance
     return maintenance is not None and maintenance._executor._closing

@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.processes]
 
 
 @pytest.fixture
-def harness(real: AppHarness) -> AppHarness:
-    return real
+def harness(real_time: AppHarness) -> AppHarness:
+    return real_time
 
 
 RESEARCHES = 20
@@ -29,7 +29,7 @@ SEED = 20261122
 
 
 @dataclass
-class Diary:
+class KillRecord:
     """What was asked, and what was told before the teller was killed."""
 
     asked: list[str] = field(default_factory=list)
@@ -41,8 +41,8 @@ class Diary:
         self.told[question] = said
 
 
-async def life(
-    server: ServerProcess, diary: Diary, dice: random.Random, most: int, longest: float = 0.8
+async def run_until_killed(
+    server: ServerProcess, record: KillRecord, rng: random.Random, most: int, longest: float = 0.8
 ) -> None:
     """At most so many researches are started, and others looked at, until the process is killed,
     within `longest` seconds."""
@@ -50,18 +50,18 @@ async def life(
     async def live() -> None:
         with suppress(ConnectionError, BrokenPipeError):
             for _ in range(most):
-                question = f"Question {len(diary.asked) + 1}?"
-                diary.asked.append(question)
-                diary.heard(question, await server.call("start_deep_research", question=question))
-            while diary.told:
-                said = dice.choice(list(diary.told.values()))
+                question = f"Question {len(record.asked) + 1}?"
+                record.asked.append(question)
+                record.heard(question, await server.call("start_deep_research", question=question))
+            while record.told:
+                said = rng.choice(list(record.told.values()))
                 await server.call("check_research", research_id=said.id, wait_seconds=1)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(live)
-        await asyncio.sleep(dice.uniform(0.05, longest))
+        await asyncio.sleep(rng.uniform(0.05, longest))
         server.kill()
-        diary.kills += 1
+        record.kills += 1
         tasks.cancel_scope.cancel()
     await server.ended()
 
@@ -69,35 +69,35 @@ async def life(
 async def test_every_research_ends_once_as_one_report_whenever_its_server_is_killed(
     harness: AppHarness, start: Start
 ) -> None:
-    dice, diary = random.Random(SEED), Diary()
+    rng, record = random.Random(SEED), KillRecord()
     harness.control.research_seconds = 0.5
     longest = 0.8
-    while len(diary.told) < RESEARCHES:
-        before = len(diary.told)
-        server = await start(dice.choice(["legacy", "modern"]), **SHORT_LEASE)
-        await life(server, diary, dice, most=4, longest=longest)
+    while len(record.told) < RESEARCHES:
+        before = len(record.told)
+        server = await start(rng.choice(["legacy", "modern"]), **SHORT_LEASE)
+        await run_until_killed(server, record, rng, most=4, longest=longest)
         # On a machine where nothing happens within a life, lives grow until something does.
-        longest = longest * 2 if len(diary.told) == before else max(longest / 2, 0.8)
+        longest = longest * 2 if len(record.told) == before else max(longest / 2, 0.8)
     for _ in range(3):  # lives in which others' reports are made, and perhaps not finished
-        await life(await start(**SHORT_LEASE), diary, dice, most=0)
+        await run_until_killed(await start(**SHORT_LEASE), record, rng, most=0)
 
     one, two = await start(**SHORT_LEASE), await start("modern", **SHORT_LEASE)
     reports = {
         question: await finished_research(server, said.id)
-        for server, (question, said) in zip([one, two] * 99, diary.told.items(), strict=False)
+        for server, (question, said) in zip([one, two] * 99, record.told.items(), strict=False)
     }
     listed = await two.call("gemini_history", kind="research", limit=100)
 
-    assert diary.kills >= 3 + RESEARCHES // 4
+    assert record.kills >= 3 + RESEARCHES // 4
     for question, said in reports.items():
         assert said.status == "completed", said.text
         assert said.piece.startswith(f"# {question}")
     asked = Counter(post.body["input"] for post in harness.control.posts)
-    assert set(asked) <= set(diary.asked)
+    assert set(asked) <= set(record.asked)
     assert max(asked.values()) == 1
     ids = [line.split(" · ")[0] for line in listed.piece.splitlines()]
     everything = {id: await finished_research(one, id) for id in ids}
-    assert {said.id for said in diary.told.values()} <= set(everything)
+    assert {said.id for said in record.told.values()} <= set(everything)
     assert {said.status for said in everything.values()} <= {"completed", "interrupted"}
     # One report and one chart each, and nothing else.
     completed = [said for said in everything.values() if said.status == "completed"]

@@ -15,8 +15,8 @@ from gemini_interactions import app
 from gemini_interactions.bridge.research.poller import HASTE, LookRateLimit
 from gemini_interactions.bridge.turns.execution import upstream_call
 from tests.support.app_harness import McpClient
-from tests.support.research_client import ResearchClient, SlowResearchClient, until, works
-from tests.support.virtual_time_loop import swiftly
+from tests.support.research_client import ResearchClient, SlowResearchClient, running_count, until
+from tests.support.virtual_time_loop import run_in_virtual_time
 
 # -- one run ------------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ async def test_intervals_differ_so_that_runs_begun_together_are_not_looked_at_to
     for number in range(20):
         await slow.start(f"Question {number}?")
 
-    await slow.glass.run(60)
+    await slow.fake_sleep.run(60)
 
     first = [look for look in slow.looks if look < slow.looks[0] + timedelta(seconds=8)]
     assert len({round(look.timestamp(), 2) for look in first}) > 10
@@ -56,7 +56,7 @@ async def test_somebody_who_asks_all_the_time_is_no_reason_to_look_all_the_time(
 
     for _ in range(30):
         await slow.check(started.id)
-        await slow.glass.run(0.5)
+        await slow.fake_sleep.run(0.5)
 
     waits = [(later - earlier).total_seconds() for earlier, later in pairwise(slow.looks)]
     assert len(waits) >= 3
@@ -65,11 +65,11 @@ async def test_somebody_who_asks_all_the_time_is_no_reason_to_look_all_the_time(
 
 async def test_somebody_who_asks_is_a_reason_to_look_now(slow: SlowResearchClient) -> None:
     started = await slow.start()
-    await slow.glass.run(600)
+    await slow.fake_sleep.run(600)
     before = len(slow.looks)
 
     await slow.check(started.id)
-    await slow.glass.run(HASTE)  # in case it has looked just before
+    await slow.fake_sleep.run(HASTE)  # in case it has looked just before
 
     await until(lambda: len(slow.looks) > before)
 
@@ -78,15 +78,15 @@ async def test_while_somebody_waits_looks_come_as_often_as_at_first(
     slow: SlowResearchClient,
 ) -> None:
     started = await slow.start()
-    await slow.glass.run(600)
+    await slow.fake_sleep.run(600)
     slow.harness.control.fault_next("cut_600", on="get")
     before = len(slow.looks)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(slow.check, started.id, wait_seconds=40))
         await until(lambda: len(slow.looks) > before)
-        slow.glass.awake = lambda: 2  # whoever looks now and then, and whoever sees to that
-        await slow.glass.run(40)
+        slow.fake_sleep.awake = lambda: 2  # whoever looks now and then, and whoever sees to that
+        await slow.fake_sleep.run(40)
         tasks.cancel_scope.cancel()
 
     assert len(slow.looks) >= before + 4
@@ -111,7 +111,7 @@ def test_a_process_looks_ten_times_a_second_at_most_whoever_is_due() -> None:
             for number in range(50):
                 tasks.start_soon(look, number)
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     times = [time for time, _ in looked]
     assert all(later - earlier >= 0.1 - 1e-9 for earlier, later in pairwise(times))
@@ -135,7 +135,7 @@ def test_whoever_is_due_longest_is_looked_at_first() -> None:
             for number in reversed(range(100)):
                 tasks.start_soon(look, number)
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     assert order == list(range(100))
 
@@ -157,7 +157,7 @@ def test_whoever_somebody_asks_about_is_looked_at_before_all_who_are_only_due() 
             await anyio.sleep(1)
             asked.add(90)
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     assert order[:3] == [0, 40, 70]
     assert order.index(90) < 15
@@ -179,7 +179,7 @@ def test_one_that_ends_while_it_waits_leaves_its_place_to_the_next() -> None:
             for number in range(20):
                 tasks.start_soon(look, number)
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     assert order == list(range(0, 20, 2))
 
@@ -201,7 +201,7 @@ def test_after_the_loop_was_busy_those_who_wait_still_leave_one_by_one() -> None
             loop: Any = asyncio.get_running_loop()
             loop._now += 60  # something held it all the time
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     assert all(later - earlier >= 0.1 for earlier, later in pairwise(times))
 
@@ -217,13 +217,13 @@ def test_after_a_pause_nobody_may_catch_up() -> None:
             await pace.go()
             times.append(anyio.current_time())
 
-    swiftly(main)
+    run_in_virtual_time(main)
 
     assert times == pytest.approx([60 + number / 9.5 for number in range(5)])
 
 
 async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They take their places in the pace when it is there, not before."""
     gate = anyio.Event()
@@ -233,9 +233,9 @@ async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
         places.append(gate.is_set())
 
     monkeypatch.setattr(LookRateLimit, "go", go)
-    monkeypatch.setattr(lab.client.app.gemini, "warm", gate.wait)
+    monkeypatch.setattr(researcher.client.app.gemini, "warm", gate.wait)
     for number in range(3):
-        await lab.start(f"Storks in {number}?")
+        await researcher.start(f"Storks in {number}?")
     await anyio.sleep(0.2)
     gate.set()
     await until(lambda: len(places) >= 3)
@@ -246,53 +246,57 @@ async def test_looks_that_wait_for_the_sdk_leave_one_by_one_all_the_same(
 # -- several processes ----------------------------------------------------------------------
 
 
-async def test_a_run_is_watched_by_one_process_at_a_time(lab: ResearchClient) -> None:
-    others = [await lab.harness.connect() for _ in range(2)]
-    started = await lab.start()
+async def test_a_run_is_watched_by_one_process_at_a_time(researcher: ResearchClient) -> None:
+    others = [await researcher.harness.connect() for _ in range(2)]
+    started = await researcher.start()
     for other in others:
         await watch(other)
 
-    assert [works(each) for each in (lab.client, *others)] == [1, 0, 0]
+    assert [running_count(each) for each in (researcher.client, *others)] == [1, 0, 0]
     assert (await others[0].result(started.id)).status == "running"
 
 
 async def test_a_run_of_a_process_that_is_gone_is_taken_over_by_one_of_the_others(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    doomed = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
+    doomed = ResearchClient(
+        researcher.harness, await researcher.harness.connect(lease_seconds=3600)
+    )
     started = await doomed.start()
-    others = [await lab.harness.connect() for _ in range(2)]
+    others = [await researcher.harness.connect() for _ in range(2)]
     for other in others:
         await other.app.bridge()
-    lab.harness.clock.advance(3601)  # its process is silent: frozen, perhaps
+    researcher.harness.clock.advance(3601)  # its process is silent: frozen, perhaps
 
     for other in others:
         await watch(other)
-    said = await ResearchClient(lab.harness, others[1]).check(started.id, wait_seconds=10)
+    said = await ResearchClient(researcher.harness, others[1]).check(started.id, wait_seconds=10)
 
     assert said.status == "completed"
-    assert sum(works(each) for each in others) == 0
+    assert sum(running_count(each) for each in others) == 0
 
 
 async def test_a_process_that_was_only_frozen_leaves_its_run_to_the_one_that_took_it(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    frozen = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
-    lab.harness.control.hold_background()
+    frozen = ResearchClient(
+        researcher.harness, await researcher.harness.connect(lease_seconds=3600)
+    )
+    researcher.harness.control.hold_background()
     started = await frozen.start()
-    lab.harness.clock.advance(3601)
+    researcher.harness.clock.advance(3601)
 
-    await watch(lab.client)
-    await until(lambda: not works(frozen.client))
+    await watch(researcher.client)
+    await until(lambda: not running_count(frozen.client))
 
-    assert works(lab.client) == 1
-    lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
+    assert running_count(researcher.client) == 1
+    researcher.harness.control.finish(started.interaction, "# Storks\n\nMany.")
     said = await frozen.check(started.id, wait_seconds=10)
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
 
 
 async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_takes_the_run_over(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused, settled = anyio.Event(), anyio.Event()
 
@@ -302,13 +306,15 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
             await settled.wait()
         await anyio.sleep(min(seconds, 0.05))
 
-    lab.harness.sleep = sleep
-    frozen = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
-    await lab.client.app.bridge()
-    assert lab.client.app.maintenance is not None
-    finalizer = lab.client.app.maintenance._executor._finalizer
+    researcher.harness.sleep = sleep
+    frozen = ResearchClient(
+        researcher.harness, await researcher.harness.connect(lease_seconds=3600)
+    )
+    await researcher.client.app.bridge()
+    assert researcher.client.app.maintenance is not None
+    finalizer = researcher.client.app.maintenance._executor._finalizer
     finalize = finalizer.finalize
-    gate = lab.harness.control.hold_next()
+    gate = researcher.harness.control.hold_next()
 
     async def finalize_late(*given: Any, **more: Any) -> Any:
         gate.release()
@@ -320,38 +326,40 @@ async def test_the_id_of_a_run_is_kept_though_it_comes_while_another_process_tak
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(frozen.start)
             assert await gate.reached()
-            lab.harness.clock.advance(3601)
-            await watch(lab.client)
-            lab.harness.clock.advance(16)
-            await watch(lab.client)
+            researcher.harness.clock.advance(3601)
+            await watch(researcher.client)
+            researcher.harness.clock.advance(16)
+            await watch(researcher.client)
             settled.set()
-    said = await lab.ended(await lab.newest())
+    said = await researcher.ended(await researcher.newest())
 
     assert said.status == "completed"
-    assert len(lab.harness.control.posts) == 1
+    assert len(researcher.harness.control.posts) == 1
 
 
-async def test_a_process_that_ends_well_hands_its_runs_over_at_once(lab: ResearchClient) -> None:
-    other = await lab.harness.connect()
-    started = await lab.start()
-    await lab.client.leave()
+async def test_a_process_that_ends_well_hands_its_runs_over_at_once(
+    researcher: ResearchClient,
+) -> None:
+    other = await researcher.harness.connect()
+    started = await researcher.start()
+    await researcher.client.disconnect()
 
     await watch(other)
-    said = await ResearchClient(lab.harness, other).ended(started.id)
+    said = await ResearchClient(researcher.harness, other).ended(started.id)
 
     assert said.status == "completed"
 
 
 async def test_a_server_that_is_asked_nothing_takes_over_what_another_left(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "LATEST_START", 0.01)
-    await lab.start()
-    await lab.client.leave()
+    await researcher.start()
+    await researcher.client.disconnect()
 
-    other = await lab.harness.connect()
+    other = await researcher.harness.connect()
 
-    await until(lambda: works(other) == 1)
+    await until(lambda: running_count(other) == 1)
 
 
 async def watch(client: McpClient) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.support.app_harness import AppHarness, masked
+from tests.support.app_harness import AppHarness, mask_ids
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.research_client import ResearchClient
 
@@ -12,11 +12,11 @@ TOKENS = {"ada's token": "ada", "bob's token": "bob"}
 
 
 async def test_somebody_elses_research_reads_like_an_unknown_one(
-    harness: AppHarness, site: GatewayHarness
+    harness: AppHarness, gateways: GatewayHarness
 ) -> None:
-    await site.open(tokens=TOKENS)
-    ada = ResearchClient(harness, await site.connect(token="ada's token"))
-    bob = ResearchClient(harness, await site.connect(token="bob's token"))
+    await gateways.open(tokens=TOKENS)
+    ada = ResearchClient(harness, await gateways.connect(token="ada's token"))
+    bob = ResearchClient(harness, await gateways.connect(token="bob's token"))
     plan = await ada.plan()
 
     answers = [
@@ -28,22 +28,22 @@ async def test_somebody_elses_research_reads_like_an_unknown_one(
     ]
 
     unknown = await bob.check("r_0000000000")
-    assert {masked(said.text) for said in answers[:3]} == {masked(unknown.text)}
+    assert {mask_ids(said.text) for said in answers[:3]} == {mask_ids(unknown.text)}
     assert all(said.is_error and said.status is None for said in answers)
     assert (await bob.client.history(kind="research")).text.startswith("There is no research here.")
     assert len(harness.bodies) == 1
 
 
 async def test_over_http_charts_come_as_links_and_no_path_is_told(
-    harness: AppHarness, site: GatewayHarness
+    harness: AppHarness, gateways: GatewayHarness
 ) -> None:
-    await site.open(tokens=TOKENS)
-    ada = ResearchClient(harness, await site.connect(token="ada's token", legacy=True))
+    await gateways.open(tokens=TOKENS)
+    ada = ResearchClient(harness, await gateways.connect(token="ada's token", legacy=True))
 
     said = await ada.report()
 
     (link,) = re.findall(r"^i_\w+: (http://\S+)$", said.tail, re.MULTILINE)
-    async with site.raw() as http:
+    async with gateways.raw() as http:
         answer = await http.get(link)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
     assert str(harness.folder) not in said.text
@@ -51,11 +51,11 @@ async def test_over_http_charts_come_as_links_and_no_path_is_told(
 
 
 async def test_links_to_very_many_charts_leave_the_report_its_room(
-    harness: AppHarness, site: GatewayHarness
+    harness: AppHarness, gateways: GatewayHarness
 ) -> None:
     harness.control.report_charts = 23
-    await site.open(tokens=TOKENS)
-    ada = ResearchClient(harness, await site.connect(token="ada's token", legacy=True))
+    await gateways.open(tokens=TOKENS)
+    ada = ResearchClient(harness, await gateways.connect(token="ada's token", legacy=True))
 
     said = await ada.report()
 
@@ -64,10 +64,10 @@ async def test_links_to_very_many_charts_leave_the_report_its_room(
 
 
 async def test_a_modern_client_without_a_session_names_its_research(
-    harness: AppHarness, site: GatewayHarness
+    harness: AppHarness, gateways: GatewayHarness
 ) -> None:
-    await site.open(tokens=TOKENS)
-    ada = ResearchClient(harness, await site.connect(token="ada's token"))
+    await gateways.open(tokens=TOKENS)
+    ada = ResearchClient(harness, await gateways.connect(token="ada's token"))
     await ada.start()
 
     said = await ada.check()

@@ -15,12 +15,12 @@ from tests.support.research_client import QUESTION, RUN, ResearchClient, until
 NEVER = 3600
 
 
-def doing(said: ToolResult) -> str:
+def progress_lines(said: ToolResult) -> str:
     """What is said of how a run goes."""
     return said.text.splitlines()[0]
 
 
-async def heard(client: McpClient, id: str, wait: float, words: list[str]) -> ToolResult:
+async def check_and_listen(client: McpClient, id: str, wait: float, words: list[str]) -> ToolResult:
     """A check that waits; `words` fills with what is told meanwhile."""
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -47,70 +47,79 @@ SHOWN = {
 
 @pytest.mark.parametrize(("share", "text"), SHOWN.items())
 async def test_a_check_says_what_the_run_does_and_has_done(
-    lab: ResearchClient, share: float, text: str
+    researcher: ResearchClient, share: float, text: str
 ) -> None:
-    started = await lab.start()
-    lab.harness.clock.advance(RUN * share)
-    await looked(lab)
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN * share)
+    await look_once(researcher)
 
-    said = await lab.check(started.id)
+    said = await researcher.check(started.id)
 
-    assert doing(said) == f"The research is running ({text}"
+    assert progress_lines(said) == f"The research is running ({text}"
 
 
-async def looked(lab: ResearchClient) -> None:
+async def look_once(researcher: ResearchClient) -> None:
     """Google is looked at, and what it said is taken in."""
-    looks = len(lab.looks)
-    await until(lambda: len(lab.looks) >= looks + 2)
+    looks = len(researcher.looks)
+    await until(lambda: len(researcher.looks) >= looks + 2)
 
 
-async def test_a_run_in_googles_queue_says_so(lab: ResearchClient) -> None:
-    lab.harness.control.research_next("queued", seconds=600)
-    started = await lab.start()
-    lab.harness.clock.advance(300)
-    await looked(lab)
+async def test_a_run_in_googles_queue_says_so(researcher: ResearchClient) -> None:
+    researcher.harness.control.research_next("queued", seconds=600)
+    started = await researcher.start()
+    researcher.harness.clock.advance(300)
+    await look_once(researcher)
 
-    said = await lab.check(started.id)
+    said = await researcher.check(started.id)
 
-    assert doing(said) == "The research is running (5 min 0 s so far): Waiting in Google's queue."
+    assert (
+        progress_lines(said)
+        == "The research is running (5 min 0 s so far): Waiting in Google's queue."
+    )
 
 
-async def test_another_process_knows_what_the_run_does(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.harness, await lab.harness.connect(lease_seconds=3600))
-    other = await lab.harness.connect(lease_seconds=3600)
-    started = await lab.start()
-    lab.harness.clock.advance(RUN * 0.55)
-    await looked(lab)
+async def test_another_process_knows_what_the_run_does(researcher: ResearchClient) -> None:
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(lease_seconds=3600)
+    )
+    other = await researcher.harness.connect(lease_seconds=3600)
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN * 0.55)
+    await look_once(researcher)
 
     words: list[str] = []
-    there = await heard(other, started.id, 1, words)
+    there = await check_and_listen(other, started.id, 1, words)
 
-    assert "Reading sources (2 searches)" in doing(there)
+    assert "Reading sources (2 searches)" in progress_lines(there)
     assert set(words) == {"Reading sources (2 searches)"}
 
 
-async def test_whoever_takes_a_run_over_knows_what_it_did(lab: ResearchClient) -> None:
-    started = await lab.start()
-    lab.harness.clock.advance(RUN * 0.55)
-    await looked(lab)
-    await lab.client.leave()
-    other = await lab.harness.connect(research_poll_seconds=3600)
+async def test_whoever_takes_a_run_over_knows_what_it_did(researcher: ResearchClient) -> None:
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN * 0.55)
+    await look_once(researcher)
+    await researcher.client.disconnect()
+    other = await researcher.harness.connect(research_poll_seconds=3600)
 
-    said = await ResearchClient(lab.harness, other).check(started.id)
+    said = await ResearchClient(researcher.harness, other).check(started.id)
 
-    assert "Reading sources (2 searches)" in doing(said)
+    assert "Reading sources (2 searches)" in progress_lines(said)
 
 
-async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.harness, await lab.harness.connect(transcripts=False))
-    started = await lab.start("Is this a secret?", report_format="A secret table.")
-    lab.harness.clock.advance(RUN * 0.55)
-    await looked(lab)
+async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(
+    researcher: ResearchClient,
+) -> None:
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(transcripts=False)
+    )
+    started = await researcher.start("Is this a secret?", report_format="A secret table.")
+    researcher.harness.clock.advance(RUN * 0.55)
+    await look_once(researcher)
 
-    here = await lab.check(started.id)
+    here = await researcher.check(started.id)
 
-    assert "Reading sources" in doing(here)
-    for file in lab.harness.folder.rglob("*.db*"):
+    assert "Reading sources" in progress_lines(here)
+    for file in researcher.harness.folder.rglob("*.db*"):
         assert b"secret" not in file.read_bytes()
         assert b"Reading sources" not in file.read_bytes()
 
@@ -118,85 +127,91 @@ async def test_words_of_a_run_are_not_kept_where_transcripts_are_off(lab: Resear
 # -- from the stream, while somebody waits ------------------------------------------------
 
 
-async def test_while_somebody_waits_the_stream_tells_what_the_run_does(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.harness, await lab.harness.connect(research_poll_seconds=NEVER))
-    lab.harness.control.hold_background()
-    started = await lab.start()
+async def test_while_somebody_waits_the_stream_tells_what_the_run_does(
+    researcher: ResearchClient,
+) -> None:
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(research_poll_seconds=NEVER)
+    )
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
     words: list[str] = []
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(heard, lab.client, started.id, 20, words)
+        tasks.start_soon(check_and_listen, researcher.client, started.id, 20, words)
         for thought in ("**Counting storks**", "**Asking in Basel**"):
-            lab.harness.control.think(started.interaction, thought)
+            researcher.harness.control.think(started.interaction, thought)
             await until(lambda: thought.strip("*") in words)  # noqa: B023  awaited at once
-        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
+        researcher.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
-    said = await lab.check(started.id)
+    said = await researcher.check(started.id)
     assert words[0] == "Waiting for Gemini"
     assert (said.status, said.piece) == ("completed", "# Storks\n\nMany.")
 
 
 async def test_a_look_that_shows_no_steps_unsays_nothing_the_stream_told(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gemini = lab.client.app.gemini
+    gemini = researcher.client.app.gemini
     look = gemini.get
 
     async def bare(id: str, **more: Any) -> Interaction:
         return replace(await look(id, **more), steps=())
 
     monkeypatch.setattr(gemini, "get", bare)
-    lab.harness.control.hold_background()
-    started = await lab.start()
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
     words: list[str] = []
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(heard, lab.client, started.id, 20, words)
-        lab.harness.control.think(started.interaction, "**Counting storks**")
+        tasks.start_soon(check_and_listen, researcher.client, started.id, 20, words)
+        researcher.harness.control.think(started.interaction, "**Counting storks**")
         await until(lambda: "Counting storks" in words)
         tasks.cancel_scope.cancel()
-    await looked(lab)
+    await look_once(researcher)
 
-    assert "Counting storks" in doing(await lab.check(started.id))
+    assert "Counting storks" in progress_lines(await researcher.check(started.id))
 
 
-async def test_the_end_of_the_stream_brings_the_report_at_once(lab: ResearchClient) -> None:
-    lab = ResearchClient(lab.harness, await lab.harness.connect(research_poll_seconds=1.5))
-    lab.harness.control.hold_background()
-    lab.harness.control.usage_later(looks=0)
-    started = await lab.start()
+async def test_the_end_of_the_stream_brings_the_report_at_once(researcher: ResearchClient) -> None:
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(research_poll_seconds=1.5)
+    )
+    researcher.harness.control.hold_background()
+    researcher.harness.control.usage_later(looks=0)
+    started = await researcher.start()
     said: list[ToolResult] = []
 
     async def check() -> None:
-        said.append(await lab.check(started.id, wait_seconds=20))
+        said.append(await researcher.check(started.id, wait_seconds=20))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(check)
-        await until(lambda: any(each.stream for each in lab.harness.control.log))
-        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
+        await until(lambda: any(each.stream for each in researcher.harness.control.log))
+        researcher.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
     assert said[0].status == "completed"
 
 
-async def test_nobody_hears_again_what_was_told_before(lab: ResearchClient) -> None:
-    started = await lab.start()
-    lab.harness.clock.advance(RUN * 0.9)
-    await looked(lab)
+async def test_nobody_hears_again_what_was_told_before(researcher: ResearchClient) -> None:
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN * 0.9)
+    await look_once(researcher)
     words: list[str] = []
 
-    await heard(lab.client, started.id, 1, words)
+    await check_and_listen(researcher.client, started.id, 1, words)
 
-    assert any(each.stream for each in lab.harness.control.log)
+    assert any(each.stream for each in researcher.harness.control.log)
     assert set(words) == {"Writing the report (2 searches, 3 pages)"}
 
 
-async def test_no_stream_is_opened_where_nobody_waits(lab: ResearchClient) -> None:
-    started = await lab.start()
+async def test_no_stream_is_opened_where_nobody_waits(researcher: ResearchClient) -> None:
+    started = await researcher.start()
 
-    await lab.check(started.id)
-    await looked(lab)
+    await researcher.check(started.id)
+    await look_once(researcher)
 
-    assert not any(each.stream for each in lab.harness.control.log)
+    assert not any(each.stream for each in researcher.harness.control.log)
 
 
 FAULTS = {
@@ -213,37 +228,37 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "after_events"), FAULTS.values(), ids=FAULTS.keys())
 async def test_whatever_becomes_of_the_stream_the_report_comes(
-    lab: ResearchClient, fault: str, after_events: int | None
+    researcher: ResearchClient, fault: str, after_events: int | None
 ) -> None:
-    lab.harness.control.hold_background()
-    started = await lab.start()
-    await looked(lab)
-    lab.harness.control.think(started.interaction, "**Counting storks**")
-    lab.harness.control.fault_next(fault, on="get", after_events=after_events)
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
+    await look_once(researcher)
+    researcher.harness.control.think(started.interaction, "**Counting storks**")
+    researcher.harness.control.fault_next(fault, on="get", after_events=after_events)
     said: list[ToolResult] = []
 
     async def check() -> None:
-        said.append(await lab.check(started.id, wait_seconds=20))
+        said.append(await researcher.check(started.id, wait_seconds=20))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(check)
-        await until(lambda: any(each.stream for each in lab.harness.control.log))
-        await looked(lab)
-        lab.harness.control.finish(started.interaction, "# Storks\n\nMany.")
+        await until(lambda: any(each.stream for each in researcher.harness.control.log))
+        await look_once(researcher)
+        researcher.harness.control.finish(started.interaction, "# Storks\n\nMany.")
 
     assert (said[0].status, said[0].piece) == ("completed", "# Storks\n\nMany.")
-    assert len(lab.harness.bodies) == 1
+    assert len(researcher.harness.bodies) == 1
 
 
-async def test_a_start_that_waits_for_google_says_so_meanwhile(lab: ResearchClient) -> None:
-    gate = lab.harness.control.hold_next("create", "before_response")
+async def test_a_start_that_waits_for_google_says_so_meanwhile(researcher: ResearchClient) -> None:
+    gate = researcher.harness.control.hold_next("create", "before_response")
     words: list[str] = []
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         words.append(str(message))
         gate.release()
 
-    await lab.client.sdk_client.call_tool(
+    await researcher.client.sdk_client.call_tool(
         "start_deep_research", {"question": QUESTION}, progress_callback=hear
     )
 

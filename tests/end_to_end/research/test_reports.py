@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 
 from tests.support.app_harness import McpClient, ToolResult
-from tests.support.research_client import QUESTION, RUN, ResearchClient, until, works
+from tests.support.research_client import QUESTION, RUN, ResearchClient, running_count, until
 
 NAME = "how-many-storks-nest-in-zurich-and-why"
 PIXEL = (
@@ -22,7 +22,7 @@ PIXEL = (
 CHART = re.compile(r"!\[Chart (\d) \((i_\w{10})\)\]\(([\w.-]+)\)")
 
 
-def cited(text: str, **sources: str) -> dict[str, object]:
+def text_block(text: str, **sources: str) -> dict[str, object]:
     """A text in which these words ("_" is a full stop or comma) come from these sources."""
     notes = []
     for word, source in sources.items():
@@ -33,17 +33,19 @@ def cited(text: str, **sources: str) -> dict[str, object]:
     return {"type": "text", "text": text, "annotations": notes}
 
 
-def written(*contents: Mapping[str, object]) -> dict[str, object]:
+def model_output(*contents: Mapping[str, object]) -> dict[str, object]:
     return {"type": "model_output", "content": list(contents)}
 
 
-async def finished(lab: ResearchClient, *steps: Mapping[str, object]) -> ToolResult:
+async def finished(researcher: ResearchClient, *steps: Mapping[str, object]) -> ToolResult:
     """The report of a run that ended with these steps."""
-    lab.harness.control.hold_background()
-    started = await lab.start()
-    lab.harness.clock.advance(RUN)
-    lab.harness.control.finish(started.interaction, {"steps": [dict(step) for step in steps]})
-    return await lab.check(started.id, wait_seconds=10)
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN)
+    researcher.harness.control.finish(
+        started.interaction, {"steps": [dict(step) for step in steps]}
+    )
+    return await researcher.check(started.id, wait_seconds=10)
 
 
 def path(said: ToolResult) -> Path:
@@ -54,16 +56,18 @@ def path(said: ToolResult) -> Path:
 
 
 async def test_a_report_has_all_it_says_with_marks_and_sources_in_their_order(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
     said = await finished(
-        lab,
+        researcher,
         {"type": "google_search_call", "id": "s", "arguments": {"queries": ["storks"]}},
         {"type": "google_search_result", "call_id": "s", "result": []},
         {"type": "code_execution_call", "id": "c", "arguments": {"code": "print(1)"}},
         {"type": "code_execution_result", "call_id": "c", "result": "1"},
-        written(cited("# Storks – 東京\n\nTen pairs – naïve. Why?", pairs="tens", naïve_="words")),
-        written(cited("Frogs, über alles.", Frogs_="frogs")),
+        model_output(
+            text_block("# Storks – 東京\n\nTen pairs – naïve. Why?", pairs="tens", naïve_="words")
+        ),
+        model_output(text_block("Frogs, über alles.", Frogs_="frogs")),
     )
 
     assert said.piece == (
@@ -72,35 +76,35 @@ async def test_a_report_has_all_it_says_with_marks_and_sources_in_their_order(
     )
 
 
-async def test_sources_lead_where_googles_redirects_lead(lab: ResearchClient) -> None:
+async def test_sources_lead_where_googles_redirects_lead(researcher: ResearchClient) -> None:
     asked: list[str] = []
 
     async def resolve(urls: Sequence[str]) -> Mapping[str, str]:
         asked.extend(urls)
         return {url: f"https://storks.example/{number}" for number, url in enumerate(urls)}
 
-    lab.harness.resolve = resolve
-    lab = ResearchClient(lab.harness, await lab.harness.connect())
+    researcher.harness.resolve = resolve
+    researcher = ResearchClient(researcher.harness, await researcher.harness.connect())
 
-    said = await lab.report()
+    said = await researcher.report()
 
     assert all("grounding-api-redirect" in url for url in asked)
     assert "Sources:\n1. example.com — https://storks.example/0\n2. example.org —" in said.piece
     assert "grounding-api-redirect" not in said.text
     assert "https://storks.example/0" in path(said).read_text("utf-8")
-    assert (await lab.check(said.id)).text == said.text
+    assert (await researcher.check(said.id)).text == said.text
 
 
 async def test_a_report_without_a_heading_has_the_question_as_its_title(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    said = await finished(lab, written({"type": "text", "text": "Ten pairs."}))
+    said = await finished(researcher, model_output({"type": "text", "text": "Ten pairs."}))
 
     assert said.piece == f"# {QUESTION}\n\nTen pairs."
 
 
-async def test_a_report_ends_with_what_it_took(lab: ResearchClient) -> None:
-    said = await lab.report()
+async def test_a_report_ends_with_what_it_took(researcher: ResearchClient) -> None:
+    said = await researcher.report()
 
     assert said.tail.splitlines()[0] == "The research took 20 min 0 s."
     assert re.search(
@@ -112,23 +116,23 @@ async def test_a_report_ends_with_what_it_took(lab: ResearchClient) -> None:
 
 
 async def test_how_long_it_took_is_googles_word_not_when_somebody_looked(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    started = await lab.start()
-    await lab.client.leave()
-    lab.harness.clock.advance(8 * 3600)
+    started = await researcher.start()
+    await researcher.client.disconnect()
+    researcher.harness.clock.advance(8 * 3600)
 
-    said = await ResearchClient(lab.harness, await lab.harness.connect()).check(
+    said = await ResearchClient(researcher.harness, await researcher.harness.connect()).check(
         started.id, wait_seconds=10
     )
 
     assert "The research took 20 min 0 s." in said.tail
 
 
-async def test_half_a_report_is_a_report(lab: ResearchClient) -> None:
-    lab.harness.control.research_next("incomplete")
+async def test_half_a_report_is_a_report(researcher: ResearchClient) -> None:
+    researcher.harness.control.research_next("incomplete")
 
-    said = await lab.report()
+    said = await researcher.report()
 
     assert said.status == "incomplete"
     assert "## Findings" in said.piece
@@ -140,11 +144,11 @@ async def test_half_a_report_is_a_report(lab: ResearchClient) -> None:
 
 
 async def test_charts_are_files_beside_the_report_linked_where_they_stand(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    lab.harness.control.report_charts = 3
+    researcher.harness.control.report_charts = 3
 
-    said = await lab.report()
+    said = await researcher.report()
 
     charts = CHART.findall(said.piece)
     assert [number for number, _, _ in charts] == ["1", "2", "3"]
@@ -160,33 +164,36 @@ async def test_charts_are_files_beside_the_report_linked_where_they_stand(
     assert "[image" not in said.piece
 
 
-async def test_a_charts_id_is_an_image_like_any_other(lab: ResearchClient) -> None:
-    said = await lab.report()
+async def test_a_charts_id_is_an_image_like_any_other(researcher: ResearchClient) -> None:
+    said = await researcher.report()
     ((_, id, _),) = CHART.findall(said.piece)
 
-    listed = await lab.client.history(kind="images")
-    edited = await lab.client.call(
+    listed = await researcher.client.history(kind="images")
+    edited = await researcher.client.call(
         "gemini_generate_image", prompt="Make the bars blue.", conversation_id=id
     )
 
     assert listed.piece.startswith(id)
     assert edited.status == "completed"
-    assert lab.harness.last["previous_interaction_id"] == said.interaction
+    assert researcher.harness.last["previous_interaction_id"] == said.interaction
 
 
-async def test_words_that_look_like_a_chart_are_left_alone(lab: ResearchClient) -> None:
+async def test_words_that_look_like_a_chart_are_left_alone(researcher: ResearchClient) -> None:
     said = await finished(
-        lab, written({"type": "text", "text": "# Storks\n\nSee [image 1] and [image 2]."})
+        researcher,
+        model_output({"type": "text", "text": "# Storks\n\nSee [image 1] and [image 2]."}),
     )
 
     assert said.piece == "# Storks\n\nSee [image 1] and [image 2]."
 
 
-async def test_a_chart_that_cannot_be_kept_does_not_cost_the_report(lab: ResearchClient) -> None:
-    lab.harness.folder.mkdir(parents=True, exist_ok=True)
-    (lab.harness.folder / "research").write_text("no folder")
+async def test_a_chart_that_cannot_be_kept_does_not_cost_the_report(
+    researcher: ResearchClient,
+) -> None:
+    researcher.harness.folder.mkdir(parents=True, exist_ok=True)
+    (researcher.harness.folder / "research").write_text("no folder")
 
-    said = await lab.report()
+    said = await researcher.report()
 
     assert said.status == "completed"
     assert said.piece.startswith(f"# {QUESTION}")
@@ -194,36 +201,40 @@ async def test_a_chart_that_cannot_be_kept_does_not_cost_the_report(lab: Researc
     assert "path" not in said.facts
 
 
-async def test_a_chart_that_is_no_image_costs_no_other(lab: ResearchClient) -> None:
+async def test_a_chart_that_is_no_image_costs_no_other(researcher: ResearchClient) -> None:
     good = {"type": "image", "mime_type": "image/png", "data": PIXEL}
     bad = {**good, "data": "!!!"}
 
-    said = await finished(lab, written(bad, good, {"type": "text", "text": "Many."}))
+    said = await finished(researcher, model_output(bad, good, {"type": "text", "text": "Many."}))
 
     assert said.status == "completed"
     assert [(number, name) for number, _, name in CHART.findall(said.piece)] == [
-        ("2", lab.files[0].name)
+        ("2", researcher.files[0].name)
     ]
     assert "A chart could not be kept: it came from Google as no image" in said.tail
 
 
-async def test_a_chart_that_google_does_not_hand_out_costs_only_itself(lab: ResearchClient) -> None:
+async def test_a_chart_that_google_does_not_hand_out_costs_only_itself(
+    researcher: ResearchClient,
+) -> None:
     uri = "https://generativelanguage.googleapis.com/v1beta/files/gone"
     far = {"type": "image", "mime_type": "image/png", "uri": uri}
 
-    said = await finished(lab, written(far, {"type": "text", "text": "Many."}))
+    said = await finished(researcher, model_output(far, {"type": "text", "text": "Many."}))
 
     assert said.status == "completed"
     assert "A chart could not be kept: it could not be fetched from Google." in said.tail
 
 
-async def test_tokens_without_their_sorts_are_told_without_a_price(lab: ResearchClient) -> None:
-    lab.harness.control.hold_background()
-    started = await lab.start()
+async def test_tokens_without_their_sorts_are_told_without_a_price(
+    researcher: ResearchClient,
+) -> None:
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
     told = {"text": "Many.", "usage": {"total_tokens": 1_117_031}}
-    lab.harness.control.finish(started.interaction, told)
+    researcher.harness.control.finish(started.interaction, told)
 
-    said = await lab.check(started.id, wait_seconds=10)
+    said = await researcher.check(started.id, wait_seconds=10)
 
     assert said.footer.endswith(" · 1,117,031 tokens")
     assert "1,117,031 tokens" in path(said).read_text("utf-8")
@@ -235,18 +246,22 @@ async def test_tokens_without_their_sorts_are_told_without_a_price(lab: Research
 
 @pytest.mark.parametrize(("title", "name"), [("コウノトリ", "コウノトリ"), ("!?", "report")])
 async def test_a_report_is_a_file_named_in_the_script_of_its_title(
-    lab: ResearchClient, title: str, name: str
+    researcher: ResearchClient, title: str, name: str
 ) -> None:
-    said = await finished(lab, written({"type": "text", "text": f"# {title}\n\nいる。"}))
+    said = await finished(
+        researcher, model_output({"type": "text", "text": f"# {title}\n\nいる。"})
+    )
 
     assert path(said).name == f"{name}-{said.id}.md"
 
 
-async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: ResearchClient) -> None:
-    said = await lab.report()
+async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(
+    researcher: ResearchClient,
+) -> None:
+    said = await researcher.report()
 
     file = path(said)
-    assert file == lab.harness.folder / "research" / f"{NAME}-{said.id}.md"
+    assert file == researcher.harness.folder / "research" / f"{NAME}-{said.id}.md"
     assert f"The report as a file: {file}" in said.tail
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
@@ -260,11 +275,13 @@ async def test_a_report_is_a_file_with_a_plain_name_for_this_user_only(lab: Rese
 
 
 async def test_a_long_report_is_read_on_exactly_and_written_to_one_file_only(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    lab.harness.control.report_bytes = 150_000
-    lab = ResearchClient(lab.harness, await lab.harness.connect(name="codex-mcp-client"))
-    first = await lab.report()
+    researcher.harness.control.report_bytes = 150_000
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(name="codex-mcp-client")
+    )
+    first = await researcher.report()
 
     pieces = [first]
     while (offset := pieces[-1].facts.get("next_offset")) is not None:
@@ -272,24 +289,26 @@ async def test_a_long_report_is_read_on_exactly_and_written_to_one_file_only(
             f'More follows: call check_research with research_id "{first.id}" and offset {offset}.'
         )
         assert more in pieces[-1].tail
-        pieces.append(await lab.check(first.id, offset=offset))
+        pieces.append(await researcher.check(first.id, offset=offset))
         assert len(pieces) < 40
 
     whole = path(first).read_text("utf-8").rpartition("\n\n---\n")[0]
     assert "".join(said.piece for said in pieces) == whole
     assert len(pieces) > 10
     assert all(len(said.text.encode()) <= 11_000 for said in pieces)
-    assert not (lab.harness.folder / "texts").exists()
-    assert [file.suffix for file in lab.files] == [".png", ".md"]
+    assert not (researcher.harness.folder / "texts").exists()
+    assert [file.suffix for file in researcher.files] == [".png", ".md"]
 
 
-async def test_gemini_result_reads_a_long_report_on_as_well(lab: ResearchClient) -> None:
-    lab.harness.control.report_bytes = 50_000
-    lab = ResearchClient(lab.harness, await lab.harness.connect(name="codex-mcp-client"))
-    report = await lab.report()
+async def test_gemini_result_reads_a_long_report_on_as_well(researcher: ResearchClient) -> None:
+    researcher.harness.control.report_bytes = 50_000
+    researcher = ResearchClient(
+        researcher.harness, await researcher.harness.connect(name="codex-mcp-client")
+    )
+    report = await researcher.report()
 
-    first = await lab.client.result(report.id)
-    second = await lab.client.result(report.id, offset=first.facts["next_offset"])
+    first = await researcher.client.result(report.id)
+    second = await researcher.client.result(report.id, offset=first.facts["next_offset"])
 
     assert f'call gemini_result with id "{report.id}" and offset' in first.tail
     assert (first.piece + second.piece) == path(report).read_text("utf-8")[
@@ -307,35 +326,35 @@ async def read(client: McpClient, uri: str) -> str:
     return contents.text
 
 
-async def test_a_report_is_a_resource(lab: ResearchClient) -> None:
-    lab.harness.control.report_bytes = 100_000
-    said = await lab.report()
+async def test_a_report_is_a_resource(researcher: ResearchClient) -> None:
+    researcher.harness.control.report_bytes = 100_000
+    said = await researcher.report()
 
-    text = await read(lab.client, f"gemini://research/{said.id}/report")
+    text = await read(researcher.client, f"gemini://research/{said.id}/report")
 
     assert text == path(said).read_text("utf-8").rpartition("\n\n---\n")[0]
 
 
-async def test_there_is_no_resource_before_there_is_a_report(lab: ResearchClient) -> None:
-    plan = await lab.plan()
-    running = await lab.start("And in Basel?")
+async def test_there_is_no_resource_before_there_is_a_report(researcher: ResearchClient) -> None:
+    plan = await researcher.plan()
+    running = await researcher.start("And in Basel?")
 
     for id, state in ((plan.id, "has a plan that waits"), (running.id, "is still running")):
         with pytest.raises(MCPError, match=f"{id} has no report yet: it {state}"):
-            await read(lab.client, f"gemini://research/{id}/report")
+            await read(researcher.client, f"gemini://research/{id}/report")
     with pytest.raises(MCPError, match="There is no research 'r_0000000000' here"):
-        await read(lab.client, "gemini://research/r_0000000000/report")
+        await read(researcher.client, "gemini://research/r_0000000000/report")
 
 
 # -- what survives ------------------------------------------------------------------------
 
 
-async def test_a_report_outlives_googles_copy(lab: ResearchClient) -> None:
-    report = await lab.report()
-    lab.harness.clock.advance(60 * 24 * 3600)
-    lab.harness.control.expire_all()
-    await lab.client.leave()
-    later = ResearchClient(lab.harness, await lab.harness.connect())
+async def test_a_report_outlives_googles_copy(researcher: ResearchClient) -> None:
+    report = await researcher.report()
+    researcher.harness.clock.advance(60 * 24 * 3600)
+    researcher.harness.control.expire_all()
+    await researcher.client.disconnect()
+    later = ResearchClient(researcher.harness, await researcher.harness.connect())
 
     said = await later.check(report.id)
 
@@ -343,55 +362,59 @@ async def test_a_report_outlives_googles_copy(lab: ResearchClient) -> None:
     assert await read(later.client, f"gemini://research/{report.id}/report") == report.piece
 
 
-async def test_where_only_ids_are_kept_the_report_is_read_from_google(lab: ResearchClient) -> None:
-    lab.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
-    lab = ResearchClient(lab.harness, await lab.harness.connect())
-    started = await lab.start()
-    lab.harness.clock.advance(RUN)
-    first = await lab.check(started.id, wait_seconds=10)
-    await lab.client.leave()
-    later = ResearchClient(lab.harness, await lab.harness.connect())
+async def test_where_only_ids_are_kept_the_report_is_read_from_google(
+    researcher: ResearchClient,
+) -> None:
+    researcher.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
+    researcher = ResearchClient(researcher.harness, await researcher.harness.connect())
+    started = await researcher.start()
+    researcher.harness.clock.advance(RUN)
+    first = await researcher.check(started.id, wait_seconds=10)
+    await researcher.client.disconnect()
+    later = ResearchClient(researcher.harness, await researcher.harness.connect())
 
     said = await later.check(started.id)
     result = await later.client.result(started.id)
 
     assert first.piece.startswith(f"# {QUESTION}")
     assert (said.piece, result.piece) == (first.piece, first.piece)
-    assert [file.suffix for file in lab.files] == [".png"]
-    for file in lab.harness.folder.rglob("*.db*"):
+    assert [file.suffix for file in researcher.files] == [".png"]
+    for file in researcher.harness.folder.rglob("*.db*"):
         assert b"storks" not in file.read_bytes()
 
 
 async def test_where_only_ids_are_kept_a_call_that_joins_a_finished_run_has_its_words(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    lab.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
-    lab = ResearchClient(lab.harness, await lab.harness.connect())
-    await lab.start()
-    lab.harness.clock.advance(RUN)
-    await until(lambda: works(lab.client) == 0)
-    lab.harness.clock.advance(-RUN + 60)
+    researcher.harness.set(GEMINI_MCP_TRANSCRIPTS="off")
+    researcher = ResearchClient(researcher.harness, await researcher.harness.connect())
+    await researcher.start()
+    researcher.harness.clock.advance(RUN)
+    await until(lambda: running_count(researcher.client) == 0)
+    researcher.harness.clock.advance(-RUN + 60)
 
-    said = await lab.start()
+    said = await researcher.start()
 
     assert "nothing was sent twice" in said.tail
     assert said.piece.startswith(f"# {QUESTION}")
 
 
-async def test_looking_twice_at_once_makes_one_report(lab: ResearchClient) -> None:
-    lab.harness.control.research_next("zombie")
-    started = await lab.start()
-    lab.harness.clock.advance(4300)
-    others = [ResearchClient(lab.harness, await lab.harness.connect()) for _ in range(2)]
-    while (await lab.check(started.id)).status != "stalled":
+async def test_looking_twice_at_once_makes_one_report(researcher: ResearchClient) -> None:
+    researcher.harness.control.research_next("zombie")
+    started = await researcher.start()
+    researcher.harness.clock.advance(4300)
+    others = [
+        ResearchClient(researcher.harness, await researcher.harness.connect()) for _ in range(2)
+    ]
+    while (await researcher.check(started.id)).status != "stalled":
         pass
-    lab.harness.control.finish(started.interaction)
+    researcher.harness.control.finish(started.interaction)
 
     async with anyio.create_task_group() as tasks:
-        for each in (lab, *others):
+        for each in (researcher, *others):
             tasks.start_soon(each.check, started.id)
 
-    said = await lab.check(started.id)
+    said = await researcher.check(started.id)
     assert said.status == "completed"
-    assert [file.suffix for file in lab.files] == [".png", ".md"]
+    assert [file.suffix for file in researcher.files] == [".png", ".md"]
     assert len(CHART.findall(said.piece)) == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 import pytest
 
-from tests.support.app_harness import ToolResult, masked
+from tests.support.app_harness import ToolResult, mask_ids
 from tests.support.research_client import ResearchClient
 
 Play = Callable[[ResearchClient], Awaitable[ToolResult]]
@@ -47,15 +47,15 @@ def row(
     "This research was cancelled after 0 s; it had written nothing yet.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    gate = lab.harness.control.hold_next("create", "before_response")
+async def _(researcher: ResearchClient) -> ToolResult:
+    gate = researcher.harness.control.hold_next("create", "before_response")
     said: list[ToolResult] = []
 
     async def cancel() -> None:
-        said.append(await lab.cancel(await lab.newest()))
+        said.append(await researcher.cancel(await researcher.newest()))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lab.start)
+        tasks.start_soon(researcher.start)
         assert await gate.reached()
         tasks.start_soon(cancel)
         await anyio.sleep(0.05)
@@ -70,12 +70,12 @@ async def _(lab: ResearchClient) -> ToolResult:
     "Call cancel_research again in a moment.\n"
     'Do other work, then call check_research with research_id "r_…" in a minute or more.',
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    lab.client = await lab.harness.connect(max_wait_seconds=0.05)
-    gate = lab.harness.control.hold_next("create", "before_response")
-    await lab.start()
+async def _(researcher: ResearchClient) -> ToolResult:
+    researcher.client = await researcher.harness.connect(max_wait_seconds=0.05)
+    gate = researcher.harness.control.hold_next("create", "before_response")
+    await researcher.start()
     assert await gate.reached()
-    return await lab.cancel(await lab.newest())
+    return await researcher.cancel(await researcher.newest())
 
 
 @row(
@@ -83,12 +83,12 @@ async def _(lab: ResearchClient) -> ToolResult:
     "cancelled",
     "This research was cancelled after 0 s; it had written nothing yet.",
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    lab.client = await lab.harness.connect(max_wait_seconds=0.05)
-    gate = lab.harness.control.hold_next("create", "before_completed")
-    asked = await lab.client.ask("One.")
-    started = await lab.start(conversation_id=asked.conversation)
-    said = await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    researcher.client = await researcher.harness.connect(max_wait_seconds=0.05)
+    gate = researcher.harness.control.hold_next("create", "before_completed")
+    asked = await researcher.client.ask("One.")
+    started = await researcher.start(conversation_id=asked.conversation)
+    said = await researcher.cancel(started.id)
     gate.release()
     return said
 
@@ -99,10 +99,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     "This research was cancelled after 10 min 0 s; what it had is above.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
-    lab.harness.clock.advance(600)
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
+    researcher.harness.clock.advance(600)
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -111,10 +111,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     "This research was cancelled after 20 s; it had written nothing yet.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
-    lab.harness.clock.advance(20)
-    other = ResearchClient(lab.harness, await lab.harness.connect())
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
+    researcher.harness.clock.advance(20)
+    other = ResearchClient(researcher.harness, await researcher.harness.connect())
     return await other.cancel(started.id)
 
 
@@ -124,9 +124,9 @@ async def _(lab: ResearchClient) -> ToolResult:
     "This research was cancelled after 0 s; it had written nothing yet.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    lab.harness.control.cancel_slowly(5)
-    return await lab.cancel((await lab.start()).id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    researcher.harness.control.cancel_slowly(5)
+    return await researcher.cancel((await researcher.start()).id)
 
 
 @row(
@@ -138,11 +138,11 @@ async def _(lab: ResearchClient) -> ToolResult:
     'Read it with check_research with research_id "r_…".',
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    lab.client = await lab.harness.connect(research_poll_seconds=3600)
-    started = await lab.start()
-    lab.harness.control.finish(started.interaction)
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    researcher.client = await researcher.harness.connect(research_poll_seconds=3600)
+    started = await researcher.start()
+    researcher.harness.control.finish(started.interaction)
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -153,8 +153,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "The report as a file: …\n"
     'Read it with check_research with research_id "r_…".',
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.cancel((await lab.report()).id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.cancel((await researcher.report()).id)
 
 
 @row(
@@ -163,10 +163,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     "There was nothing to cancel: the research was cancelled.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
-    await lab.cancel(started.id)
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
+    await researcher.cancel(started.id)
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -175,12 +175,12 @@ async def _(lab: ResearchClient) -> ToolResult:
     "There was nothing to cancel: the research was cancelled.",
     cancels=2,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lab.cancel, started.id)
-        tasks.start_soon(lab.cancel, started.id)
-    return await lab.cancel(started.id)
+        tasks.start_soon(researcher.cancel, started.id)
+        tasks.start_soon(researcher.cancel, started.id)
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -189,8 +189,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "There was nothing to cancel: the research has a plan that waits for approval.\n"
     'Read it with check_research with research_id "r_…".',
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.cancel((await lab.plan()).id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.cancel((await researcher.plan()).id)
 
 
 @row(
@@ -200,10 +200,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     "moment.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
-    lab.harness.control.fail_next(503, on="cancel")
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
+    researcher.harness.control.fail_next(503, on="cancel")
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -213,10 +213,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     "cancel_research again in a moment.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    started = await lab.start()
-    lab.harness.control.fail_next(504, on="cancel")
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    started = await researcher.start()
+    researcher.harness.control.fail_next(504, on="cancel")
+    return await researcher.cancel(started.id)
 
 
 @row(
@@ -225,12 +225,12 @@ async def _(lab: ResearchClient) -> ToolResult:
     "This research was cancelled after 5 min 0 s; it had written nothing yet.",
     cancels=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    lab.client = await lab.harness.connect(research_poll_seconds=3600)
-    started = await lab.start()
-    lab.harness.clock.advance(300)
-    lab.harness.control.expire(started.interaction)
-    return await lab.cancel(started.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    researcher.client = await researcher.harness.connect(research_poll_seconds=3600)
+    started = await researcher.start()
+    researcher.harness.clock.advance(300)
+    researcher.harness.control.expire(started.interaction)
+    return await researcher.cancel(started.id)
 
 
 # -- ids ----------------------------------------------------------------------------------
@@ -243,8 +243,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "there are.",
     creates=0,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.check("r_0000000000")
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.check("r_0000000000")
 
 
 @row(
@@ -254,8 +254,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "lists them.",
     creates=1,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.check((await lab.client.ask("Hello.")).conversation)
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.check((await researcher.client.ask("Hello.")).conversation)
 
 
 @row(
@@ -265,8 +265,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "third turn). Call gemini_history to see the ones there are.",
     creates=0,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.check("my research")
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.check("my research")
 
 
 # -- plans --------------------------------------------------------------------------------
@@ -277,8 +277,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     None,
     'r_… has no plan to approve: it is still running. Call check_research with research_id "r_…".',
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.approve((await lab.start()).id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.approve((await researcher.start()).id)
 
 
 @row(
@@ -287,8 +287,8 @@ async def _(lab: ResearchClient) -> ToolResult:
     "The plan of r_… is not ready: it is still running. Call check_research with research_id "
     '"r_…".',
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    return await lab.approve((await lab.start(plan_first=True)).id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    return await researcher.approve((await researcher.start(plan_first=True)).id)
 
 
 @row(
@@ -299,10 +299,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     'Do other work, then call check_research with research_id "r_…" in a minute or more.',
     creates=2,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    plan = await lab.plan()
-    await lab.approve(plan.id)
-    return await lab.approve(plan.id)
+async def _(researcher: ResearchClient) -> ToolResult:
+    plan = await researcher.plan()
+    await researcher.approve(plan.id)
+    return await researcher.approve(plan.id)
 
 
 @row(
@@ -311,13 +311,13 @@ async def _(lab: ResearchClient) -> ToolResult:
     'r_… has no plan to approve: it is completed. Call check_research with research_id "r_…".',
     creates=2,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    plan = await lab.plan()
+async def _(researcher: ResearchClient) -> ToolResult:
+    plan = await researcher.plan()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lab.approve, plan.id)
-        tasks.start_soon(lab.approve, plan.id)
-    await lab.ended(plan.id)
-    return await lab.approve(plan.id)
+        tasks.start_soon(researcher.approve, plan.id)
+        tasks.start_soon(researcher.approve, plan.id)
+    await researcher.ended(plan.id)
+    return await researcher.approve(plan.id)
 
 
 @row(
@@ -326,10 +326,10 @@ async def _(lab: ResearchClient) -> ToolResult:
     'r_… has no plan to approve: it is still running. Call check_research with research_id "r_…".',
     creates=2,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    plan = await lab.plan()
-    await lab.approve(plan.id)
-    return await lab.approve(plan.id, "Only Zürich.")
+async def _(researcher: ResearchClient) -> ToolResult:
+    plan = await researcher.plan()
+    await researcher.approve(plan.id)
+    return await researcher.approve(plan.id, "Only Zürich.")
 
 
 @row(
@@ -338,20 +338,20 @@ async def _(lab: ResearchClient) -> ToolResult:
     'r_… has no plan to approve: it is completed. Call check_research with research_id "r_…".',
     creates=2,
 )
-async def _(lab: ResearchClient) -> ToolResult:
-    plan = await lab.plan()
-    await lab.ended((await lab.approve(plan.id)).id)
-    return await lab.approve(plan.id, "Only Zürich.")
+async def _(researcher: ResearchClient) -> ToolResult:
+    plan = await researcher.plan()
+    await researcher.ended((await researcher.approve(plan.id)).id)
+    return await researcher.approve(plan.id, "Only Zürich.")
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_each_row_is_answered_like_this(lab: ResearchClient, name: str) -> None:
+async def test_each_row_is_answered_like_this(researcher: ResearchClient, name: str) -> None:
     row = ROWS[name]
 
-    said = await row.play(lab)
+    said = await row.play(researcher)
 
     tail = said.tail if "---" in said.text else said.text
-    told = masked(tail).replace(str(lab.harness.folder), "…")
+    told = mask_ids(tail).replace(str(researcher.harness.folder), "…")
     told = "\n".join(
         "The report as a file: …" if line.startswith("The report as a file") else line
         for line in told.splitlines()
@@ -359,5 +359,5 @@ async def test_each_row_is_answered_like_this(lab: ResearchClient, name: str) ->
     )
     assert (told, said.status) == (row.text, row.status)
     assert said.is_error == (row.status is None)
-    assert len(lab.harness.bodies) == row.creates
-    assert sum(each.kind == "cancel" for each in lab.harness.control.log) == row.cancels
+    assert len(researcher.harness.bodies) == row.creates
+    assert sum(each.kind == "cancel" for each in researcher.harness.control.log) == row.cancels

@@ -14,8 +14,8 @@ import pytest
 from gemini_emulator import EmulatorControl
 from gemini_interactions.bridge.research import report
 from gemini_interactions.bridge.turns.handlers import research
-from tests.support.app_harness import ToolResult, masked
-from tests.support.research_client import RUN, ResearchClient, SlowResearchClient, works
+from tests.support.app_harness import ToolResult, mask_ids
+from tests.support.research_client import RUN, ResearchClient, SlowResearchClient, running_count
 
 DEADLINE = 4200.0
 DONE = "The research took 20 min 0 s."
@@ -157,12 +157,12 @@ async def test_whatever_google_does_a_run_ends_like_this(
     row = ROWS[name]
     row.before(slow.harness.control)
     started = await slow.start()
-    await slow.glass.run(600)
+    await slow.fake_sleep.run(600)
     row.during(slow.harness.control, started.interaction)
 
     said = await slow.after(started.id, row.seconds - 600)
 
-    assert (state(said), said.status) == (row.text, row.status)
+    assert (state_text(said), said.status) == (row.text, row.status)
     assert said.is_error == (row.status == "failed")
     assert len(slow.harness.bodies) == 1
 
@@ -174,7 +174,7 @@ async def test_a_run_is_not_given_up_before_a_look_that_google_answers(
     slow: SlowResearchClient,
 ) -> None:
     started = await slow.start()
-    await slow.glass.run(600)
+    await slow.fake_sleep.run(600)
     slow.harness.control.fail_next(503, on="get", times=10_000)
 
     offline = await slow.after(started.id, 5 * DEADLINE)
@@ -183,19 +183,19 @@ async def test_a_run_is_not_given_up_before_a_look_that_google_answers(
 
     assert offline.status == "running"
     assert "Google does not say how it stands just now; it is asked again" in offline.text
-    assert (said.status, state(said)) == ("completed", DONE)
+    assert (said.status, state_text(said)) == ("completed", DONE)
 
 
 async def test_a_stalled_run_is_not_looked_at_any_more_by_itself(slow: SlowResearchClient) -> None:
     slow.harness.control.research_next("zombie")
     await slow.start()
-    await slow.glass.run(DEADLINE + 200)
+    await slow.fake_sleep.run(DEADLINE + 200)
     looks = len(slow.looks)
 
-    await slow.glass.run(10 * DEADLINE)
+    await slow.fake_sleep.run(10 * DEADLINE)
 
     assert len(slow.looks) == looks
-    assert works(slow.client) == 0
+    assert running_count(slow.client) == 0
 
 
 async def test_a_stalled_run_that_google_finishes_after_all_still_brings_its_report(
@@ -220,7 +220,7 @@ async def test_a_stalled_run_that_google_finishes_after_all_still_brings_its_rep
 async def test_a_stalled_run_can_be_cancelled(slow: SlowResearchClient) -> None:
     slow.harness.control.research_next("zombie")
     started = await slow.start()
-    await slow.glass.run(DEADLINE + 200)
+    await slow.fake_sleep.run(DEADLINE + 200)
 
     said = await slow.cancel(started.id)
 
@@ -232,25 +232,25 @@ async def test_patience_begins_when_a_run_is_sent_not_when_it_is_asked_for(
     slow: SlowResearchClient,
 ) -> None:
     client = await slow.harness.connect(max_wait_seconds=0.05)
-    lab = ResearchClient(slow.harness, client)
+    researcher = ResearchClient(slow.harness, client)
     gate = slow.harness.control.hold_next("create", "before_completed")
     asked = await client.ask("One.")
-    started = await lab.start(conversation_id=asked.conversation)
+    started = await researcher.start(conversation_id=asked.conversation)
     slow.harness.clock.advance(DEADLINE)
     slow.harness.control.research_next("zombie")
     gate.release()
     await slow.harness.control.until(lambda: len(slow.harness.bodies) == 2)
-    slow.glass.awake = lambda: 1
+    slow.fake_sleep.awake = lambda: 1
 
-    await slow.glass.run(DEADLINE - 300)
+    await slow.fake_sleep.run(DEADLINE - 300)
 
-    assert (await lab.check(started.id)).status == "running"
+    assert (await researcher.check(started.id)).status == "running"
 
 
 async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowResearchClient) -> None:
     started = await slow.start()
     slow.harness.set(GEMINI_API_KEY=None)
-    await slow.glass.run(100)
+    await slow.fake_sleep.run(100)
     waiting = await slow.check(started.id)
     slow.harness.set(GEMINI_API_KEY="another-key")
 
@@ -266,18 +266,18 @@ async def test_without_a_key_a_run_waits_for_whoever_has_one(slow: SlowResearchC
 
 
 async def test_a_fault_of_our_own_does_not_cost_the_report(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stumble(*_: object) -> str:
         raise RuntimeError("a fault of our own")
 
     with monkeypatch.context() as faulty:
         faulty.setattr(report, "report", stumble)
-        fault = await lab.report()
+        fault = await researcher.report()
 
-    said = await lab.check(fault.id)
+    said = await researcher.check(fault.id)
 
-    assert (state(fault), fault.status) == (
+    assert (state_text(fault), fault.status) == (
         "This server failed while it followed this research, which Google still has.\n"
         'Call check_research with research_id "r_…" to look again, or cancel_research to give it '
         "up.",
@@ -288,27 +288,29 @@ async def test_a_fault_of_our_own_does_not_cost_the_report(
 
 
 async def test_a_run_that_stops_for_functions_names_them_and_takes_their_results(
-    lab: ResearchClient,
+    researcher: ResearchClient,
 ) -> None:
-    lab.harness.control.hold_background()
-    started = await lab.start()
+    researcher.harness.control.hold_background()
+    started = await researcher.start()
     call = {"type": "function_call", "id": "zggxzq8r", "name": "storks", "arguments": {"in": "CH"}}
     stopped = {"status": "requires_action", "steps": [call]}
-    lab.harness.control.finish(started.interaction, stopped)
+    researcher.harness.control.finish(started.interaction, stopped)
 
-    said = await lab.check(started.id, wait_seconds=10)
+    said = await researcher.check(started.id, wait_seconds=10)
     results = [{"call_id": "zggxzq8r", "name": "storks", "result": {"number": 12}}]
-    await lab.client.call("gemini_continue", conversation_id=started.id, function_results=results)
+    await researcher.client.call(
+        "gemini_continue", conversation_id=started.id, function_results=results
+    )
 
     assert (said.status, said.is_error) == ("requires_action", False)
-    assert state(said) == (
+    assert state_text(said) == (
         "Gemini waits for these functions:\n"
         '"storks" (call_id "zggxzq8r", a function that was not declared): {"in": "CH"}\n'
         "Run these and call gemini_continue with function_results. "
         'Its conversation_id is "r_…".'
     )
     assert said.facts["function_calls"][0]["call_id"] == "zggxzq8r"
-    assert lab.harness.bodies[-1]["previous_interaction_id"] == started.interaction
+    assert researcher.harness.bodies[-1]["previous_interaction_id"] == started.interaction
 
 
 # -- the tokens -----------------------------------------------------------------------------
@@ -329,7 +331,7 @@ async def test_a_report_is_not_held_back_for_tokens_that_never_come(
 ) -> None:
     slow.harness.control.research_next("no_usage")
     started = await slow.start()
-    await slow.glass.run(RUN + 100)
+    await slow.fake_sleep.run(RUN + 100)
 
     said = await slow.check(started.id)
 
@@ -343,11 +345,11 @@ async def test_a_report_that_was_seen_is_not_lost_to_trouble_while_its_tokens_ar
 ) -> None:
     slow.harness.control.usage_later(looks=None)
     started = await slow.start()
-    await slow.glass.run(600)
+    await slow.fake_sleep.run(600)
     slow.harness.control.finish(started.interaction)
     before = len(slow.looks)
     while len(slow.looks) == before:
-        await slow.glass.run(1)
+        await slow.fake_sleep.run(1)
     slow.harness.control.expire_all()
 
     said = await slow.after(started.id, 30)
@@ -409,44 +411,44 @@ REFUSED: dict[str, tuple[Before, str]] = {
 
 @pytest.mark.parametrize(("before", "text"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_run_that_is_not_made_is_told_at_once_and_not_sent_again(
-    lab: ResearchClient, monkeypatch: pytest.MonkeyPatch, before: Before, text: str
+    researcher: ResearchClient, monkeypatch: pytest.MonkeyPatch, before: Before, text: str
 ) -> None:
     if "did not confirm" in text:
         monkeypatch.setattr(research, "PATIENCE", 0.3)
-    before(lab.harness.control)
+    before(researcher.harness.control)
 
-    said = await lab.start()
+    said = await researcher.start()
 
     # Without quota no second try helps, so none is advised.
     told = text if "limit is 0" in text else f"{text}\n{AGAIN}"
-    assert (state(said), said.status, said.is_error) == (told, "failed", True)
-    assert len(lab.harness.bodies) == 1
-    assert (await lab.check(said.id)).text == said.text
+    assert (state_text(said), said.status, said.is_error) == (told, "failed", True)
+    assert len(researcher.harness.bodies) == 1
+    assert (await researcher.check(said.id)).text == said.text
 
 
-async def test_a_limit_google_lifts_in_time_is_waited_for(lab: ResearchClient) -> None:
-    lab.harness.control.fail_next(429, on="create", retry_after=0.05)
+async def test_a_limit_google_lifts_in_time_is_waited_for(researcher: ResearchClient) -> None:
+    researcher.harness.control.fail_next(429, on="create", retry_after=0.05)
 
-    said = await lab.start()
+    said = await researcher.start()
 
     assert said.status == "running"
-    assert [post.status for post in lab.harness.control.posts] == [429, 200]
+    assert [post.status for post in researcher.harness.control.posts] == [429, 200]
 
 
-async def test_after_a_failure_the_same_question_is_sent_anew(lab: ResearchClient) -> None:
-    lab.harness.control.fail_next(503, on="create")
-    failed = await lab.start()
+async def test_after_a_failure_the_same_question_is_sent_anew(researcher: ResearchClient) -> None:
+    researcher.harness.control.fail_next(503, on="create")
+    failed = await researcher.start()
 
-    said = await lab.start()
+    said = await researcher.start()
 
     assert said.status == "running"
     assert said.id != failed.id
 
 
-def state(said: ToolResult) -> str:
+def state_text(said: ToolResult) -> str:
     """What is said of how it stands: no report, no files, no footer."""
     tail = said.tail if said.piece else said.text
     # When a look notices the deadline is drawn by lot, within two minutes.
-    lines = re.sub("1 h 1[0-2] min", "1 h 10 min", masked(tail)).splitlines()[:-1]
+    lines = re.sub("1 h 1[0-2] min", "1 h 10 min", mask_ids(tail)).splitlines()[:-1]
     skipped = ("Charts", "The report as a file", "Ask about it")
     return "\n".join(line for line in lines if not line.startswith(skipped))

@@ -16,15 +16,15 @@ REPORT = {
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_report_is_read_whatever_its_steps_hold(
-    lab: ResearchClient, caplog: pytest.LogCaptureFixture, kind: str
+    researcher: ResearchClient, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    lab.harness.control.answer_next(
+    researcher.harness.control.answer_next(
         Answer(steps=[*steps(kind)[:-1], REPORT], events=[], usage=USAGE, pace=1.0)
     )
-    started = await lab.start()
-    await lab.confirmed(started.id)
+    started = await researcher.start()
+    await researcher.confirmed(started.id)
 
-    said = await lab.ended(started.id, RUN + 100)
+    said = await researcher.ended(started.id, RUN + 100)
 
     assert said.status in ("completed", "requires_action")
     assert "The report that was paid for." in said.text

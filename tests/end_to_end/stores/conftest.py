@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.end_to_end.agents.conftest import work
 from tests.end_to_end.commands.conftest import run as command
-from tests.end_to_end.http.conftest import site
+from tests.end_to_end.http.conftest import gateways
 from tests.end_to_end.product.conftest import client, clock, emulator, harness, start
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "clock",
     "command",
     "emulator",
+    "gateways",
     "harness",
-    "site",
     "start",
     "work",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.commands.conftest import Run
-from tests.support.agent_client import put
+from tests.support.agent_client import write_file
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 
@@ -225,15 +225,18 @@ async def test_a_store_that_is_not_here_is_refused_with_those_that_are(
 
 
 async def test_on_a_gateway_owners_search_only_what_was_given_to_them(
-    site: GatewayHarness, harness: AppHarness, command: Run, work: Path
+    gateways: GatewayHarness, harness: AppHarness, command: Run, work: Path
 ) -> None:
-    put("a.md", "Herons nest in April.\n")
+    write_file("a.md", "Herons nest in April.\n")
     for name, to in (("anns", ("--owner", "ann")), ("all", ("--everyone",)), ("mine", ())):
         await command("stores", "create", name, *to)
         await command("stores", "add", name, "a.md")
     full = {each.display_name: each.name for each in harness.control.service.stores.all.values()}
-    await site.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
-    ann, bob = await site.connect(token="anns-token"), await site.connect(token="bobs-token")
+    await gateways.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
+    ann, bob = (
+        await gateways.connect(token="anns-token"),
+        await gateways.connect(token="bobs-token"),
+    )
 
     good = [
         await ann.ask("herons nest", tools=search("anns", "all")),

@@ -7,16 +7,16 @@ import pytest
 from tests.end_to_end.research.conftest import (
     clock,
     emulator,
+    gateways,
     harness,
-    real,
-    site,
+    real_time,
     start,
     usual_harness,
 )
 from tests.support.app_harness import AppHarness
 from tests.support.task_client import TaskClient, in_process
 
-__all__ = ["clock", "emulator", "harness", "real", "site", "start", "usual_harness"]
+__all__ = ["clock", "emulator", "gateways", "harness", "real_time", "start", "usual_harness"]
 
 
 @pytest.fixture

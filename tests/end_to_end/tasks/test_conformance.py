@@ -70,23 +70,25 @@ def by_status(found: list[dict[str, Any]], *statuses: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def real_site(real: AppHarness) -> AsyncIterator[GatewayHarness]:
+async def real_site(real_time: AppHarness) -> AsyncIterator[GatewayHarness]:
     """Gateways where researches take real time, as the suite waits in it."""
-    site = GatewayHarness(real)
-    yield site
-    real.control.let_go()
-    await site.close()
+    gateways = GatewayHarness(real_time)
+    yield gateways
+    real_time.control.let_go()
+    await gateways.close()
 
 
 @pytest.fixture
-def suite_tools(real: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def suite_tools(real_time: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tools of the suite's names in the product; each but the first is a research."""
     known = dict(registry.tools(("ask", "research")))
     monkeypatch.setattr(registry, "REGISTERED", known)
     monkeypatch.setattr(tool_definition, "REGISTERED", known)
-    control = real.control
+    control = real_time.control
 
-    async def researched(use: ToolContext, question: str, *, plan: bool) -> types.CallToolResult:
+    async def start_research(
+        use: ToolContext, question: str, *, plan: bool
+    ) -> types.CallToolResult:
         wanted = ResearchRequest(question, plan_first=plan)
         return await research_report.told(
             await use.bridge.researches.start(use.caller, wanted), use.room
@@ -103,23 +105,23 @@ def suite_tools(real: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         use: ToolContext, seconds: float = 0, label: str = ""
     ) -> types.CallToolResult:
         control.research_seconds = seconds
-        return await researched(use, f"What takes {seconds} s for {label}?", plan=False)
+        return await start_research(use, f"What takes {seconds} s for {label}?", plan=False)
 
     @task("Fail")
     async def failing_job(use: ToolContext) -> types.CallToolResult:
         control.research_seconds = 0.5
         control.research_next("failed")
-        return await researched(use, f"What fails at {time.time()}?", plan=False)
+        return await start_research(use, f"What fails at {time.time()}?", plan=False)
 
     @task("Break")
     async def protocol_error_job(use: ToolContext) -> types.CallToolResult:
         control.research_seconds = 0.5
-        return await researched(use, f"What breaks at {time.time()}?", plan=False)
+        return await start_research(use, f"What breaks at {time.time()}?", plan=False)
 
     @task("Confirm")
     async def confirm_delete(use: ToolContext, filename: str) -> types.CallToolResult:
         control.research_seconds = 1.0
-        return await researched(use, f"How to delete {filename}?", plan=True)
+        return await start_research(use, f"How to delete {filename}?", plan=True)
 
 
 @pytest.mark.parametrize(("scenario", "passed", "untestable"), ON_THE_PRODUCT)

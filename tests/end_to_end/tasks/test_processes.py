@@ -10,7 +10,7 @@ import pytest
 from tests.support.app_harness import AppHarness
 from tests.support.research_client import QUESTION
 from tests.support.server_process import Start
-from tests.support.task_client import WITH_FORMS, TaskClient, told
+from tests.support.task_client import WITH_FORMS, TaskClient, result_of
 
 pytestmark = [
     pytest.mark.processes,
@@ -23,9 +23,9 @@ APPROVE = {"action": "accept", "content": {"decision": "approve"}}
 
 
 @pytest.fixture
-def harness(real: AppHarness) -> AppHarness:
+def harness(real_time: AppHarness) -> AppHarness:
     """Servers are processes, whose clock is the real one."""
-    return real
+    return real_time
 
 
 async def test_another_process_answers_for_a_research_whose_process_was_killed(
@@ -63,7 +63,7 @@ async def test_another_process_answers_for_a_question_whose_process_was_killed(
     assert said.id == id
     assert said.status in ("completed", "interrupted")
     assert len(harness.bodies) == 1
-    assert told((await second.get(id))["result"]).raw == said.raw
+    assert result_of((await second.get(id))["result"]).raw == said.raw
 
 
 async def test_a_plan_is_approved_by_way_of_another_process(

@@ -22,7 +22,7 @@ from tests.support.task_client import (
     TaskState,
     in_process,
     over_http,
-    told,
+    result_of,
 )
 
 METHODS: list[tuple[str, dict[str, Any]]] = [
@@ -62,7 +62,7 @@ async def test_without_a_declaration_on_the_request_there_is_no_task(
     answered = await plain.call("start_deep_research", question="Another.")
 
     assert answered["resultType"] == "complete"
-    assert told(answered).status == "running"
+    assert result_of(answered).status == "running"
     for method, more in METHODS:
         with pytest.raises(TaskError) as refused:
             await plain.request(method, taskId=id, **more)
@@ -141,9 +141,9 @@ async def test_a_legacy_client_gets_no_task_whatever_it_declares(harness: AppHar
     assert TASKS not in str(greeted)
 
 
-async def test_a_legacy_client_over_http_gets_no_task(site: GatewayHarness) -> None:
-    await site.open()
-    wire = await site.raw_client(legacy=True)
+async def test_a_legacy_client_over_http_gets_no_task(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    wire = await gateways.raw_client(legacy=True)
 
     running = await wire.call("start_deep_research", question=QUESTION)
     body = {
@@ -158,10 +158,10 @@ async def test_a_legacy_client_over_http_gets_no_task(site: GatewayHarness) -> N
     assert f'"code":{NO_METHOD}' in answer.text.replace(" ", "")
 
 
-async def test_over_http_the_name_of_a_request_is_its_task(site: GatewayHarness) -> None:
-    await site.open()
-    http = site.raw()
-    site._raw.append(http)
+async def test_over_http_the_name_of_a_request_is_its_task(gateways: GatewayHarness) -> None:
+    await gateways.open()
+    http = gateways.raw()
+    gateways._raw.append(http)
     client = over_http(http)
     id = await client.task("start_deep_research", question=QUESTION)
 
@@ -173,10 +173,10 @@ async def test_over_http_the_name_of_a_request_is_its_task(site: GatewayHarness)
     assert (await client.get(id))["status"] == "working"
 
 
-async def test_owners_see_no_tasks_of_each_other(site: GatewayHarness) -> None:
-    await site.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
-    ann, bob = (site.raw(authorization=f"Bearer {name}-token") for name in ("anns", "bobs"))
-    site._raw += [ann, bob]
+async def test_owners_see_no_tasks_of_each_other(gateways: GatewayHarness) -> None:
+    await gateways.open(tokens={"anns-token": "ann", "bobs-token": "bob"})
+    ann, bob = (gateways.raw(authorization=f"Bearer {name}-token") for name in ("anns", "bobs"))
+    gateways._raw += [ann, bob]
     id = await over_http(ann).task("start_deep_research", question=QUESTION)
 
     for method, more in METHODS:
@@ -212,11 +212,11 @@ async def test_the_sdks_hooks_get_the_result_of_a_task(harness: AppHarness) -> N
     assert said.status == "completed"
 
 
-async def test_the_sdks_hooks_work_over_http_too(site: GatewayHarness) -> None:
-    await site.open(task_after_seconds=0.05)
+async def test_the_sdks_hooks_work_over_http_too(gateways: GatewayHarness) -> None:
+    await gateways.open(task_after_seconds=0.05)
     extension = SdkTasks()
-    site.harness.control.delay(0.3)
-    client = await site.connect(extensions=[extension])
+    gateways.harness.control.delay(0.3)
+    client = await gateways.connect(extensions=[extension])
 
     said = await client.ask("Slowly, please.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gemini_interactions.domain import client_profiles
-from tests.support.app_harness import AppHarness, masked
+from tests.support.app_harness import AppHarness, mask_ids
 from tests.support.research_client import QUESTION, RUN
 from tests.support.task_client import (
     DECLARED,
@@ -15,7 +15,7 @@ from tests.support.task_client import (
     Json,
     TaskClient,
     in_process,
-    told,
+    result_of,
 )
 
 APPROVE: Json = {"action": "accept", "content": {"decision": "approve"}}
@@ -31,7 +31,7 @@ async def asker(harness: AppHarness) -> TaskClient:
     return await in_process(harness, WITH_FORMS)
 
 
-async def confirmed(client: TaskClient, id: str) -> None:
+async def until_confirmed(client: TaskClient, id: str) -> None:
     """Until Google's id of it is written down: time that passes before that is its end."""
     plain = TaskClient(client.ask, {})
     while not (await plain.use("check_research", research_id=id)).facts.get("interaction_id"):
@@ -40,12 +40,12 @@ async def confirmed(client: TaskClient, id: str) -> None:
 
 async def ended(client: TaskClient, harness: AppHarness, id: str, *statuses: str) -> Json:
     """The task once its run, or plan, has had the time it takes."""
-    await confirmed(client, id)
+    await until_confirmed(client, id)
     harness.clock.advance(RUN + 100)
     return await client.until(id, *statuses or ("completed", "input_required", "cancelled"))
 
 
-async def planned(client: TaskClient, harness: AppHarness, **more: Any) -> tuple[str, Json]:
+async def start_plan(client: TaskClient, harness: AppHarness, **more: Any) -> tuple[str, Json]:
     """A research that asks about its plan."""
     id = await client.task("start_deep_research", question=QUESTION, plan_first=True, **more)
     return id, await ended(client, harness, id)
@@ -56,9 +56,9 @@ async def test_a_research_is_a_task_at_once(client: TaskClient, harness: AppHarn
     task = await ended(client, harness, created["taskId"])
 
     assert created["resultType"] == "task"
-    assert masked(created["taskId"]) == "r_…/1"
+    assert mask_ids(created["taskId"]) == "r_…/1"
     assert created["pollIntervalMs"] == 50  # as often as the test has us look
-    said = told(task["result"])
+    said = result_of(task["result"])
     assert said.status == "completed"
     research = created["taskId"].partition("/")[0]
     for name in (research, created["taskId"]):
@@ -94,17 +94,17 @@ async def test_cancelling_reaches_google(client: TaskClient, harness: AppHarness
 
 
 async def test_without_forms_a_plan_is_the_result(client: TaskClient, harness: AppHarness) -> None:
-    id, task = await planned(client, harness)
+    id, task = await start_plan(client, harness)
 
-    said = told(task["result"])
+    said = result_of(task["result"])
     assert task["status"] == "completed"
     assert said.status == "plan_ready"
     assert "approve_research_plan" in said.tail
     run = await client.task("approve_research_plan", research_id=id.partition("/")[0])
     assert run == id.replace("/1", "/2")
-    assert told((await ended(client, harness, run))["result"]).status == "completed"
+    assert result_of((await ended(client, harness, run))["result"]).status == "completed"
     # What was told as ended stays so, whoever asks.
-    assert told((await client.get(id))["result"]).raw == said.raw
+    assert result_of((await client.get(id))["result"]).raw == said.raw
     assert (await TaskClient(client.ask, WITH_FORMS).get(id))["status"] == "completed"
 
 
@@ -116,17 +116,17 @@ async def test_a_client_that_leaves_forms_unanswered_is_not_asked(
     )
     asker.name = "silent"
 
-    _, task = await planned(asker, harness)
+    _, task = await start_plan(asker, harness)
 
     assert task["status"] == "completed"
-    assert told(task["result"]).status == "plan_ready"
-    assert "approve_research_plan" in told(task["result"]).tail
+    assert result_of(task["result"]).status == "plan_ready"
+    assert "approve_research_plan" in result_of(task["result"]).tail
 
 
 async def test_a_plan_asks_and_goes_on_as_the_same_task(
     asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, asks = await planned(asker, harness)
+    id, asks = await start_plan(asker, harness)
 
     assert asks["status"] == "input_required"
     assert "result" not in asks
@@ -156,7 +156,7 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
     task = await ended(asker, harness, id)
     assert task["status"] == "completed"
     assert task["taskId"] == id
-    said = told(task["result"])
+    said = result_of(task["result"])
     assert said.status == "completed"
     assert said.turn == 3
     assert len(harness.bodies) == 3
@@ -178,14 +178,14 @@ async def test_a_plan_asks_and_goes_on_as_the_same_task(
 async def test_whatever_is_no_clear_decision_runs_nothing_and_names_the_tool(
     asker: TaskClient, harness: AppHarness, answer: Any
 ) -> None:
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
 
     await asker.update(id, plan_1=answer)
     task = await asker.get(id)
 
     assert task["status"] == "completed"
-    assert told(task["result"]).status == "plan_ready"
-    assert "approve_research_plan" in told(task["result"]).tail
+    assert result_of(task["result"]).status == "plan_ready"
+    assert "approve_research_plan" in result_of(task["result"]).tail
     await asker.update(id, plan_1=APPROVE)
     assert await asker.get(id) == task
     assert len(harness.bodies) == 1
@@ -195,7 +195,7 @@ async def test_whatever_is_no_clear_decision_runs_nothing_and_names_the_tool(
 async def test_answers_to_what_is_not_asked_mean_nothing(
     asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, asks = await planned(asker, harness)
+    id, asks = await start_plan(asker, harness)
 
     acknowledged = await asker.update(id, plan_7=APPROVE, other={"x": 1})
 
@@ -206,19 +206,19 @@ async def test_answers_to_what_is_not_asked_mean_nothing(
 async def test_a_plan_that_a_tool_approves_ends_its_task_with_the_plan(
     asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
     run = await asker.task("approve_research_plan", research_id=id.partition("/")[0])
 
     task = await asker.get(id)
 
     assert run == id.replace("/1", "/2")
     assert task["status"] == "completed"
-    assert told(task["result"]).status == "plan_ready"
-    assert told((await ended(asker, harness, run))["result"]).status == "completed"
+    assert result_of(task["result"]).status == "plan_ready"
+    assert result_of((await ended(asker, harness, run))["result"]).status == "completed"
 
 
 async def test_revisions_by_tool_are_a_task_each(asker: TaskClient, harness: AppHarness) -> None:
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
     research = id.partition("/")[0]
 
     revision = await asker.task("approve_research_plan", research_id=research, changes="Shorter.")
@@ -228,14 +228,14 @@ async def test_revisions_by_tool_are_a_task_each(asker: TaskClient, harness: App
 
     assert revision == f"{research}/2"
     assert list(asks["inputRequests"]) == ["plan-2"]
-    assert told(task["result"]).turn == 3
+    assert result_of(task["result"]).turn == 3
     assert await asker.refusal("tasks/get", taskId=f"{research}/3") == -32602
 
 
 async def test_a_plan_that_cannot_be_run_ends_its_task_with_the_reason(
     asker: TaskClient, harness: AppHarness
 ) -> None:
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
     harness.control.fail_next(400, message="No such agent.", on="create")
 
     await asker.update(id, plan_1=APPROVE)
@@ -243,12 +243,12 @@ async def test_a_plan_that_cannot_be_run_ends_its_task_with_the_reason(
 
     assert task["status"] == "completed"
     assert task["result"]["isError"] is True
-    assert "approve_research_plan" in told(task["result"]).text
+    assert "approve_research_plan" in result_of(task["result"]).text
 
 
 async def test_a_limit_that_is_reached_ends_the_task_in_words(harness: AppHarness) -> None:
     asker = await in_process(harness, WITH_FORMS)
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
     poor = await in_process(harness, WITH_FORMS, daily_usd_limit=0.01)
 
     await poor.update(id, plan_1=APPROVE)
@@ -256,13 +256,13 @@ async def test_a_limit_that_is_reached_ends_the_task_in_words(harness: AppHarnes
 
     assert task["status"] == "completed"
     assert task["result"]["isError"] is True
-    assert "GEMINI_MCP_DAILY_USD_LIMIT" in told(task["result"]).text
-    assert "approve_research_plan" in told(task["result"]).text
+    assert "GEMINI_MCP_DAILY_USD_LIMIT" in result_of(task["result"]).text
+    assert "approve_research_plan" in result_of(task["result"]).text
     assert len(harness.bodies) == 1
 
 
 async def test_a_waiting_plan_can_be_cancelled(asker: TaskClient, harness: AppHarness) -> None:
-    id, _ = await planned(asker, harness)
+    id, _ = await start_plan(asker, harness)
 
     await asker.cancel(id)
     await asker.update(id, plan_1=APPROVE)
@@ -296,14 +296,14 @@ async def test_a_research_that_stalled_stays_told_as_that(harness: AppHarness) -
     harness.control.hold_background()
     id = await client.task("start_deep_research", question=QUESTION)
     task = await ended(client, harness, id)
-    harness.control.finish(told(task["result"]).interaction, "At last.")
+    harness.control.finish(result_of(task["result"]).interaction, "At last.")
 
     later = await client.use("check_research", research_id=id)
 
-    assert told(task["result"]).status == "stalled"
+    assert result_of(task["result"]).status == "stalled"
     assert later.status == "completed"
     assert await client.get(id) == {
         **task,
         "lastUpdatedAt": (await client.get(id))["lastUpdatedAt"],
     }
-    assert told((await client.get(id))["result"]).status == "stalled"
+    assert result_of((await client.get(id))["result"]).status == "stalled"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gemini_emulator import Answer
 from tests.support.app_harness import META, AppHarness, ToolResult
-from tests.support.task_client import DECLARED, TaskClient, in_process, told
+from tests.support.task_client import DECLARED, TaskClient, in_process, result_of
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 ASKS = {
@@ -28,7 +28,7 @@ async def test_a_quick_answer_is_a_plain_result(client: TaskClient, harness: App
 
     assert answered["resultType"] == "complete"
     assert "taskId" not in answered
-    assert told(answered).status == "completed"
+    assert result_of(answered).status == "completed"
 
 
 async def test_a_slow_answer_is_a_task_under_the_turns_id(
@@ -54,7 +54,7 @@ async def test_a_slow_answer_is_a_task_under_the_turns_id(
     assert meanwhile["status"] == "working"
     assert meanwhile["statusMessage"]
     assert "result" not in meanwhile
-    said = told(task["result"])
+    said = result_of(task["result"])
     assert said.id == created["taskId"]
     assert said.status == "completed"
     again = await client.use("gemini_result", id=said.id)
@@ -142,7 +142,7 @@ async def test_a_failed_answer_is_a_completed_task_whose_result_is_an_error(
     assert task["status"] == "completed"
     assert "error" not in task
     assert task["result"]["isError"] is True
-    assert told(task["result"]).status == "failed"
+    assert result_of(task["result"]).status == "failed"
 
 
 async def test_what_is_refused_is_no_task(client: TaskClient) -> None:
@@ -268,4 +268,4 @@ async def test_who_takes_no_tasks_waits_as_long_as_ever(harness: AppHarness) -> 
 
     answered = await plain.call("gemini_ask", prompt="Slowly.")
 
-    assert told(answered).status == "completed"
+    assert result_of(answered).status == "completed"

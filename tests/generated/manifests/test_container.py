@@ -17,7 +17,7 @@ COMPOSE = (ROOT / "manifests/compose.yaml").read_text("utf-8")
 IGNORED = (ROOT / "manifests/Dockerfile.dockerignore").read_text("utf-8").split("\n")
 
 
-def copied() -> list[str]:
+def copied_names() -> list[str]:
     lines = re.findall(r"^COPY (.+) \S+$", RECIPE, re.MULTILINE)
     return [name for line in lines for name in line.split()]
 
@@ -26,8 +26,8 @@ def test_what_is_copied_is_there_and_let_through() -> None:
     let_through = [line[1:] for line in IGNORED if line.startswith("!")]
 
     assert "*" in IGNORED
-    assert all((ROOT / name).exists() for name in copied())
-    assert sorted(copied()) == sorted(let_through)
+    assert all((ROOT / name).exists() for name in copied_names())
+    assert sorted(copied_names()) == sorted(let_through)
 
 
 def test_what_the_build_needs_is_copied() -> None:
@@ -35,7 +35,7 @@ def test_what_the_build_needs_is_copied() -> None:
     named = re.findall(r'^(?:readme = |license-files = \[)"([^"]+)"', project, re.MULTILINE)
 
     assert len(named) == 2
-    assert {"pyproject.toml", "constraints.txt", "server", *named} <= set(copied())
+    assert {"pyproject.toml", "constraints.txt", "server", *named} <= set(copied_names())
 
 
 def test_the_recipe_and_the_gateway_name_only_settings_that_exist() -> None:
@@ -74,4 +74,4 @@ def test_the_folders_it_writes_to_belong_to_its_user_alone() -> None:
 
 def test_no_key_of_a_checkout_can_get_into_the_image() -> None:
     for name in (".env", "gemini.db", "tokens", ".venv/x", "first-conversation/key"):
-        assert not any(fnmatch(name, f"{each}*") for each in copied())
+        assert not any(fnmatch(name, f"{each}*") for each in copied_names())

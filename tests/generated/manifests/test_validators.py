@@ -23,7 +23,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join(path), "HOME": str(tmp_path), "NO_COLOR": "1"}
 
 
-def validated(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+def validate(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
         pytest.skip(f"{command[0]} is not installed: make node-tools")
@@ -42,14 +42,14 @@ def validated(environment: dict[str, str], *command: str) -> subprocess.Complete
 def test_claude_code_takes_the_plugin_and_the_marketplace(
     environment: dict[str, str], path: str
 ) -> None:
-    told = validated(environment, "claude", "plugin", "validate", path)
+    told = validate(environment, "claude", "plugin", "validate", path)
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert "Validation passed" in told.stdout
 
 
 def test_gemini_cli_takes_the_extension(environment: dict[str, str]) -> None:
-    told = validated(environment, "gemini", "extensions", "validate", ".")
+    told = validate(environment, "gemini", "extensions", "validate", ".")
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert "successfully validated" in told.stdout + told.stderr
@@ -58,9 +58,9 @@ def test_gemini_cli_takes_the_extension(environment: dict[str, str]) -> None:
 def test_claude_desktop_takes_and_packs_the_bundle(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    valid = validated(environment, "mcpb", "validate", "manifests/claude-desktop/manifest.json")
+    valid = validate(environment, "mcpb", "validate", "manifests/claude-desktop/manifest.json")
     bundle = tmp_path / "gemini.mcpb"
-    packed = validated(environment, "mcpb", "pack", "manifests/claude-desktop", str(bundle))
+    packed = validate(environment, "mcpb", "pack", "manifests/claude-desktop", str(bundle))
 
     assert valid.returncode == 0, valid.stdout + valid.stderr
     assert packed.returncode == 0, packed.stdout + packed.stderr
@@ -91,7 +91,7 @@ def test_actionlint_takes_the_workflows_and_would_refuse_others(
         broken.write_text(files[0].read_text("utf-8").replace("ubuntu-latest", "ubuntu-latst"))
         files = [broken]
 
-    told = validated(
+    told = validate(
         environment, "node", "--input-type=module", "-e", LINT, str(linter), *map(str, files)
     )
 

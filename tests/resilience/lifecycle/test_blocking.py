@@ -15,7 +15,7 @@ from gemini_emulator import Answer
 from gemini_interactions.store.databases.sqlite import SQLite
 from tests.resilience.lifecycle.conftest import Connect
 from tests.support.app_harness import AppHarness
-from tests.support.event_loop_probe import watched
+from tests.support.event_loop_probe import watch_loop
 from tests.support.fork_server import ROOT
 from tests.support.jsonrpc_client import InProcessClient
 from tests.support.protocol import ERAS, Era
@@ -115,7 +115,7 @@ async def heavy_duty(harness: AppHarness, wire: InProcessClient) -> None:
 
 
 async def test_no_step_of_the_loop_is_long(harness: AppHarness, connect: Connect) -> None:
-    with watched() as watch:
+    with watch_loop() as watch:
         wire = await connect()
         await wire.call("gemini_ask", prompt="first")
         await heavy_duty(harness, wire)

@@ -13,7 +13,7 @@ from tests.support.protocol import ERAS, Era
 WAIT = 0.1
 
 
-def hold(harness: AppHarness) -> Gate:
+def hold_next(harness: AppHarness) -> Gate:
     """From now on the next answer is held back at its end."""
     harness.control.answer_next(
         Answer(text="Worth waiting for.", thought="**Thinking it over**\n\n")
@@ -34,7 +34,7 @@ async def over(client: McpClient) -> None:
             await anyio.sleep(0.01)
 
 
-async def collected(client: McpClient, said: ToolResult) -> ToolResult:
+async def collect(client: McpClient, said: ToolResult) -> ToolResult:
     found = said
     while found.status == "running":
         found = await client.result(said.id, wait_seconds=40)
@@ -46,7 +46,7 @@ async def test_a_slow_answer_is_running_in_time_and_collected_later(
     harness: AppHarness, connect: Connect, era: Era
 ) -> None:
     wire = await connect(era, max_wait_seconds=WAIT)
-    gate = hold(harness)
+    gate = hold_next(harness)
 
     call = await wire.begin_call("gemini_ask", prompt="slow")
     running = await wire.result(call)
@@ -72,7 +72,7 @@ async def test_who_waits_hears_what_gemini_is_doing(
     harness: AppHarness, connect: Connect, era: Era
 ) -> None:
     wire = await connect(era, max_wait_seconds=60.0)
-    gate = hold(harness)
+    gate = hold_next(harness)
 
     call = await wire.begin_call("gemini_ask", prompt="slow")
     await wire.until(lambda: "Writing: Worth waiting for." in words(wire.progress(call)))
@@ -91,7 +91,7 @@ def words(told: list[tuple[float, str]]) -> list[str]:
 async def test_nobody_waits_longer_than_the_budget_for_a_result(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
 
     again = await hasty.result(running.id, wait_seconds=3600)
@@ -101,7 +101,7 @@ async def test_nobody_waits_longer_than_the_budget_for_a_result(
 
 
 async def test_a_queued_continue_says_running_too(harness: AppHarness, hasty: McpClient) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     first = await hasty.ask("slow")
 
     queued = await hasty.follow("and then?")
@@ -110,7 +110,7 @@ async def test_a_queued_continue_says_running_too(harness: AppHarness, hasty: Mc
     assert queued.turn == 2
     assert len(harness.bodies) == 1
     gate.release()
-    last = await collected(hasty, queued)
+    last = await collect(hasty, queued)
     assert last.status == "completed"
     assert harness.last["previous_interaction_id"] == (await hasty.result(first.id)).interaction
 
@@ -121,12 +121,12 @@ async def test_a_queued_continue_says_running_too(harness: AppHarness, hasty: Mc
 async def test_an_identical_call_joins_what_still_runs_and_says_so(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow", thinking="low")
 
     again = await hasty.ask("slow", thinking="low")
     gate.release()
-    last = await collected(hasty, again)
+    last = await collect(hasty, again)
 
     assert again.status == "running"
     assert again.id == last.id == running.id
@@ -138,24 +138,24 @@ async def test_an_identical_call_joins_what_still_runs_and_says_so(
 async def test_what_finished_uncollected_is_handed_to_the_repeat(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
     gate.release()
     await over(hasty)
 
-    again = await collected(hasty, await hasty.ask("slow"))
+    again = await collect(hasty, await hasty.ask("slow"))
 
     assert (again.id, again.status) == (running.id, "completed")
     assert len(harness.bodies) == 1
 
 
 async def test_once_collected_a_repeat_is_a_new_call(harness: AppHarness, hasty: McpClient) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
     gate.release()
-    await collected(hasty, running)
+    await collect(hasty, running)
 
-    again = await collected(hasty, await hasty.ask("slow"))
+    again = await collect(hasty, await hasty.ask("slow"))
 
     assert again.id != running.id
     assert len(harness.bodies) == 2
@@ -164,12 +164,12 @@ async def test_once_collected_a_repeat_is_a_new_call(harness: AppHarness, hasty:
 async def test_once_a_repeat_has_collected_the_next_is_a_new_call(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
     gate.release()
-    joined = await collected(hasty, await hasty.ask("slow"))
+    joined = await collect(hasty, await hasty.ask("slow"))
 
-    again = await collected(hasty, await hasty.ask("slow"))
+    again = await collect(hasty, await hasty.ask("slow"))
 
     assert joined.id == running.id
     assert again.id != running.id
@@ -180,7 +180,7 @@ async def test_arguments_in_another_order_are_the_same_call(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect(max_wait_seconds=WAIT)
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await wire.call("gemini_ask", prompt="slow", thinking="low")
 
     again = await wire.call("gemini_ask", thinking="low", prompt="slow")
@@ -202,7 +202,7 @@ async def test_arguments_in_another_order_are_the_same_call(
 async def test_another_argument_is_another_call(
     harness: AppHarness, hasty: McpClient, other: dict[str, object]
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
 
     again = await hasty.call("gemini_ask", **other)
@@ -214,7 +214,7 @@ async def test_another_argument_is_another_call(
 
 
 async def test_calls_that_wait_at_once_never_join(harness: AppHarness, client: McpClient) -> None:
-    gates = [hold(harness) for _ in range(4)]
+    gates = [hold_next(harness) for _ in range(4)]
     answers: list[ToolResult] = []
 
     async def ask() -> None:
@@ -232,9 +232,9 @@ async def test_calls_that_wait_at_once_never_join(harness: AppHarness, client: M
 
 
 async def test_only_one_of_two_repeats_joins(harness: AppHarness, hasty: McpClient) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
-    other = hold(harness)
+    other = hold_next(harness)
     answers: list[ToolResult] = []
 
     async def ask() -> None:
@@ -253,7 +253,7 @@ async def test_only_one_of_two_repeats_joins(harness: AppHarness, hasty: McpClie
 async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
     harness: AppHarness, connect: Connect
 ) -> None:
-    gates = [hold(harness) for _ in range(2)]
+    gates = [hold_next(harness) for _ in range(2)]
     wire = await connect(max_wait_seconds=WAIT)
     first = [await wire.begin_call("gemini_ask", prompt="slow") for _ in gates]
     owed = [(await wire.result(call)).id for call in first]
@@ -270,7 +270,7 @@ async def test_two_repeats_at_once_join_the_two_calls_that_are_owed(
 async def test_a_repeat_in_another_session_is_a_new_call(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     one = await hasty.call_in("one", "gemini_ask", prompt="slow")
 
     other = await hasty.call_in("other", "gemini_ask", prompt="slow")
@@ -285,13 +285,13 @@ async def test_a_repeat_in_another_session_is_a_new_call(
 async def test_a_repeat_in_another_process_of_the_same_session_joins(
     harness: AppHarness, hasty: McpClient
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     one = await hasty.call_in("thread", "gemini_ask", prompt="slow")
     elsewhere = await harness.connect(max_wait_seconds=WAIT)
 
     again = await elsewhere.call_in("thread", "gemini_ask", prompt="slow")
     gate.release()
-    last = await collected(elsewhere, again)
+    last = await collect(elsewhere, again)
 
     assert again.id == one.id
     assert last.status == "completed"
@@ -302,7 +302,7 @@ async def test_a_repeat_in_another_process_of_the_same_session_joins(
 async def test_a_repeat_joins_for_ten_minutes(
     harness: AppHarness, hasty: McpClient, minutes: float, joins: bool
 ) -> None:
-    gate = hold(harness)
+    gate = hold_next(harness)
     running = await hasty.ask("slow")
     gate.release()
     await over(hasty)
@@ -324,7 +324,7 @@ async def test_a_call_that_failed_is_paid_anew(
     gate.release()
     await over(hasty)
 
-    again = await collected(hasty, await hasty.ask("slow"))
+    again = await collect(hasty, await hasty.ask("slow"))
 
     assert again.id != running.id
     assert again.status == "completed"

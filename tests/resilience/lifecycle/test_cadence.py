@@ -14,14 +14,14 @@ from gemini_interactions.bridge.requests import Progress
 from gemini_interactions.bridge.turns.execution.running_turns import RunningTurn
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.mcp_server.progress_notifications import reporting
-from tests.support.virtual_time_loop import swiftly
+from tests.support.virtual_time_loop import run_in_virtual_time
 
 TURN = Turn("c_0000000000", 1, "local", "ask", "running", sent=1.0)
 
 Words = list[tuple[float, str]]
 
 
-def listened(
+def listen(
     wait: float, happenings: Sequence[float] = (), end: float | None = None
 ) -> tuple[Words, float]:
     """What a waiting client hears and when it is let go; things happen after so many seconds."""
@@ -55,7 +55,7 @@ def listened(
             left = anyio.current_time()
             tasks.cancel_scope.cancel()
 
-    swiftly(main)
+    run_in_virtual_time(main)
     return words, left
 
 
@@ -64,7 +64,7 @@ def gaps(words: Words, until: float) -> list[float]:
 
 
 def test_somebody_who_waits_for_silence_hears_that_we_are_there() -> None:
-    words, left = listened(600)
+    words, left = listen(600)
 
     assert left == pytest.approx(600)
     assert max(gaps(words, left)) <= 5
@@ -72,13 +72,13 @@ def test_somebody_who_waits_for_silence_hears_that_we_are_there() -> None:
 
 
 def test_the_first_word_comes_at_once() -> None:
-    words, _ = listened(1)
+    words, _ = listen(1)
 
     assert words[0][0] == 0
 
 
 def test_much_that_happens_is_told_four_times_a_second_at_most() -> None:
-    words, left = listened(20, [0.01] * 2000)
+    words, left = listen(20, [0.01] * 2000)
 
     assert left == pytest.approx(20)
     assert all(
@@ -88,14 +88,14 @@ def test_much_that_happens_is_told_four_times_a_second_at_most() -> None:
 
 
 def test_news_is_told_at_once_after_silence() -> None:
-    words, _ = listened(60, [10.0])
+    words, _ = listen(60, [10.0])
 
     assert next(at for at, word in words if word == "Writing: word 0") == pytest.approx(10.0)
 
 
 def test_who_waits_is_let_go_the_moment_the_work_is_done() -> None:
     for end in (0.0, 0.1, 0.25, 3.9, 4.0, 4.1, 44.999):
-        words, left = listened(45, end=end)
+        words, left = listen(45, end=end)
 
         assert left == pytest.approx(end)
         assert max(gaps(words, left)) <= 5
@@ -103,7 +103,7 @@ def test_who_waits_is_let_go_the_moment_the_work_is_done() -> None:
 
 @pytest.mark.parametrize("wait", [-1.0, 0.0, 0.01, 0.25, 4.0, 45.0])
 def test_who_waits_is_let_go_when_the_time_is_up(wait: float) -> None:
-    _, left = listened(wait, [0.03] * 3000)
+    _, left = listen(wait, [0.03] * 3000)
 
     assert left == pytest.approx(max(wait, 0.0))
 
@@ -126,7 +126,7 @@ def kept_company(wait: float, work: Callable[[Progress], Awaitable[None]] | None
                 await work(company.tell)
             await anyio.sleep_until(wait)
 
-    swiftly(main)
+    run_in_virtual_time(main)
     return words
 
 
@@ -181,7 +181,7 @@ def test_work_and_what_is_filled_in_keep_the_rhythm_together(
 def test_the_rhythm_holds_whatever_happens(
     wait: float, happenings: list[float], end: float | None
 ) -> None:
-    words, left = listened(wait, happenings, end)
+    words, left = listen(wait, happenings, end)
 
     assert left == pytest.approx(min(wait, wait if end is None else end))
     assert max(gaps(words, left), default=0) <= 5

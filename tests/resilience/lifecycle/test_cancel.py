@@ -54,7 +54,7 @@ def every_word_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running_turns, "SMALLEST_GAP", 0.0)
 
 
-async def held(
+async def held_call(
     harness: AppHarness, wire: JsonRpcClient, prompt: str = "hello"
 ) -> tuple[Any, Gate, Request]:
     """A call whose answer has arrived up to its end, which is held back."""
@@ -64,27 +64,27 @@ async def held(
     assert await gate.reached()
     post = harness.control.posts[-1]
     written = "Writing: All of the answer."
-    await wire.until(lambda: written in said(wire, call) or wire.is_answered(call))
+    await wire.until(lambda: written in progress_texts(wire, call) or wire.is_answered(call))
     return call, gate, post
 
 
-async def owed(harness: AppHarness) -> None:
+async def until_owed(harness: AppHarness) -> None:
     """Waits until it is written down, by the clock as it stands, that nobody read the outcome."""
     with anyio.fail_after(60):
         while db_inspection.turns(harness.folder)[0]["owed"] != harness.clock():
             await anyio.sleep(0.01)
 
 
-def waits(wire: JsonRpcClient, call: Any) -> bool:
+def has_progress(wire: JsonRpcClient, call: Any) -> bool:
     """Whether it has been told something while it waits."""
     return bool(wire.progress(call))
 
 
-def said(wire: JsonRpcClient, call: Any) -> list[str]:
+def progress_texts(wire: JsonRpcClient, call: Any) -> list[str]:
     return [message for _, message in wire.progress(call)]
 
 
-async def newest(wire: JsonRpcClient) -> str:
+async def newest_turn(wire: JsonRpcClient) -> str:
     """The id of the newest turn, as somebody finds it who was never told."""
     listed = await wire.call("gemini_history", limit=1)
     return str(listed.text.split(" · ")[0])
@@ -96,12 +96,12 @@ async def test_a_cancel_that_names_nobody_leaves_the_work_going(
     harness: AppHarness, connect: Connect, era: Era, reason: list[Any]
 ) -> None:
     wire = await connect(era)
-    call, gate, post = await held(harness, wire)
+    call, gate, post = await held_call(harness, wire)
 
     await wire.cancel(call, *reason)
     await wire.settled()
     gate.release()
-    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    found = await wire.call("gemini_result", id=await newest_turn(wire), wait_seconds=5)
 
     assert found.status == "completed"
     assert found.text.startswith("All of the answer.")
@@ -115,12 +115,12 @@ async def test_an_abort_reaches_google_and_keeps_what_had_arrived(
     harness: AppHarness, connect: Connect, era: Era, reason: list[Any]
 ) -> None:
     wire = await connect(era)
-    call, _, post = await held(harness, wire)
+    call, _, post = await held_call(harness, wire)
 
     await wire.cancel(call, *reason)
 
     assert await harness.control.until(lambda: post.closed_early)
-    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    found = await wire.call("gemini_result", id=await newest_turn(wire), wait_seconds=5)
     assert found.status == "cancelled"
     assert found.text.startswith("All of the answer.\n---\nThis turn was cancelled")
     assert not found.is_error
@@ -135,11 +135,11 @@ async def test_an_abort_of_a_call_that_only_waits_stops_only_the_waiting(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect()
-    call, gate, post = await held(harness, wire)
+    call, gate, post = await held_call(harness, wire)
     await wire.cancel(call, "request timeout")
-    turn = await newest(wire)
+    turn = await newest_turn(wire)
     waiting = await wire.begin_call("gemini_result", id=turn, wait_seconds=40)
-    await wire.until(partial(waits, wire, waiting))
+    await wire.until(partial(has_progress, wire, waiting))
 
     await wire.cancel(waiting, "AbortError: This operation was aborted")
     await wire.settled()
@@ -155,16 +155,16 @@ async def test_an_abort_of_a_repeat_stops_the_turn_it_joined(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect()
-    call, _, post = await held(harness, wire, "the same")
+    call, _, post = await held_call(harness, wire, "the same")
     await wire.cancel(call, "request timeout")
     await wire.settled()
     repeat = await wire.begin_call("gemini_ask", prompt="the same")
-    await wire.until(partial(waits, wire, repeat))
+    await wire.until(partial(has_progress, wire, repeat))
 
     await wire.cancel(repeat, "AbortError: This operation was aborted")
 
     assert await harness.control.until(lambda: post.closed_early)
-    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    found = await wire.call("gemini_result", id=await newest_turn(wire), wait_seconds=5)
     assert found.status == "cancelled"
     assert len(harness.bodies) == 1
 
@@ -173,14 +173,14 @@ async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect()
-    call, gate, _ = await held(harness, wire, "the same")
+    call, gate, _ = await held_call(harness, wire, "the same")
     await wire.cancel(call)
     for _ in range(2):
         repeat = await wire.begin_call("gemini_ask", prompt="the same")
-        await wire.until(partial(waits, wire, repeat))
+        await wire.until(partial(has_progress, wire, repeat))
         await wire.cancel(repeat)
     last = await wire.begin_call("gemini_ask", prompt="the same")
-    await wire.until(partial(waits, wire, last))
+    await wire.until(partial(has_progress, wire, last))
     gate.release()
 
     found = await wire.result(last)
@@ -191,7 +191,7 @@ async def test_a_time_out_of_a_repeat_leaves_it_joinable_again(
 
 async def test_an_aborted_turn_is_asked_anew(harness: AppHarness, connect: Connect) -> None:
     wire = await connect()
-    call, _, post = await held(harness, wire, "the same")
+    call, _, post = await held_call(harness, wire, "the same")
     await wire.cancel(call, "user abort")
     assert await harness.control.until(lambda: post.ended)
 
@@ -205,7 +205,7 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
     harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire = await connect()
-    call, gate, _ = await held(harness, wire, "the same")
+    call, gate, _ = await held_call(harness, wire, "the same")
     await wire.cancel(call)
     await wire.settled()
     slow = BlockingPatch(turns, "claim_join", monkeypatch)
@@ -216,9 +216,9 @@ async def test_a_repeat_that_goes_away_while_it_joins_leaves_the_turn_joinable(
     await wire.settled()
     harness.clock.advance(1)
     slow.go_on()
-    await owed(harness)
+    await until_owed(harness)
     last = await wire.begin_call("gemini_ask", prompt="the same")
-    await wire.until(partial(waits, wire, last))
+    await wire.until(partial(has_progress, wire, last))
     gate.release()
 
     assert "nothing was sent twice" in (await wire.result(last)).text
@@ -229,10 +229,10 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
     harness: AppHarness, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire = await connect()
-    call, gate, _ = await held(harness, wire, "the same")
+    call, gate, _ = await held_call(harness, wire, "the same")
     await wire.cancel(call)
     gate.release()
-    turn = await newest(wire)
+    turn = await newest_turn(wire)
     await wire.until_idle()
     slow = BlockingPatch(turns, "waits", monkeypatch)
     reading = await wire.begin_call("gemini_result", id=turn)
@@ -242,7 +242,7 @@ async def test_a_result_that_nobody_takes_any_more_is_still_owed(
     await wire.settled()
     harness.clock.advance(1)
     slow.go_on()
-    await owed(harness)
+    await until_owed(harness)
 
     assert "nothing was sent twice" in (await wire.call("gemini_ask", prompt="the same")).text
     assert len(harness.bodies) == 1
@@ -256,10 +256,10 @@ async def test_an_abort_of_a_queued_continue_means_it_is_never_sent(
     harness: AppHarness, connect: Connect, era: Era
 ) -> None:
     wire = await connect(era)
-    first, gate, post = await held(harness, wire)
-    conversation = (await newest(wire)).split("/")[0]
+    first, gate, post = await held_call(harness, wire)
+    conversation = (await newest_turn(wire)).split("/")[0]
     queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
-    await wire.until(lambda: said(wire, queued) == ["Waiting for the turn before it"])
+    await wire.until(lambda: progress_texts(wire, queued) == ["Waiting for the turn before it"])
 
     await wire.cancel(queued, "AbortError: This operation was aborted")
     await wire.settled()
@@ -277,12 +277,12 @@ async def test_what_queues_behind_an_aborted_queued_continue_waits_for_the_turn_
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect()
-    first, gate, _ = await held(harness, wire)
-    conversation = (await newest(wire)).split("/")[0]
+    first, gate, _ = await held_call(harness, wire)
+    conversation = (await newest_turn(wire)).split("/")[0]
     second = await wire.begin_call("gemini_continue", prompt="second", conversation_id=conversation)
-    await wire.until(partial(waits, wire, second))
+    await wire.until(partial(has_progress, wire, second))
     third = await wire.begin_call("gemini_continue", prompt="third", conversation_id=conversation)
-    await wire.until(partial(waits, wire, third))
+    await wire.until(partial(has_progress, wire, third))
 
     await wire.cancel(second, "user abort")
     await wire.until_status(f"{conversation}/2", "cancelled")
@@ -303,10 +303,10 @@ async def test_a_time_out_of_a_queued_continue_leaves_it_in_its_place(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect()
-    _, gate, _ = await held(harness, wire)
-    conversation = (await newest(wire)).split("/")[0]
+    _, gate, _ = await held_call(harness, wire)
+    conversation = (await newest_turn(wire)).split("/")[0]
     queued = await wire.begin_call("gemini_continue", prompt="more", conversation_id=conversation)
-    await wire.until(partial(waits, wire, queued))
+    await wire.until(partial(has_progress, wire, queued))
 
     await wire.cancel(queued, "MCP request cancelled by caller")
     await wire.settled()
@@ -344,7 +344,7 @@ async def test_a_cancel_after_running_was_said_means_nothing(
     harness: AppHarness, connect: Connect
 ) -> None:
     wire = await connect(max_wait_seconds=0.05)
-    call, gate, post = await held(harness, wire)
+    call, gate, post = await held_call(harness, wire)
     running = await wire.result(call)
 
     await wire.cancel(call, "AbortError: The operation was aborted.")
@@ -364,7 +364,7 @@ async def test_a_cancel_of_nothing_known_means_nothing(
     harness: AppHarness, connect: Connect, id: Any
 ) -> None:
     wire = await connect()
-    call, gate, post = await held(harness, wire)
+    call, gate, post = await held_call(harness, wire)
 
     await wire.cancel(id, "user abort")
     await wire.settled()
@@ -379,7 +379,7 @@ async def test_ids_match_however_a_client_writes_the_number(
     harness: AppHarness, connect: Connect, written: str
 ) -> None:
     wire = await connect()
-    call, _, post = await held(harness, wire)
+    call, _, post = await held_call(harness, wire)
 
     await wire.cancel(call if written == "as sent" else str(call), "user abort")
 
@@ -388,8 +388,8 @@ async def test_ids_match_however_a_client_writes_the_number(
 
 async def test_an_abort_stops_only_its_own_call(harness: AppHarness, connect: Connect) -> None:
     wire = await connect()
-    first, _, stopped = await held(harness, wire, "one")
-    second, gate, other = await held(harness, wire, "two")
+    first, _, stopped = await held_call(harness, wire, "one")
+    second, gate, other = await held_call(harness, wire, "two")
 
     await wire.cancel(first, "user abort")
     assert await harness.control.until(lambda: stopped.closed_early)
@@ -401,13 +401,13 @@ async def test_an_abort_stops_only_its_own_call(harness: AppHarness, connect: Co
 
 async def test_two_cancels_of_one_call_are_one(harness: AppHarness, connect: Connect) -> None:
     wire = await connect()
-    call, _, post = await held(harness, wire)
+    call, _, post = await held_call(harness, wire)
 
     await wire.cancel(call, "user abort")
     await wire.cancel(call, "user abort")
 
     assert await harness.control.until(lambda: post.closed_early)
-    assert (await wire.call("gemini_result", id=await newest(wire))).status == "cancelled"
+    assert (await wire.call("gemini_result", id=await newest_turn(wire))).status == "cancelled"
 
 
 @pytest.mark.parametrize("reason", ["user abort", "request timeout"])
@@ -450,7 +450,7 @@ async def test_a_cancel_that_comes_while_the_turn_is_written_down_holds_for_the_
     slow.go_on()
 
     await harness.control.until(lambda: len(harness.control.posts) == posts)
-    found = await wire.call("gemini_result", id=await newest(wire), wait_seconds=5)
+    found = await wire.call("gemini_result", id=await newest_turn(wire), wait_seconds=5)
     assert found.status == ("completed" if posts else "cancelled")
     assert len(harness.bodies) == posts
 
@@ -482,7 +482,7 @@ async def test_the_end_of_the_connection_interrupts_only_what_google_does_not_kn
     unknown = harness.control.hold_next("create", "before_created")
     await wire.begin_call("gemini_ask", prompt="not yet at Google")
     assert await unknown.reached()
-    await held(harness, wire, "known at Google")
+    await held_call(harness, wire, "known at Google")
 
     wire.hang_up()
     await wire.app.closed.wait()

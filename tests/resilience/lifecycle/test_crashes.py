@@ -43,7 +43,7 @@ pytestmark = pytest.mark.processes
 
 
 @dataclass
-class Play:
+class Scenario:
     """One folder, one Google, and the lives of the processes that come and go."""
 
     folder: Path
@@ -57,7 +57,7 @@ class Play:
     def control(self) -> EmulatorControl:
         return self.emulator.control
 
-    async def life(self, order: ForkOrder) -> ServerProcess:
+    async def start(self, order: ForkOrder) -> ServerProcess:
         """A server process on this folder."""
         environ = {
             "GEMINI_API_KEY": "test-key",
@@ -83,7 +83,7 @@ class Play:
             if server.is_alive:
                 await server.killed()
 
-    async def act(
+    async def run(
         self, line: ServerProcess, turn: int = 0, point: Point = "before_created"
     ) -> None:
         """The play; the process is killed at that point of that turn's request, if any."""
@@ -132,7 +132,7 @@ class Play:
         """The last life: every promise is kept."""
         self.control.release()
         before = db_inspection.turns(self.folder)
-        line = await self.life(ForkOrder(clock=clock))
+        line = await self.start(ForkOrder(clock=clock))
         listed = (await line.call("gemini_history")).text
         for row in before:
             assert row["conversation_id"] in listed
@@ -169,7 +169,7 @@ class Play:
 
 
 @dataclass
-class Stage:
+class ScenarioRunner:
     """Where plays are given, several at once; what went wrong is kept by its name."""
 
     fork_server: ForkServer
@@ -178,8 +178,8 @@ class Stage:
     given: list[str] = field(default_factory=list)
     _places: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
-    def play(self, name: str, emulator: Emulator) -> Play:
-        return Play(self.folder / name.replace(" ", "_"), emulator, self.fork_server)
+    def scenario(self, name: str, emulator: Emulator) -> Scenario:
+        return Scenario(self.folder / name.replace(" ", "_"), emulator, self.fork_server)
 
     async def give(
         self, name: str, turn: int, point: Point, *, again: ForkOrder | None = None
@@ -196,92 +196,94 @@ class Stage:
     ) -> None:
         async with self._places:
             with Emulator(control=EmulatorControl()) as emulator:
-                play = self.play(name, emulator)
+                scenario = self.scenario(name, emulator)
                 try:
                     with anyio.fail_after(60):
-                        line = await play.life(order)
+                        line = await scenario.start(order)
                         with suppress(ConnectionClosed):
-                            await play.act(line, turn, point)
+                            await scenario.run(line, turn, point)
                         await line.ended()
                         if again is not None:
-                            line = await play.life(again)
+                            line = await scenario.start(again)
                             with suppress(ConnectionClosed):
-                                await play.recover(line)
+                                await scenario.recover(line)
                                 line.kill()
                             await line.ended()
-                        await play.end(2 * LATER)
+                        await scenario.end(2 * LATER)
                 except Exception as trouble:
                     self.troubles[name] = trouble
                 finally:
-                    await play.close()
+                    await scenario.close()
                     self.given.append(name)
                     emulator.control.let_go()
 
-    def judge(self) -> None:
+    def raise_troubles(self) -> None:
         if self.troubles:
             raise ExceptionGroup(f"killed {', '.join(self.troubles)}", [*self.troubles.values()])
 
 
-async def commits(stage: Stage, name: str, *, after: tuple[int, Point] | None = None) -> list[str]:
+async def commits(
+    runner: ScenarioRunner, name: str, *, after: tuple[int, Point] | None = None
+) -> list[str]:
     """The commits of one whole play that nothing happens to, by what they were for."""
-    diary = stage.folder / "diary"
+    diary = runner.folder / "diary"
     with Emulator(control=EmulatorControl()) as emulator:
-        play = stage.play(name, emulator)
+        scenario = runner.scenario(name, emulator)
         if after is None:
-            await play.act(await play.life(ForkOrder(commits=str(diary))))
+            await scenario.run(await scenario.start(ForkOrder(commits=str(diary))))
         else:
             with suppress(ConnectionClosed):
-                await play.act(await play.life(ForkOrder()), *after)
-            play.control.release()
-            await play.recover(await play.life(ForkOrder(clock=LATER, commits=str(diary))))
-        await play.close()
+                await scenario.run(await scenario.start(ForkOrder()), *after)
+            scenario.control.release()
+            await scenario.recover(await scenario.start(ForkOrder(clock=LATER, commits=str(diary))))
+        await scenario.close()
         emulator.control.let_go()
     return diary.read_text("utf-8").splitlines()
 
 
 async def test_killed_on_either_side_of_any_commit(fork_server: ForkServer, tmp_path: Path) -> None:
-    stage = Stage(fork_server, tmp_path)
-    diary = await commits(stage, "rehearsal")
-    async with anyio.create_task_group() as plays:
+    runner = ScenarioRunner(fork_server, tmp_path)
+    diary = await commits(runner, "rehearsal")
+    async with anyio.create_task_group() as scenarios:
         for number, what in enumerate(diary, 1):
             for when in ("before", "after"):
                 name = f"{when} commit {number} ({what})"
-                plays.start_soon(stage.give_until, name, ForkOrder(die_at=number, when=when))
+                scenarios.start_soon(runner.give_until, name, ForkOrder(die_at=number, when=when))
 
-    stage.judge()
-    assert len(stage.given) == 2 * len(diary) >= 30
+    runner.raise_troubles()
+    assert len(runner.given) == 2 * len(diary) >= 30
 
 
 async def test_killed_at_any_point_of_any_request(fork_server: ForkServer, tmp_path: Path) -> None:
-    stage = Stage(fork_server, tmp_path)
-    async with anyio.create_task_group() as plays:
+    runner = ScenarioRunner(fork_server, tmp_path)
+    async with anyio.create_task_group() as scenarios:
         for turn in (1, 2, 3):
             for point in POINTS:
-                plays.start_soon(stage.give, f"{point} of {turn}", turn, point)
-        plays.start_soon(stage.give, "while three waits for two", 2, "while_queued")
+                scenarios.start_soon(runner.give, f"{point} of {turn}", turn, point)
+        scenarios.start_soon(runner.give, "while three waits for two", 2, "while_queued")
 
-    stage.judge()
-    assert len(stage.given) == 13
+    runner.raise_troubles()
+    assert len(runner.given) == 13
 
 
 async def test_killed_again_on_either_side_of_any_commit_while_it_recovers(
     fork_server: ForkServer, tmp_path: Path
 ) -> None:
-    stage = Stage(fork_server, tmp_path)
-    diary = await commits(stage, "rehearsal", after=(2, "while_queued"))
-    async with anyio.create_task_group() as plays:
+    runner = ScenarioRunner(fork_server, tmp_path)
+    diary = await commits(runner, "rehearsal", after=(2, "while_queued"))
+    async with anyio.create_task_group() as scenarios:
         for number, what in enumerate(diary, 1):
             for when in ("before", "after"):
                 again = ForkOrder(clock=LATER, die_at=number, when=when)
                 name = f"again {when} commit {number} ({what})"
-                plays.start_soon(
-                    lambda name, again: stage.give(name, 2, "while_queued", again=again),
+                scenarios.start_soon(
+                    lambda name, again: runner.give(name, 2, "while_queued", again=again),
                     name,
                     again,
                 )
 
-    stage.judge()
-    assert len(stage.given) == 2 * len(diary) >= 8
+    runner.raise_troubles()
+    assert len(runner.given) == 2 * len(diary) >= 8
 
 
 async def test_what_a_killed_process_had_begun_to_write_is_removed_at_the_next_start(

@@ -27,7 +27,7 @@ LONG = 60.0
 pytestmark = pytest.mark.processes
 
 
-async def turns_in_hand(harness: AppHarness, line: ServerProcess) -> None:
+async def start_turns(harness: AppHarness, line: ServerProcess) -> None:
     """One that waits in a queue, one sent to Google, one that Google has named."""
     named = harness.control.hold_next("create", "before_completed")
     await line.begin_call("gemini_ask", prompt="named")
@@ -41,7 +41,7 @@ async def turns_in_hand(harness: AppHarness, line: ServerProcess) -> None:
     await line.until(lambda: bool(line.progress(queued)))
 
 
-def committed(harness: AppHarness) -> dict[str, str]:
+def committed_states(harness: AppHarness) -> dict[str, str]:
     """The states of turns by prompt; nothing is held any longer."""
     rows = db_inspection.turns(harness.folder)
     assert {row["lease_until"] for row in rows} == {0.0}
@@ -58,13 +58,13 @@ COMMITTED = {
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_end_of_stdin_is_the_end(harness: AppHarness, fork: Fork, era: Era) -> None:
     line = await fork(era)
-    await turns_in_hand(harness, line)
+    await start_turns(harness, line)
 
     line.hang_up()
 
     with anyio.fail_after(SOON):
         assert await line.exit_code() == 0
-    assert committed(harness) == COMMITTED
+    assert committed_states(harness) == COMMITTED
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
@@ -72,18 +72,18 @@ async def test_a_signal_is_the_end_though_stdin_goes_on(
     harness: AppHarness, fork: Fork, told: signal.Signals
 ) -> None:
     line = await fork()
-    await turns_in_hand(harness, line)
+    await start_turns(harness, line)
 
     os.kill(line.pid, told)
 
     with anyio.fail_after(SOON):
         assert await line.exit_code() == 0
-    assert committed(harness) == COMMITTED
+    assert committed_states(harness) == COMMITTED
 
 
 async def test_signals_during_the_end_do_not_cut_it_short(harness: AppHarness, fork: Fork) -> None:
     line = await fork()
-    await turns_in_hand(harness, line)
+    await start_turns(harness, line)
 
     line.hang_up()
     os.kill(line.pid, signal.SIGTERM)
@@ -91,14 +91,14 @@ async def test_signals_during_the_end_do_not_cut_it_short(harness: AppHarness, f
 
     with anyio.fail_after(SOON):
         assert await line.exit_code() == 0
-    assert committed(harness) == COMMITTED
+    assert committed_states(harness) == COMMITTED
 
 
 async def test_every_turn_goes_on_in_the_next_process_as_it_was_left(
     harness: AppHarness, fork: Fork
 ) -> None:
     line = await fork()
-    await turns_in_hand(harness, line)
+    await start_turns(harness, line)
     line.hang_up()
     assert await line.exit_code() == 0
 
@@ -131,7 +131,7 @@ async def test_a_client_that_reads_nothing_does_not_hold_us(
     with anyio.fail_after(SOON):
         assert await deaf.exit_code() == 0
     deaf.close()
-    assert committed(harness) == {"long": "completed", "sent": "interrupted"}
+    assert committed_states(harness) == {"long": "completed", "sent": "interrupted"}
 
 
 async def test_a_client_that_is_gone_for_good_is_the_end_too(
@@ -139,13 +139,13 @@ async def test_a_client_that_is_gone_for_good_is_the_end_too(
 ) -> None:
     """Its end of stdout is closed first, as when it was killed."""
     line = await fork()
-    await turns_in_hand(harness, line)
+    await start_turns(harness, line)
 
     line.close()
 
     with anyio.fail_after(SOON):
         assert await line.exit_code() == 0
-    assert committed(harness) == COMMITTED
+    assert committed_states(harness) == COMMITTED
 
 
 async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, fork: Fork) -> None:
@@ -158,7 +158,7 @@ async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, fork: For
 
     with anyio.fail_after(SOON):
         assert await line.exit_code() == 0
-    assert committed(harness) == {"to nowhere": "interrupted"}
+    assert committed_states(harness) == {"to nowhere": "interrupted"}
 
 
 # --------------------------------------------------------- right after the start, as hosts do

@@ -20,7 +20,7 @@ from gemini_emulator.fault_injection import FAULTS
 from tests.resilience.lifecycle import fault_cases
 from tests.resilience.lifecycle.fault_cases import Called, Fault
 from tests.support import db_inspection
-from tests.support.app_harness import AppHarness, ToolResult, masked
+from tests.support.app_harness import AppHarness, ToolResult, mask_ids
 from tests.support.jsonrpc_client import InProcessClient
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "faults.md"
@@ -46,7 +46,7 @@ TO_TRY = """
 
 
 @dataclass(frozen=True)
-class Line:
+class Outcome:
     """What one fault did to one call."""
 
     posts: int
@@ -59,7 +59,7 @@ class Line:
         return [str(self.posts), self.status, self.text, self.stored]
 
 
-LINES: dict[tuple[str, Called], Line] = {}
+OUTCOMES: dict[tuple[str, Called], Outcome] = {}
 PARAMS = [
     pytest.param(fault, id=f"{section}: {fault.what}")
     for section, told in fault_cases.ALL.items()
@@ -67,10 +67,12 @@ PARAMS = [
 ]
 
 
-async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line, ToolResult]:
+async def call_with_fault(
+    harness: AppHarness, fault: Fault, call: Called
+) -> tuple[Outcome, ToolResult]:
     """Let the fault happen to one call."""
 
-    async def nap(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         harness.clock.advance(seconds)
         await anyio.lowlevel.checkpoint()
 
@@ -83,7 +85,7 @@ async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line,
     posts = len(harness.control.posts)
     before = {row["id"] for row in db_inspection.turns(harness.folder)}
     harness.set(GEMINI_API_KEY=fault.key)
-    wire = await InProcessClient.connect(harness, "modern", sleep=nap, **fault.settings)
+    wire = await InProcessClient.connect(harness, "modern", sleep=sleep, **fault.settings)
     harness.control.answer_next(fault.answer)
     fault.arrange(harness.control)
     said = await wire.call(f"gemini_{call}", prompt="Go on.", **place)
@@ -92,18 +94,18 @@ async def suffer(harness: AppHarness, fault: Fault, call: Called) -> tuple[Line,
         (row for row in db_inspection.turns(harness.folder) if row["id"] not in before), None
     )
     sent = len(harness.control.posts) - posts
-    return Line(sent, said.status or "refused", words(said), stored(row)), said
+    return Outcome(sent, said.status or "refused", text_of(said), stored_state(row)), said
 
 
-def words(said: ToolResult) -> str:
+def text_of(said: ToolResult) -> str:
     """What the model reads, without the footer."""
     text = re.sub(r"\n?conversation c_\w+ · turn [^\n]*$", "", said.text)
     # Where the data folder of a test is says nothing.
     text = re.sub(r"the key file \S+/key", "the key file ~/.local/share/…/key", text)
-    return " ⏎ ".join(line for line in masked(text).splitlines() if line and line != "---")
+    return " ⏎ ".join(line for line in mask_ids(text).splitlines() if line and line != "---")
 
 
-def stored(row: db_inspection.Row | None) -> str:
+def stored_state(row: db_inspection.Row | None) -> str:
     if row is None:
         return "nothing"
     kind = f" ({row['error']['kind']})" if row["error"] else ""
@@ -128,8 +130,8 @@ async def test_a_fault_costs_no_second_request_and_is_told_in_words(
     harness: AppHarness, fault: Fault
 ) -> None:
     for call in fault.calls:
-        line, said = await suffer(harness, fault, call)
-        LINES[fault.what, call] = line
+        line, said = await call_with_fault(harness, fault, call)
+        OUTCOMES[fault.what, call] = line
         mine = harness.control.posts[-line.posts :] if line.posts else []
         harness.control.reset()
 
@@ -146,7 +148,7 @@ def page() -> str:
     for section, told in fault_cases.ALL.items():
         rows = []
         for fault in told:
-            lines = {call: LINES[fault.what, call] for call in fault.calls}
+            lines = {call: OUTCOMES[fault.what, call] for call in fault.calls}
             alike = len(set(lines.values())) == 1 and len(lines) == 2
             for call, line in lines.items():
                 if alike and call == "continue":
@@ -160,7 +162,7 @@ def page() -> str:
 
 def test_the_page_of_faults_is_what_happens() -> None:
     """Runs after the others here, and needs all of them."""
-    if len(LINES) < sum(len(fault.calls) for told in fault_cases.ALL.values() for fault in told):
+    if len(OUTCOMES) < sum(len(fault.calls) for told in fault_cases.ALL.values() for fault in told):
         pytest.skip("not every fault was tried in this run")
     text = page()
     if os.environ.get("UPDATE_GOLDEN") == "1":

@@ -42,11 +42,11 @@ def stop(server: ServerProcess) -> None:
     os.kill(server.pid, signal.SIGSTOP)
 
 
-def go_on(server: ServerProcess) -> None:
+def resume(server: ServerProcess) -> None:
     os.kill(server.pid, signal.SIGCONT)
 
 
-def sent(harness: AppHarness) -> Counter[str]:
+def sent_prompts(harness: AppHarness) -> Counter[str]:
     return Counter(body["input"] for body in harness.bodies)
 
 
@@ -69,12 +69,12 @@ async def test_a_process_stopped_before_its_place_sends_nothing_once_it_was_give
         told = await other.call("gemini_result", id=row(harness, "second")["id"])
     finally:
         gate.release()
-        go_on(one)
+        resume(one)
     said = await one.result(waiting)
 
     assert "It had not been sent yet." in told.text
     assert said.status == "interrupted"
-    assert sent(harness) == {"first": 1}
+    assert sent_prompts(harness) == {"first": 1}
 
 
 @pytest.mark.processes
@@ -92,12 +92,12 @@ async def test_a_process_stopped_while_it_waits_out_a_rate_limit_does_not_send_a
         await other.wait_for(lambda: status(harness, "limited") == "interrupted")
         told = await other.call("gemini_result", id=row(harness, "limited")["id"])
     finally:
-        go_on(one)
+        resume(one)
     said = await one.result(call)
 
     assert "It may have been sent" in told.text
     assert said.status == "interrupted"
-    assert sent(harness) == {"limited": 1}
+    assert sent_prompts(harness) == {"limited": 1}
 
 
 @pytest.mark.processes
@@ -117,11 +117,11 @@ async def test_a_process_stopped_in_the_middle_of_a_stream_is_finished_by_anothe
         gate.release()
         await other.wait_for(lambda: status(harness, "slow") == "completed")
     finally:
-        go_on(one)
+        resume(one)
     said = await one.result(call)
 
     assert said.status == "completed"
-    assert sent(harness) == {"slow": 1}
+    assert sent_prompts(harness) == {"slow": 1}
 
 
 @pytest.mark.processes
@@ -144,15 +144,15 @@ async def test_after_both_were_stopped_neither_ends_the_others_queued_turn(
     last = max(each["lease_until"] for each in db_inspection.turns(harness.folder))
     while time.time() < last + 0.5:
         await anyio.sleep(0.1)
-    go_on(other)
+    resume(other)
     await anyio.sleep(0.5)
-    go_on(one)
+    resume(one)
     for gate in gates:
         gate.release()
     said = [await one.result(queued["one"]), await other.result(queued["other"])]
 
     assert [each.status for each in said] == ["completed", "completed"]
-    assert set(sent(harness).values()) == {1}
+    assert set(sent_prompts(harness).values()) == {1}
 
 
 # -- clocks ---------------------------------------------------------------------------
@@ -177,7 +177,7 @@ async def test_a_turn_from_before_the_clock_was_set_is_taken_over(
     await other.call("gemini_history")
     await other.wait_for(lambda: status(harness, "slow") == "completed")
 
-    assert sent(harness) == {"slow": 1}
+    assert sent_prompts(harness) == {"slow": 1}
 
 
 class Clocks:
@@ -261,13 +261,13 @@ async def test_a_turn_given_up_just_before_its_request_leaves_is_not_sent(
     monkeypatch.setattr(lease, "PROOF_SECONDS", -1.0)  # each look of the request proves it again
     claim, claims = Store.claim_send, []
 
-    async def claimed(store: Store, turn: Turn, **more: Any) -> bool:
+    async def claim_now(store: Store, turn: Turn, **more: Any) -> bool:
         claims.append(turn.id)
         if len(claims) == 3:  # in hand, about to be built, about to leave
             await store.finish(turn, status="interrupted", now=harness.clock())
         return await claim(store, turn, **more)
 
-    monkeypatch.setattr(Store, "claim_send", claimed)
+    monkeypatch.setattr(Store, "claim_send", claim_now)
 
     said = await client.ask("Too late.")
 

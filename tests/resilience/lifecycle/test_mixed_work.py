@@ -27,7 +27,7 @@ from tests.support import kill_counts
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.jsonrpc_client import PATIENCE
 from tests.support.server_process import ServerProcess, Start
-from tests.support.task_client import TaskClient, told
+from tests.support.task_client import TaskClient, result_of
 
 __all__ = ["start"]
 
@@ -50,7 +50,7 @@ SOON = {
 
 
 @pytest.fixture
-def real(harness: AppHarness, emulator: Emulator) -> AppHarness:
+def real_time(harness: AppHarness, emulator: Emulator) -> AppHarness:
     """The harness for server processes: their clock and Google's are the real one."""
     harness.control = emulator.control = EmulatorControl(clock=time.time)
     harness.control.research_seconds = 0.3
@@ -59,7 +59,7 @@ def real(harness: AppHarness, emulator: Emulator) -> AppHarness:
 
 
 @dataclass
-class Diary:
+class KillRecord:
     """What was asked, and every id that was told."""
 
     asked: int = 0
@@ -77,15 +77,15 @@ class Diary:
 class Client:
     """Whoever uses one server, until that is killed; then a new one."""
 
-    def __init__(self, start: Start, dice: random.Random, diary: Diary) -> None:
+    def __init__(self, start: Start, rng: random.Random, record: KillRecord) -> None:
         self._start = start
-        self._dice = dice
-        self._diary = diary
+        self._rng = rng
+        self._record = record
         self.server: ServerProcess | None = None
 
     async def run(self) -> None:
         while True:
-            era = self._dice.choice(["legacy", "modern"])
+            era = self._rng.choice(["legacy", "modern"])
             with suppress(ConnectionError, BrokenPipeError):
                 self.server = await self._start(era, **SOON)
                 while True:
@@ -94,102 +94,102 @@ class Client:
             assert server is None or await server.ended() == -signal.SIGKILL, server.log
 
     async def _call(self, server: ServerProcess) -> None:
-        self._diary.asked += 1
-        prompt = f"Prompt {self._diary.asked}."
-        known = [said.conversation for said in self._diary.told.values()][-20:]
-        tool = self._dice.choice(TOOLS)
+        self._record.asked += 1
+        prompt = f"Prompt {self._record.asked}."
+        known = [said.conversation for said in self._record.told.values()][-20:]
+        tool = self._rng.choice(TOOLS)
         arguments: dict[str, Any] = {"prompt": prompt}
         match tool:
             case "gemini_continue" if known:
-                arguments["conversation_id"] = self._dice.choice(known)
-            case "gemini_generate_image" if known and self._dice.random() < 0.3:
-                arguments["conversation_id"] = self._dice.choice(known)
+                arguments["conversation_id"] = self._rng.choice(known)
+            case "gemini_generate_image" if known and self._rng.random() < 0.3:
+                arguments["conversation_id"] = self._rng.choice(known)
             case "start_deep_research":
                 arguments = {"question": prompt}
-            case "gemini_result" if self._diary.told:
-                arguments = {"id": self._dice.choice(list(self._diary.told)), "wait_seconds": 1}
+            case "gemini_result" if self._record.told:
+                arguments = {"id": self._rng.choice(list(self._record.told)), "wait_seconds": 1}
             case "gemini_generate_image":
                 pass
             case "flex":
                 tool, arguments = "gemini_ask", {"prompt": prompt, "service_tier": "flex"}
             case _:
                 tool = "gemini_ask"
-        if server.era == "legacy" or self._dice.random() < 0.6:
-            self._diary.take(tool, await server.call(tool, **arguments))
+        if server.era == "legacy" or self._rng.random() < 0.6:
+            self._record.take(tool, await server.call(tool, **arguments))
             return
         answer = await TaskClient.over(server).call(tool, **arguments)
         if answer.get("resultType") == "task":
-            self._diary.tasks.append(answer["taskId"])
+            self._record.tasks.append(answer["taskId"])
         else:
-            self._diary.take(tool, told(answer))
+            self._record.take(tool, result_of(answer))
 
 
 async def test_nothing_is_lost_by_kills_and_stops_of_two_processes(
-    real: AppHarness, start: Start
+    real_time: AppHarness, start: Start
 ) -> None:
-    dice, diary = random.Random(SEED), Diary()
-    clients = [Client(start, dice, diary) for _ in range(2)]
+    rng, record = random.Random(SEED), KillRecord()
+    clients = [Client(start, rng, record) for _ in range(2)]
 
     async with anyio.create_task_group() as tasks:
         for client in clients:
             tasks.start_soon(client.run)
         for _ in range(KILLS):
-            heard = len(diary.told)
+            heard = len(record.told)
             with anyio.fail_after(PATIENCE):
-                while len(diary.told) < heard + 3:
+                while len(record.told) < heard + 3:
                     await anyio.sleep(0.02)
-            await anyio.sleep(dice.uniform(0, 0.2))
+            await anyio.sleep(rng.uniform(0, 0.2))
             while not (alive := [each.server for each in clients if each.server is not None]):
                 await anyio.sleep(0.01)
-            victim = dice.choice(alive)
-            if dice.random() < 0.4:
+            victim = rng.choice(alive)
+            if rng.random() < 0.4:
                 # Longer than its lease: whatever it was about to send is another's to judge.
-                diary.stops += 1
+                record.stops += 1
                 os.kill(victim.pid, signal.SIGSTOP)
-                await anyio.sleep(dice.uniform(0.3, 1.2))
+                await anyio.sleep(rng.uniform(0.3, 1.2))
                 os.kill(victim.pid, signal.SIGCONT)
-                await anyio.sleep(dice.uniform(0, 0.1))
+                await anyio.sleep(rng.uniform(0, 0.1))
             victim.kill()
         tasks.cancel_scope.cancel()
     for server in [each.server for each in clients if each.server is not None]:
         server.kill()
         await server.ended()
-    real.control.delay(0)
+    real_time.control.delay(0)
 
     survivor = await start("modern", **SOON)
-    ended = {id: await _ended(survivor, id) for id in diary.told}
+    ended = {id: await _ended(survivor, id) for id in record.told}
     for id, said in ended.items():
         assert said.status in FINAL, said.text
-        if diary.told[id].status == "completed":
-            assert said.piece == diary.told[id].piece
+        if record.told[id].status == "completed":
+            assert said.piece == record.told[id].piece
     reader = TaskClient.over(survivor)
-    for id in diary.tasks:
+    for id in record.tasks:
         said = await reader.result(id)
         assert said.status in FINAL, said.text
         assert (await _ended(survivor, id)).piece == said.piece
-    posted = Counter(_words(body) for body in real.bodies)
+    posted = Counter(_words(body) for body in real_time.bodies)
     assert {words: count for words, count in posted.items() if count > 1} == {}
     with anyio.fail_after(PATIENCE):
-        while running := _running(real.folder):
+        while running := _running(real_time.folder):
             await anyio.sleep(0.1)
     kill_counts.add(
         "two processes on one folder: every kind of call; kill -9, and stops before",
         kills=KILLS,
-        turns=diary.asked,
-        told=len(diary.told) + len(diary.tasks),
+        turns=record.asked,
+        told=len(record.told) + len(record.tasks),
         lost=sum(said.status not in FINAL for said in ended.values()),
         doubled=sum(count > 1 for count in posted.values()),
         stuck=running,
     )
     if KILLS >= 12:
         tools = {"gemini_ask", "gemini_continue", "gemini_generate_image", "start_deep_research"}
-        assert tools <= {tool for tool, count in diary.kinds.items() if count}
-        assert diary.tasks
+        assert tools <= {tool for tool, count in record.kinds.items() if count}
+        assert record.tasks
     # A picture is a file, whole and there once, and nothing half made is left.
     paths = [said.facts["path"] for said in ended.values() if said.facts.get("path")]
     assert all(map(os.path.getsize, paths))
-    assert list(real.folder.rglob("*.part")) == []
-    with closing(sqlite3.connect(real.folder / "gemini.db")) as database:
+    assert list(real_time.folder.rglob("*.part")) == []
+    with closing(sqlite3.connect(real_time.folder / "gemini.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT * FROM reservations").fetchall() == []
 

@@ -23,7 +23,7 @@ def has_turns(harness: AppHarness, number: int) -> bool:
     return len(db_inspection.turns(harness.folder)) == number
 
 
-async def two_turns_in_hand(
+async def start_two_turns(
     harness: AppHarness, line: ServerProcess
 ) -> tuple[db_inspection.Row, db_inspection.Row]:
     """One whose id Google has told, and one whose request has only reached Google."""
@@ -53,7 +53,7 @@ async def test_a_turn_is_its_process_s_own_until_that_dies_and_then_the_next_one
     harness: AppHarness, fork: Fork
 ) -> None:
     one = await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE))
-    before = await two_turns_in_hand(harness, one)
+    before = await start_two_turns(harness, one)
 
     other = await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE))
     early = [await other.call("gemini_result", id=row["id"]) for row in before]
@@ -80,7 +80,7 @@ async def test_nobody_has_to_ask_for_what_a_dead_process_left(
     harness: AppHarness, fork: Fork
 ) -> None:
     one = await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE))
-    await two_turns_in_hand(harness, one)
+    await start_two_turns(harness, one)
     other = await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE))
     await other.call("gemini_history")
 
@@ -100,7 +100,7 @@ async def test_a_process_that_leaves_in_peace_hands_over_at_once(
 ) -> None:
     """With a lease of a quarter of an hour, which nobody waits for."""
     one = await fork(GEMINI_MCP_LEASE_SECONDS="900")
-    before = await two_turns_in_hand(harness, one)
+    before = await start_two_turns(harness, one)
 
     one.hang_up()
     await one.ended()
@@ -117,7 +117,7 @@ async def test_what_google_has_lost_with_its_client_is_interrupted(
     harness.control.foreground_disconnect = "lost"
     short = {"GEMINI_MCP_LEASE_SECONDS": str(LEASE), "GEMINI_MCP_STORE_LAG_SECONDS": "0"}
     one = await fork(**short)
-    before = await two_turns_in_hand(harness, one)
+    before = await start_two_turns(harness, one)
     one.kill()
     other = await fork(**short)
 
@@ -180,7 +180,7 @@ async def test_a_queue_goes_on_behind_a_turn_whose_process_was_killed(
 
 async def test_many_processes_take_over_one_turn_once(harness: AppHarness, fork: Fork) -> None:
     one = await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE))
-    before = await two_turns_in_hand(harness, one)
+    before = await start_two_turns(harness, one)
     others = [await fork(GEMINI_MCP_LEASE_SECONDS=str(LEASE)) for _ in range(4)]
     one.kill()
     late: list[str | None] = []

@@ -11,10 +11,10 @@ from gemini_interactions.store import Store
 from gemini_interactions.store.databases.sqlite import MOST_WAL
 from tests.support import db_inspection
 from tests.support.app_harness import AppHarness, McpClient
-from tests.support.factories import begun, seen
+from tests.support.factories import begin, reload
 
 
-async def renewed(client: McpClient) -> None:
+async def renew(client: McpClient) -> None:
     """One round of what a process does every few seconds."""
     assert client.app.maintenance is not None
     await client.app.maintenance.catch_up()
@@ -45,7 +45,7 @@ async def test_after_one_renewal_work_goes_on_in_a_new_file(
     await client.ask("Before.")
     shutil.rmtree(harness.folder)
 
-    await renewed(client)
+    await renew(client)
     said = await client.ask("After.")
 
     assert said.status == "completed"
@@ -62,7 +62,7 @@ async def test_what_is_in_flight_is_finished_delivered_and_written_into_the_new_
     assert running.status == "running"
     remove(harness.folder)
 
-    await renewed(client)
+    await renew(client)
     gate.release()
     said = await client.result(running.id, wait_seconds=30)
     other = await harness.connect()
@@ -85,7 +85,7 @@ async def test_what_ended_before_the_next_renewal_is_written_anew_too(
         assert await gate.reached()
         remove(harness.folder)
         gate.release()
-    await renewed(client)
+    await renew(client)
 
     (row,) = db_inspection.turns(harness.folder)
     assert (row["prompt"], row["status"]) == ("Slowly.", "completed")
@@ -94,18 +94,18 @@ async def test_what_ended_before_the_next_renewal_is_written_anew_too(
 async def test_a_file_that_was_put_in_its_place_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "gemini.db"
     store = await Store.open(f"sqlite:///{path}")
-    ours = await begun(store, holder="ours")
+    ours = await begin(store, holder="ours")
     path.rename(tmp_path / "away.db")
     remove(tmp_path)
     second = await Store.open(f"sqlite:///{path}")
-    theirs = await begun(second, holder="theirs")
+    theirs = await begin(second, holder="theirs")
 
     assert not store.is_in_place()
     assert await store.reopen(holder="ours", since=1e9) == 1
     assert store.is_in_place()
 
-    assert await seen(store, ours) == ours
-    assert await seen(store, theirs) == theirs
+    assert await reload(store, ours) == ours
+    assert await reload(store, theirs) == theirs
     await store.close()
     await second.close()
 
@@ -114,9 +114,9 @@ async def test_the_log_of_the_database_does_not_stay_as_long_as_one_huge_answer(
     tmp_path: Path,
 ) -> None:
     store = await Store.open(f"sqlite:///{tmp_path}/gemini.db")
-    turn = await begun(store)
+    turn = await begin(store)
     await store.finish(turn, status="completed", now=101, text="x" * (MOST_WAL + 2**20))
-    await begun(store)
+    await begin(store)
 
     assert (tmp_path / "gemini.db-wal").stat().st_size <= MOST_WAL
     await store.close()

@@ -50,10 +50,10 @@ def break_down(monkeypatch: pytest.MonkeyPatch) -> Break:
     def break_it(module: ModuleType, name: str) -> Callable[[], None]:
         does = getattr(module, name)
 
-        def fails(*_: Any, **__: Any) -> Any:
+        def fail(*_: Any, **__: Any) -> Any:
             raise StoreError("The disk is full.")
 
-        monkeypatch.setattr(module, name, fails)
+        monkeypatch.setattr(module, name, fail)
         return lambda: monkeypatch.setattr(module, name, does)
 
     return break_it
@@ -117,7 +117,7 @@ async def test_it_is_written_down_at_the_end_at_the_latest(
     await client.ask("hello")
     mend()
 
-    await client.leave()
+    await client.disconnect()
 
     assert db_inspection.turns(harness.folder)[0]["status"] == "completed"
 
@@ -127,7 +127,7 @@ async def test_if_it_never_can_be_the_next_process_finds_it_at_google(
 ) -> None:
     mend = break_down(turns, "finish")
     said = await client.ask("hello")
-    await client.leave()
+    await client.disconnect()
     mend()
 
     other = await harness.connect()
@@ -313,7 +313,7 @@ async def test_a_look_that_waits_for_others_does_not_hold_up_the_end(harness: Ap
         tasks.start_soon(look)
         await looked.wait()
         with anyio.fail_after(PATIENCE):
-            await client.leave()
+            await client.disconnect()
 
 
 async def test_leases_are_renewed_while_much_is_deleted(

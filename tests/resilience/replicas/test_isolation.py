@@ -12,7 +12,7 @@ import re
 import anyio
 import pytest
 
-from tests.end_to_end.http.test_isolation import ROWS, SECRET, TEMPLATES, Names, anonymous
+from tests.end_to_end.http.test_isolation import ROWS, SECRET, TEMPLATES, Names, without_names
 from tests.resilience.replicas.test_sharing import path_of
 from tests.support.cluster_harness import Cluster, ClusterClient, Replica
 
@@ -104,7 +104,7 @@ async def test_on_another_replica_too_what_is_anothers_reads_like_what_never_was
 
 def _seen(text: str, names: dict[str, str]) -> str:
     """Every image of Bob's has a link of its own."""
-    return re.sub(r"http://\S+/images/\S+", "<link>", anonymous(text, names))
+    return re.sub(r"http://\S+/images/\S+", "<link>", without_names(text, names))
 
 
 async def test_on_another_replica_too_a_resource_of_anothers_reads_like_one_that_never_was(
@@ -117,7 +117,7 @@ async def test_on_another_replica_too_a_resource_of_anothers_reads_like_one_that
                 answer = await bob.request(
                     "resources/read", uri=template.replace("{id}", ids[kind])
                 )
-                refusals.append(anonymous(json.dumps(answer["error"]), ids))
+                refusals.append(without_names(json.dumps(answer["error"]), ids))
 
             assert refusals[0] == refusals[1]
 

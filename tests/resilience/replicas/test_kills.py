@@ -28,7 +28,7 @@ FINAL = ("completed", "interrupted", "failed")
 
 
 @dataclass
-class Diary:
+class KillRecord:
     """What was asked, and every id that was told before somebody was killed."""
 
     asked: int = 0
@@ -46,79 +46,79 @@ class Diary:
 class Traffic:
     """Clients that ask and continue on both replicas until they are told to stop."""
 
-    def __init__(self, cluster: Cluster, dice: random.Random, diary: Diary) -> None:
+    def __init__(self, cluster: Cluster, rng: random.Random, record: KillRecord) -> None:
         self._cluster = cluster
-        self._dice = dice
-        self._diary = diary
+        self._rng = rng
+        self._record = record
         self.alive: list[Replica] = []
         self._clients: dict[int, ClusterClient] = {}
 
     async def run(self) -> None:
         while True:
-            replica = self._dice.choice(self.alive)
+            replica = self._rng.choice(self.alive)
             with suppress(httpx2.HTTPError, IndexError):
                 if replica.pid not in self._clients:
                     self._clients[replica.pid] = await self._cluster.connect(replica)
                 await self._call(self._clients[replica.pid])
-            await anyio.sleep(self._dice.uniform(0, 0.05))
+            await anyio.sleep(self._rng.uniform(0, 0.05))
 
     async def _call(self, client: ClusterClient) -> None:
-        self._diary.asked += 1
-        prompt = f"Prompt {self._diary.asked}."
-        known = self._diary.conversations()
-        match self._dice.choice(("ask", "ask", "follow", "follow", "image", "research")):
+        self._record.asked += 1
+        prompt = f"Prompt {self._record.asked}."
+        known = self._record.conversations()
+        match self._rng.choice(("ask", "ask", "follow", "follow", "image", "research")):
             case "follow" if known:
-                said = await client.follow(prompt, conversation_id=self._dice.choice(known))
+                said = await client.follow(prompt, conversation_id=self._rng.choice(known))
             case "image":
                 said = await client.call("gemini_generate_image", prompt=prompt)
             case "research":
                 said = await client.call("start_deep_research", question=prompt)
             case _:
                 said = await client.ask(prompt)
-        self._diary.take(said)
+        self._record.take(said)
 
 
 async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_database(
     cluster: Cluster, postgres: Postgres
 ) -> None:
-    dice, diary = random.Random(SEED), Diary()
+    rng, record = random.Random(SEED), KillRecord()
     cluster.control.delay(0.03)
     cluster.control.research_seconds = 0.5
-    traffic = Traffic(cluster, dice, diary)
+    traffic = Traffic(cluster, rng, record)
     traffic.alive = await cluster.open(2, GEMINI_MCP_MAX_WAIT_SECONDS="1")
 
     async with anyio.create_task_group() as tasks:
         for _ in range(4):
             tasks.start_soon(traffic.run)
         for number in range(KILLS):
-            told = len(diary.told)
+            told = len(record.told)
             with anyio.fail_after(PATIENCE):
-                while len(diary.told) < told + 2:
+                while len(record.told) < told + 2:
                     await anyio.sleep(0.02)
-            await anyio.sleep(dice.uniform(0, 0.3))
-            victim = dice.choice(traffic.alive)
+            await anyio.sleep(rng.uniform(0, 0.3))
+            victim = rng.choice(traffic.alive)
             traffic.alive = [each for each in traffic.alive if each is not victim]
-            if dice.random() < 0.25:
+            if rng.random() < 0.25:
                 # Longer than its lease: what it was about to send is another's to judge.
                 victim.signal(signal.SIGSTOP)
-                await anyio.sleep(dice.uniform(2.0, 3.5))
+                await anyio.sleep(rng.uniform(2.0, 3.5))
                 victim.signal(signal.SIGCONT)
-                await anyio.sleep(dice.uniform(0, 0.2))
+                await anyio.sleep(rng.uniform(0, 0.2))
             victim.kill()
             assert await victim.ended() == -signal.SIGKILL
             if number % KILLS_PER_RESTART == KILLS_PER_RESTART // 2:
                 await anyio.to_thread.run_sync(postgres.stop)
                 await anyio.to_thread.run_sync(postgres.start)
-                diary.restarts += 1
+                record.restarts += 1
             traffic.alive += await cluster.open(1, GEMINI_MCP_MAX_WAIT_SECONDS="1")
         tasks.cancel_scope.cancel()
 
     cluster.control.delay(0)
     reader = await cluster.connect(traffic.alive[0])
-    ended = {id: await reader.finished(id=id) for id in diary.told}
+    ended = {id: await reader.finished(id=id) for id in record.told}
     for id, said in ended.items():
         assert said.status in FINAL, said.text
-        before = diary.told[id]
+        before = record.told[id]
         if before.status == "completed":
             assert said.piece == before.piece
     posted = Counter(
@@ -129,9 +129,9 @@ async def test_nothing_is_lost_by_kills_of_replicas_and_restarts_of_their_databa
     kill_counts.add(
         "two replicas over PostgreSQL: texts, pictures, researches; kill -9, and stops before",
         kills=KILLS,
-        restarts=diary.restarts,
-        turns=diary.asked,
-        told=len(diary.told),
+        restarts=record.restarts,
+        turns=record.asked,
+        told=len(record.told),
         lost=sum(said.status not in FINAL for said in ended.values()),
         doubled=sum(count > 1 for count in posted.values()),
         stuck=running,

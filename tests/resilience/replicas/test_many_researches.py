@@ -52,7 +52,7 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
         await replica.ended()
     reader = clients[-1]
     with anyio.fail_after(120 + number):
-        while await booked(reader) < number:
+        while await booked_outcomes(reader) < number:
             await anyio.sleep(0.5)
 
     assert len(set(researches)) == number
@@ -66,12 +66,12 @@ async def test_each_research_is_fetched_to_its_end_by_exactly_one_of_four_proces
     )
     assert {id: count for id, count in late.items() if count > 1} == {}
     assert {each.interaction_id for each in looks} == set(begun)
-    assert await booked(reader) == number
+    assert await booked_outcomes(reader) == number
     one = await reader.call("check_research", research_id=researches[0])
     assert one.status == "completed", one.text
 
 
-async def booked(reader: ClusterClient) -> int:
+async def booked_outcomes(reader: ClusterClient) -> int:
     """How many outcomes were written down, each of which books its tokens once."""
     answer = await reader.request("resources/read", uri="gemini://usage")
     rows = re.findall(r"\| \S+ \| deep-research\S* \| ([\d,]+) \|", json.dumps(answer["result"]))

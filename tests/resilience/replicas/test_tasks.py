@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.cluster_harness import Cluster
-from tests.support.task_client import WITH_FORMS, TaskClient, TaskError, over_http, told
+from tests.support.task_client import WITH_FORMS, TaskClient, TaskError, over_http, result_of
 
 APPROVE = {"action": "accept", "content": {"decision": "approve"}}
 SOON = {"GEMINI_MCP_TASK_AFTER_SECONDS": "0.05"}
@@ -32,7 +32,7 @@ async def test_a_task_is_made_here_and_read_there(cluster: Cluster) -> None:
     assert meanwhile["status"] == "working"
     assert refused.value.code == -32602
     assert said.status == "completed"
-    assert told((await here.get(id))["result"]).piece == said.piece
+    assert result_of((await here.get(id))["result"]).piece == said.piece
     assert len(cluster.control.posts) == 1
 
 

@@ -24,7 +24,7 @@ DECEMBER = date(2026, 12, 1)
 MILLION = Usage(input=1_000_000, output=1_000_000)
 
 
-def chosen(model: str, kind: Literal["text", "image"] = "text", today: date = TODAY) -> str:
+def chosen_model(model: str, kind: Literal["text", "image"] = "text", today: date = TODAY) -> str:
     return choose(model, kind=kind, default="", today=today).model
 
 
@@ -58,9 +58,9 @@ def test_an_alias_is_the_current_model_of_its_name(alias: str, model: str) -> No
 
 
 def test_an_alias_of_text_draws_with_the_model_that_draws() -> None:
-    assert chosen("pro", "image") == "gemini-3-pro-image"
-    assert chosen("fast", "image") == "gemini-nano-banana-2.1"
-    assert chosen("image-pro", "image") == "gemini-3-pro-image"
+    assert chosen_model("pro", "image") == "gemini-3-pro-image"
+    assert chosen_model("fast", "image") == "gemini-nano-banana-2.1"
+    assert chosen_model("image-pro", "image") == "gemini-3-pro-image"
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_a_retired_agent_is_replaced_too() -> None:
         "Agent deep-research-pro-preview-12-2025 is retired; "
         "deep-research-preview-04-2026 was used instead.",
     )
-    assert chosen("antigravity-preview-05-2026") == "antigravity-preview-09-2026"
+    assert chosen_model("antigravity-preview-05-2026") == "antigravity-preview-09-2026"
 
 
 def test_what_replaces_a_retired_model_for_an_image_can_draw() -> None:
-    assert chosen("gemini-2.0-flash", "image") == "gemini-nano-banana-2.1"
-    assert chosen("gemini-3-pro-image-preview", "image") == "gemini-3-pro-image"
+    assert chosen_model("gemini-2.0-flash", "image") == "gemini-nano-banana-2.1"
+    assert chosen_model("gemini-3-pro-image-preview", "image") == "gemini-3-pro-image"
 
 
 def test_a_model_is_replaced_from_the_day_it_ends() -> None:
     assert choose("gemini-2.5-pro", today=date(2026, 11, 30)) == Choice("gemini-2.5-pro")
-    assert chosen("gemini-2.5-pro", today=DECEMBER) == "gemini-3.8-flash"
-    assert chosen("gemini-2.5-flash", today=DECEMBER) == "gemini-3.5-flash-lite"
-    assert chosen("gemini-2.5-pro-preview-06-05", today=DECEMBER) == "gemini-3.8-flash"
-    assert chosen("gemini-2.5-flash-lite", today=DECEMBER) == "gemini-2.5-flash-lite"
+    assert chosen_model("gemini-2.5-pro", today=DECEMBER) == "gemini-3.8-flash"
+    assert chosen_model("gemini-2.5-flash", today=DECEMBER) == "gemini-3.5-flash-lite"
+    assert chosen_model("gemini-2.5-pro-preview-06-05", today=DECEMBER) == "gemini-3.8-flash"
+    assert chosen_model("gemini-2.5-flash-lite", today=DECEMBER) == "gemini-2.5-flash-lite"
 
 
 # Every id in the skill people paste into their agents, with its patterns spelled out.

@@ -13,23 +13,23 @@ CANARY = "canary-7f3a91c2e5"
 
 
 @dataclass(frozen=True)
-class Ground:
+class SandboxDirs:
     """A folder that is allowed, and beside it one that is not, where the canary lives."""
 
     inside: Path
     outside: Path
 
     @classmethod
-    def laid(cls, where: Path) -> Ground:
+    def create(cls, where: Path) -> SandboxDirs:
         where = Path(os.path.realpath(where))
-        ground = cls(where / "inside", where / "outside")
-        for folder in (ground.inside, ground.outside):
+        dirs = cls(where / "inside", where / "outside")
+        for folder in (dirs.inside, dirs.outside):
             (folder / "sub" / "deep").mkdir(parents=True)
-            secret = folder == ground.outside
+            secret = folder == dirs.outside
             for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt", "sub/é.txt"):
                 (folder / name).write_text(CANARY if secret else f"inside {name}", "utf-8")
-        (ground.outside / "sub" / f"{CANARY}.txt").write_text(CANARY)
-        return ground
+        (dirs.outside / "sub" / f"{CANARY}.txt").write_text(CANARY)
+        return dirs
 
     def folders(self) -> Folders:
         return Folders([self.inside], working=self.inside, home=self.inside.parent / "home")
@@ -39,7 +39,7 @@ class Ground:
 
 
 @pytest.fixture(params=["held", "checked"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def confinement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How folders are kept from being swapped: by handle, or (Windows) by asking afterwards."""
     if request.param == "held" and not dir_fd.CAN_HOLD:
         pytest.skip("this system has no descriptors of folders")
@@ -48,15 +48,15 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground.laid(tmp_path)
+def dirs(tmp_path: Path) -> SandboxDirs:
+    return SandboxDirs.create(tmp_path)
 
 
 @pytest.fixture
-def inside(ground: Ground) -> Path:
-    return ground.inside
+def inside(dirs: SandboxDirs) -> Path:
+    return dirs.inside
 
 
 @pytest.fixture
-def folders(ground: Ground) -> Folders:
-    return ground.folders()
+def folders(dirs: SandboxDirs) -> Folders:
+    return dirs.folders()

@@ -19,12 +19,12 @@ from gemini_interactions.files.output.atomic_write import (
 )
 from gemini_interactions.files.path_sandbox import dir_fd
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
-from tests.unit.files.conftest import Ground
+from tests.unit.files.conftest import SandboxDirs
 
 pytestmark = pytest.mark.usefixtures("way")
 
 
-def made(folders: Folders, target: str, extension: str = ".jpg", data: bytes = b"x") -> str:
+def saved_path(folders: Folders, target: str, extension: str = ".jpg", data: bytes = b"x") -> str:
     """Where a file asked for at `target` ends up, from the allowed folder."""
     with folders.create_inside(target, "a-red-cat-i_1") as new:
         new.file.write(data)
@@ -54,37 +54,37 @@ def made(folders: Folders, target: str, extension: str = ".jpg", data: bytes = b
 def test_a_target_is_a_file_or_a_folder(
     folders: Folders, target: str, extension: str, file: str
 ) -> None:
-    assert made(folders, target, extension) == file
+    assert saved_path(folders, target, extension) == file
 
 
 def test_a_name_that_is_taken_gets_a_number(folders: Folders, inside: Path) -> None:
     (inside / "cat.jpg").write_bytes(b"mine")
 
-    assert made(folders, "cat.jpg") == "cat-2.jpg"
-    assert made(folders, "cat.png") == "cat-3.jpg"
+    assert saved_path(folders, "cat.jpg") == "cat-2.jpg"
+    assert saved_path(folders, "cat.png") == "cat-3.jpg"
     assert (inside / "cat.jpg").read_bytes() == b"mine"
 
 
-def test_a_link_with_the_name_is_neither_followed_nor_replaced(ground: Ground) -> None:
-    ground.link("inward.jpg", "sub/later.jpg")
+def test_a_link_with_the_name_is_neither_followed_nor_replaced(dirs: SandboxDirs) -> None:
+    dirs.link("inward.jpg", "sub/later.jpg")
 
-    assert made(ground.folders(), "inward.jpg") == "inward-2.jpg"
-    assert not (ground.inside / "sub" / "later.jpg").exists()
+    assert saved_path(dirs.folders(), "inward.jpg") == "inward-2.jpg"
+    assert not (dirs.inside / "sub" / "later.jpg").exists()
 
 
-def test_a_link_out_of_the_folders_is_refused(ground: Ground) -> None:
-    ground.link("door", ground.outside)
-    ground.link("cat.jpg", ground.outside / "cat.jpg")
+def test_a_link_out_of_the_folders_is_refused(dirs: SandboxDirs) -> None:
+    dirs.link("door", dirs.outside)
+    dirs.link("cat.jpg", dirs.outside / "cat.jpg")
 
     for target in ("door", "door/", "door/cat.jpg", "door/new/cat.jpg", "cat.jpg"):
         with pytest.raises(NotAllowed):
-            ground.folders().create_inside(target, "x")
-    assert not (ground.outside / "cat.jpg").exists()
+            dirs.folders().create_inside(target, "x")
+    assert not (dirs.outside / "cat.jpg").exists()
 
 
 def test_many_at_once_each_get_a_name(folders: Folders, inside: Path) -> None:
     def make(number: int) -> None:
-        made(folders, "cat.jpg", data=str(number).encode())
+        saved_path(folders, "cat.jpg", data=str(number).encode())
 
     threads = [threading.Thread(target=make, args=(number,)) for number in range(12)]
     for thread in threads:
@@ -114,11 +114,11 @@ def test_nobody_sees_half_a_file_under_the_name(folders: Folders, inside: Path) 
     assert (inside / "cat.jpg").read_bytes() == b"half"
 
 
-def test_a_link_with_the_name_of_a_credential_is_refused_too(ground: Ground) -> None:
-    ground.link(".env", "sub/later.txt")
+def test_a_link_with_the_name_of_a_credential_is_refused_too(dirs: SandboxDirs) -> None:
+    dirs.link(".env", "sub/later.txt")
 
     with pytest.raises(Protected):
-        ground.folders().create_inside(".env", "x")
+        dirs.folders().create_inside(".env", "x")
 
 
 @pytest.mark.parametrize("target", [".ssh/cat.jpg", ".env", ".git/cat.jpg", "sub/.aws/", "a.pem"])
@@ -186,12 +186,12 @@ def test_a_thousand_files_of_one_name_are_enough(
 ) -> None:
     tried: list[str] = []
 
-    def taken(self: object, draft: str, name: str) -> None:
+    def refuse_name(self: object, draft: str, name: str) -> None:
         tried.append(name)
         raise FileExistsError
 
     for kind in (dir_fd.OpenDirectory, dir_fd.CheckedFolder):
-        monkeypatch.setattr(kind, "settle", taken)
+        monkeypatch.setattr(kind, "settle", refuse_name)
 
     with folders.create_inside("cat.jpg", "x") as new, pytest.raises(CannotSave, match="too many"):
         new.keep(".jpg")
@@ -204,7 +204,7 @@ def test_a_saved_file_is_as_readable_as_the_others_of_its_owner(
 ) -> None:
     mask = os.umask(0o027)
     try:
-        made(folders, "cat.jpg")
+        saved_path(folders, "cat.jpg")
     finally:
         os.umask(mask)
 
@@ -212,9 +212,9 @@ def test_a_saved_file_is_as_readable_as_the_others_of_its_owner(
 
 
 def test_without_hard_links_nothing_is_replaced_either(
-    folders: Folders, inside: Path, way: str, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, inside: Path, confinement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if way != "held":
+    if confinement != "held":
         pytest.skip("Windows renames")
 
     def no_links(*_: object, **__: object) -> None:
@@ -223,7 +223,7 @@ def test_without_hard_links_nothing_is_replaced_either(
     monkeypatch.setattr(os, "link", no_links)
     (inside / "cat.jpg").write_bytes(b"mine")
 
-    assert made(folders, "cat.jpg", data=b"x" * 300_000) == "cat-2.jpg"
+    assert saved_path(folders, "cat.jpg", data=b"x" * 300_000) == "cat-2.jpg"
     assert (inside / "cat.jpg").read_bytes() == b"mine"
     assert not list(inside.glob(".*"))
 

@@ -16,7 +16,7 @@ from gemini_interactions.domain.errors import Refused
 from gemini_interactions.domain.file_errors import NoSuchFile, NotAllowed, NotTaken, Protected
 from gemini_interactions.files.glob_expansion import gather
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders, _same_file_above
-from tests.unit.files.conftest import CANARY, Ground
+from tests.unit.files.conftest import CANARY, SandboxDirs
 
 
 def read(folders: Folders, path: str) -> str:
@@ -57,34 +57,34 @@ class TestOpening:
             (inside / "a.txt").write_text("something else")
             assert not opened.is_unchanged
 
-    def test_links_that_stay_inside_are_followed(self, ground: Ground) -> None:
-        ground.link("file", "sub/b.txt")
-        ground.link("folder", ground.inside / "sub")
-        ground.link("sub/up", "..")
+    def test_links_that_stay_inside_are_followed(self, dirs: SandboxDirs) -> None:
+        dirs.link("file", "sub/b.txt")
+        dirs.link("folder", dirs.inside / "sub")
+        dirs.link("sub/up", "..")
 
-        found = {read(ground.folders(), each) for each in ("file", "folder/b.txt", "sub/up/file")}
+        found = {read(dirs.folders(), each) for each in ("file", "folder/b.txt", "sub/up/file")}
         assert found == {"inside sub/b.txt"}
 
     @pytest.mark.parametrize(
         "target", ["../outside/a.txt", "{outside}/a.txt", "sub/../../outside/a.txt", "chain"]
     )
-    def test_links_that_leave_are_not(self, ground: Ground, target: str) -> None:
-        ground.link("chain", "../outside/a.txt")
-        ground.link("door", target.format(outside=ground.outside))
+    def test_links_that_leave_are_not(self, dirs: SandboxDirs, target: str) -> None:
+        dirs.link("chain", "../outside/a.txt")
+        dirs.link("door", target.format(outside=dirs.outside))
 
         with pytest.raises(NotAllowed, match="through a link"):
-            ground.folders().open_inside("door")
+            dirs.folders().open_inside("door")
 
     def test_a_link_that_leaves_looks_the_same_whether_its_target_exists_or_not(
-        self, ground: Ground
+        self, dirs: SandboxDirs
     ) -> None:
         said = set()
         for target in ("../outside/a.txt", "../outside/nothing", "/nonexistent/x"):
-            ground.link("door", target)
+            dirs.link("door", target)
             with pytest.raises(NotAllowed) as refusal:
-                ground.folders().open_inside("door")
+                dirs.folders().open_inside("door")
             said.add(str(refusal.value))
-            (ground.inside / "door").unlink()
+            (dirs.inside / "door").unlink()
 
         assert len(said) == 1
 
@@ -99,26 +99,26 @@ class TestOpening:
             "/",
         ],
     )
-    def test_what_is_outside_is_refused_without_a_look(self, ground: Ground, path: str) -> None:
+    def test_what_is_outside_is_refused_without_a_look(self, dirs: SandboxDirs, path: str) -> None:
         with pytest.raises(NotAllowed, match="outside the allowed folders"):
-            ground.folders().open_inside(path.format(outside=ground.outside))
+            dirs.folders().open_inside(path.format(outside=dirs.outside))
 
-    def test_a_folder_beside_with_the_same_beginning_is_outside(self, ground: Ground) -> None:
-        twin = ground.inside.with_name("inside-too")
+    def test_a_folder_beside_with_the_same_beginning_is_outside(self, dirs: SandboxDirs) -> None:
+        twin = dirs.inside.with_name("inside-too")
         twin.mkdir()
         (twin / "x.txt").write_text(CANARY)
 
         with pytest.raises(NotAllowed):
-            ground.folders().open_inside(str(twin / "x.txt"))
+            dirs.folders().open_inside(str(twin / "x.txt"))
 
-    def test_a_loop_of_links_is_refused(self, ground: Ground) -> None:
-        ground.link("one", "two")
-        ground.link("two", "one")
+    def test_a_loop_of_links_is_refused(self, dirs: SandboxDirs) -> None:
+        dirs.link("one", "two")
+        dirs.link("two", "one")
 
         with pytest.raises(NotAllowed):
-            ground.folders().open_inside("one")
+            dirs.folders().open_inside("one")
         with pytest.raises(NotAllowed):
-            ground.folders().open_inside("one/x.txt")
+            dirs.folders().open_inside("one/x.txt")
 
     def test_a_folder_is_no_file(self, folders: Folders) -> None:
         for path in ("sub", "sub/", ".", "sub/.."):
@@ -147,25 +147,25 @@ class TestOpening:
                 folders.open_inside("socket")
 
     @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
-    def test_a_link_to_a_device_is_refused(self, ground: Ground) -> None:
-        ground.link("zero", "/dev/zero")
+    def test_a_link_to_a_device_is_refused(self, dirs: SandboxDirs) -> None:
+        dirs.link("zero", "/dev/zero")
 
         with pytest.raises(NotAllowed):
-            ground.folders().open_inside("zero")
+            dirs.folders().open_inside("zero")
 
-    def test_a_hard_link_is_the_file_itself(self, ground: Ground) -> None:
-        os.link(ground.inside / "a.txt", ground.inside / "again.txt")
+    def test_a_hard_link_is_the_file_itself(self, dirs: SandboxDirs) -> None:
+        os.link(dirs.inside / "a.txt", dirs.inside / "again.txt")
 
-        assert read(ground.folders(), "again.txt") == "inside a.txt"
+        assert read(dirs.folders(), "again.txt") == "inside a.txt"
 
     def test_credentials_are_refused_through_a_link_with_a_harmless_name(
-        self, ground: Ground
+        self, dirs: SandboxDirs
     ) -> None:
-        (ground.inside / ".env").write_text("TOKEN=1")
-        ground.link("notes.txt", ".env")
+        (dirs.inside / ".env").write_text("TOKEN=1")
+        dirs.link("notes.txt", ".env")
 
         with pytest.raises(Protected):
-            ground.folders().open_inside("notes.txt")
+            dirs.folders().open_inside("notes.txt")
 
     def test_credentials_are_known_by_the_name_they_are_stored_under(
         self, folders: Folders, monkeypatch: pytest.MonkeyPatch
@@ -179,51 +179,51 @@ class TestOpening:
             folders.open_inside("a.txt")
 
     def test_a_link_beside_which_another_folder_is_allowed_may_lead_there(
-        self, ground: Ground
+        self, dirs: SandboxDirs
     ) -> None:
-        ground.link("door", "../outside/a.txt")
-        both = Folders([ground.inside, ground.outside], working=ground.inside)
+        dirs.link("door", "../outside/a.txt")
+        both = Folders([dirs.inside, dirs.outside], working=dirs.inside)
 
         with both.open_inside("door") as opened:
-            assert opened.path == ground.outside / "a.txt"
+            assert opened.path == dirs.outside / "a.txt"
 
 
-def test_a_relative_path_is_looked_for_in_each_allowed_folder(ground: Ground) -> None:
-    (ground.outside / "only-here.txt").write_text("here")
-    both = Folders([ground.inside, ground.outside], working=Path("/"))
+def test_a_relative_path_is_looked_for_in_each_allowed_folder(dirs: SandboxDirs) -> None:
+    (dirs.outside / "only-here.txt").write_text("here")
+    both = Folders([dirs.inside, dirs.outside], working=Path("/"))
 
     assert read(both, "only-here.txt") == "here"
     assert read(both, "a.txt") == "inside a.txt"
 
 
-def test_an_allowed_folder_may_itself_be_a_link(ground: Ground) -> None:
-    ground.inside.with_name("alias").symlink_to(ground.inside)
-    folders = Folders([ground.inside.with_name("alias")])
+def test_an_allowed_folder_may_itself_be_a_link(dirs: SandboxDirs) -> None:
+    dirs.inside.with_name("alias").symlink_to(dirs.inside)
+    folders = Folders([dirs.inside.with_name("alias")])
 
-    assert read(folders, str(ground.inside.with_name("alias") / "a.txt")) == "inside a.txt"
-    assert read(folders, str(ground.inside / "a.txt")) == "inside a.txt"
+    assert read(folders, str(dirs.inside.with_name("alias") / "a.txt")) == "inside a.txt"
+    assert read(folders, str(dirs.inside / "a.txt")) == "inside a.txt"
 
 
-def test_a_folder_spelled_differently_is_known_by_being_the_same(ground: Ground) -> None:
+def test_a_folder_spelled_differently_is_known_by_being_the_same(dirs: SandboxDirs) -> None:
     # As on systems that ignore case, or through a mount; a link has the same effect here.
-    ground.inside.with_name("INSIDE").symlink_to(ground.inside)
+    dirs.inside.with_name("INSIDE").symlink_to(dirs.inside)
 
-    spelled = str(ground.inside.with_name("INSIDE") / "sub" / "new.txt")
-    assert _same_file_above(spelled, str(ground.inside)) == ("sub", "new.txt")
-    assert _same_file_above(str(ground.outside / "a.txt"), str(ground.inside)) is None
+    spelled = str(dirs.inside.with_name("INSIDE") / "sub" / "new.txt")
+    assert _same_file_above(spelled, str(dirs.inside)) == ("sub", "new.txt")
+    assert _same_file_above(str(dirs.outside / "a.txt"), str(dirs.inside)) is None
 
 
-def test_the_data_folder_is_named_as_such_even_where_it_is_not_inside(ground: Ground) -> None:
-    folders = Folders([ground.inside], private=[ground.outside])
+def test_the_data_folder_is_named_as_such_even_where_it_is_not_inside(dirs: SandboxDirs) -> None:
+    folders = Folders([dirs.inside], private=[dirs.outside])
 
     with pytest.raises(Protected, match="Name a generated image by its id"):
-        folders.open_inside(str(ground.outside / "a.txt"))
+        folders.open_inside(str(dirs.outside / "a.txt"))
 
 
-def test_our_own_data_folder_is_never_read(ground: Ground) -> None:
-    (ground.inside / "data").mkdir()
-    (ground.inside / "data" / "report.md").write_text("mine")
-    folders = Folders([ground.inside], private=[ground.inside / "data"])
+def test_our_own_data_folder_is_never_read(dirs: SandboxDirs) -> None:
+    (dirs.inside / "data").mkdir()
+    (dirs.inside / "data" / "report.md").write_text("mine")
+    folders = Folders([dirs.inside], private=[dirs.inside / "data"])
 
     for path in ("data/report.md", "sub/../data/report.md", "data"):
         with pytest.raises(Protected, match="own data folder"):
@@ -231,13 +231,13 @@ def test_our_own_data_folder_is_never_read(ground: Ground) -> None:
 
 
 def test_our_own_data_folder_is_known_however_it_is_spelled(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    dirs: SandboxDirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (ground.inside / "data").mkdir()
-    (ground.inside / "data" / "key").write_text("secret")
-    folders = Folders([ground.inside], private=[ground.inside / "data"])
+    (dirs.inside / "data").mkdir()
+    (dirs.inside / "data" / "key").write_text("secret")
+    folders = Folders([dirs.inside], private=[dirs.inside / "data"])
     # As if the system ignored case: what resolves a path leaves the case as it is.
-    (ground.inside / "DATA").symlink_to("data")
+    (dirs.inside / "DATA").symlink_to("data")
     monkeypatch.setattr(os.path, "realpath", os.path.abspath)
 
     with pytest.raises(Protected, match="own data folder"):
@@ -276,13 +276,13 @@ place = st.sampled_from(["x", "y", "z", "sub/x", "sub/y", "sub/deep/x", "sub/dee
 links = st.dictionaries(place, target, max_size=6)
 
 
-def farm(ground: Ground, wanted: dict[str, str]) -> None:
+def make_links(dirs: SandboxDirs, wanted: dict[str, str]) -> None:
     for name, leads_to in wanted.items():
-        ground.link(name, filled(ground, leads_to))
+        dirs.link(name, fill(dirs, leads_to))
 
 
-def filled(ground: Ground, text: str) -> str:
-    return text.replace("{inside}", str(ground.inside)).replace("{outside}", str(ground.outside))
+def fill(dirs: SandboxDirs, text: str) -> str:
+    return text.replace("{inside}", str(dirs.inside)).replace("{outside}", str(dirs.outside))
 
 
 def bytes_below(folder: Path) -> dict[str, bytes | None]:
@@ -308,26 +308,26 @@ usual = settings(
 @example("sub/x/y/a.txt", {"sub/x": "..", "y": "{outside}"})
 @example("{inside}/../outside/a.txt", {})
 def test_no_path_through_any_link_farm_reads_a_byte_outside(
-    way: str, path: str, links: dict[str, str]
+    confinement: str, path: str, links: dict[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as where:
-        ground = Ground.laid(Path(where))
-        farm(ground, links)
+        dirs = SandboxDirs.create(Path(where))
+        make_links(dirs, links)
         ours = {
             (each.stat().st_dev, each.stat().st_ino)
-            for each in ground.inside.rglob("*")
+            for each in dirs.inside.rglob("*")
             if each.is_file() and not each.is_symlink()
         }
-        wanted = filled(ground, path)
+        wanted = fill(dirs, path)
         try:
-            with ground.folders().open_inside(wanted) as opened:
+            with dirs.folders().open_inside(wanted) as opened:
                 facts = os.fstat(opened.file.fileno())
                 assert (facts.st_dev, facts.st_ino) in ours
                 assert CANARY.encode() not in opened.file.read()
         except Refused as refusal:
             said = str(refusal)
             assert CANARY not in said
-            assert "outside" in path or str(ground.outside) not in said
+            assert "outside" in path or str(dirs.outside) not in said
 
 
 @usual
@@ -337,24 +337,24 @@ def test_no_path_through_any_link_farm_reads_a_byte_outside(
 @example("x", {"x": "../outside/new.jpg"})
 @example("a.txt", {})
 def test_no_path_through_any_link_farm_writes_a_byte_outside_or_over_anything(
-    way: str, path: str, links: dict[str, str]
+    confinement: str, path: str, links: dict[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as where:
-        ground = Ground.laid(Path(where))
-        farm(ground, links)
-        outside, before = bytes_below(ground.outside), bytes_below(ground.inside)
+        dirs = SandboxDirs.create(Path(where))
+        make_links(dirs, links)
+        outside, before = bytes_below(dirs.outside), bytes_below(dirs.inside)
         try:
-            with ground.folders().create_inside(filled(ground, path), "picture-i_1") as new:
+            with dirs.folders().create_inside(fill(dirs, path), "picture-i_1") as new:
                 new.file.write(b"fresh")
                 kept = new.keep(".jpg")
         except Refused:
             pass
         else:
-            assert Path(os.path.realpath(kept)).is_relative_to(ground.inside)
+            assert Path(os.path.realpath(kept)).is_relative_to(dirs.inside)
             assert kept.read_bytes() == b"fresh"
 
-        after = bytes_below(ground.inside)
-        assert bytes_below(ground.outside) == outside
+        after = bytes_below(dirs.inside)
+        assert bytes_below(dirs.outside) == outside
         assert sorted(each.name for each in Path(where).iterdir()) == ["inside", "outside"]
         assert {name: after.get(name, "gone") for name in before} == before
         assert not [name for name in after if name.endswith(".part")]
@@ -364,14 +364,14 @@ def test_no_path_through_any_link_farm_writes_a_byte_outside_or_over_anything(
 @given(path, st.sampled_from(["", "/*", "/**", "/**/*", "/*.txt", "/*/{a,b}.txt"]), links)
 @example("", "**/*", {"x": "../outside", "sub/x": "{outside}/a.txt"})
 def test_no_pattern_gathers_a_file_outside(
-    way: str, path: str, pattern: str, links: dict[str, str]
+    confinement: str, path: str, pattern: str, links: dict[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as where:
-        ground = Ground.laid(Path(where))
-        farm(ground, links)
-        folders = ground.folders()
+        dirs = SandboxDirs.create(Path(where))
+        make_links(dirs, links)
+        folders = dirs.folders()
         try:
-            gathered = gather(folders, filled(ground, path) + pattern)
+            gathered = gather(folders, fill(dirs, path) + pattern)
             for each in gathered.paths:
                 with folders.open_inside(str(each)) as opened:
                     assert CANARY.encode() not in opened.file.read()

@@ -16,7 +16,7 @@ from gemini_interactions.files.interaction_content import attach, inline
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from gemini_interactions.files.remote_urls import address_of
 from tests.support.file_samples import KINDS
-from tests.unit.files.conftest import Ground
+from tests.unit.files.conftest import SandboxDirs
 
 DIRS = "GEMINI_MCP_ALLOWED_DIRS (--allowed-dirs)"
 NOTHING = (
@@ -128,10 +128,10 @@ WRITING = {
 
 
 @pytest.fixture
-def laid(ground: Ground) -> Ground:
-    inside = ground.inside
-    ground.link("door", ground.outside)
-    ground.link("loop", "loop")
+def laid(dirs: SandboxDirs) -> SandboxDirs:
+    inside = dirs.inside
+    dirs.link("door", dirs.outside)
+    dirs.link("loop", "loop")
     (inside / "data").mkdir()
     if hasattr(os, "mkfifo"):
         os.mkfifo(inside / "pipe")
@@ -141,15 +141,15 @@ def laid(ground: Ground) -> Ground:
     (inside / "film.mkv").write_bytes(KINDS["a Matroska video"][0])
     (inside / "data.zip").write_bytes(KINDS["an archive"][0])
     (inside / "core").write_bytes(KINDS["noise"][0])
-    return ground
+    return dirs
 
 
 @pytest.fixture
-def folders(laid: Ground) -> Folders:
+def folders(laid: SandboxDirs) -> Folders:
     return Folders([laid.inside], working=laid.inside, private=[laid.inside / "data"])
 
 
-def asked(folders: Folders, given: str) -> None:
+def attach_all(folders: Folders, given: str) -> None:
     """All that happens to one of somebody's `files`."""
     if address_of(given) is None:
         for path in gather(folders, given).paths if "*" in given else [given]:
@@ -158,15 +158,15 @@ def asked(folders: Folders, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", READING, ids=ascii)
-def test_whoever_asks_for_this_is_told(given: str, folders: Folders, laid: Ground) -> None:
+def test_whoever_asks_for_this_is_told(given: str, folders: Folders, laid: SandboxDirs) -> None:
     with pytest.raises(Refused) as refusal:
-        asked(folders, given)
+        attach_all(folders, given)
 
     assert str(refusal.value) == READING[given].replace("{inside}", str(laid.inside))
 
 
 @pytest.mark.parametrize("target", WRITING, ids=ascii)
-def test_whoever_saves_there_is_told(target: str, folders: Folders, laid: Ground) -> None:
+def test_whoever_saves_there_is_told(target: str, folders: Folders, laid: SandboxDirs) -> None:
     with pytest.raises(Refused) as refusal:
         folders.create_inside(target, "x")
 
@@ -174,14 +174,14 @@ def test_whoever_saves_there_is_told(target: str, folders: Folders, laid: Ground
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="cannot be counted here")
-def test_no_refusal_leaves_a_file_or_folder_open(folders: Folders, way: str) -> None:
+def test_no_refusal_leaves_a_file_or_folder_open(folders: Folders, confinement: str) -> None:
     def count() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = count()
     for given in READING:
         with contextlib.suppress(Refused):
-            asked(folders, given)
+            attach_all(folders, given)
     for target in (*WRITING, "data/x.jpg", "sub", "new/folder/x.jpg", "pipe", "loop"):
         with contextlib.suppress(Refused), folders.create_inside(target, "x"):
             pass

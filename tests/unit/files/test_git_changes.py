@@ -9,14 +9,14 @@ import pytest
 
 from gemini_interactions.domain.errors import Refused
 from gemini_interactions.files.git.changes import GitEntry
-from tests.support.git_repository import commit, git, made, read
+from tests.support.git_repository import commit, git, new_repository, read
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return made(tmp_path / "project")
+    return new_repository(tmp_path / "project")
 
 
 # -- forms -------------------------------------------------------------------------------

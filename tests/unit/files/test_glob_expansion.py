@@ -12,7 +12,7 @@ from gemini_interactions.files.gitignore import _tamed
 from gemini_interactions.files.glob_expansion import Gathered, Limits, gather
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from tests.support.file_samples import picture
-from tests.unit.files.conftest import Ground
+from tests.unit.files.conftest import SandboxDirs
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -183,12 +183,12 @@ def test_a_pattern_that_finds_nothing_says_what_was_left_out(folders: Folders) -
         gather(folders, "docs/*.mkv")
 
 
-def test_links_are_left_out(ground: Ground) -> None:
-    ground.link("sub/door", ground.outside)
-    ground.link("sub/a.txt", ground.outside / "a.txt")
-    ground.link("sub/near.txt", "b.txt")
+def test_links_are_left_out(dirs: SandboxDirs) -> None:
+    dirs.link("sub/door", dirs.outside)
+    dirs.link("sub/a.txt", dirs.outside / "a.txt")
+    dirs.link("sub/near.txt", "b.txt")
 
-    gathered = gather(ground.folders(), "sub")
+    gathered = gather(dirs.folders(), "sub")
 
     assert gathered.names == ("sub/b.txt", "sub/é.txt", "sub/deep/c.txt")
     assert set(left_out(gathered).values()) == {"a link"}

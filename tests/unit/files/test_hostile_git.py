@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.domain.errors import Refused
-from tests.support.git_repository import commit, git, made, read
+from tests.support.git_repository import commit, git, new_repository, read
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return made(tmp_path / "project")
+    return new_repository(tmp_path / "project")
 
 
 # -- hostile repositories ------------------------------------------------------------------
@@ -100,7 +100,7 @@ RUNS: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-def state(folder: Path) -> dict[str, tuple[int, int]]:
+def file_states(folder: Path) -> dict[str, tuple[int, int]]:
     return {
         str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*")
     }
@@ -111,7 +111,7 @@ def state(folder: Path) -> dict[str, tuple[int, int]]:
 def test_a_hostile_repository_runs_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str, given: str
 ) -> None:
-    folder = made(tmp_path / "project")
+    folder = new_repository(tmp_path / "project")
     (folder / "src" / "main.py").write_text("print('two')\n")
     (folder / "docs").mkdir()
     (folder / "docs" / "unchanged.md").write_text("A folder that stays as it is.\n")
@@ -125,7 +125,7 @@ def test_a_hostile_repository_runs_and_writes_nothing(
     for name in ("GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_SSH_COMMAND", "GIT_PROXY_COMMAND"):
         monkeypatch.setenv(name, program)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    before = state(folder)
+    before = file_states(folder)
 
     try:
         text = read(folder, given).text
@@ -134,7 +134,7 @@ def test_a_hostile_repository_runs_and_writes_nothing(
         text = str(refusal)
 
     assert not marker.exists()
-    assert state(folder) == before
+    assert file_states(folder) == before
     assert "ran" not in text
 
 
@@ -147,18 +147,18 @@ def test_nothing_is_written_where_the_user_works(repository: Path, *, is_packed:
         git(repository, "gc", "-q")
     (repository / "a.txt").write_text("two\n")
     (repository / "src" / "main.py").unlink()
-    before = state(repository)
+    before = file_states(repository)
 
     for given in ("git:diff", "git:HEAD", "git:HEAD~1..HEAD"):
         assert read(repository, given).text
 
-    assert state(repository) == before
+    assert file_states(repository) == before
 
 
 def private(tmp_path: Path) -> tuple[Path, str]:
     """Somebody's other repository, and the id of its commit."""
     folder = tmp_path / "private"
-    made(folder)
+    new_repository(folder)
     (folder / "a.txt").write_text("very-private\n")
     commit(folder, "Very private")
     return folder, git(folder, "rev-parse", "HEAD")
@@ -252,7 +252,7 @@ ELSEWHERE: dict[str, Callable[[Path, Path], None]] = {
 
 @pytest.mark.parametrize("trap", ELSEWHERE)
 def test_nothing_is_served_from_another_repository(tmp_path: Path, trap: str) -> None:
-    folder = made(tmp_path / "project")
+    folder = new_repository(tmp_path / "project")
     (folder / "a.txt").write_text("one\ntwo\n")
     other, secret = private(tmp_path)
     ELSEWHERE[trap](folder, other)

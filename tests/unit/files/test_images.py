@@ -37,13 +37,13 @@ from tests.support.file_samples import KINDS, picture
 ID = "i_4k9x2m7q0z"
 
 
-def letters(data: bytes) -> str:
+def to_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def kept(data: bytes, folder: Path, prompt: str = "A red cat") -> Saved:
+def save_image(data: bytes, folder: Path, prompt: str = "A red cat") -> Saved:
     with new_image(folder, prompt, ID) as new:
-        return save(letters(data), new)
+        return save(to_base64(data), new)
 
 
 def test_an_image_is_kept_under_its_words_and_id_with_the_extension_of_its_bytes(
@@ -51,7 +51,7 @@ def test_an_image_is_kept_under_its_words_and_id_with_the_extension_of_its_bytes
 ) -> None:
     data = picture("PNG", size=(300, 200))
 
-    saved = kept(data, tmp_path / "images")
+    saved = save_image(data, tmp_path / "images")
 
     path = Path(os.path.realpath(tmp_path)) / "images" / f"a-red-cat-{ID}.png"
     assert saved == Saved(str(path), "image/png", len(data), 300, 200)
@@ -62,11 +62,11 @@ def test_an_image_is_kept_under_its_words_and_id_with_the_extension_of_its_bytes
     ("what", "extension"), [("a JPEG", ".jpg"), ("a WebP", ".webp"), ("a GIF", ".gif")]
 )
 def test_the_extension_is_that_of_the_bytes(what: str, extension: str, tmp_path: Path) -> None:
-    assert kept(KINDS[what][0], tmp_path).path.endswith(extension)
+    assert save_image(KINDS[what][0], tmp_path).path.endswith(extension)
 
 
 def test_bytes_of_an_unknown_kind_are_kept_all_the_same(tmp_path: Path) -> None:
-    saved = kept(b"\x01something new", tmp_path)
+    saved = save_image(b"\x01something new", tmp_path)
 
     assert saved.path.endswith(".bin")
     assert (saved.mime_type, saved.width) == ("application/octet-stream", 0)
@@ -77,7 +77,7 @@ def test_bytes_of_an_unknown_kind_are_kept_all_the_same(tmp_path: Path) -> None:
 def test_our_own_images_are_for_their_owner_only(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
-        saved = kept(picture("PNG"), tmp_path / "data" / "images")
+        saved = save_image(picture("PNG"), tmp_path / "data" / "images")
     finally:
         os.umask(mask)
 
@@ -87,7 +87,7 @@ def test_our_own_images_are_for_their_owner_only(tmp_path: Path) -> None:
 
 def test_an_image_that_is_kept_twice_is_one_file(tmp_path: Path) -> None:
     """As by two processes at once, which name it by its id."""
-    first, second = kept(b"\xff\xd8\xff1", tmp_path), kept(b"\xff\xd8\xff1", tmp_path)
+    first, second = save_image(b"\xff\xd8\xff1", tmp_path), save_image(b"\xff\xd8\xff1", tmp_path)
 
     assert first.path == second.path
     assert [each.name for each in tmp_path.iterdir()] == [f"a-red-cat-{ID}.jpg"]
@@ -95,7 +95,7 @@ def test_an_image_that_is_kept_twice_is_one_file(tmp_path: Path) -> None:
 
 def test_an_image_can_be_saved_where_somebody_wants_it(folders: Folders, inside: Path) -> None:
     with folders.create_inside("art/cat.png", name_of("A red cat", ID)) as new:
-        saved = save(letters(picture("JPEG")), new)
+        saved = save(to_base64(picture("JPEG")), new)
 
     assert saved.path == str(inside / "art" / "cat.jpg")
 
@@ -105,14 +105,14 @@ def test_a_folder_that_cannot_be_written_to_is_said_to_be_so(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotKeep, match="GEMINI_MCP_IMAGES_DIR"):
-        kept(b"x", tmp_path / "file" / "images")
+        save_image(b"x", tmp_path / "file" / "images")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no")
 
     monkeypatch.setattr(dir_fd.OpenDirectory, "replace", full)
     with pytest.raises(CannotKeep, match="the disk is full"):
-        kept(b"x", tmp_path)
+        save_image(b"x", tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
@@ -123,7 +123,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_to_be_so(
 def test_base64_comes_out_as_it_went_in_however_it_is_cut(
     data: bytes, width: int, between: str
 ) -> None:
-    written = letters(data)
+    written = to_base64(data)
     lines = between.join(written[at : at + width] for at in range(0, len(written), width))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "PIECE", width)
@@ -148,7 +148,7 @@ def test_what_is_no_base64_is_garbled(text: str) -> None:
 
 def test_what_is_garbled_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(Garbled), new_image(tmp_path, "x", ID) as new:
-        save(letters(b"\xff\xd8\xff") * 10 + "*", new)
+        save(to_base64(b"\xff\xd8\xff") * 10 + "*", new)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -158,7 +158,7 @@ def test_twenty_megabytes_go_to_disk_in_pieces_and_are_never_in_memory_twice(
 ) -> None:
     # A JPEG is as long as one likes behind its end; noise, so that nothing is saved by chance.
     data = picture("JPEG") + random.Random(7).randbytes(20 * 2**20)
-    written = letters(data)
+    written = to_base64(data)
     pieces: list[int] = []
     really = binascii.a2b_base64
 

@@ -43,7 +43,7 @@ def put(inside: Path) -> Put:
     return put
 
 
-def sent(folders: Folders, path: str) -> dict[str, Any]:
+def inline_part(folders: Folders, path: str) -> dict[str, Any]:
     with folders.open_inside(path) as opened:
         return inline(attach(opened), opened)
 
@@ -51,7 +51,7 @@ def sent(folders: Folders, path: str) -> dict[str, Any]:
 def test_text_goes_in_as_text_under_its_name(folders: Folders, put: Put) -> None:
     put("src/main.py", b"import os\r\nprint(os)\r\n")
 
-    assert sent(folders, "src/main.py") == {
+    assert inline_part(folders, "src/main.py") == {
         "type": "text",
         "text": '<file name="src/main.py">\nimport os\nprint(os)\n</file>',
     }
@@ -60,13 +60,15 @@ def test_text_goes_in_as_text_under_its_name(folders: Folders, put: Put) -> None
 def test_text_in_utf_16_goes_in_as_the_same_words(folders: Folders, put: Put) -> None:
     put("notes.txt", "čau, světe".encode("utf-16"))
 
-    assert sent(folders, "notes.txt")["text"] == '<file name="notes.txt">\nčau, světe\n</file>'
+    assert (
+        inline_part(folders, "notes.txt")["text"] == '<file name="notes.txt">\nčau, světe\n</file>'
+    )
 
 
 def test_a_name_cannot_pass_for_something_else(folders: Folders, put: Put) -> None:
     put('a" x="b&.txt', b"words")
 
-    assert sent(folders, 'a" x="b&.txt')["text"].startswith(
+    assert inline_part(folders, 'a" x="b&.txt')["text"].startswith(
         '<file name="a&quot; x=&quot;b&amp;.txt">\n'
     )
 
@@ -78,7 +80,7 @@ def test_anything_else_goes_in_as_its_real_type_whatever_it_is_called(
     data, kind = KINDS[what]
     put("misnamed.txt", data)
 
-    content = sent(folders, "misnamed.txt")
+    content = inline_part(folders, "misnamed.txt")
 
     assert base64.b64decode(content.pop("data")) == data
     assert content == {"type": kind.type, "mime_type": kind.mime}
@@ -204,14 +206,14 @@ def test_a_private_key_is_never_sent_whatever_the_file_is_called(
     put(name, KEYS[name].encode("utf-16" if name == "wide.txt" else "utf-8"))
 
     with pytest.raises(Protected, match="contains a private key"):
-        sent(folders, name)
+        inline_part(folders, name)
 
 
 def test_nor_is_one_far_down_in_a_text(folders: Folders, put: Put) -> None:
     put("long.txt", (b"words\n" * 50_000) + block("RSA ").encode())
 
     with pytest.raises(Protected):
-        sent(folders, "long.txt")
+        inline_part(folders, "long.txt")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_nor_is_one_far_down_in_a_text(folders: Folders, put: Put) -> None:
 def test_text_that_only_speaks_of_keys_is_sent(folders: Folders, put: Put, text: str) -> None:
     put("about.md", text.encode())
 
-    assert sent(folders, "about.md")["type"] == "text"
+    assert inline_part(folders, "about.md")["type"] == "text"
 
 
 BEGINNING = block("").partition("\n")[0]
@@ -251,7 +253,7 @@ def test_a_text_that_is_made_to_look_like_a_key_cannot_hold_everything_up(
 ) -> None:
     put("trap.txt", trap.encode())
 
-    assert sent(folders, "trap.txt")["type"] == "text"
+    assert inline_part(folders, "trap.txt")["type"] == "text"
 
 
 def test_a_hash_is_of_the_whole_file_which_is_left_at_its_beginning(

@@ -18,13 +18,13 @@ from gemini_interactions.files.output.previews import LARGEST, dimensions, previ
 from tests.support.file_samples import KINDS, picture
 
 
-def written(image: Image.Image, form: str, **how: object) -> bytes:
+def encode(image: Image.Image, form: str, **how: object) -> bytes:
     buffer = BytesIO()
     image.save(buffer, form, **how)
     return buffer.getvalue()
 
 
-def seen(data: bytes) -> Image.Image:
+def preview_of(data: bytes) -> Image.Image:
     """The preview of these bytes, which must be one and keep to the limits."""
     made = preview(BytesIO(data))
     assert made is not None
@@ -47,12 +47,12 @@ def near(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 
 def test_a_large_picture_becomes_a_small_one_of_the_same_shape() -> None:
-    assert seen(written(Image.new("RGB", (2048, 1024), "red"), "JPEG")).size == (512, 256)
-    assert seen(written(Image.new("RGB", (1000, 4000), "red"), "PNG")).size == (128, 512)
+    assert preview_of(encode(Image.new("RGB", (2048, 1024), "red"), "JPEG")).size == (512, 256)
+    assert preview_of(encode(Image.new("RGB", (1000, 4000), "red"), "PNG")).size == (128, 512)
 
 
 def test_a_small_picture_stays_as_small_as_it_is() -> None:
-    assert seen(picture("PNG", size=(40, 30))).size == (40, 30)
+    assert preview_of(picture("PNG", size=(40, 30))).size == (40, 30)
 
 
 def noise(mode: str, size: tuple[int, int]) -> Image.Image:
@@ -62,11 +62,11 @@ def noise(mode: str, size: tuple[int, int]) -> Image.Image:
 
 @pytest.mark.parametrize("size", [(512, 512), (1024, 1024), (3000, 500)])
 def test_even_noise_fits(size: tuple[int, int]) -> None:
-    seen(written(noise("RGB", size), "PNG"))
+    preview_of(encode(noise("RGB", size), "PNG"))
 
 
 def test_a_smaller_limit_makes_a_smaller_picture() -> None:
-    made = preview(BytesIO(written(noise("RGB", (600, 600)), "PNG")), 6_000)
+    made = preview(BytesIO(encode(noise("RGB", (600, 600)), "PNG")), 6_000)
 
     assert made is not None
     assert len(made) <= 6_000
@@ -78,41 +78,41 @@ def test_no_limit_can_be_kept_by_every_picture() -> None:
 
 RED = (255, 0, 0)
 MODES: dict[str, tuple[Callable[[], bytes], tuple[int, ...]]] = {
-    "colours": (lambda: written(Image.new("RGB", (9, 9), RED), "PNG"), RED),
-    "greys": (lambda: written(Image.new("L", (9, 9), 128), "PNG"), (128, 128, 128)),
-    "black and white": (lambda: written(Image.new("1", (9, 9), 1), "PNG"), (255, 255, 255)),
-    "a palette": (lambda: written(Image.new("RGB", (9, 9), RED).convert("P"), "PNG"), RED),
+    "colours": (lambda: encode(Image.new("RGB", (9, 9), RED), "PNG"), RED),
+    "greys": (lambda: encode(Image.new("L", (9, 9), 128), "PNG"), (128, 128, 128)),
+    "black and white": (lambda: encode(Image.new("1", (9, 9), 1), "PNG"), (255, 255, 255)),
+    "a palette": (lambda: encode(Image.new("RGB", (9, 9), RED).convert("P"), "PNG"), RED),
     "half transparent": (
-        lambda: written(Image.new("RGBA", (9, 9), (255, 0, 0, 128)), "PNG"),
+        lambda: encode(Image.new("RGBA", (9, 9), (255, 0, 0, 128)), "PNG"),
         (255, 127, 127),
     ),
     "wholly transparent": (
-        lambda: written(Image.new("RGBA", (9, 9), (255, 0, 0, 0)), "PNG"),
+        lambda: encode(Image.new("RGBA", (9, 9), (255, 0, 0, 0)), "PNG"),
         (255, 255, 255),
     ),
     "transparent greys": (
-        lambda: written(Image.new("LA", (9, 9), (0, 0)), "PNG"),
+        lambda: encode(Image.new("LA", (9, 9), (0, 0)), "PNG"),
         (255, 255, 255),
     ),
     "a transparent entry of a palette": (
-        lambda: written(Image.new("P", (9, 9), 0), "PNG", transparency=0),
+        lambda: encode(Image.new("P", (9, 9), 0), "PNG", transparency=0),
         (255, 255, 255),
     ),
     "a transparent colour": (
-        lambda: written(Image.new("RGB", (9, 9), RED), "PNG", transparency=RED),
+        lambda: encode(Image.new("RGB", (9, 9), RED), "PNG", transparency=RED),
         (255, 255, 255),
     ),
     "printing colours": (
-        lambda: written(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "JPEG", quality=95),
+        lambda: encode(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "JPEG", quality=95),
         RED,
     ),
     "printing colours in a TIFF": (
-        lambda: written(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "TIFF"),
+        lambda: encode(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "TIFF"),
         RED,
     ),
-    "a WebP": (lambda: written(Image.new("RGBA", (9, 9), RED), "WEBP", lossless=True), RED),
-    "a GIF": (lambda: written(Image.new("RGB", (9, 9), RED), "GIF"), RED),
-    "a bitmap": (lambda: written(Image.new("RGB", (9, 9), RED), "BMP"), RED),
+    "a WebP": (lambda: encode(Image.new("RGBA", (9, 9), RED), "WEBP", lossless=True), RED),
+    "a GIF": (lambda: encode(Image.new("RGB", (9, 9), RED), "GIF"), RED),
+    "a bitmap": (lambda: encode(Image.new("RGB", (9, 9), RED), "BMP"), RED),
 }
 
 
@@ -120,12 +120,12 @@ MODES: dict[str, tuple[Callable[[], bytes], tuple[int, ...]]] = {
 def test_every_kind_of_picture_has_a_preview(mode: str) -> None:
     make, expected = MODES[mode]
 
-    assert near(color(seen(make())), expected)
+    assert near(color(preview_of(make())), expected)
 
 
 @pytest.mark.parametrize("grey", [0, 20_000, 65_535])
 def test_a_flat_grey_of_sixteen_bits_stays_that_grey(grey: int) -> None:
-    made = seen(written(Image.new("I;16", (64, 64), grey), "PNG"))
+    made = preview_of(encode(Image.new("I;16", (64, 64), grey), "PNG"))
 
     assert near(color(made, (0.5, 0.5)), (grey // 257,) * 3)
 
@@ -143,9 +143,9 @@ def test_a_picture_that_was_saved_lying_is_described_as_it_is_shown() -> None:
 def test_an_avif_has_a_preview_where_pillow_reads_it() -> None:
     if not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
-    made = written(Image.new("RGB", (9, 9), RED), "AVIF")
+    made = encode(Image.new("RGB", (9, 9), RED), "AVIF")
 
-    assert near(color(seen(made)), RED)
+    assert near(color(preview_of(made)), RED)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_an_avif_has_a_preview_where_pillow_reads_it() -> None:
 def test_more_than_eight_bits_become_eight(mode: str, form: str, light: int) -> None:
     image = Image.new(mode, (64, 64), 1000)
     image.paste(Image.new(mode, (32, 64), 60_000), (32, 0))
-    made = seen(written(image, form))
+    made = preview_of(encode(image, form))
 
     assert near(color(made, (0.1, 0.5)), (0, 0, 0))
     assert near(color(made, (0.9, 0.5)), (light, light, light))
@@ -163,8 +163,8 @@ def test_more_than_eight_bits_become_eight(mode: str, form: str, light: int) -> 
 def test_of_an_animation_the_first_picture_is_shown() -> None:
     frames = [Image.new("RGB", (64, 64), each) for each in ("red", "blue", "green")]
     for form in ("GIF", "WEBP", "PNG"):
-        data = written(frames[0], form, save_all=True, append_images=frames[1:], duration=50)
-        assert near(color(seen(data)), (255, 0, 0))
+        data = encode(frames[0], form, save_all=True, append_images=frames[1:], duration=50)
+        assert near(color(preview_of(data)), (255, 0, 0))
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -173,7 +173,7 @@ def test_a_photo_is_shown_the_way_the_camera_was_held(turn: int) -> None:
     ImageDraw.Draw(image).rectangle((0, 0, 400, 200), fill="red")
     exif = Image.Exif()
     exif[0x0112] = turn
-    shown = seen(written(image, "JPEG", exif=exif))
+    shown = preview_of(encode(image, "JPEG", exif=exif))
 
     red = {1: (0, 0), 2: (1, 0), 3: (1, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 1), 8: (0, 1)}
     assert (shown.width > shown.height) == (turn < 5)
@@ -192,11 +192,11 @@ def test_nothing_but_pixels_is_in_a_preview() -> None:
     words.add_itxt("XML:com.adobe.xmp", "<x>secret xmp</x>")
     image = Image.new("RGB", (64, 64), "red")
     originals = [
-        written(image, "JPEG", exif=exif, icc_profile=profile, comment=b"secret", dpi=(300, 300)),
-        written(image, "PNG", exif=exif, icc_profile=profile, pnginfo=words),
-        written(image, "WEBP", exif=exif, icc_profile=profile, xmp=b"<x>secret</x>"),
-        written(image, "TIFF", exif=exif, icc_profile=profile),
-        written(image, "GIF", comment=b"secret"),
+        encode(image, "JPEG", exif=exif, icc_profile=profile, comment=b"secret", dpi=(300, 300)),
+        encode(image, "PNG", exif=exif, icc_profile=profile, pnginfo=words),
+        encode(image, "WEBP", exif=exif, icc_profile=profile, xmp=b"<x>secret</x>"),
+        encode(image, "TIFF", exif=exif, icc_profile=profile),
+        encode(image, "GIF", comment=b"secret"),
     ]
 
     for original in originals:
@@ -212,7 +212,7 @@ def test_nothing_but_pixels_is_in_a_preview() -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_a_picture_that_is_cut_short_has_no_preview_and_breaks_nothing(form: str) -> None:
-    data = written(noise("RGB", (200, 200)), form)
+    data = encode(noise("RGB", (200, 200)), form)
 
     for length in (0, 1, 10, 40, 100, len(data) // 3, len(data) // 2):
         assert preview(BytesIO(data[:length])) is None
@@ -235,7 +235,7 @@ def test_a_damaged_picture_breaks_nothing(form: str, at: int, damage: bytes) -> 
 
 
 DAMAGED = {
-    form: written(noise("RGB", (48, 48)), form)
+    form: encode(noise("RGB", (48, 48)), form)
     for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 }
 
@@ -269,7 +269,7 @@ def test_what_is_no_picture_of_a_common_kind_has_none(what: str) -> None:
 
 
 def test_the_size_is_told_without_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = written(noise("RGB", (300, 200)), "JPEG")
+    data = encode(noise("RGB", (300, 200)), "JPEG")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("the pixels were read"))
 
     assert dimensions(BytesIO(data)) == (300, 200)

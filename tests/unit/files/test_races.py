@@ -17,7 +17,7 @@ from gemini_interactions.domain.errors import Refused
 from gemini_interactions.domain.file_errors import NotAllowed, NotTaken
 from gemini_interactions.files.glob_expansion import gather
 from gemini_interactions.files.path_sandbox.allowed_dirs import TRIES
-from tests.unit.files.conftest import CANARY, Ground
+from tests.unit.files.conftest import CANARY, SandboxDirs
 
 ROUNDS = 400
 
@@ -48,10 +48,10 @@ def swapping(swap: Callable[[], None]) -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
-def swap_folder(ground: Ground, name: str) -> Callable[[], None]:
+def swap_folder(dirs: SandboxDirs, name: str) -> Callable[[], None]:
     """`name` is now our own folder, now a link to the one outside."""
-    ours, spare = ground.inside / name, ground.inside / f"{name}-spare"
-    made = (ground.inside / f"{name}-made-{n}" for n in itertools.count())
+    ours, spare = dirs.inside / name, dirs.inside / f"{name}-spare"
+    made = (dirs.inside / f"{name}-made-{n}" for n in itertools.count())
 
     def put(there: Callable[[], object]) -> None:
         try:
@@ -62,7 +62,7 @@ def swap_folder(ground: Ground, name: str) -> Callable[[], None]:
 
     def swap() -> None:
         ours.rename(spare)
-        put(lambda: ours.symlink_to(ground.outside))
+        put(lambda: ours.symlink_to(dirs.outside))
         ours.unlink()
         put(lambda: spare.rename(ours))
 
@@ -73,12 +73,12 @@ def swap_folder(ground: Ground, name: str) -> Callable[[], None]:
     return swap
 
 
-def swap_file(ground: Ground, name: str) -> Callable[[], None]:
+def swap_file(dirs: SandboxDirs, name: str) -> Callable[[], None]:
     """`name` is now our own file, now a link to one outside."""
-    ours, link = ground.inside / name, ground.inside / "link-to-be"
+    ours, link = dirs.inside / name, dirs.inside / "link-to-be"
 
     def swap() -> None:
-        link.symlink_to(ground.outside / "a.txt")
+        link.symlink_to(dirs.outside / "a.txt")
         link.replace(ours)
         link.write_text("inside")
         link.replace(ours)
@@ -88,8 +88,8 @@ def swap_file(ground: Ground, name: str) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("path", ["door/a.txt", "door/sub/b.txt", "sub/../door/a.txt"])
-def test_a_folder_swapped_for_a_link_never_lets_a_byte_in(ground: Ground, path: str) -> None:
-    swap, folders, seen = swap_folder(ground, "door"), ground.folders(), set()
+def test_a_folder_swapped_for_a_link_never_lets_a_byte_in(dirs: SandboxDirs, path: str) -> None:
+    swap, folders, seen = swap_folder(dirs, "door"), dirs.folders(), set()
 
     with swapping(swap):
         for _ in range(ROUNDS):
@@ -99,8 +99,8 @@ def test_a_folder_swapped_for_a_link_never_lets_a_byte_in(ground: Ground, path: 
     assert seen <= {b"inside"}
 
 
-def test_a_file_swapped_for_a_link_never_lets_a_byte_in(ground: Ground) -> None:
-    swap, folders, seen = swap_file(ground, "door.txt"), ground.folders(), set()
+def test_a_file_swapped_for_a_link_never_lets_a_byte_in(dirs: SandboxDirs) -> None:
+    swap, folders, seen = swap_file(dirs, "door.txt"), dirs.folders(), set()
 
     with swapping(swap):
         for _ in range(ROUNDS):
@@ -110,14 +110,16 @@ def test_a_file_swapped_for_a_link_never_lets_a_byte_in(ground: Ground) -> None:
     assert seen <= {b"inside", b""}
 
 
-def test_a_folder_swapped_for_a_link_gathers_nothing_from_outside(ground: Ground, way: str) -> None:
-    swap, folders, seen = swap_folder(ground, "door"), ground.folders(), set()
+def test_a_folder_swapped_for_a_link_gathers_nothing_from_outside(
+    dirs: SandboxDirs, confinement: str
+) -> None:
+    swap, folders, seen = swap_folder(dirs, "door"), dirs.folders(), set()
 
     with swapping(swap):
         for _ in range(ROUNDS // 8):
             with contextlib.suppress(Refused):
                 gathered = gather(folders, "door")
-                if way == "held":  # without handles, names may be seen; never bytes
+                if confinement == "held":  # without handles, names may be seen; never bytes
                     assert CANARY not in gathered.listing()
                 for path in gathered.paths:
                     with contextlib.suppress(Refused), folders.open_inside(str(path)) as opened:
@@ -126,9 +128,9 @@ def test_a_folder_swapped_for_a_link_gathers_nothing_from_outside(ground: Ground
     assert seen <= {b"inside"}
 
 
-def test_a_folder_swapped_for_a_link_never_lets_a_byte_out(ground: Ground) -> None:
-    swap, folders = swap_folder(ground, "door"), ground.folders()
-    before = sorted(ground.outside.rglob("*"))
+def test_a_folder_swapped_for_a_link_never_lets_a_byte_out(dirs: SandboxDirs) -> None:
+    swap, folders = swap_folder(dirs, "door"), dirs.folders()
+    before = sorted(dirs.outside.rglob("*"))
 
     with swapping(swap):
         for _ in range(ROUNDS):
@@ -139,16 +141,16 @@ def test_a_folder_swapped_for_a_link_never_lets_a_byte_out(ground: Ground) -> No
                 new.file.write(b"bytes")
                 new.keep(".jpg")
 
-    assert sorted(ground.outside.rglob("*")) == before
+    assert sorted(dirs.outside.rglob("*")) == before
     assert all(each.read_text() == CANARY for each in before if each.is_file())
 
 
 def test_a_folder_swapped_at_the_very_moment_of_opening_is_caught_each_time(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    dirs: SandboxDirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swap_folder(ground, "door")
-    ours, folders = ground.inside / "door", ground.folders()
-    before = sorted(ground.outside.rglob("*"))
+    swap_folder(dirs, "door")
+    ours, folders = dirs.inside / "door", dirs.folders()
+    before = sorted(dirs.outside.rglob("*"))
     really_open, swaps = os.open, 0
 
     def open_late(path: str, *how: int, dir_fd: int | None = None) -> int:
@@ -156,13 +158,13 @@ def test_a_folder_swapped_at_the_very_moment_of_opening_is_caught_each_time(
         if "door" not in Path(path).parts:
             return really_open(path, *how, dir_fd=dir_fd)
         swaps += 1
-        ours.rename(ground.inside / "spare")
-        ours.symlink_to(ground.outside)
+        ours.rename(dirs.inside / "spare")
+        ours.symlink_to(dirs.outside)
         try:
             return really_open(path, *how, dir_fd=dir_fd)
         finally:
             ours.unlink()
-            (ground.inside / "spare").rename(ours)
+            (dirs.inside / "spare").rename(ours)
 
     monkeypatch.setattr(os, "open", open_late)
 
@@ -171,28 +173,28 @@ def test_a_folder_swapped_at_the_very_moment_of_opening_is_caught_each_time(
     with pytest.raises(NotAllowed, match="link"):
         folders.create_inside("door/new.jpg", "picture")
     assert swaps == 2 * TRIES
-    assert sorted(ground.outside.rglob("*")) == before
+    assert sorted(dirs.outside.rglob("*")) == before
 
 
-def test_a_folder_held_open_stays_the_one_it_was(ground: Ground, way: str) -> None:
-    if way != "held":
+def test_a_folder_held_open_stays_the_one_it_was(dirs: SandboxDirs, confinement: str) -> None:
+    if confinement != "held":
         pytest.skip("Windows keeps a folder in place while a file in it is open")
-    folders = ground.folders()
+    folders = dirs.folders()
     with folders.create_inside("sub/picture.jpg", "picture") as new:
-        (ground.inside / "sub").rename(ground.inside / "moved")
-        (ground.inside / "sub").symlink_to(ground.outside)
+        (dirs.inside / "sub").rename(dirs.inside / "moved")
+        (dirs.inside / "sub").symlink_to(dirs.outside)
         new.file.write(b"bytes")
         new.keep(".jpg")
 
-    assert (ground.inside / "moved" / "picture.jpg").read_bytes() == b"bytes"
-    assert not (ground.outside / "picture.jpg").exists()
+    assert (dirs.inside / "moved" / "picture.jpg").read_bytes() == b"bytes"
+    assert not (dirs.outside / "picture.jpg").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_swapped_in_at_the_very_moment_is_not_taken_for_a_file(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    dirs: SandboxDirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours, really_open, flags = ground.inside / "door.txt", os.open, []
+    ours, really_open, flags = dirs.inside / "door.txt", os.open, []
 
     def open_late(path: str, how: int, *more: int, dir_fd: int | None = None) -> int:
         if Path(path).name == "door.txt":
@@ -206,27 +208,27 @@ def test_a_pipe_swapped_in_at_the_very_moment_is_not_taken_for_a_file(
     monkeypatch.setattr(os, "open", open_late)
 
     with pytest.raises(NotTaken, match="is a pipe"):
-        ground.folders().open_inside("door.txt")
+        dirs.folders().open_inside("door.txt")
     assert [bool(how & os.O_NONBLOCK) for how in flags] == [True]
 
 
 def test_a_draft_swapped_for_a_link_makes_no_second_name_for_what_is_outside(
-    ground: Ground,
+    dirs: SandboxDirs,
 ) -> None:
-    folders = ground.folders()
+    folders = dirs.folders()
     with folders.create_inside("picture.jpg", "picture") as new:
-        (draft,) = ground.inside.glob(".gemini-*.part")
+        (draft,) = dirs.inside.glob(".gemini-*.part")
         draft.unlink()
-        draft.symlink_to(ground.outside / "a.txt")
+        draft.symlink_to(dirs.outside / "a.txt")
         kept = new.keep(".jpg")
 
-    assert (ground.outside / "a.txt").stat().st_nlink == 1
+    assert (dirs.outside / "a.txt").stat().st_nlink == 1
     with pytest.raises(NotAllowed):
         folders.open_inside(str(kept))
 
 
-def test_a_pipe_swapped_in_for_a_file_never_makes_us_wait(ground: Ground) -> None:
-    pipe, ours = ground.inside / "pipe", ground.inside / "door.txt"
+def test_a_pipe_swapped_in_for_a_file_never_makes_us_wait(dirs: SandboxDirs) -> None:
+    pipe, ours = dirs.inside / "pipe", dirs.inside / "door.txt"
 
     def swap() -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -236,7 +238,7 @@ def test_a_pipe_swapped_in_for_a_file_never_makes_us_wait(ground: Ground) -> Non
             pipe.replace(ours)
 
     ours.write_text("inside")
-    folders, seen = ground.folders(), set()
+    folders, seen = dirs.folders(), set()
     with swapping(swap):
         for _ in range(ROUNDS):
             with contextlib.suppress(Refused), folders.open_inside("door.txt") as opened:
@@ -245,8 +247,8 @@ def test_a_pipe_swapped_in_for_a_file_never_makes_us_wait(ground: Ground) -> Non
     assert seen <= {b"inside", b""}
 
 
-def test_the_path_kept_in_the_answer_is_a_real_one(ground: Ground) -> None:
-    ground.link("door", "sub")
+def test_the_path_kept_in_the_answer_is_a_real_one(dirs: SandboxDirs) -> None:
+    dirs.link("door", "sub")
 
-    with ground.folders().create_inside("door/picture.jpg", "picture") as new:
-        assert new.keep(".jpg") == Path(ground.inside, "sub", "picture.jpg")
+    with dirs.folders().create_inside("door/picture.jpg", "picture") as new:
+        assert new.keep(".jpg") == Path(dirs.inside, "sub", "picture.jpg")

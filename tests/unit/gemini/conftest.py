@@ -12,7 +12,7 @@ from tests.support.raw_http_server import RawHttpServer
 from tests.support.samples import SAMPLES
 
 
-def recorded(name: str) -> list[dict[str, object]]:
+def recorded_events(name: str) -> list[dict[str, object]]:
     """The events of a sample stream."""
     reader = sse_parser.Reader()
     return [*reader.feed((SAMPLES / f"{name}.sse").read_bytes()), *reader.close()]
@@ -39,14 +39,14 @@ async def gemini(emulator: Emulator, control: EmulatorControl) -> AsyncIterator[
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[RawHttpServer]:
-    async with RawHttpServer() as wire:
-        yield wire
+async def raw_server() -> AsyncIterator[RawHttpServer]:
+    async with RawHttpServer() as raw_server:
+        yield raw_server
 
 
 @pytest.fixture
-async def wired(wire: RawHttpServer) -> AsyncIterator[Gemini]:
+async def raw_gemini(raw_server: RawHttpServer) -> AsyncIterator[Gemini]:
     """Gemini with the bare wire at the other end."""
-    gemini = Gemini(lambda: "some-key", wire.url)
+    gemini = Gemini(lambda: "some-key", raw_server.url)
     yield gemini
     await gemini.aclose()

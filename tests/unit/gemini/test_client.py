@@ -32,19 +32,19 @@ from gemini_interactions.gemini import Gemini, client, uploads
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 from tests.support.raw_http_server import HANG_UP, KEEP_WAITING, RawHttpServer
 from tests.support.samples import SAMPLES
-from tests.unit.gemini.conftest import recorded
+from tests.unit.gemini.conftest import recorded_events
 
 FLASH = "gemini-3.8-flash"
 HELLO = CreateRequest(input="Hello", model=FLASH)
 CREATED = {"event_type": "interaction.created", "interaction": {"id": "v1_a"}}
 
 
-def completed(status: str = "completed", **more: Any) -> dict[str, Any]:
+def completed_event(status: str = "completed", **more: Any) -> dict[str, Any]:
     interaction = {"id": "v1_a", "status": status, **more}
     return {"event_type": "interaction.completed", "interaction": interaction}
 
 
-async def asked(gemini: Gemini, call: CreateRequest = HELLO) -> InteractionAccumulator:
+async def stream_draft(gemini: Gemini, call: CreateRequest = HELLO) -> InteractionAccumulator:
     draft = InteractionAccumulator()
     async with gemini.stream(call) as events:
         async for event in events:
@@ -66,7 +66,7 @@ async def test_a_stream_amounts_to_what_google_then_remembers(
 ) -> None:
     control.answer_next("Hello to you.")
 
-    draft = await asked(gemini)
+    draft = await stream_draft(gemini)
     remembered = await gemini.get(draft.id)
 
     assert draft.finished
@@ -102,7 +102,7 @@ async def test_an_answer_in_one_piece_says_the_same_as_a_stream(
     control.answer_when("Hello", "Hello to you.")
 
     whole = await gemini.create(HELLO)
-    draft = await asked(gemini)
+    draft = await stream_draft(gemini)
 
     assert text_of(whole) == draft.text_so_far == "Hello to you."
     assert whole.usage == draft.interaction().usage
@@ -125,19 +125,21 @@ async def test_a_background_run_is_begun_followed_and_found(
 
 
 async def test_following_goes_on_after_the_last_event_seen(
-    wire: RawHttpServer, wired: Gemini
+    raw_server: RawHttpServer, raw_gemini: Gemini
 ) -> None:
-    wire.streams(*recorded("deep_research_resume_tail"))
+    raw_server.respond_with_stream(*recorded_events("deep_research_resume_tail"))
 
-    async with wired.follow("v1_dr", "evt_7/+=") as events:
+    async with raw_gemini.follow("v1_dr", "evt_7/+=") as events:
         seen = [event async for event in events]
 
-    assert wire.asked[0].line.startswith("GET /v1/interactions/v1_dr?last_event_id=evt_7%2F%2B%3D")
+    assert raw_server.requests[0].line.startswith(
+        "GET /v1/interactions/v1_dr?last_event_id=evt_7%2F%2B%3D"
+    )
     assert seen[0]["event_id"] == "evt_0007"
 
 
-async def test_following_may_end_early(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.answers.append(
+async def test_following_may_end_early(raw_server: RawHttpServer, raw_gemini: Gemini) -> None:
+    raw_server.answers.append(
         [
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",
             (SAMPLES / "deep_research_10min_cut.sse").read_bytes(),
@@ -145,17 +147,19 @@ async def test_following_may_end_early(wire: RawHttpServer, wired: Gemini) -> No
         ]
     )
 
-    async with wired.follow("v1_dr") as events:
+    async with raw_gemini.follow("v1_dr") as events:
         seen = [event async for event in events]
 
     assert len(seen) == 4
 
 
-async def test_a_replay_that_hangs_is_given_up(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.streams(CREATED, then=KEEP_WAITING)
+async def test_a_replay_that_hangs_is_given_up(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
+    raw_server.respond_with_stream(CREATED, then=KEEP_WAITING)
 
     with pytest.raises(TimedOut):
-        async with wired.follow("v1_dr", silence=0.05) as events:
+        async with raw_gemini.follow("v1_dr", silence=0.05) as events:
             _ = [event async for event in events]
 
 
@@ -180,11 +184,11 @@ async def test_a_hundred_long_calls_keep_no_other_call_look_or_cancel_waiting(
 
     async with anyio.create_task_group() as tasks:
         for _ in gates:
-            tasks.start_soon(asked, gemini)
+            tasks.start_soon(stream_draft, gemini)
         with anyio.fail_after(60):
             for gate in gates:
                 await gate.reached()
-            short = await asked(gemini)
+            short = await stream_draft(gemini)
             looked = await gemini.get(begun.id)
             cancelled = await gemini.cancel(begun.id)
         for gate in gates:
@@ -202,16 +206,18 @@ async def test_models_are_listed_by_their_bare_ids(gemini: Gemini) -> None:
 
 
 @pytest.mark.parametrize("name", ["text_thinking", "search_citations", "function_call"])
-async def test_we_read_what_the_sdk_reads(wire: RawHttpServer, wired: Gemini, name: str) -> None:
+async def test_we_read_what_the_sdk_reads(
+    raw_server: RawHttpServer, raw_gemini: Gemini, name: str
+) -> None:
     from google import genai
     from google.genai.types import HttpOptions
 
-    wire.streams(*recorded(name))
-    wire.streams(*recorded(name))
+    raw_server.respond_with_stream(*recorded_events(name))
+    raw_server.respond_with_stream(*recorded_events(name))
 
-    async with wired.stream(HELLO) as events:
+    async with raw_gemini.stream(HELLO) as events:
         ours = [event async for event in events]
-    client: Any = genai.Client(api_key="k", http_options=HttpOptions(base_url=wire.url))
+    client: Any = genai.Client(api_key="k", http_options=HttpOptions(base_url=raw_server.url))
     async with await client.aio.interactions.create(model=FLASH, input="x", stream=True) as stream:
         theirs = [event.model_dump(mode="json", exclude_unset=True) async for event in stream]
     await client.aio.aclose()
@@ -220,30 +226,36 @@ async def test_we_read_what_the_sdk_reads(wire: RawHttpServer, wired: Gemini, na
     assert ours == theirs
 
 
-async def test_steps_are_sent_again_as_they_came(wire: RawHttpServer, wired: Gemini) -> None:
+async def test_steps_are_sent_again_as_they_came(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
     draft = InteractionAccumulator()
-    for event in recorded("server_tools") + recorded("unknowns")[:3]:
+    for event in recorded_events("server_tools") + recorded_events("unknowns")[:3]:
         draft.add(event)
     question = {"type": "user_input", "content": [{"type": "text", "text": "And now?"}]}
     steps = [*draft.interaction().steps, question]
-    wire.answers_with(b'{"id": "v1_a", "status": "completed"}')
+    raw_server.respond_with(b'{"id": "v1_a", "status": "completed"}')
 
-    await wired.create(CreateRequest(input=steps, model=FLASH))
+    await raw_gemini.create(CreateRequest(input=steps, model=FLASH))
 
-    assert wire.asked[0].body["input"] == steps
+    assert raw_server.requests[0].body["input"] == steps
 
 
-async def test_a_long_answer_is_fetched_part_by_part(wire: RawHttpServer, wired: Gemini) -> None:
+async def test_a_long_answer_is_fetched_part_by_part(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
     part = [{"type": "model_output", "content": [{"type": "text", "text": "Some of it. "}]}]
-    wire.streams(CREATED, completed("requires_continuation", continuation_token="t1", steps=part))
-    wire.streams(CREATED, completed(id="v1_b"))
+    raw_server.respond_with_stream(
+        CREATED, completed_event("requires_continuation", continuation_token="t1", steps=part)
+    )
+    raw_server.respond_with_stream(CREATED, completed_event(id="v1_b"))
 
-    draft = await asked(
-        wired, CreateRequest(input="Hello", model=FLASH, system_instruction="Be long.")
+    draft = await stream_draft(
+        raw_gemini, CreateRequest(input="Hello", model=FLASH, system_instruction="Be long.")
     )
 
     assert draft.id == "v1_b"
-    first, second = (request.body for request in wire.asked)
+    first, second = (request.body for request in raw_server.requests)
     assert second == {
         **{key: value for key, value in first.items() if key != "input"},
         "continuation_token": "t1",
@@ -252,39 +264,41 @@ async def test_a_long_answer_is_fetched_part_by_part(wire: RawHttpServer, wired:
 
 
 async def test_a_finished_stream_leaves_its_connection_for_the_next(
-    wire: RawHttpServer, wired: Gemini
+    raw_server: RawHttpServer, raw_gemini: Gemini
 ) -> None:
     for _ in range(3):
-        wire.streams(CREATED, completed())
+        raw_server.respond_with_stream(CREATED, completed_event())
 
     for _ in range(3):
-        await asked(wired)
+        await stream_draft(raw_gemini)
 
-    assert [request.connection for request in wire.asked] == [1, 1, 1]
+    assert [request.connection for request in raw_server.requests] == [1, 1, 1]
 
 
-async def test_what_breaks_after_the_end_breaks_nothing(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.streams(CREATED, completed(), then=HANG_UP)
+async def test_what_breaks_after_the_end_breaks_nothing(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
+    raw_server.respond_with_stream(CREATED, completed_event(), then=HANG_UP)
 
-    assert (await asked(wired)).finished
+    assert (await stream_draft(raw_gemini)).finished
 
 
 async def test_an_answer_that_is_over_does_not_wait_for_the_end_of_its_stream(
-    wire: RawHttpServer, wired: Gemini, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawHttpServer, raw_gemini: Gemini, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_LAST_WORD", 0.0)
-    wire.streams(CREATED, completed(), then=KEEP_WAITING)
+    raw_server.respond_with_stream(CREATED, completed_event(), then=KEEP_WAITING)
 
     with anyio.fail_after(5):
-        assert (await asked(wired)).finished
+        assert (await stream_draft(raw_gemini)).finished
 
 
 async def test_many_events_at_once_leave_others_on_the_loop_their_turn(
-    wire: RawHttpServer, wired: Gemini
+    raw_server: RawHttpServer, raw_gemini: Gemini
 ) -> None:
     step = {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}}
     word = {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "word "}}
-    wire.streams(CREATED, step, *[word] * 2000, completed())
+    raw_server.respond_with_stream(CREATED, step, *[word] * 2000, completed_event())
     turns = 0
 
     async def others() -> None:
@@ -296,7 +310,7 @@ async def test_many_events_at_once_leave_others_on_the_loop_their_turn(
     between: list[int] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(others)
-        async with wired.stream(HELLO) as events:
+        async with raw_gemini.stream(HELLO) as events:
             async for _ in events:
                 between.append(turns)
         tasks.cancel_scope.cancel()
@@ -305,18 +319,20 @@ async def test_many_events_at_once_leave_others_on_the_loop_their_turn(
     assert max(Counter(between).values()) <= 16
 
 
-async def test_an_agent_call_carries_what_agents_take(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.answers_with(b'{"id": "v1_a", "status": "in_progress", "steps": []}')
+async def test_an_agent_call_carries_what_agents_take(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
+    raw_server.respond_with(b'{"id": "v1_a", "status": "in_progress", "steps": []}')
     config = {"type": "deep-research", "thinking_summaries": "auto"}
 
-    begun = await wired.create(
+    begun = await raw_gemini.create(
         CreateRequest(
             input="X", agent="deep-research-preview-04-2026", agent_config=config, background=True
         )
     )
 
     assert begun == Interaction(id="v1_a", status="in_progress")
-    assert wire.asked[0].body == {
+    assert raw_server.requests[0].body == {
         "agent": "deep-research-preview-04-2026",
         "agent_config": config,
         "background": True,
@@ -324,49 +340,53 @@ async def test_an_agent_call_carries_what_agents_take(wire: RawHttpServer, wired
     }
 
 
-async def test_leaving_a_stream_closes_its_connection(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.streams(CREATED, then=KEEP_WAITING)
+async def test_leaving_a_stream_closes_its_connection(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
+    raw_server.respond_with_stream(CREATED, then=KEEP_WAITING)
 
-    async with wired.stream(HELLO) as events:
+    async with raw_gemini.stream(HELLO) as events:
         await anext(events)
 
     with anyio.fail_after(60):
-        await wire.left.wait()
+        await raw_server.client_left.wait()
 
 
 @pytest.mark.parametrize("first", [[], [CREATED]], ids=["before the answer", "in the middle"])
 async def test_cancelling_closes_the_connection(
-    wire: RawHttpServer, wired: Gemini, first: list[dict[str, Any]]
+    raw_server: RawHttpServer, raw_gemini: Gemini, first: list[dict[str, Any]]
 ) -> None:
     if first:
-        wire.streams(*first, then=KEEP_WAITING)
+        raw_server.respond_with_stream(*first, then=KEEP_WAITING)
     else:
-        wire.answers.append([KEEP_WAITING])
+        raw_server.answers.append([KEEP_WAITING])
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(asked, wired)
-        await wire.said.wait()
+        tasks.start_soon(stream_draft, raw_gemini)
+        await raw_server.sent.wait()
         tasks.cancel_scope.cancel()
 
     with anyio.fail_after(60):
-        await wire.left.wait()
+        await raw_server.client_left.wait()
 
 
 @pytest.mark.parametrize("first", [[], [CREATED]], ids=["before the answer", "in the middle"])
 async def test_the_time_allowed_is_for_the_whole_call(
-    wire: RawHttpServer, wired: Gemini, first: list[dict[str, Any]]
+    raw_server: RawHttpServer, raw_gemini: Gemini, first: list[dict[str, Any]]
 ) -> None:
-    await wired.warm()
-    wire.streams(*first, then=KEEP_WAITING)
+    await raw_gemini.warm()
+    raw_server.respond_with_stream(*first, then=KEEP_WAITING)
 
     with pytest.raises(TimedOut):
-        await asked(wired, CreateRequest(input="Hello", model=FLASH, timeout=0.05))
+        await stream_draft(raw_gemini, CreateRequest(input="Hello", model=FLASH, timeout=0.05))
 
 
-async def test_the_readers_own_time_is_not_cut_short(wire: RawHttpServer, wired: Gemini) -> None:
-    wire.streams(CREATED, completed())
+async def test_the_readers_own_time_is_not_cut_short(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
+    raw_server.respond_with_stream(CREATED, completed_event())
 
-    async with wired.stream(HELLO) as events:
+    async with raw_gemini.stream(HELLO) as events:
         assert await anext(events) == CREATED
         assert anyio.current_effective_deadline() == inf
 
@@ -393,7 +413,7 @@ async def test_a_stream_that_breaks_is_told_apart_from_one_that_ends(
     control.fault_next(fault, **options)
 
     with pytest.raises(kind):
-        await asked(gemini)
+        await stream_draft(gemini)
 
     assert len([request for request in control.log if request.kind == "create"]) == 1
 
@@ -425,7 +445,7 @@ async def test_an_odd_stream_is_read_all_the_same(
     control.answer_next("Hello — voilà.")
     control.fault_next(fault)
 
-    draft = await asked(gemini)
+    draft = await stream_draft(gemini)
 
     assert draft.finished
     assert "Hello — voilà." in draft.text_so_far
@@ -443,7 +463,7 @@ async def test_a_stream_instead_of_one_piece_is_put_together(
 async def test_an_error_in_the_stream_is_an_event(gemini: Gemini, control: EmulatorControl) -> None:
     control.fault_next("error_event", after_events=3)
 
-    draft = await asked(gemini)
+    draft = await stream_draft(gemini)
 
     assert draft.finished
     assert draft.error is not None
@@ -471,7 +491,7 @@ async def test_a_refusal_is_ours_and_final(
     control.fail_next(status, body=shape, times=1)
 
     with pytest.raises(kind) as caught:
-        await asked(gemini)
+        await stream_draft(gemini)
 
     assert caught.value.status == status
     assert caught.value.message
@@ -495,7 +515,7 @@ async def test_refused_models_are_ours_too(gemini: Gemini, control: EmulatorCont
 
 
 @pytest.mark.parametrize(
-    "ask", [asked, lambda gemini: gemini.create(HELLO), lambda gemini: gemini.models()]
+    "ask", [stream_draft, lambda gemini: gemini.create(HELLO), lambda gemini: gemini.models()]
 )
 async def test_nobody_there_means_nothing_was_sent(ask: Callable[[Gemini], Any]) -> None:
     async with RawHttpServer() as gone:
@@ -516,37 +536,43 @@ async def test_nobody_there_means_nothing_was_sent(ask: Callable[[Gemini], Any])
     ],
 )
 async def test_what_the_sdk_will_not_send_is_rejected_in_our_words(
-    wire: RawHttpServer, wired: Gemini, call: CreateRequest
+    raw_server: RawHttpServer, raw_gemini: Gemini, call: CreateRequest
 ) -> None:
     with pytest.raises(Rejected) as caught:
-        await wired.create(call)
+        await raw_gemini.create(call)
 
-    assert wire.asked == []
+    assert raw_server.requests == []
     assert "pydantic" not in caught.value.said
 
 
 async def test_an_id_that_is_none_is_refused_before_anything_is_sent(
-    wire: RawHttpServer, wired: Gemini
+    raw_server: RawHttpServer, raw_gemini: Gemini
 ) -> None:
     with pytest.raises(BadArgument):
-        await wired.get("../files/abc")
+        await raw_gemini.get("../files/abc")
     with pytest.raises(BadArgument):
-        await wired.delete("")
+        await raw_gemini.delete("")
     with pytest.raises(BadArgument):
-        await asked(wired, CreateRequest(input="x", model=FLASH, previous_interaction_id="a/b"))
+        await stream_draft(
+            raw_gemini, CreateRequest(input="x", model=FLASH, previous_interaction_id="a/b")
+        )
 
-    assert wire.asked == []
+    assert raw_server.requests == []
 
 
-async def test_a_redirect_does_not_carry_the_key_away(wire: RawHttpServer, wired: Gemini) -> None:
+async def test_a_redirect_does_not_carry_the_key_away(
+    raw_server: RawHttpServer, raw_gemini: Gemini
+) -> None:
     async with RawHttpServer() as elsewhere:
-        wire.answers_with(b"", "307 Temporary Redirect", more=f"location: {elsewhere.url}/x\r\n")
+        raw_server.respond_with(
+            b"", "307 Temporary Redirect", more=f"location: {elsewhere.url}/x\r\n"
+        )
 
         with pytest.raises(Intercepted) as refused:
-            await wired.create(HELLO)
+            await raw_gemini.create(HELLO)
 
         assert "leads elsewhere: 307 to 127.0.0.1" in refused.value.message
-        assert elsewhere.asked == []
+        assert elsewhere.requests == []
 
 
 async def test_many_calls_at_once_share_one_client(
@@ -556,7 +582,7 @@ async def test_many_calls_at_once_share_one_client(
     answers: list[str] = []
 
     async def one() -> None:
-        answers.append((await asked(gemini)).text_so_far)
+        answers.append((await stream_draft(gemini)).text_so_far)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(12):

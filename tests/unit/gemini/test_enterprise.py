@@ -20,7 +20,7 @@ from gemini_interactions.gemini import Gemini
 HELLO = CreateRequest(input="Hello", model="gemini-3.8-flash")
 
 
-class Badge(Credentials):
+class FakeCredentials(Credentials):
     """Credentials that need nobody to be valid."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Badge(Credentials):
 
 
 @dataclass
-class Cloud:
+class FakeCloud:
     """Takes every request that would leave this machine."""
 
     asked: list[httpx2.Request] = field(default_factory=list)
@@ -44,15 +44,15 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    cloud = Cloud()
+def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    cloud = FakeCloud()
 
     async def take(_transport: Any, request: httpx2.Request) -> httpx2.Response:
         cloud.asked.append(request)
         return httpx2.Response(200, json=cloud.answer)
 
     monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", take)
-    monkeypatch.setattr(google.auth, "default", lambda **_: (Badge(), "their-project"))
+    monkeypatch.setattr(google.auth, "default", lambda **_: (FakeCredentials(), "their-project"))
     return cloud
 
 
@@ -61,7 +61,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     [("global", "aiplatform"), ("europe-west4", "europe-west4-aiplatform")],
 )
 async def test_project_and_location_make_the_address_and_credentials_the_proof(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, location: str, host: str
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, location: str, host: str
 ) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "our-project")
@@ -86,7 +86,7 @@ async def test_project_and_location_make_the_address_and_credentials_the_proof(
 
 
 async def test_the_project_may_come_with_the_credentials(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
     gemini = Gemini(lambda: "")
@@ -98,7 +98,7 @@ async def test_the_project_may_come_with_the_credentials(
 
 
 async def test_models_go_by_their_own_name_there_too(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "our-project")
@@ -113,7 +113,7 @@ async def test_models_go_by_their_own_name_there_too(
 
 
 async def test_what_a_host_left_unfilled_is_none_of_googles_variables(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("GEMINI_BASE_URL", "GENAI_USE_ENTERPRISE", "CLOUD_PROJECT", "API_KEY"):
         monkeypatch.setenv(f"GOOGLE_{name}", f"${{GOOGLE_{name}}}")

@@ -19,9 +19,9 @@ HELLO = CreateRequest(input="Hello", model=FLASH)
 PRIVATE: list[dict[str, Any]] = [{"type": "text", "text": "private"}, {"type": "user_input"}]
 
 
-async def test_a_key_set_later_works_without_a_restart(wire: RawHttpServer) -> None:
+async def test_a_key_set_later_works_without_a_restart(raw_server: RawHttpServer) -> None:
     keys = [""]
-    gemini = Gemini(lambda: keys[-1], wire.url)
+    gemini = Gemini(lambda: keys[-1], raw_server.url)
     await gemini.warm()
     with pytest.raises(NoKey):
         await gemini.create(HELLO)
@@ -29,33 +29,36 @@ async def test_a_key_set_later_works_without_a_restart(wire: RawHttpServer) -> N
         gemini.require_key()
     for key in ("first", " second\n"):
         keys.append(key)
-        wire.answers_with(b'{"id": "v1_a", "status": "completed"}')
+        raw_server.respond_with(b'{"id": "v1_a", "status": "completed"}')
         await gemini.create(HELLO)
     await gemini.aclose()
 
-    assert [request.headers["x-goog-api-key"] for request in wire.asked] == ["first", "second"]
+    assert [request.headers["x-goog-api-key"] for request in raw_server.requests] == [
+        "first",
+        "second",
+    ]
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "two words", "two\nlines", "a\x00b"])
-async def test_a_key_that_can_be_none_is_never_sent(wire: RawHttpServer, key: str) -> None:
-    gemini = Gemini(lambda: key, wire.url)
+async def test_a_key_that_can_be_none_is_never_sent(raw_server: RawHttpServer, key: str) -> None:
+    gemini = Gemini(lambda: key, raw_server.url)
     await gemini.warm()
 
     with pytest.raises(WrongKey):
         await gemini.create(HELLO)
 
     await gemini.aclose()
-    assert wire.asked == []
+    assert raw_server.requests == []
 
 
-async def test_the_version_and_a_path_before_it_are_kept(wire: RawHttpServer) -> None:
-    gemini = Gemini(lambda: "k", wire.url + "/proxy", api_version="v1beta")
-    wire.answers_with(b'{"id": "v1_a", "status": "completed"}')
+async def test_the_version_and_a_path_before_it_are_kept(raw_server: RawHttpServer) -> None:
+    gemini = Gemini(lambda: "k", raw_server.url + "/proxy", api_version="v1beta")
+    raw_server.respond_with(b'{"id": "v1_a", "status": "completed"}')
 
     await gemini.create(HELLO)
     await gemini.aclose()
 
-    assert wire.asked[0].line == "POST /proxy/v1beta/interactions HTTP/1.1"
+    assert raw_server.requests[0].line == "POST /proxy/v1beta/interactions HTTP/1.1"
 
 
 async def test_an_enterprise_without_project_and_credentials_has_no_key(
@@ -71,17 +74,17 @@ async def test_an_enterprise_without_project_and_credentials_has_no_key(
 
 
 async def test_an_enterprise_in_express_mode_uses_our_key(
-    monkeypatch: pytest.MonkeyPatch, wire: RawHttpServer
+    monkeypatch: pytest.MonkeyPatch, raw_server: RawHttpServer
 ) -> None:
     monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "1")
-    gemini = Gemini(lambda: "express-key", wire.url)
-    wire.answers_with(b'{"id": "v1_a", "status": "completed"}')
+    gemini = Gemini(lambda: "express-key", raw_server.url)
+    raw_server.respond_with(b'{"id": "v1_a", "status": "completed"}')
 
     await gemini.create(HELLO)
     await gemini.aclose()
 
-    assert wire.asked[0].line == "POST /v1beta1/interactions HTTP/1.1"
-    assert wire.asked[0].headers["x-goog-api-key"] == "express-key"
+    assert raw_server.requests[0].line == "POST /v1beta1/interactions HTTP/1.1"
+    assert raw_server.requests[0].headers["x-goog-api-key"] == "express-key"
 
 
 async def test_neither_key_nor_prompt_nor_url_reaches_the_log(

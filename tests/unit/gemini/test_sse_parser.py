@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gemini_interactions.gemini.sse_parser import Reader
 from tests.support.samples import SAMPLES
-from tests.unit.gemini.conftest import recorded
+from tests.unit.gemini.conftest import recorded_events
 
 
 def read(*chunks: bytes) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def test_a_stream_reads_the_same_however_it_is_cut(name: str, end: bytes, cuts: 
     whole = b"\xef\xbb\xbf" + (SAMPLES / f"{name}.sse").read_bytes().replace(b"\n", end)
     places = [0, *sorted({min(cut, len(whole)) for cut in cuts} - {0}), len(whole)]
 
-    assert read(*(whole[a:b] for a, b in pairwise(places))) == recorded(name)
+    assert read(*(whole[a:b] for a, b in pairwise(places))) == recorded_events(name)
 
 
 def test_after_done_nothing_counts() -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from gemini_interactions.domain.types import Interaction, Problem, Usage
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator
 from tests.support.samples import EXPECTED, SAMPLES
-from tests.unit.gemini.conftest import recorded
+from tests.unit.gemini.conftest import recorded_events
 
 STREAMS = sorted(each.stem for each in SAMPLES.glob("*.sse"))
 
 
-def drafted(*events: Any) -> InteractionAccumulator:
+def accumulate(*events: Any) -> InteractionAccumulator:
     draft = InteractionAccumulator()
     for event in events:
         draft.add(event)
@@ -31,7 +31,7 @@ def created(id: str = "v1_a", **more: Any) -> dict[str, Any]:
     return {"event_type": "interaction.created", "interaction": interaction}
 
 
-def completed(id: str = "v1_a", status: str = "completed", **more: Any) -> dict[str, Any]:
+def completed_event(id: str = "v1_a", status: str = "completed", **more: Any) -> dict[str, Any]:
     interaction = {"id": id, "status": status, **more}
     return {"event_type": "interaction.completed", "interaction": interaction}
 
@@ -56,7 +56,7 @@ def text(index: int, text: str) -> dict[str, Any]:
 def test_a_recorded_stream_amounts_to_the_expected_interaction(name: str) -> None:
     expected = json.loads((EXPECTED / f"{name}.expected.json").read_text("utf-8"))
     draft, doing = InteractionAccumulator(), [""]
-    for event in recorded(name):
+    for event in recorded_events(name):
         draft.add(event)
         if draft.doing != doing[-1]:
             doing.append(draft.doing)
@@ -79,7 +79,7 @@ def test_text_is_the_same_however_it_is_split(said: str, cuts: list[int]) -> Non
     places = sorted({cut % (len(said) + 1) for cut in cuts} | {0, len(said)})
     pieces = [said[a:b] for a, b in pairwise(places)] or [""]
 
-    draft = drafted(created(), start(0, "model_output"), *(text(0, each) for each in pieces))
+    draft = accumulate(created(), start(0, "model_output"), *(text(0, each) for each in pieces))
 
     assert draft.text_so_far == said
     assert draft.interaction().steps[0]["content"] == [{"type": "text", "text": said}]
@@ -87,7 +87,7 @@ def test_text_is_the_same_however_it_is_split(said: str, cuts: list[int]) -> Non
 
 @given(st.text(), st.text(), st.booleans())
 def test_looking_at_a_draft_does_not_change_it(one: str, two: str, looked: bool) -> None:
-    draft = drafted(created(), start(0, "model_output"), text(0, one))
+    draft = accumulate(created(), start(0, "model_output"), text(0, one))
     if looked:
         draft.interaction().steps[0]["content"].clear()
     draft.add(text(0, two))
@@ -177,7 +177,7 @@ EVENTS = st.recursive(
     )
 )
 def test_nothing_that_arrives_makes_a_draft_raise(events: list[Any]) -> None:
-    draft = drafted(*events)
+    draft = accumulate(*events)
 
     assert isinstance(draft.interaction(), Interaction)
     assert "\n" not in draft.doing
@@ -186,7 +186,7 @@ def test_nothing_that_arrives_makes_a_draft_raise(events: list[Any]) -> None:
 
 def test_an_annotation_belongs_to_the_text_written_last_in_its_step() -> None:
     citation = {"type": "url_citation", "url": "https://e.com", "start_index": 0, "end_index": 3}
-    draft = drafted(
+    draft = accumulate(
         created(),
         start(0, "model_output"),
         text(0, "before"),
@@ -210,15 +210,15 @@ def note(end: int) -> dict[str, Any]:
     return {"type": "url_citation", "url": "https://e.com", "start_index": 0, "end_index": end}
 
 
-def annotated(index: int, *ends: int) -> dict[str, Any]:
+def annotation_delta(index: int, *ends: int) -> dict[str, Any]:
     return delta(index, "text_annotation_delta", annotations=[note(end) for end in ends])
 
 
 def test_a_text_that_comes_after_annotations_is_a_text_of_its_own() -> None:
-    draft = drafted(
+    draft = accumulate(
         start(0, "model_output"),
-        *(text(0, "Zür"), text(0, "ich. "), annotated(0, 6)),
-        *(text(0, "Ge"), text(0, "nf."), annotated(0, 4, 5)),
+        *(text(0, "Zür"), text(0, "ich. "), annotation_delta(0, 6)),
+        *(text(0, "Ge"), text(0, "nf."), annotation_delta(0, 4, 5)),
     )
 
     assert draft.interaction().steps[0]["content"] == [
@@ -230,15 +230,15 @@ def test_a_text_that_comes_after_annotations_is_a_text_of_its_own() -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [text(0, "One. "), annotated(0, 4), text(0, "Two."), annotated(0, 9)],
-        [annotated(0, 4, 9), text(0, "One. "), text(0, "Two.")],
-        [text(0, "One. "), annotated(0, 4, 9), text(0, "Two.")],
+        [text(0, "One. "), annotation_delta(0, 4), text(0, "Two."), annotation_delta(0, 9)],
+        [annotation_delta(0, 4, 9), text(0, "One. "), text(0, "Two.")],
+        [text(0, "One. "), annotation_delta(0, 4, 9), text(0, "Two.")],
     ],
 )
 def test_annotations_that_count_further_than_a_text_belong_to_what_is_around_it(
     events: list[dict[str, Any]],
 ) -> None:
-    draft = drafted(start(0, "model_output"), *events)
+    draft = accumulate(start(0, "model_output"), *events)
 
     assert draft.interaction().steps[0]["content"] == [
         {"type": "text", "text": "One. Two.", "annotations": [note(4), note(9)]}
@@ -246,10 +246,10 @@ def test_annotations_that_count_further_than_a_text_belong_to_what_is_around_it(
 
 
 def test_no_citation_is_lost_where_two_texts_turn_out_to_be_one() -> None:
-    draft = drafted(
+    draft = accumulate(
         start(0, "model_output"),
-        *(text(0, "One. "), annotated(0, 4), text(0, "Two and more.")),
-        *(annotated(0, 9), annotated(0, 18)),
+        *(text(0, "One. "), annotation_delta(0, 4), text(0, "Two and more.")),
+        *(annotation_delta(0, 9), annotation_delta(0, 18)),
     )
 
     assert draft.interaction().steps[0]["content"] == [
@@ -258,7 +258,7 @@ def test_no_citation_is_lost_where_two_texts_turn_out_to_be_one() -> None:
 
 
 def test_steps_stand_in_the_order_of_their_index_not_of_their_arrival() -> None:
-    draft = drafted(created(), start(1, "model_output"), start(0, "thought"), text(1, "hi"))
+    draft = accumulate(created(), start(1, "model_output"), start(0, "thought"), text(1, "hi"))
 
     assert [step["type"] for step in draft.interaction().steps] == ["thought", "model_output"]
 
@@ -277,7 +277,7 @@ def test_steps_stand_in_the_order_of_their_index_not_of_their_arrival() -> None:
 def test_arguments_in_pieces_become_an_object_when_their_step_ends(
     pieces: list[str], arguments: dict[str, Any]
 ) -> None:
-    draft = drafted(created(), start(0, "function_call", id="x", name="f", arguments={}))
+    draft = accumulate(created(), start(0, "function_call", id="x", name="f", arguments={}))
     for piece in pieces:
         draft.add(delta(0, "arguments_delta", arguments=piece))
     unfinished = draft.interaction().steps[0]["arguments"]
@@ -288,11 +288,11 @@ def test_arguments_in_pieces_become_an_object_when_their_step_ends(
 
 
 def test_arguments_are_complete_also_when_only_the_interaction_ends() -> None:
-    draft = drafted(
+    draft = accumulate(
         created(),
         start(0, "function_call", id="x", name="f"),
         delta(0, "arguments_delta", arguments="{}"),
-        completed(status="requires_action"),
+        completed_event(status="requires_action"),
     )
 
     assert draft.interaction().steps[0]["arguments"] == {}
@@ -300,7 +300,7 @@ def test_arguments_are_complete_also_when_only_the_interaction_ends() -> None:
 
 def test_a_null_argument_of_a_search_does_not_wipe_what_is_known() -> None:
     known = {"queries": ["a"]}
-    draft = drafted(
+    draft = accumulate(
         created(),
         start(0, "google_search_call", id="g", arguments=known, signature="s"),
         delta(0, "google_search_call", arguments=None, signature=""),
@@ -318,25 +318,25 @@ def test_the_steps_of_completed_win_where_there_are_any() -> None:
     given_steps = [{"type": "model_output", "content": [{"type": "text", "text": "whole"}]}]
     streamed = [created(), start(0, "model_output"), text(0, "part")]
 
-    assert drafted(*streamed, completed(steps=given_steps)).text_so_far == "whole"
-    assert drafted(*streamed, completed(steps=[])).text_so_far == "part"
-    assert drafted(*streamed, completed()).text_so_far == "part"
+    assert accumulate(*streamed, completed_event(steps=given_steps)).text_so_far == "whole"
+    assert accumulate(*streamed, completed_event(steps=[])).text_so_far == "part"
+    assert accumulate(*streamed, completed_event()).text_so_far == "part"
 
 
 def test_hops_follow_each_other_and_the_last_ones_id_counts() -> None:
     usage = {"total_input_tokens": 5, "total_output_tokens": 7, "total_tokens": 12}
-    draft = drafted(
+    draft = accumulate(
         created("v1_a"),
         start(0, "model_output"),
         text(0, "one "),
-        completed("v1_a", "requires_continuation", usage=usage),
+        completed_event("v1_a", "requires_continuation", usage=usage),
     )
     between = draft.finished
     for event in (
         created("v1_b"),
         start(0, "model_output"),
         text(0, "two"),
-        completed("v1_b", usage=usage),
+        completed_event("v1_b", usage=usage),
     ):
         draft.add(event)
 
@@ -355,22 +355,32 @@ def test_hops_follow_each_other_and_the_last_ones_id_counts() -> None:
 
 def test_hops_without_ids_are_no_replays() -> None:
     hop = [start(0, "model_output"), text(0, "x")]
-    draft = drafted(
-        created(""), *hop, completed("", "requires_continuation"), created(""), *hop, completed("")
+    draft = accumulate(
+        created(""),
+        *hop,
+        completed_event("", "requires_continuation"),
+        created(""),
+        *hop,
+        completed_event(""),
     )
 
     assert draft.text_so_far == "xx"
 
 
 def test_a_replay_from_the_start_does_not_say_things_twice() -> None:
-    events = recorded("deep_research_bg")
+    events = recorded_events("deep_research_bg")
 
-    assert drafted(*events[:9], *events).interaction() == drafted(*events).interaction()
+    assert accumulate(*events[:9], *events).interaction() == accumulate(*events).interaction()
 
 
 def test_a_beginning_that_is_said_twice_loses_nothing() -> None:
-    draft = drafted(
-        created(), start(0, "model_output"), text(0, "one "), created(), text(0, "two"), completed()
+    draft = accumulate(
+        created(),
+        start(0, "model_output"),
+        text(0, "one "),
+        created(),
+        text(0, "two"),
+        completed_event(),
     )
 
     assert draft.text_so_far == "one two"
@@ -378,7 +388,9 @@ def test_a_beginning_that_is_said_twice_loses_nothing() -> None:
 
 def test_an_error_after_the_end_changes_nothing() -> None:
     late = {"event_type": "error", "error": {"code": "internal", "message": "Too late."}}
-    draft = drafted(created(), start(0, "model_output"), text(0, "all of it"), completed(), late)
+    draft = accumulate(
+        created(), start(0, "model_output"), text(0, "all of it"), completed_event(), late
+    )
 
     assert draft.finished
     assert draft.error is None
@@ -386,7 +398,7 @@ def test_an_error_after_the_end_changes_nothing() -> None:
 
 
 def test_an_error_ends_it_and_keeps_what_had_arrived() -> None:
-    draft = drafted(
+    draft = accumulate(
         created(),
         start(0, "model_output"),
         text(0, "part"),
@@ -399,14 +411,14 @@ def test_an_error_ends_it_and_keeps_what_had_arrived() -> None:
 
 
 def test_an_error_that_says_nothing_is_an_error_all_the_same() -> None:
-    draft = drafted(created(), {"event_type": "error", "error": None})
+    draft = accumulate(created(), {"event_type": "error", "error": None})
 
     assert draft.finished
     assert draft.error == Problem("")
 
 
 def test_an_end_without_a_status_is_the_end_with_an_unknown_outcome() -> None:
-    draft = drafted(created(), {"event_type": "interaction.completed", "interaction": {}})
+    draft = accumulate(created(), {"event_type": "interaction.completed", "interaction": {}})
 
     assert draft.finished
     assert draft.status == ""
@@ -414,22 +426,22 @@ def test_an_end_without_a_status_is_the_end_with_an_unknown_outcome() -> None:
 
 def test_what_went_wrong_inside_is_kept() -> None:
     errors = [{"code": "internal", "message": "It broke."}, "nonsense"]
-    draft = drafted(created(), completed(status="failed", errors=errors))
+    draft = accumulate(created(), completed_event(status="failed", errors=errors))
 
     assert draft.interaction().errors == (Problem("internal", "It broke."),)
 
 
 def test_usage_so_far_counts_until_the_final_figure_comes() -> None:
-    draft = drafted(created(), start(0, "thought"), stop(0, usage={"total_tokens": 120}))
+    draft = accumulate(created(), start(0, "thought"), stop(0, usage={"total_tokens": 120}))
     so_far = draft.interaction().usage
-    draft.add(completed(usage={"total_tokens": 900}))
+    draft.add(completed_event(usage={"total_tokens": 900}))
 
     assert so_far == Usage(total=120)
     assert draft.interaction().usage == Usage(total=900)
 
 
 def test_only_what_says_something_counts_as_a_change() -> None:
-    draft = drafted("", None, {"event_type": "ping"}, {}, created(), text(0, "a"))
+    draft = accumulate("", None, {"event_type": "ping"}, {}, created(), text(0, "a"))
 
     assert draft.changes == 2
 
@@ -459,8 +471,10 @@ def test_only_what_says_something_counts_as_a_change() -> None:
     ],
 )
 def test_doing_is_one_line_about_the_latest(event: dict[str, Any], doing: str) -> None:
-    assert drafted(created(), event).doing == doing
+    assert accumulate(created(), event).doing == doing
 
 
 def test_an_empty_text_is_no_writing() -> None:
-    assert drafted(created(), start(0, "code_execution_call"), text(1, "")).doing == "Running code"
+    assert (
+        accumulate(created(), start(0, "code_execution_call"), text(1, "")).doing == "Running code"
+    )

@@ -25,7 +25,7 @@ REDIRECT = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
 PIXEL = "iVBORw0KGgo="
 
 
-def said(*contents: str | Step) -> Step:
+def model_output(*contents: str | Step) -> Step:
     """A step in which the model says this."""
     pieces = [{"type": "text", "text": c} if isinstance(c, str) else c for c in contents]
     return {"type": "model_output", "content": pieces}
@@ -49,10 +49,10 @@ def body(answer: Answer) -> str:
     return answer.text.partition("\n\nSources:\n")[0]
 
 
-def cited(words: str, *ends: Any) -> str:
+def render_citations(words: str, *ends: Any) -> str:
     """The words as shown when each of these byte offsets ends a citation of its own."""
     notes = [cite(f"https://e.com/{place}", end) for place, end in enumerate(ends)]
-    return body(read([said(text(words, *notes))]))
+    return body(read([model_output(text(words, *notes))]))
 
 
 def size(words: str) -> int:
@@ -67,7 +67,7 @@ def test_every_sample_reads_as_recorded(
     name: str, sample: Callable[[str], tuple[Step, ...]]
 ) -> None:
     answer = read(sample(name))
-    shown = rendered(answer)
+    shown = all_text(answer)
     golden = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         golden.write_text(shown, encoding="utf-8")
@@ -75,7 +75,7 @@ def test_every_sample_reads_as_recorded(
     assert shown == golden.read_text(encoding="utf-8")
 
 
-def rendered(answer: Answer) -> str:
+def all_text(answer: Answer) -> str:
     """Everything an answer holds, as one text to look through."""
     calls = [f"{c.call_id} {c.name} {json.dumps(c.arguments)}" for c in answer.function_calls]
     parts = {
@@ -94,36 +94,39 @@ def rendered(answer: Answer) -> str:
 def test_only_what_follows_the_last_user_input_is_the_answer() -> None:
     asked: Step = {"type": "user_input", "content": [{"type": "text", "text": "Hi"}]}
 
-    assert read([asked, said("Old."), asked, said("New.")]).text == "New."
+    assert read([asked, model_output("Old."), asked, model_output("New.")]).text == "New."
 
 
 def test_text_before_an_image_or_a_tool_is_not_lost() -> None:
     search: Step = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["q"]}}
     image = {"type": "image", "mime_type": "image/png", "data": PIXEL}
 
-    answer = read([said("Part A", image, "Part B"), search, said("Part C")])
+    answer = read([model_output("Part A", image, "Part B"), search, model_output("Part C")])
 
     assert answer.text == 'Part A\n\n[image 1]\n\nPart B\n\nPart C\n\nSearched: "q"'
     assert answer.images == (image,)
 
 
 def test_pieces_of_text_side_by_side_are_one_text() -> None:
-    assert read([said("The GCD is 2", "1 — voil", "à.")]).text == "The GCD is 21 — voilà."
+    assert read([model_output("The GCD is 2", "1 — voil", "à.")]).text == "The GCD is 21 — voilà."
 
 
 def test_a_step_that_goes_on_in_mid_sentence_stays_in_it() -> None:
-    assert read([said("Paris is the"), said(" capital.")]).text == "Paris is the capital."
-    assert read([said("One.\n"), said("# Two")]).text == "One.\n\n# Two"
+    assert (
+        read([model_output("Paris is the"), model_output(" capital.")]).text
+        == "Paris is the capital."
+    )
+    assert read([model_output("One.\n"), model_output("# Two")]).text == "One.\n\n# Two"
 
 
 def test_an_answer_without_anything_to_show_is_a_problem() -> None:
     assert read([]).problem == Problem("no_output")
-    assert read([said("  \n")]).problem == Problem("no_output")
-    assert read([said("Yes.")]).problem is None
+    assert read([model_output("  \n")]).problem == Problem("no_output")
+    assert read([model_output("Yes.")]).problem is None
 
 
 def test_the_models_own_error_is_a_problem_even_beside_text() -> None:
-    step = said("Half an ans") | {"error": {"code": 13, "message": "image_safety"}}
+    step = model_output("Half an ans") | {"error": {"code": 13, "message": "image_safety"}}
 
     answer = read([step])
 
@@ -137,13 +140,13 @@ def test_thoughts_are_for_progress_and_never_in_the_text() -> None:
         "summary": [{"text": "**Planning**"}, {"type": "image", "data": PIXEL}],
     }
 
-    answer = read([thought, said("Done.")])
+    answer = read([thought, model_output("Done.")])
 
     assert (answer.text, answer.thoughts, answer.images) == ("Done.", "**Planning**", ())
 
 
 def test_steps_and_contents_of_the_future_are_named_and_skipped() -> None:
-    steps = [{"type": "brand_new_step", "x": 1}, said({"type": "hologram"}, "Hello.")]
+    steps = [{"type": "brand_new_step", "x": 1}, model_output({"type": "hologram"}, "Hello.")]
 
     assert read(steps).text == (
         "[content of a kind this version does not know: hologram]\n\nHello.\n\n"
@@ -184,31 +187,34 @@ def test_steps_in_any_state_of_repair_are_read_without_complaint() -> None:
 def test_offsets_are_bytes_and_marks_stand_at_characters() -> None:
     words = "Größe: 東京は首都です。 Ω"
 
-    assert cited(words, size("Größe")) == "Größe[1]: 東京は首都です。 Ω"
-    assert cited(words, size("Größe: 東京")) == "Größe: 東京[1]は首都です。 Ω"
-    assert cited(words, size(words)) == words + "[1]"
+    assert render_citations(words, size("Größe")) == "Größe[1]: 東京は首都です。 Ω"
+    assert render_citations(words, size("Größe: 東京")) == "Größe: 東京[1]は首都です。 Ω"
+    assert render_citations(words, size(words)) == words + "[1]"
 
 
 @pytest.mark.parametrize("end", [None, -5, 0, 4711, "3", True, 2.5])
 def test_an_end_that_makes_no_sense_is_the_end_of_the_text(end: Any) -> None:
-    assert cited("Some words.", end) == "Some words.[1]"
+    assert render_citations("Some words.", end) == "Some words.[1]"
 
 
 def test_a_span_that_ends_before_it_begins_is_the_end_of_the_text() -> None:
-    assert body(read([said(text("Some words.", cite("https://e.com", 2, 8)))])) == "Some words.[1]"
+    assert (
+        body(read([model_output(text("Some words.", cite("https://e.com", 2, 8)))]))
+        == "Some words.[1]"
+    )
 
 
 def test_a_missing_start_is_the_beginning() -> None:
     note = cite("https://e.com", 4)
     del note["start_index"]
 
-    assert body(read([said(text("Some words.", note))])) == "Some[1] words."
+    assert body(read([model_output(text("Some words.", note))])) == "Some[1] words."
 
 
 def test_numbers_follow_the_text_not_the_list() -> None:
     notes = [cite("https://b.com", 10), cite("https://a.com", 4), cite("https://b.com", 4)]
 
-    answer = read([said(text("Some words", *notes))])
+    answer = read([model_output(text("Some words", *notes))])
 
     assert answer.text == (
         "Some[1][2] words[2]\n\nSources:\n1. a.com — https://a.com\n2. b.com — https://b.com"
@@ -219,20 +225,27 @@ def test_numbers_follow_the_text_not_the_list() -> None:
 def test_the_same_source_has_one_number_and_one_mark_at_a_place() -> None:
     notes = [cite("https://a.com", 4), cite("https://a.com", 4), cite("https://a.com", 10)]
 
-    answer = read([said(text("Some words", *notes)), said(text("More", cite("https://a.com", 4)))])
+    answer = read(
+        [
+            model_output(text("Some words", *notes)),
+            model_output(text("More", cite("https://a.com", 4))),
+        ]
+    )
 
     assert body(answer) == "Some[1] words[1]\n\nMore[1]"
     assert len(answer.sources) == 1
 
 
 def test_offsets_count_from_their_own_piece_of_text() -> None:
-    answer = read([said("Größe ", text("zählt", cite("https://a.com", size("zählt"))), " nicht")])
+    answer = read(
+        [model_output("Größe ", text("zählt", cite("https://a.com", size("zählt"))), " nicht")]
+    )
 
     assert body(answer) == "Größe zählt[1] nicht"
 
 
 def test_a_source_whose_mark_has_no_place_is_still_listed() -> None:
-    answer = read([said(text("```\nnever closed", cite("https://a.com", 6)))])
+    answer = read([model_output(text("```\nnever closed", cite("https://a.com", 6)))])
 
     assert answer.text == "```\nnever closed\n\nSources:\n1. a.com — https://a.com"
 
@@ -245,7 +258,7 @@ def test_files_and_places_are_sources_too() -> None:
         {"type": "word_info", "start_index": 0, "end_index": 2},
     ]
 
-    assert read([said(text("Some words", *notes))]).text == (
+    assert read([model_output(text("Some words", *notes))]).text == (
         "Some[1][2] words[3]\n\nSources:\n1. a.pdf, page 3\n2. d\n3. Café Roma — https://maps/1"
     )
 
@@ -256,7 +269,7 @@ def test_redirects_are_shown_as_their_targets_or_not_at_all() -> None:
         cite(REDIRECT + "two", 4, title="b.com"),
         cite(REDIRECT + "three", 10, title="a.com"),
     ]
-    steps = [said(text("Some words", *notes))]
+    steps = [model_output(text("Some words", *notes))]
     targets = {REDIRECT + "one": "https://a.com/x", REDIRECT + "three": "https://a.com/x"}
 
     answer = read(steps, targets=targets | {REDIRECT + "two": ""})
@@ -267,7 +280,7 @@ def test_redirects_are_shown_as_their_targets_or_not_at_all() -> None:
 
 def test_redirects_in_the_words_themselves_are_resolved_too() -> None:
     words = f"1. [a.com]({REDIRECT}A_b-1) 2. [b.com]({REDIRECT}B) 3. {REDIRECT}C."
-    steps = [said(words)]
+    steps = [model_output(words)]
 
     answer = read(steps, targets={REDIRECT + "A_b-1": "https://a.com/x"})
 
@@ -278,7 +291,7 @@ def test_redirects_in_the_words_themselves_are_resolved_too() -> None:
 
 
 def test_a_target_that_is_a_redirect_again_is_no_target() -> None:
-    steps = [said(text("Words", cite(REDIRECT + "x", 5, title="a.com")))]
+    steps = [model_output(text("Words", cite(REDIRECT + "x", 5, title="a.com")))]
 
     assert "vertexaisearch" not in read(steps, targets={REDIRECT + "x": REDIRECT + "y"}).text
 
@@ -298,7 +311,7 @@ whole_characters = st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=12
 def test_a_mark_stands_at_the_end_of_the_character_its_offset_is_in(
     characters: list[str], ends: list[int]
 ) -> None:
-    shown = cited("".join(characters), *ends)
+    shown = render_citations("".join(characters), *ends)
 
     assert places_of_marks(shown) == {end_of_character(characters, end) for end in ends}
     assert re.sub(r"\[\d+\]", "", shown) == "".join(characters)
@@ -330,7 +343,7 @@ def end_of_character(characters: Sequence[str], end: int) -> int:
 def test_any_text_with_any_offsets_is_read(words: str, ends: list[int]) -> None:
     notes = [cite(f"https://e.com/{end}", end) for end in ends]
 
-    answer = read([said(text(words, *notes))])
+    answer = read([model_output(text(words, *notes))])
 
     assert len(answer.sources) == len(set(ends))
 
@@ -340,14 +353,14 @@ def test_any_text_with_any_offsets_is_read(words: str, ends: list[int]) -> None:
 
 def test_executed_code_stays_where_it_ran() -> None:
     steps: list[Step] = [
-        said("Let me compute."),
+        model_output("Let me compute."),
         {
             "type": "code_execution_call",
             "id": "c",
             "arguments": {"language": "python", "code": "1"},
         },
         {"type": "code_execution_result", "call_id": "c", "result": "1\n"},
-        said("It is one."),
+        model_output("It is one."),
     ]
 
     assert read(steps).text == (
@@ -371,7 +384,7 @@ def test_charts_that_code_drew_are_images_of_the_answer() -> None:
     chart = {"type": "image", "mime_type": "image/png", "data": PIXEL}
     result: Step = {"type": "code_execution_result", "result": [chart]}
 
-    answer = read([result, said("See above.")])
+    answer = read([result, model_output("See above.")])
 
     assert answer.text == "Output: none\n\n[image 1]\n\nSee above."
     assert answer.images == (chart,)
@@ -379,7 +392,7 @@ def test_charts_that_code_drew_are_images_of_the_answer() -> None:
 
 def test_what_was_done_is_told_after_the_answer_wherever_its_steps_stand() -> None:
     steps: list[Step] = [
-        said("The answer."),
+        model_output("The answer."),
         {"type": "google_search_call", "arguments": {"queries": ["a", 'say "b"', "a"]}},
         {"type": "google_search_result", "result": [{"search_suggestions": "<style>x</style>"}]},
         {"type": "url_context_result", "result": [{"url": "https://a.b", "status": "paywall"}]},
@@ -421,7 +434,7 @@ def test_eighty_searches_do_not_fill_the_page() -> None:
     queries = [f"q{number}" for number in range(80)]
 
     shown = read(
-        [said("x"), {"type": "google_search_call", "arguments": {"queries": queries}}]
+        [model_output("x"), {"type": "google_search_call", "arguments": {"queries": queries}}]
     ).text
 
     assert shown.endswith('"q19" and 60 more')
@@ -521,7 +534,7 @@ def test_kept_steps_have_no_media_bytes_but_their_signatures() -> None:
     image = {"type": "image", "mime_type": "image/png", "data": PIXEL, "uri": "files/x"}
     steps: list[Step] = [
         {"type": "thought", "signature": "S", "summary": [image]},
-        said("Hi", image),
+        model_output("Hi", image),
         {"type": "function_call", "arguments": {"type": "image", "data": "theirs"}},
         {"type": "function_result", "result": [image]},
     ]
@@ -530,11 +543,11 @@ def test_kept_steps_have_no_media_bytes_but_their_signatures() -> None:
 
     bare = {"type": "image", "mime_type": "image/png", "uri": "files/x", "bytes": 8}
     assert kept[0] == {"type": "thought", "signature": "S", "summary": [bare]}
-    assert kept[1] == said("Hi", bare)
+    assert kept[1] == model_output("Hi", bare)
     assert kept[2] == steps[2]
     assert kept[3]["result"] == [bare]
     assert strip_media(kept) == kept
-    assert steps[1] == said("Hi", image)
+    assert steps[1] == model_output("Hi", image)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -228,7 +228,7 @@ def test_offsets_count_characters_from_the_start(text: str, offset: int, room: i
 # --------------------------------------------------------------- where something may be put in
 
 
-def marked(text: str, *ends: int) -> str:
+def mark(text: str, *ends: int) -> str:
     return put_in(text, dict.fromkeys(places_for(text, ends), "^"))
 
 
@@ -253,7 +253,7 @@ def marked(text: str, *ends: int) -> str:
     ],
 )
 def test_nothing_put_in_breaks_markdown(words: str, inside: str, shown: str) -> None:
-    assert marked(words, len(inside)) == shown
+    assert mark(words, len(inside)) == shown
 
 
 MARKDOWN = [
@@ -278,7 +278,7 @@ MARKDOWN = [
     st.lists(st.integers(0, 60), max_size=6),
 )
 def test_without_what_was_put_in_any_markdown_is_what_it_was(text: str, ends: list[int]) -> None:
-    shown = marked(text, *sorted(min(end, len(text)) for end in ends)).replace("^", "")
+    shown = mark(text, *sorted(min(end, len(text)) for end in ends)).replace("^", "")
 
     # Behind a closing fence at the very end it needed a line of its own.
     assert shown in (text, text + "\n")
@@ -289,7 +289,7 @@ def test_without_what_was_put_in_any_markdown_is_what_it_was(text: str, ends: li
     st.lists(st.integers(1, 60), max_size=6),
 )
 def test_code_blocks_keep_what_is_in_them(text: str, ends: list[int]) -> None:
-    shown = marked(text, *sorted(min(end, len(text)) for end in ends))
+    shown = mark(text, *sorted(min(end, len(text)) for end in ends))
 
     before, after = (
         [words[block.start : block.end].rstrip("\n") for block in fences(words)]

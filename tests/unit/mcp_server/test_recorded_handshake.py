@@ -48,7 +48,7 @@ def handshake(handover: Handover) -> RecordedHandshake:
     return RecordedHandshake(Recordings(str(FOLDER), toolsets, is_structured=False), handover)
 
 
-def said(answer: str | None) -> Any:
+def result_of(answer: str | None) -> Any:
     assert answer is not None
     return json.loads(answer)["result"]
 
@@ -56,10 +56,10 @@ def said(answer: str | None) -> Any:
 def test_legacy_handshake_is_answered_and_replayed(
     handshake: RecordedHandshake, handover: Handover
 ):
-    assert said(handshake.take(hello()))["serverInfo"]["name"] == "gemini"
+    assert result_of(handshake.take(hello()))["serverInfo"]["name"] == "gemini"
     assert handshake.take(READY) is None
-    assert len(said(handshake.take(request("tools/list", 2)))["tools"]) == 9
-    assert said(handshake.take(request("ping", "p"))) == {}
+    assert len(result_of(handshake.take(request("tools/list", 2)))["tools"]) == 9
+    assert result_of(handshake.take(request("ping", "p"))) == {}
 
     assert handover.waiting == []
     assert [json.loads(each)["method"] for each in handover.replay] == [
@@ -75,7 +75,7 @@ def test_initialize_is_answered_after_a_discover_that_nobody_followed_up(
 ):
     handshake.take(modern("server/discover"))
 
-    assert said(handshake.take(hello()))["protocolVersion"] == "2025-11-25"
+    assert result_of(handshake.take(hello()))["protocolVersion"] == "2025-11-25"
     assert len(handover.replay) == 1
 
 
@@ -104,16 +104,16 @@ def test_a_client_that_shows_views_gets_their_recording(handshake: RecordedHands
     handshake.take(hello(capabilities=shows))
     handshake.take(READY)
 
-    tools = said(handshake.take(request("tools/list", 2)))["tools"]
+    tools = result_of(handshake.take(request("tools/list", 2)))["tools"]
 
     assert "gemini_view_research" in [each["name"] for each in tools]
 
 
 def test_other_declarations_change_nothing(handshake: RecordedHandshake):
-    one = said(handshake.take(modern("server/discover")))
+    one = result_of(handshake.take(modern("server/discover")))
     declared: dict[str, object] = {CAPABILITIES_KEY: {"sampling": {}, "extensions": {"x/y": {}}}}
 
-    other = said(handshake.take(request("server/discover", 2, _meta={**META, **declared})))
+    other = result_of(handshake.take(request("server/discover", 2, _meta={**META, **declared})))
 
     assert one == other
 

@@ -7,14 +7,14 @@ import pytest
 from gemini_interactions.domain.artifact import ArtifactKind
 from gemini_interactions.domain.types import UploadedFile
 from gemini_interactions.store import Deleted, Store
-from tests.support.factories import OWNER, begun, followed
+from tests.support.factories import OWNER, begin, follow
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_handle_names_a_turn_and_can_be_moved_to_the_next(store: Store) -> None:
-    turn = await begun(store)
-    later = await followed(store, turn)
+    turn = await begin(store)
+    later = await follow(store, turn)
     made = await store.add_handle(
         OWNER,
         ArtifactKind.RESEARCH,
@@ -35,7 +35,7 @@ async def test_a_handle_names_a_turn_and_can_be_moved_to_the_next(store: Store) 
 
 
 async def test_somebody_elses_handle_is_simply_not_there(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     made = await store.add_handle(
         OWNER,
         ArtifactKind.IMAGE,
@@ -51,8 +51,8 @@ async def test_somebody_elses_handle_is_simply_not_there(store: Store) -> None:
 
 
 async def test_images_are_listed_newest_first_and_found_by_their_prompt(store: Store) -> None:
-    turn = await begun(store, prompt="A red CAFÉ")
-    other = await begun(store, prompt="a blue house")
+    turn = await begin(store, prompt="A red CAFÉ")
+    other = await begin(store, prompt="a blue house")
     for now, each in ((100, turn), (101, other)):
         await store.add_handle(
             OWNER, ArtifactKind.IMAGE, each.conversation_id, 1, now=now, facts={"path": "x.jpg"}
@@ -68,7 +68,7 @@ async def test_images_are_listed_newest_first_and_found_by_their_prompt(store: S
 
 
 async def test_a_deleted_conversation_names_the_files_it_had(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     await store.add_handle(
         OWNER,
         ArtifactKind.IMAGE,
@@ -86,7 +86,7 @@ async def test_a_deleted_conversation_names_the_files_it_had(store: Store) -> No
 
 
 async def test_what_a_running_turn_does_is_told_only_by_its_holder(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
 
     assert await store.remark(turn, {"doing": "Searching"}, holder=turn.lease_holder)
     assert not await store.remark(turn, {"doing": "Lying"}, holder="somebody else")

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from gemini_interactions.domain import types
 from gemini_interactions.domain.types import Turn, TurnSettings, Usage
 from gemini_interactions.store import Deleted, Store
-from tests.support.factories import OWNER, USUAL, begun, followed, seen
+from tests.support.factories import OWNER, USUAL, begin, follow, reload
 
 EVERYTHING: dict[str, Any] = {
     "kind": "ask",
@@ -30,7 +30,7 @@ EVERYTHING: dict[str, Any] = {
 async def test_a_begun_turn_is_returned_as_it_is_read_later(store: Store) -> None:
     turn = await store.begin(OWNER, **EVERYTHING)
 
-    assert turn == await seen(store, turn)
+    assert turn == await reload(store, turn)
     assert turn == Turn(
         conversation_id=turn.conversation_id,
         n=1,
@@ -50,12 +50,12 @@ async def test_a_begun_turn_is_returned_as_it_is_read_later(store: Store) -> Non
 
 
 async def test_a_followed_turn_is_returned_as_it_is_read_later(store: Store) -> None:
-    first = await begun(store)
+    first = await begin(store)
 
     turn = await store.follow(OWNER, first.conversation_id, parent=None, **EVERYTHING)
 
     assert turn is not None
-    assert turn == await seen(store, turn)
+    assert turn == await reload(store, turn)
     assert (turn.n, turn.parent, turn.created) == (2, 1, 100.0)
 
 
@@ -74,7 +74,7 @@ async def test_a_finished_turn_keeps_everything_it_was_given(store: Store) -> No
 
     assert await store.finish(turn, now=105, extra={"charts": 2}, **outcome)
 
-    assert await seen(store, turn) == replace(
+    assert await reload(store, turn) == replace(
         turn,
         **outcome,
         finished=105.0,
@@ -85,8 +85,8 @@ async def test_a_finished_turn_keeps_everything_it_was_given(store: Store) -> No
 
 
 async def test_a_conversation_knows_when_it_began_and_whether_google_keeps_it(store: Store) -> None:
-    turn = await begun(store, stored=False)
-    await followed(store, turn, now=110.0)
+    turn = await begin(store, stored=False)
+    await follow(store, turn, now=110.0)
 
     conversation = await store.conversation(OWNER, turn.conversation_id)
 
@@ -96,9 +96,9 @@ async def test_a_conversation_knows_when_it_began_and_whether_google_keeps_it(st
 
 
 async def test_a_chain_begun_elsewhere_remembers_the_interaction_it_follows(store: Store) -> None:
-    turn = await begun(store, parent_interaction_id="v1_elsewhere", extra={"files": []})
+    turn = await begin(store, parent_interaction_id="v1_elsewhere", extra={"files": []})
 
-    assert (await seen(store, turn)).extra == {"files": [], "after": "v1_elsewhere"}
+    assert (await reload(store, turn)).extra == {"files": [], "after": "v1_elsewhere"}
 
 
 async def test_a_name_already_taken_is_not_given_again(
@@ -107,18 +107,18 @@ async def test_a_name_already_taken_is_not_given_again(
     names = iter(["c_0000000000", "c_0000000000", "c_1111111111"])
     monkeypatch.setattr(types, "new_name", lambda prefix: next(names))
 
-    first = await begun(store, prompt="first")
-    second = await begun(store, "somebody else", prompt="second")
+    first = await begin(store, prompt="first")
+    second = await begin(store, "somebody else", prompt="second")
 
     assert second.conversation_id == "c_1111111111"
-    assert (await seen(store, first)).prompt == "first"
+    assert (await reload(store, first)).prompt == "first"
 
 
 async def test_a_turn_follows_the_newest_one_unless_a_parent_is_named(store: Store) -> None:
-    first = await begun(store)
-    second = await followed(store, first)
-    branch = await followed(store, first, parent=1)
-    fourth = await followed(store, first)
+    first = await begin(store)
+    second = await follow(store, first)
+    branch = await follow(store, first, parent=1)
+    fourth = await follow(store, first)
 
     assert [(turn.n, turn.parent) for turn in (second, branch, fourth)] == [(2, 1), (3, 1), (4, 3)]
 
@@ -126,11 +126,11 @@ async def test_a_turn_follows_the_newest_one_unless_a_parent_is_named(store: Sto
 async def test_turns_that_follow_at_once_are_numbered_and_chained_without_a_gap(
     store: Store,
 ) -> None:
-    first = await begun(store)
+    first = await begin(store)
     made: list[Turn] = []
 
     async def follow_it() -> None:
-        made.append(await followed(store, first))
+        made.append(await follow(store, first))
 
     async with anyio.create_task_group() as group:
         for _ in range(12):
@@ -140,8 +140,8 @@ async def test_turns_that_follow_at_once_are_numbered_and_chained_without_a_gap(
 
 
 async def test_turns_of_one_process_follow_in_the_order_they_were_asked_for(store: Store) -> None:
-    first = await begun(store)
-    numbers = [(await followed(store, first, prompt=str(n))).n for n in range(2, 6)]
+    first = await begin(store)
+    numbers = [(await follow(store, first, prompt=str(n))).n for n in range(2, 6)]
 
     assert numbers == [2, 3, 4, 5]
     assert [turn.prompt for turn in await store.turns(OWNER, first.conversation_id)] == [
@@ -156,11 +156,11 @@ async def test_turns_of_one_process_follow_in_the_order_they_were_asked_for(stor
 async def test_a_lineage_goes_from_a_turn_back_to_the_first_and_leaves_branches_out(
     store: Store,
 ) -> None:
-    first = await begun(store)
-    await followed(store, first)
-    await followed(store, first, parent=1)
-    await followed(store, first, parent=2)
-    newest = await followed(store, first)
+    first = await begin(store)
+    await follow(store, first)
+    await follow(store, first, parent=1)
+    await follow(store, first, parent=2)
+    newest = await follow(store, first)
 
     line = await store.lineage(OWNER, first.conversation_id, 5)
 
@@ -169,22 +169,22 @@ async def test_a_lineage_goes_from_a_turn_back_to_the_first_and_leaves_branches_
 
 
 async def test_an_interaction_leads_to_its_turn(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     await store.named(turn, "v1_abc", holder="process 1")
 
     found = await store.turn_of_interaction(OWNER, "v1_abc")
 
-    assert found == await seen(store, turn)
+    assert found == await reload(store, turn)
     assert await store.turn_of_interaction(OWNER, "v1_unknown") is None
     assert await store.turn_of_interaction(OWNER, "") is None
 
 
 async def test_another_owner_sees_and_changes_nothing(store: Store) -> None:
-    turn = await begun(store, session="s", fingerprint="f")
+    turn = await begin(store, session="s", fingerprint="f")
     await store.named(turn, "v1_abc", holder="process 1")
     await store.waits(turn, "owed", now=101)
     c = turn.conversation_id
-    before = await seen(store, turn)
+    before = await reload(store, turn)
     thief = replace(turn, owner="thief")
 
     assert await store.conversation("thief", c) is None
@@ -204,7 +204,7 @@ async def test_another_owner_sees_and_changes_nothing(store: Store) -> None:
     assert not await store.claim_join(thief)
     assert not await store.take_over(thief, "thief", 999)
     assert not await store.finish(thief, status="failed", now=101)
-    assert await seen(store, turn) == before
+    assert await reload(store, turn) == before
 
 
 @pytest.mark.parametrize("unknown", ["c_0000000000", "", "c_\x00", "c_\ud800", "'; --"])
@@ -220,9 +220,9 @@ async def test_an_unknown_conversation_is_simply_not_there(store: Store, unknown
 
 
 async def test_a_list_shows_newest_activity_first_and_pages(store: Store) -> None:
-    turns = [await begun(store, now=100.0 + n, prompt=f"Question {n}") for n in range(5)]
+    turns = [await begin(store, now=100.0 + n, prompt=f"Question {n}") for n in range(5)]
     await store.finish(turns[1], status="completed", now=200, model="gemini-3.8-pro", text="Yes.")
-    await followed(store, turns[3], now=150.0)
+    await follow(store, turns[3], now=150.0)
 
     listed = await store.conversations(OWNER, limit=3)
     rest = await store.conversations(OWNER, limit=3, offset=3)
@@ -236,7 +236,7 @@ async def test_a_list_shows_newest_activity_first_and_pages(store: Store) -> Non
 
 
 async def test_a_list_never_carries_a_whole_long_prompt(store: Store) -> None:
-    await begun(store, prompt="é" * 10_000)
+    await begin(store, prompt="é" * 10_000)
 
     assert (await store.conversations(OWNER, limit=1))[0].first_prompt == "é" * 300
 
@@ -266,7 +266,7 @@ async def test_a_search_finds_the_literal_words_in_any_case(
 ) -> None:
     prompts = ["50% off_now", r"a \d+ regex", "it's", "STRASSE", "ПРИВЕТ, мир", "οδος", "CAFÉ"]
     for now, prompt in enumerate(reversed(prompts)):
-        turn = await begun(store, prompt=prompt, now=float(now))
+        turn = await begin(store, prompt=prompt, now=float(now))
         answer = "THE ANSWER" if "regex" in prompt else ""
         await store.finish(turn, status="completed", now=float(now), text=answer)
 
@@ -277,21 +277,21 @@ async def test_a_search_finds_the_literal_words_in_any_case(
 
 
 async def test_a_search_reads_later_turns_too_and_lists_a_conversation_once(store: Store) -> None:
-    turn = await begun(store, prompt="needle")
-    await followed(store, turn, prompt="another needle")
-    other = await begun(store, prompt="hay")
-    await followed(store, other, prompt="Needle!")
+    turn = await begin(store, prompt="needle")
+    await follow(store, turn, prompt="another needle")
+    other = await begin(store, prompt="hay")
+    await follow(store, other, prompt="Needle!")
 
     assert len(await store.conversations(OWNER, query="needle", limit=9)) == 2
 
 
 async def test_deleting_a_conversation_says_what_google_still_has(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     await store.named(turn, "v1_1", holder="process 1")
-    await followed(store, turn)
-    third = await followed(store, turn)
+    await follow(store, turn)
+    third = await follow(store, turn)
     await store.named(third, "v1_3", holder="process 1")
-    other = await begun(store)
+    other = await begin(store)
     await store.set_current(OWNER, "s", 100, turn.conversation_id, "r_1")
     await store.set_current(OWNER, "t", 100, other.conversation_id)
 
@@ -310,15 +310,15 @@ async def test_deleting_a_conversation_says_what_google_still_has(store: Store) 
 
 async def test_retention_deletes_what_nobody_touched_and_nothing_that_runs(store: Store) -> None:
     async def finished(now: float) -> Turn:
-        turn = await begun(store, now=now)
+        turn = await begin(store, now=now)
         await store.finish(turn, status="completed", now=now)
         return turn
 
     old = [await finished(10) for _ in range(103)]
-    running = await begun(store, now=10)
+    running = await begin(store, now=10)
     recent = await finished(50)
     touched = await finished(10)
-    await store.finish(await followed(store, touched, now=60), status="completed", now=60)
+    await store.finish(await follow(store, touched, now=60), status="completed", now=60)
     await store.set_current(OWNER, "old", 10, old[0].conversation_id)
     await store.set_current(OWNER, "recent", 50, old[0].conversation_id)
 
@@ -348,10 +348,10 @@ json = some.recursive(
 async def test_any_text_survives_except_nul_and_lone_surrogates(
     store: Store, prompt: str, text: str, session: str, step: object
 ) -> None:
-    turn = await begun(store, prompt=prompt, session=session, extra={"as given": step})
+    turn = await begin(store, prompt=prompt, session=session, extra={"as given": step})
     await store.finish(turn, status="completed", now=101, text=text, steps=[{"content": step}])
 
-    kept = await seen(store, turn)
+    kept = await reload(store, turn)
 
     assert kept.prompt == readable(prompt) == turn.prompt
     assert kept.text == readable(text)

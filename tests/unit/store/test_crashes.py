@@ -11,14 +11,14 @@ from gemini_interactions.domain.types import Turn, Usage
 from gemini_interactions.store import Store
 from gemini_interactions.store.databases.database import Database, Row, Transaction, Value
 from gemini_interactions.store.databases.database_url import open_database
-from tests.support.factories import OWNER, USUAL, begun, followed, seen
+from tests.support.factories import OWNER, USUAL, begin, follow, reload
 
 
 class Crash(BaseException):
     """The process ends here."""
 
 
-class Fragile:
+class CrashingDatabase:
     """A database whose transactions crash before the statement (or COMMIT) they are told."""
 
     def __init__(self, database: Database) -> None:
@@ -35,7 +35,7 @@ class Fragile:
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[Transaction]:
         with self.database.transaction(writes=writes) as transaction:
-            yield Counted(self, transaction)
+            yield CountingTransaction(self, transaction)
             if writes:
                 self.count()
 
@@ -49,8 +49,8 @@ class Fragile:
         self.database.close()
 
 
-class Counted:
-    def __init__(self, fragile: Fragile, transaction: Transaction) -> None:
+class CountingTransaction:
+    def __init__(self, fragile: CrashingDatabase, transaction: Transaction) -> None:
         self.fragile = fragile
         self.transaction = transaction
 
@@ -67,34 +67,34 @@ class Counted:
 
 
 @pytest.fixture
-def fragile(url: str) -> Fragile:
-    return Fragile(open_database(url))
+def fragile(url: str) -> CrashingDatabase:
+    return CrashingDatabase(open_database(url))
 
 
 @pytest.fixture
-async def store(fragile: Fragile) -> AsyncIterator[Store]:
+async def store(fragile: CrashingDatabase) -> AsyncIterator[Store]:
     store = Store(fragile)
     yield store
     await store.close()
 
 
-async def begin(store: Store, turn: Turn) -> object:
-    return await begun(store)
+async def begin_step(store: Store, turn: Turn) -> object:
+    return await begin(store)
 
 
-async def follow(store: Store, turn: Turn) -> object:
+async def follow_step(store: Store, turn: Turn) -> object:
     return await store.follow(OWNER, turn.conversation_id, **USUAL)
 
 
-async def finish(store: Store, turn: Turn) -> object:
+async def finish_step(store: Store, turn: Turn) -> object:
     return await store.finish(turn, status="completed", now=900, text="done", usage=Usage(1))
 
 
-async def delete(store: Store, turn: Turn) -> object:
+async def delete_step(store: Store, turn: Turn) -> object:
     return await store.delete_conversation(OWNER, turn.conversation_id)
 
 
-async def everything(store: Store, turn: Turn) -> object:
+async def all_reads(store: Store, turn: Turn) -> object:
     return (
         await store.conversations(OWNER, limit=9),
         await store.conversations(OWNER, query="sky", limit=9),
@@ -105,14 +105,14 @@ async def everything(store: Store, turn: Turn) -> object:
     )
 
 
-@pytest.mark.parametrize("step", [begin, follow, finish, delete])
+@pytest.mark.parametrize("step", [begin_step, follow_step, finish_step, delete_step])
 async def test_a_step_broken_off_anywhere_never_happened(
-    store: Store, fragile: Fragile, step: Callable[[Store, Turn], Awaitable[object]]
+    store: Store, fragile: CrashingDatabase, step: Callable[[Store, Turn], Awaitable[object]]
 ) -> None:
-    turn = await begun(store)
-    await followed(store, turn)
+    turn = await begin(store)
+    await follow(store, turn)
     await store.set_current(OWNER, "s", 100, turn.conversation_id)
-    before = await everything(store, turn)
+    before = await all_reads(store, turn)
 
     crashes = 0
     while True:
@@ -122,24 +122,24 @@ async def test_a_step_broken_off_anywhere_never_happened(
         except Crash:
             crashes += 1
             fragile.left = None
-            assert await everything(store, turn) == before
+            assert await all_reads(store, turn) == before
         else:
             break
 
     fragile.left = None
     assert crashes >= 3
-    assert await everything(store, turn) != before
+    assert await all_reads(store, turn) != before
 
 
 async def test_a_database_goes_on_after_a_broken_transaction(
-    store: Store, fragile: Fragile
+    store: Store, fragile: CrashingDatabase
 ) -> None:
     fragile.left = 1
     with pytest.raises(Crash):
-        await begun(store)
+        await begin(store)
     fragile.left = None
 
-    turn = await begun(store)
+    turn = await begin(store)
 
-    assert await seen(store, turn) == turn
+    assert await reload(store, turn) == turn
     await store.check()

@@ -10,13 +10,13 @@ import pytest
 from gemini_interactions.domain.agent_environments import AgentRun, Environment
 from gemini_interactions.domain.types import Turn, TurnSettings
 from gemini_interactions.store import Store
-from tests.support.factories import OWNER, begun, followed
+from tests.support.factories import OWNER, begin, follow
 
 AGENT = "antigravity-preview-09-2026"
 
 
 async def run(store: Store, **more: Any) -> Turn:
-    return await begun(store, kind="agent", settings=TurnSettings(model=AGENT), **more)
+    return await begin(store, kind="agent", settings=TurnSettings(model=AGENT), **more)
 
 
 async def ids(store: Store, query: str = "", limit: int = 9, offset: int = 0) -> list[str]:
@@ -76,7 +76,7 @@ async def test_environments_are_listed_by_age_in_a_conversation_and_by_use_for_a
 
 
 async def test_orphans_are_those_unused_and_those_whose_conversation_is_gone(store: Store) -> None:
-    kept, deleted = await begun(store), await begun(store)
+    kept, deleted = await begin(store), await begin(store)
     for id, turn, now in (("old", kept, 50), ("used", kept, 500), ("left", deleted, 500)):
         await store.environments.add(OWNER, id, turn.conversation_id, has_files=False, now=now)
     await store.delete_conversation(OWNER, deleted.conversation_id)
@@ -99,9 +99,9 @@ async def test_the_same_environment_used_at_the_same_time_is_one(store: Store) -
 
 async def test_runs_are_listed_newest_first_without_other_turns(store: Store) -> None:
     first = await run(store, now=100.0)
-    await begun(store, now=101.0)
-    await begun(store, owner="ann", kind="agent", now=102.0)
-    second = await followed(store, first, kind="agent", now=103.0, extra={"environment_id": "e_1"})
+    await begin(store, now=101.0)
+    await begin(store, owner="ann", kind="agent", now=102.0)
+    second = await follow(store, first, kind="agent", now=103.0, extra={"environment_id": "e_1"})
 
     listed = await store.environments.runs(OWNER, limit=9)
 

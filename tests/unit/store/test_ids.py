@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from gemini_interactions.domain.artifact import ArtifactKind
 from gemini_interactions.store import Store
-from tests.support.factories import begun
+from tests.support.factories import begin
 
 
 async def test_conversations_are_found_by_how_their_id_begins_last_touched_first(
     store: Store,
 ) -> None:
-    old = (await begun(store, now=1)).conversation_id
-    new = (await begun(store, now=2)).conversation_id
-    await begun(store, "somebody else", now=3)
+    old = (await begin(store, now=1)).conversation_id
+    new = (await begin(store, now=2)).conversation_id
+    await begin(store, "somebody else", now=3)
 
     assert await store.ids("local", "conversation", "", 10) == [new, old]
     assert await store.ids("local", "conversation", "c_", 1) == [new]
@@ -22,7 +22,7 @@ async def test_conversations_are_found_by_how_their_id_begins_last_touched_first
 
 
 async def test_researches_and_images_are_found_each_by_their_own(store: Store) -> None:
-    turn = await begun(store, now=1)
+    turn = await begin(store, now=1)
     place = (turn.conversation_id, turn.n)
     first = await store.add_handle("local", ArtifactKind.IMAGE, *place, now=1, facts={})
     second = await store.add_handle("local", ArtifactKind.IMAGE, *place, now=2, facts={})

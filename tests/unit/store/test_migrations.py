@@ -6,7 +6,7 @@ import pytest
 
 from gemini_interactions.store import Store, StoreError
 from gemini_interactions.store.databases import migrations
-from tests.support.factories import OWNER, begun, seen
+from tests.support.factories import OWNER, begin, reload
 
 RELEASED = ["8542146b9e449487"]
 """Digests of the migrations as they were released: these never change, they only get longer."""
@@ -24,13 +24,13 @@ async def test_a_database_of_an_older_version_is_brought_up_with_all_it_holds(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = await Store.open(url)
-    turn = await begun(older, prompt="Kept?")
+    turn = await begin(older, prompt="Kept?")
     await older.close()
     monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, LATER])
 
     for _ in range(2):
         newer = await Store.open(url)
-        assert await seen(newer, turn) == turn
+        assert await reload(newer, turn) == turn
         assert await newer.count_conversations(OWNER, "kept") == 1
         await newer.close()
 
@@ -42,9 +42,9 @@ async def test_an_older_version_still_running_goes_on_beside_a_newer_one(
     monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, LATER])
     newer = await Store.open(url)
 
-    turn = await begun(older)
+    turn = await begin(older)
 
-    assert await seen(newer, turn) == turn == await seen(older, turn)
+    assert await reload(newer, turn) == turn == await reload(older, turn)
     await older.close()
     await newer.close()
 
@@ -64,7 +64,7 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await Store.open(url)
-    turn = await begun(store)
+    turn = await begin(store)
     await store.close()
     with monkeypatch.context() as broken:
         broken.setattr(
@@ -76,7 +76,7 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(
             await Store.open(url)
 
     store = await Store.open(url)
-    assert await seen(store, turn) == turn
+    assert await reload(store, turn) == turn
     await store.close()
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from gemini_interactions.store import Store
-from tests.support.factories import begun
+from tests.support.factories import begin
 from tests.support.pgbouncer import pgbouncer, url_through
 
 pytestmark = pytest.mark.postgres
@@ -22,7 +22,7 @@ async def test_many_transactions_share_two_connections_and_leave_nothing_on_them
         other = await Store.open(url)
         async with anyio.create_task_group() as tasks:
             for number in range(20):
-                tasks.start_soon(begun, (store, other)[number % 2], "ann")
+                tasks.start_soon(begin, (store, other)[number % 2], "ann")
         count = await store.count_conversations("ann")
         left = []
         for _ in range(4):

@@ -13,7 +13,7 @@ from gemini_interactions.store import Store, StoreError
 from gemini_interactions.store.databases import postgres
 from gemini_interactions.store.databases.database import run
 from gemini_interactions.store.databases.database_url import open_database
-from tests.support.factories import OWNER, begun, followed, seen
+from tests.support.factories import OWNER, begin, follow, reload
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -45,19 +45,19 @@ def cut_all(admin: Any) -> int:
 async def test_connections_that_died_meanwhile_are_replaced_unnoticed(
     store: Store, admin: Any
 ) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     async with anyio.create_task_group() as group:
         for _ in range(10):
-            group.start_soon(followed, store, turn)
+            group.start_soon(follow, store, turn)
     assert cut_all(admin) >= 2
 
-    twelfth = await followed(store, turn)
+    twelfth = await follow(store, turn)
 
     assert twelfth.n == 12
     assert await store.count_conversations(OWNER) == 1
 
 
-class Commits:
+class CommitBreaker:
     """Breaks the connection around the next COMMIT, once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +75,8 @@ class Commits:
 
 
 @pytest.fixture
-def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
-    return Commits(monkeypatch)
+def commits(monkeypatch: pytest.MonkeyPatch) -> CommitBreaker:
+    return CommitBreaker(monkeypatch)
 
 
 def before_it_arrives(connection: Any, commit: Callable[[], None]) -> None:
@@ -92,12 +92,12 @@ def after_it_was_done(connection: Any, commit: Callable[[], None]) -> None:
 
 @pytest.mark.parametrize("when", [before_it_arrives, after_it_was_done])
 async def test_a_commit_without_an_answer_leaves_one_turn_and_never_two(
-    store: Store, commits: Commits, when: Callable[[Any, Callable[[], None]], None]
+    store: Store, commits: CommitBreaker, when: Callable[[Any, Callable[[], None]], None]
 ) -> None:
     commits.breaks = when
-    first = await begun(store)
+    first = await begin(store)
     commits.breaks = when
-    second = await followed(store, first)
+    second = await follow(store, first)
 
     assert second.n == 2
     assert await store.turns(OWNER, first.conversation_id) == [first, second]
@@ -106,20 +106,20 @@ async def test_a_commit_without_an_answer_leaves_one_turn_and_never_two(
 
 @pytest.mark.parametrize("when", [before_it_arrives, after_it_was_done])
 async def test_a_commit_without_an_answer_still_tells_who_won(
-    store: Store, commits: Commits, when: Callable[[Any, Callable[[], None]], None]
+    store: Store, commits: CommitBreaker, when: Callable[[Any, Callable[[], None]], None]
 ) -> None:
-    await begun(store, lease_until=100)
+    await begin(store, lease_until=100)
     (turn,) = await store.expired(130, 9)
 
     commits.breaks = when
     assert await store.take_over(turn, "process 2", 160)
     commits.breaks = when
     assert await store.finish(turn, status="completed", now=140)
-    assert (await seen(store, turn)).finished == 140
+    assert (await reload(store, turn)).finished == 140
 
 
 async def test_a_commit_whose_fate_cannot_be_learnt_is_not_repeated(
-    store: Store, commits: Commits, monkeypatch: pytest.MonkeyPatch
+    store: Store, commits: CommitBreaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def for_good(connection: Any, commit: Callable[[], None]) -> None:
         monkeypatch.setattr(postgres.Postgres, "_connection", no_more)
@@ -130,17 +130,19 @@ async def test_a_commit_whose_fate_cannot_be_learnt_is_not_repeated(
 
     commits.breaks = for_good
     with pytest.raises(StoreError, match="whether the last step was kept is not known"):
-        await begun(store)
+        await begin(store)
 
     monkeypatch.undo()
     assert await store.count_conversations(OWNER) == 1
 
 
-async def test_a_read_whose_end_is_lost_has_still_been_read(store: Store, commits: Commits) -> None:
-    turn = await begun(store)
+async def test_a_read_whose_end_is_lost_has_still_been_read(
+    store: Store, commits: CommitBreaker
+) -> None:
+    turn = await begin(store)
 
     commits.breaks = before_it_arrives
-    assert await seen(store, turn) == turn
+    assert await reload(store, turn) == turn
 
 
 def test_a_deadlock_is_tried_once_more_and_a_mistake_is_not(postgres_url: str) -> None:
@@ -153,13 +155,13 @@ def test_a_deadlock_is_tried_once_more_and_a_mistake_is_not(postgres_url: str) -
             raise psycopg.errors.DeadlockDetected
         return "done"
 
-    def wrong(t: Any) -> None:
+    def bad_sql(t: Any) -> None:
         tries.append("wrong")
         t.execute("SELECT nonsense")
 
     assert run(database, unlucky, writes=True) == "done"
     with pytest.raises(psycopg.errors.UndefinedColumn):
-        run(database, wrong, writes=True)
+        run(database, bad_sql, writes=True)
     assert tries == ["unlucky", "unlucky", "wrong"]
     database.close()
 
@@ -229,11 +231,11 @@ def test_a_user_who_may_not_create_tables_can_use_those_that_are_there(
 
 
 async def test_a_pool_serves_more_callers_than_it_has_connections(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
 
     async with anyio.create_task_group() as group:
         for _ in range(40):
-            group.start_soon(followed, store, turn)
+            group.start_soon(follow, store, turn)
 
     assert len(await store.turns(OWNER, turn.conversation_id)) == 41
 
@@ -243,14 +245,14 @@ async def test_the_databases_clock_decides_about_leases(postgres_url: str) -> No
     store = await Store.open(postgres_url)
     try:
         real = time.time()
-        ahead = await begun(store, now=real + 60, lease_until=real + 90)
-        behind = await begun(store, now=real - 60, lease_until=real - 30)
+        ahead = await begin(store, now=real + 60, lease_until=real + 90)
+        behind = await begin(store, now=real - 60, lease_until=real - 30)
 
         assert await store.expired(real + 60, 9) == await store.expired(real - 60, 9) == []
         for turn in (ahead, behind):
             assert not await store.is_expired(turn, real + 60)
-            assert (await seen(store, turn)).lease_until == pytest.approx(real + 30, abs=20)
+            assert (await reload(store, turn)).lease_until == pytest.approx(real + 30, abs=20)
         assert await store.renew("process 1", real + 90, real + 60) == 2
-        assert (await seen(store, ahead)).lease_until == pytest.approx(real + 30, abs=20)
+        assert (await reload(store, ahead)).lease_until == pytest.approx(real + 30, abs=20)
     finally:
         await store.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.store import Store
-from tests.support.factories import OWNER, begun, seen
+from tests.support.factories import OWNER, begin, reload
 
 pytestmark = pytest.mark.processes
 
@@ -47,13 +47,13 @@ def process(script: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def go(one: subprocess.Popen[str]) -> None:
+def release(one: subprocess.Popen[str]) -> None:
     assert one.stdin is not None
     one.stdin.write("go\n")
     one.stdin.flush()
 
 
-def said(one: subprocess.Popen[str]) -> str:
+def read_line(one: subprocess.Popen[str]) -> str:
     assert one.stdout is not None
     return one.stdout.readline()
 
@@ -62,13 +62,13 @@ async def test_processes_that_follow_one_conversation_at_once_make_one_gapless_c
     url: str,
 ) -> None:
     store = await Store.open(url)
-    first = await begun(store)
+    first = await begin(store)
     often = 60
 
     others = [process(FOLLOWER, url, first.conversation_id, holder, str(often)) for holder in "AB"]
-    assert [said(other) for other in others] == ["ready\n", "ready\n"]
+    assert [read_line(other) for other in others] == ["ready\n", "ready\n"]
     for other in others:
-        go(other)
+        release(other)
     lines = [other.communicate()[0].splitlines() for other in others]
 
     assert [other.returncode for other in others] == [0, 0]
@@ -98,9 +98,9 @@ async def main(url):
 anyio.run(main, *sys.argv[1:])
 """
     others = [process(starter, url) for _ in range(4)]
-    assert {said(other) for other in others} == {"ready\n"}
+    assert {read_line(other) for other in others} == {"ready\n"}
     for other in others:
-        go(other)
+        release(other)
     for other in others:
         other.communicate()
 
@@ -114,11 +114,11 @@ async def test_a_process_killed_at_work_leaves_whole_turns_which_another_takes_o
     url: str,
 ) -> None:
     store = await Store.open(url)
-    first = await begun(store, lease_until=1000)
+    first = await begin(store, lease_until=1000)
     victim = process(FOLLOWER, url, first.conversation_id, "victim", "100000")
-    assert said(victim) == "ready\n"
-    go(victim)
-    promised = [int(said(victim).split()[0]) for _ in range(20)]
+    assert read_line(victim) == "ready\n"
+    release(victim)
+    promised = [int(read_line(victim).split()[0]) for _ in range(20)]
 
     victim.kill()
     promised += [int(line.split()[0]) for line in victim.communicate()[0].splitlines()[:-1]]
@@ -130,7 +130,7 @@ async def test_a_process_killed_at_work_leaves_whole_turns_which_another_takes_o
     assert len(left) <= 1
     for turn in left:
         assert await store.take_over(turn, "survivor", 900)
-        assert (await seen(store, turn)).lease_holder == "survivor"
+        assert (await reload(store, turn)).lease_holder == "survivor"
     await store.close()
 
 

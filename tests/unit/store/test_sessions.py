@@ -6,7 +6,7 @@ import pytest
 
 from gemini_interactions.domain.types import Turn
 from gemini_interactions.store import Session, Store
-from tests.support.factories import OWNER, begun, followed
+from tests.support.factories import OWNER, begin, follow
 
 
 async def test_a_session_remembers_its_conversation_and_its_research_apart(store: Store) -> None:
@@ -33,7 +33,7 @@ async def call(
     store: Store, created: float, finished: float | None, after: Turn | None = None, **more: Any
 ) -> Turn:
     more = {"session": "s", "now": created, **more}
-    turn = await followed(store, after, **more) if after else await begun(store, **more)
+    turn = await follow(store, after, **more) if after else await begin(store, **more)
     if finished is not None:
         await store.finish(turn, status="completed", now=finished)
     return turn

@@ -16,7 +16,7 @@ from gemini_interactions.store import Store, StoreError
 from gemini_interactions.store.databases import sqlite
 from gemini_interactions.store.databases.database_url import open_database
 from gemini_interactions.store.databases.sqlite import SQLite
-from tests.support.factories import OWNER, begun, seen
+from tests.support.factories import OWNER, begin, reload
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_the_folder_and_every_file_in_it_are_for_this_user_only(
 ) -> None:
     with umask(mask):
         store = await Store.open(f"sqlite:///{file}")
-        await begun(store)
+        await begin(store)
 
     assert modes(file.parent) == {
         "gemini.db": 0o600,
@@ -74,12 +74,12 @@ def test_a_file_others_could_read_is_closed_to_them_and_a_folder_left_alone(
 
 async def test_what_was_stored_is_there_after_a_restart(file: Path) -> None:
     store = await Store.open(f"sqlite:///{file}")
-    turn = await begun(store)
+    turn = await begin(store)
     await store.close()
 
     store = await Store.open(f"sqlite:///{file}")
 
-    assert await seen(store, turn) == turn
+    assert await reload(store, turn) == turn
     await store.close()
 
 
@@ -87,20 +87,20 @@ async def test_two_stores_of_one_process_share_a_file(file: Path) -> None:
     one = await Store.open(f"sqlite:///{file}")
     other = await Store.open(f"sqlite:///{file}")
 
-    turn = await begun(one)
+    turn = await begin(one)
     await other.finish(turn, status="completed", now=101, text="done")
 
-    assert (await seen(one, turn)).text == "done"
+    assert (await reload(one, turn)).text == "done"
     await other.close()
-    assert (await seen(one, turn)).text == "done"
+    assert (await reload(one, turn)).text == "done"
     await one.close()
 
 
 async def test_a_database_in_memory_is_as_good_until_it_is_closed() -> None:
     store = await Store.open("sqlite:///:memory:")
-    turn = await begun(store)
+    turn = await begin(store)
 
-    assert await seen(store, turn) == turn
+    assert await reload(store, turn) == turn
     assert ":memory:" not in os.listdir()
     await store.close()
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
 async def test_damage_found_later_reads_the_same(file: Path) -> None:
     store = await Store.open(f"sqlite:///{file}")
     for _ in range(50):
-        await begun(store, prompt="long" * 1000)
+        await begin(store, prompt="long" * 1000)
     await store.close()
     _damage(file)
 
@@ -196,7 +196,7 @@ async def test_a_write_waits_for_another_process_and_a_read_does_not(
     other.execute("BEGIN IMMEDIATE")
 
     async with anyio.create_task_group() as group:
-        group.start_soon(begun, store)
+        group.start_soon(begin, store)
         await a_thread_is_in(database)
         assert await reader.count_conversations(OWNER) == 0
         other.execute("COMMIT")
@@ -212,11 +212,11 @@ async def test_a_database_held_for_too_long_is_busy_and_works_again_later(
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreError, match="busy"):
-        await begun(store)
+        await begin(store)
 
     other.execute("ROLLBACK")
-    turn = await begun(store)
-    assert await seen(store, turn) == turn
+    turn = await begin(store)
+    assert await reload(store, turn) == turn
 
 
 def test_our_patience_is_longer_than_any_host_notices() -> None:
@@ -229,7 +229,7 @@ async def test_a_caller_cancelled_while_writing_leaves_a_whole_turn(
     other.execute("BEGIN IMMEDIATE")
 
     async with anyio.create_task_group() as group:
-        group.start_soon(begun, store)
+        group.start_soon(begin, store)
         await a_thread_is_in(database)
         group.cancel_scope.cancel()
         other.execute("COMMIT")
@@ -242,13 +242,13 @@ async def test_a_task_cancelled_by_asyncio_itself_does_not_let_two_threads_in(
     store: Store, database: SQLite, other: sqlite3.Connection
 ) -> None:
     other.execute("BEGIN IMMEDIATE")
-    task = asyncio.create_task(begun(store))
+    task = asyncio.create_task(begin(store))
     await a_thread_is_in(database)
     task.cancel()
     await asyncio.wait([task])
 
     async with anyio.create_task_group() as group:
-        group.start_soon(begun, store)
+        group.start_soon(begin, store)
         await a_thread_is_in(database)
         other.execute("COMMIT")
 

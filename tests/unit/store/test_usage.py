@@ -4,7 +4,7 @@ import anyio
 
 from gemini_interactions.domain.types import Usage
 from gemini_interactions.store import Spent, Store
-from tests.support.factories import OWNER, begun
+from tests.support.factories import OWNER, begin
 
 
 async def test_use_adds_up_by_owner_day_and_model(store: Store) -> None:
@@ -57,7 +57,7 @@ async def test_a_name_belongs_to_whoever_created_it(store: Store) -> None:
 
 
 async def test_an_interaction_made_here_is_its_owners_name_too(store: Store) -> None:
-    turn = await begun(store)
+    turn = await begin(store)
     await store.named(turn, "v1_abc", holder="process 1")
 
     assert await store.owns_name(OWNER, "v1_abc")
