@@ -47,25 +47,25 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> CallCounter:
     return CallCounter(monkeypatch)
 
 
-async def test_an_ask_is_six_transactions(harness: AppHarness, tally: CallCounter) -> None:
+async def test_an_ask_is_six_transactions(harness: AppHarness, counter: CallCounter) -> None:
     client = await harness.connect()
     await client.call("gemini_ask", prompt="Hello.")
-    tally.watch(Transactions, "_run")
+    counter.watch(Transactions, "_run")
 
     await client.call("gemini_ask", prompt="Hello again.")
 
-    assert tally.calls["_run"] == TRANSACTIONS
+    assert counter.calls["_run"] == TRANSACTIONS
 
 
 async def test_only_transactions_leave_the_event_loop(
-    harness: AppHarness, tally: CallCounter
+    harness: AppHarness, counter: CallCounter
 ) -> None:
     client = await harness.connect()
     await client.call("gemini_ask", prompt="Hello.")
-    tally.watch(TransactionThread, "_put")
-    tally.watch(anyio.to_thread, "run_sync")
-    tally.watch(asyncio, "to_thread")
+    counter.watch(TransactionThread, "_put")
+    counter.watch(anyio.to_thread, "run_sync")
+    counter.watch(asyncio, "to_thread")
 
     await client.call("gemini_ask", prompt="Hello again.")
 
-    assert tally.calls == {"_put": TRANSACTIONS}
+    assert counter.calls == {"_put": TRANSACTIONS}

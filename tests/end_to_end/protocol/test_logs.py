@@ -88,7 +88,7 @@ def test_what_exceptions_say_is_left_out_and_where_they_were_raised_is_not(
     assert "it failed" in err
     assert "builtins.KeyError" in err
     assert "builtins.ValueError (--log-level debug tells more)" in err
-    assert "in failed" in err
+    assert "in nested_error" in err
     assert 'raise ValueError("a private prompt")' in err  # our own source, not what was said
     assert err.count("private") == 1
     assert KEY not in err

@@ -21,7 +21,7 @@ from gemini_interactions.files.path_sandbox import dir_fd
 from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from tests.unit.files.conftest import SandboxDirs
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("confinement")
 
 
 def saved_path(folders: Folders, target: str, extension: str = ".jpg", data: bytes = b"x") -> str:

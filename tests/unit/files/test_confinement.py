@@ -24,7 +24,7 @@ def read(folders: Folders, path: str) -> str:
         return opened.file.read().decode()
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("confinement")
 class TestOpening:
     def test_a_relative_path_starts_at_the_working_folder(self, folders: Folders) -> None:
         assert read(folders, "sub/b.txt") == "inside sub/b.txt"

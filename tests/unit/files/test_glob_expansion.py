@@ -14,7 +14,7 @@ from gemini_interactions.files.path_sandbox.allowed_dirs import Folders
 from tests.support.file_samples import picture
 from tests.unit.files.conftest import SandboxDirs
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("confinement")
 
 
 @pytest.fixture

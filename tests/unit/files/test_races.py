@@ -22,7 +22,7 @@ from tests.unit.files.conftest import CANARY, SandboxDirs
 ROUNDS = 400
 
 pytestmark = [
-    pytest.mark.usefixtures("way"),
+    pytest.mark.usefixtures("confinement"),
     pytest.mark.skipif(os.name == "nt", reason="links need rights there"),
 ]
 
