@@ -6,24 +6,34 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
 
 from ..config.settings import Config
 from ..domain.client_profiles import OTHER_CLIENT
 from ..domain.types import Interaction, Tool
 from ..interactions import answer_text
-from ..interactions.json_values import type_of
+from ..interactions.json_values import size_of, type_of
 from .artifacts.artifact_repository import ArtifactRepository
 from .artifacts.file_store import FileStore
 from .attachments import Attachments
 from .builtin_tool_policy import BuiltinToolPolicy
 from .ports import Gemini, Store
+from .turns import outcomes
 from .turns.default_conversation import DefaultConversations
 from .turns.history_chain import HistoryChain
+from .turns.outcomes import Outcome
 from .turns.turn_resolver import TurnResolver
 from .usage.usage_budget import UsageBudget
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LARGE = 1_000_000
+"""Characters of an answer that are read in a few milliseconds."""
 
 Resolve = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 """Google's redirects to their targets, "" for those that cannot be resolved. Takes its time, but
@@ -72,10 +82,17 @@ class Runtime:
         await self.store.file_search.use(names, self.now())
         return tools
 
-    async def redirect_targets(self, interaction: Interaction) -> Mapping[str, str]:
+    async def outcome(self, interaction: Interaction) -> Outcome:
+        """What an interaction comes to that Google is done with, its sources resolved."""
+        targets = await self._redirect_targets(interaction)
+        return await _apart(interaction, partial(outcomes.of, interaction, targets))
+
+    async def _redirect_targets(self, interaction: Interaction) -> Mapping[str, str]:
         """Where the redirects in its sources lead."""
-        urls = answer_text.redirects(interaction.steps) if self.resolve_redirects else ()
-        if not self.resolve_redirects or not urls:
+        if not self.resolve_redirects:
+            return {}
+        urls = await _apart(interaction, partial(answer_text.redirects, interaction.steps))
+        if not urls:
             return {}
         try:
             found = await self.resolve_redirects(urls)
@@ -83,3 +100,10 @@ class Runtime:
             log.warning("source links could not be resolved", exc_info=True)
             return {}
         return {url: target for url, target in found.items() if target}
+
+
+async def _apart(interaction: Interaction, read: Callable[[], T]) -> T:
+    """What `read` returns; it reads this answer, in a worker thread where that takes long."""
+    if size_of(interaction.steps) < LARGE:
+        return read()
+    return await anyio.to_thread.run_sync(read)

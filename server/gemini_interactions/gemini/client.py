@@ -422,9 +422,12 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
                 if is_over:
                     return
                 raise
-            for event in reader.feed(chunk) if chunk is not None else reader.close():
-                is_over = event.get("event_type") in _ENDS
-                yield event
+            for came in reader.arrivals(sse_parser.END if chunk is None else chunk):
+                arrived = await _read(came)
+                if arrived is None:
+                    continue
+                is_over = arrived.get("event_type") in _ENDS
+                yield arrived
                 taken += 1
                 if taken % _AT_A_TIME == 0:
                     await anyio.lowlevel.checkpoint()
@@ -433,6 +436,12 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
         with anyio.move_on_after(_FAREWELL), suppress(Exception):
             async for _ in chunks:
                 pass
+
+
+async def _read(event: Event | sse_parser.UnreadEvent) -> Event | None:
+    if isinstance(event, sse_parser.UnreadEvent):
+        return await anyio.to_thread.run_sync(event.read)
+    return event
 
 
 async def _drafted(events: Events) -> Interaction:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import anyio
 
 from gemini_interactions.domain.errors import Garbled, UpstreamError
 from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.gemini import error_mapping
+from gemini_interactions.gemini.sse_parser import LARGE
 
 _PAGE_HEAD = 16_384
 
@@ -23,8 +27,14 @@ async def read_error(answer: Any) -> UpstreamError:
 
 
 async def read_json(answer: Any) -> Any:
-    await answer.read()
+    data: bytes = await answer.read()
     try:
-        return replace_lone_surrogates(await answer.json())
+        if len(data) > LARGE:
+            return await anyio.to_thread.run_sync(_parsed, data)
+        return _parsed(data)
     except (ValueError, RecursionError):
         raise Garbled(status=200) from None
+
+
+def _parsed(data: bytes) -> Any:
+    return replace_lone_surrogates(json.loads(data))

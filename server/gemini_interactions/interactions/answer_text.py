@@ -15,7 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gemini_interactions.domain.types import FunctionCall, Problem, Step
-from gemini_interactions.interactions.citation_marks import REDIRECT, Source, Sources
+from gemini_interactions.interactions.citation_marks import (
+    REDIRECT,
+    REDIRECT_PATH,
+    Source,
+    Sources,
+)
 from gemini_interactions.interactions.json_values import (
     MEDIA,
     Json,
@@ -129,13 +134,25 @@ def redirects(steps: Iterable[Json]) -> tuple[str, ...]:
     for step in _reply(steps):
         for content in contents_in(step.get("content")):
             urls += (as_text(note.get("url")) for note in objects_in(content.get("annotations")))
-            urls += REDIRECT.findall(as_text(content.get("text")))
+            text = as_text(content.get("text"))
+            # The expression tries every character, which takes twenty times as long.
+            urls += REDIRECT.findall(text) if REDIRECT_PATH in text else ()
         for result in objects_in(step.get("result")):
             urls += (
                 as_text(page.get("url")) for page in (result, *objects_in(result.get("places")))
             )
         urls += strings_in(_arguments(step).get("urls"))
     return tuple(dict.fromkeys(url.strip() for url in urls if REDIRECT.match(url.strip())))
+
+
+def has_media(steps: Iterable[Json]) -> bool:
+    """Whether anything in these steps' answer is no text: a picture, a sound, a video."""
+    return any(
+        is_media(content)
+        for step in _reply(steps)
+        for name in ("content", "result")
+        for content in contents_in(step.get(name))
+    )
 
 
 def strip_media(steps: Iterable[Json]) -> tuple[Step, ...]:

@@ -19,7 +19,8 @@ from gemini_interactions.interactions.text_pages import characters_at, places_fo
 
 UNRESOLVED = "(a link that could not be resolved)"
 
-_REDIRECT_HOST = r"https?://vertexaisearch\.cloud\.google\.com/grounding-api-redirect"
+REDIRECT_PATH = "grounding-api-redirect"
+_REDIRECT_HOST = rf"https?://vertexaisearch\.cloud\.google\.com/{REDIRECT_PATH}"
 REDIRECT = re.compile(rf"(?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?")
 _REDIRECT_LINK = re.compile(
     rf"(?<!!)\[([^\[\]\n]*)\]\(<?((?ai:{_REDIRECT_HOST})(?a:/[\w=%~-]*)?)>?\)"
@@ -59,10 +60,11 @@ class Sources:
         start = 0
         for content in texts:
             piece = as_text(content.get("text"))
-            size = len(piece.encode("utf-8", "surrogatepass"))
             notes = [note for note in objects_in(content.get("annotations")) if _is_citation(note)]
-            ends = characters_at(piece, [_byte_end(note, size) for note in notes])
-            cited += [(start + end, note) for end, note in zip(ends, notes, strict=True)]
+            if notes:
+                size = len(piece.encode("utf-8", "surrogatepass"))
+                ends = characters_at(piece, [_byte_end(note, size) for note in notes])
+                cited += [(start + end, note) for end, note in zip(ends, notes, strict=True)]
             start += len(piece)
         if not cited:
             return text
@@ -77,7 +79,7 @@ class Sources:
 
     def unredirected(self, text: str) -> str:
         """The text with redirects replaced by their targets, or by the words that linked them."""
-        if "grounding-api-redirect" not in text:
+        if REDIRECT_PATH not in text:
             return text
         text = _REDIRECT_LINK.sub(
             lambda found: f"[{found[1]}]({url})" if (url := self.url(found[2])) else found[1], text

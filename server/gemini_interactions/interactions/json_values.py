@@ -39,6 +39,15 @@ def type_of(value: object) -> str:
     return as_text(value.get("type")) if isinstance(value, Mapping) else ""
 
 
+def size_of(value: object) -> int:
+    """How many characters the texts in some JSON have together, keys left out."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(size_of, value.values()))
+    return sum(map(size_of, value)) if isinstance(value, list | tuple) else 0
+
+
 def is_media(content: object) -> bool:
     return type_of(content) in MEDIA
 

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from ..domain.types import Conversation, Turn, TurnSettings, Usage
+from ..interactions.json_values import size_of
 from .databases.database import Row, Transaction, Value, clean
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ T = TypeVar("T")
 TURN = """conversation_id, n, owner, kind, status, parent, chained, interaction_id, created, sent,
     finished, lease_holder, lease_until, session, fingerprint, delivery, owed, model, usage, error,
     settings, notes, extra, prompt, input, text, steps, task"""
+TURN_COLUMNS = tuple(TURN.replace("\n", " ").replace(" ", "").split(","))
 
 
 EVERYTHING = 2**62
@@ -35,11 +37,50 @@ def count(t: Transaction, what: str, values: Sequence[Value], most: int) -> int:
 
 def folded(text: str) -> str:
     """As it is searched for; databases disagree about upper case beyond ASCII, Python does not."""
-    return clean(text).casefold()
+    return "".join(piece.casefold() for piece in _pieces(clean(text)))
+
+
+LARGE = 1_000_000
+"""Characters that are worked on at once: meanwhile no other thread runs, the event loop's
+included."""
+
+
+def _pieces(text: str) -> Iterator[str]:
+    if len(text) <= LARGE:
+        yield text
+    else:
+        yield from (text[at : at + LARGE] for at in range(0, len(text), LARGE))
 
 
 def to_json(value: object) -> str:
-    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    if size_of(value) > LARGE:
+        return clean("".join(_large_json(value)))
+    return clean(_dumps(value))
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _large_json(value: object) -> Iterator[str]:
+    """The same JSON, with long texts in pieces."""
+    if isinstance(value, str):
+        yield '"'
+        yield from (_dumps(piece)[1:-1] for piece in _pieces(value))
+        yield '"'
+    elif isinstance(value, Mapping):
+        for number, (name, item) in enumerate(value.items()):
+            # Names that are no texts become texts, as in all JSON.
+            yield f"{',' if number else '{'}{_dumps({name: 0})[1:-2]}"
+            yield from _large_json(item)
+        yield "}" if value else "{}"
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield "," if number else "["
+            yield from _large_json(item)
+        yield "]" if value else "[]"
+    else:
+        yield _dumps(value)
 
 
 def maybe_json(value: object) -> str | None:

@@ -13,7 +13,7 @@ from ..domain.errors import NoPlace
 from ..domain.status import CHAINABLE, GIVEN_UP, Status
 from ..domain.types import Preparation, Step, Turn, TurnSettings, Usage
 from . import reservations, row_mapping
-from .databases.database import Row, Transaction, Value
+from .databases.database import Row, Transaction, Value, clean
 
 _THIS = "conversation_id = %s AND n = %s AND owner = %s"
 
@@ -149,7 +149,7 @@ def named(t: Transaction, turn: Turn, interaction_id: str, *, holder: str) -> bo
     return _set(t, turn, values, open_to, holder)
 
 
-def finish(
+def finish_and_read(
     t: Transaction,
     turn: Turn,
     *,
@@ -166,7 +166,8 @@ def finish(
     booking: Booking | None,
     books_estimate: bool,
     is_read: bool = False,
-) -> bool:
+) -> tuple[bool, Turn | None]:
+    """How the turn ended; whether it took, and the turn as it now stands (None: it is gone)."""
     # Conversation before turn, as everywhere: nobody waits in a circle.
     t.change(
         "UPDATE conversations SET updated = %s WHERE id = %s AND owner = %s AND updated < %s",
@@ -174,7 +175,7 @@ def finish(
     )
     before = t.execute(f"SELECT notes, extra FROM turns WHERE {_THIS}", _key(turn))
     if not before:
-        return False
+        return False, None
     said: list[str] = json.loads(before[0]["notes"])
     remarks: dict[str, Any] = {**json.loads(before[0]["extra"]), **(extra or {})}
     values: dict[str, Value] = {
@@ -185,7 +186,7 @@ def finish(
         "steps": row_mapping.to_json(list(steps)),
         "usage": row_mapping.usage_json(usage),
         "model": model,
-        "text": text,
+        "text": clean(text),
         "notes": row_mapping.to_json([*said, *(note for note in notes if note not in said)]),
         "error": row_mapping.maybe_json(None if error is None else dict(error)),
         "extra": row_mapping.to_json(remarks),
@@ -198,21 +199,18 @@ def finish(
     open_to = ("running",) if status in GIVEN_UP else ("running", *GIVEN_UP)
     took = _set(t, turn, values, f"status IN {_listed(open_to)}")
     if took:
-        known = dict(remarks)
+        unsettled = dict(remarks)
         reservations.settle(t, turn, booking, remarks, books_estimate=books_estimate)
-        if remarks != known:
+        if remarks != unsettled:
             _set(t, turn, {"extra": row_mapping.to_json(remarks)})
         t.change(
             f"UPDATE words SET answer = %s WHERE {_THIS}", (row_mapping.folded(text), *_key(turn))
         )
-    return took
-
-
-def finish_and_read(t: Transaction, turn: Turn, /, **outcome: Any) -> tuple[bool, Turn | None]:
-    """`finish`, and the turn as it now stands."""
-    took = finish(t, turn, **outcome)
-    found = t.execute(f"SELECT {row_mapping.TURN} FROM turns WHERE {_THIS}", _key(turn))
-    return took, _first(found)
+    # What was written just now, and may be megabytes, is not read.
+    known = {name: values[name] for name in ("text", "steps")} if took else {}
+    columns = [name for name in row_mapping.TURN_COLUMNS if name not in known]
+    found = t.execute(f"SELECT {', '.join(columns)} FROM turns WHERE {_THIS}", _key(turn))
+    return took, row_mapping.turn({**found[0], **known}) if found else None
 
 
 def remark(t: Transaction, turn: Turn, facts: Mapping[str, Any], *, holder: str) -> bool:

@@ -10,7 +10,6 @@ from ...domain.types import Interaction, Step, Turn
 from ...interactions import answer_text
 from ...interactions.json_values import as_text, type_of
 from ..runtime import Runtime
-from ..turns import outcomes
 from ..turns.outcomes import Outcome
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ class AgentInterpreter:
         if interaction.status == "requires_action":  # only for functions of its own
             done = replace(done, status="completed")
         notes = await self._kept_pictures(turn, done)
-        outcome = outcomes.of(done, await self._runtime.redirect_targets(done))
+        outcome = await self._runtime.outcome(done)
         outcome = replace(
             outcome,
             steps=answer_text.strip_media(done.steps),

@@ -55,6 +55,8 @@ class ArtifactRepository:
 
         Raises what went wrong with one (NotKept, Garbled) only once the others are kept.
         """
+        if not answer_text.has_media(interaction.steps):
+            return []
         answer = answer_text.read(interaction.steps)
         made = {kind: _contents(answer, kind) for kind in FILE_KINDS}
         if not any(made.values()):

@@ -46,10 +46,9 @@ class ResearchInterpreter:
         took = {"seconds": report.seconds(turn, interaction.updated, self._runtime.now())}
         if interaction.status == "cancelled":
             return replace(outcomes.cancelled(interaction), extra=took)
-        targets = await self._runtime.redirect_targets(interaction)
         steps = report.written(interaction.steps, interaction.status)
         written = replace(interaction, steps=steps)
-        outcome = outcomes.of(written, targets)
+        outcome = await self._runtime.outcome(written)
         outcome = replace(
             outcome,
             steps=answer_text.strip_media(interaction.steps),

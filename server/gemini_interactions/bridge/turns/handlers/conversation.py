@@ -99,7 +99,7 @@ class ConversationHandler(TurnHandler[AskRequest]):
         except Exception:
             log.exception("could not keep a picture of turn %s", turn.id)
             lost = (f"A picture of this answer is missing. {NotKept.by_fault()}",)
-        outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
+        outcome = await self._runtime.outcome(interaction)
         outcome = replace(outcome, notes=(*outcome.notes, *lost))
         schema = turn.extra.get("response_schema")
         return await structured_output.checked(outcome, schema) if schema else outcome

@@ -89,7 +89,7 @@ class ImageHandler(TurnHandler[ImageRequest]):
         except Exception:
             log.exception("could not keep a picture of turn %s", turn.id)
             return outcomes.unkept(interaction, NotKept.by_fault())
-        outcome = outcomes.of(interaction, await self._runtime.redirect_targets(interaction))
+        outcome = await self._runtime.outcome(interaction)
         return replace(outcome, notes=(*outcome.notes, *lost))
 
     async def deliver(self, turn: Turn, new: NewTurn[ImageRequest], outcome: Outcome) -> Outcome:
