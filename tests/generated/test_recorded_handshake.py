@@ -18,11 +18,14 @@ from gemini_interactions.mcp_server.transports.recorded_handshake import (
     LEGACY,
     MODERN,
     PLAIN_LISTS,
+    Handover,
+    RecordedHandshake,
     Recordings,
     recorded_folder,
     variant,
 )
 
+FIRST_MESSAGES = Path(__file__).parents[1] / "data" / "first_messages"
 CHOICES = [(), ("ask",), ("research", "images"), ("ask", "research", "images"), TOOLSETS]
 
 
@@ -48,6 +51,27 @@ async def test_every_answer_is_the_sdks_for_any_choice_of_toolsets(
     for name, client in VARIANTS.items():
         said = await handshake_recorder.answers(config, toolsets, version, client)
         assert {method: recordings.result(version, method, name) for method in said} == said
+
+
+HOSTS = ["ai-sdk", "claude-code", "codex", "copilot"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_what_real_hosts_say_first_is_answered_from_the_recording_as_by_the_sdk(host: str):
+    lines = (FIRST_MESSAGES / f"{host}.jsonl").read_text("utf-8").splitlines()
+    messages = [json.loads(line) for line in lines]
+    toolsets = ("ask", "research", "images")
+    handover = Handover(0, 1)
+    handshake = RecordedHandshake(Recordings(str(FOLDER), toolsets, is_structured=False), handover)
+
+    taken = [handshake.take(line) for line in lines]
+    config = replace(Config.read({}), toolsets=toolsets)
+    by_sdk = await handshake_recorder.answers_to(messages, config)
+
+    given = [json.loads(answer) for answer in taken if answer is not None]
+    assert {each["id"]: each["result"] for each in given} == by_sdk
+    assert handover.waiting == []
+    assert handover.was_listed
 
 
 def test_the_clients_that_take_plain_lists_are_those_of_the_table_of_clients():

@@ -1,4 +1,5 @@
-"""A model on loopback that says what a script tells it: the Messages API, as far as hosts use it.
+"""A model on loopback that says what a script tells it, as far as hosts use it: the Messages API,
+and texts in the Responses API.
 
 Each turn of the conversation that a user's words begin is answered by the rules of a script; all
 requests are kept, so that what the model saw can be quoted.
@@ -81,6 +82,9 @@ class ScriptedModel:
                         self._stream(blocks)
                     else:
                         self._answer(_message(blocks))
+                elif self.path.endswith("/responses"):
+                    model.requests.append(body)
+                    self._send_events(_response_events(model.script(body)))
                 else:
                     self._answer({})
 
@@ -94,11 +98,14 @@ class ScriptedModel:
                     self.wfile.write(data)
 
             def _stream(self, blocks: list[Block]) -> None:
+                self._send_events(_events(blocks))
+
+            def _send_events(self, events: Iterator[Json]) -> None:
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("connection", "close")
                 self.end_headers()
-                for event in _events(blocks):
+                for event in events:
                     self.wfile.write(
                         f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
                     )
@@ -147,3 +154,21 @@ def _events(blocks: list[Block]) -> Iterator[Json]:
         "usage": {"output_tokens": 10},
     }
     yield {"type": "message_stop"}
+
+
+def _response_events(blocks: list[Block]) -> Iterator[Json]:
+    said = "".join(each["text"] for each in blocks if each["type"] == "text")
+    number = next(_numbers)
+    response: Json = {"id": f"resp_{number:06}", "object": "response", "status": "in_progress"}
+    message = {
+        "id": f"msg_{number:06}",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": said, "annotations": []}],
+    }
+    usage = {"input_tokens": 10, "output_tokens": 10, "total_tokens": 20}
+    yield {"type": "response.created", "response": {**response, "output": []}}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": message}
+    whole = {**response, "status": "completed", "output": [message], "usage": usage}
+    yield {"type": "response.completed", "response": whole}

@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be selected there"),
 ]
 
+FIRST_MESSAGES = Path(__file__).parents[2] / "data" / "first_messages"
+
 # The server, which says what is imported by the time its import of the SDK would begin.
 SERVER = """
 import sys
@@ -64,6 +66,17 @@ def serve(lines: Sequence[str], folder: Path) -> tuple[list[Any], set[str], int]
     return answers, set(told.split()), server.returncode
 
 
+def beyond_the_standard_library(imported: set[str]) -> set[str]:
+    """Modules that are neither of the standard library nor ours."""
+    ours = {"gemini_interactions", "__main__", "__mp_main__"}
+    # What an installation adds to every interpreter is not ours.
+    return {
+        each
+        for each in imported - set(sys.stdlib_module_names) - ours
+        if not each.startswith(("_", "sitecustomize"))
+    }
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -73,21 +86,26 @@ def serve(lines: Sequence[str], folder: Path) -> tuple[list[Any], set[str], int]
     ids=["legacy", "modern"],
 )
 def test_tools_are_listed_with_only_the_standard_library_loaded(lines: list[str], tmp_path: Path):
-    before = {each.partition(".")[0] for each in sys.stdlib_module_names} | {
-        "gemini_interactions",
-        "__main__",
-        "__mp_main__",
-    }
     call = modern("tools/call", 9, name="gemini_history", arguments={})
     legacy = request("tools/call", 9, name="gemini_history", arguments={})
     last = call if MODERN in lines[0] else legacy
 
     answers, imported, code = serve([*lines, last], tmp_path)
 
-    # What an installation adds to every interpreter is not ours.
-    added = {each for each in imported - before if not each.startswith(("_", "sitecustomize"))}
-    assert added == set()
+    assert beyond_the_standard_library(imported) == set()
     assert [each["id"] for each in answers] == [1, 2, 3, 9]
+    assert all("result" in each for each in answers)
+    assert code == 0
+
+
+@pytest.mark.parametrize("host", ["ai-sdk", "claude-code", "codex", "copilot"])
+def test_what_real_hosts_say_first_needs_only_the_standard_library(host: str, tmp_path: Path):
+    lines = (FIRST_MESSAGES / f"{host}.jsonl").read_text("utf-8").splitlines()
+
+    answers, imported, code = serve(lines, tmp_path)
+
+    assert beyond_the_standard_library(imported) == set()
+    assert answers
     assert all("result" in each for each in answers)
     assert code == 0
 

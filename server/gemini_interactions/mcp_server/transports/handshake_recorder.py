@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -101,9 +102,16 @@ async def answers(
     config: Config, toolsets: tuple[str, ...], protocol: str, client: RecordedClient
 ) -> dict[str, Json]:
     """What the SDK answers to each request of a handshake, by method."""
-    app = App(replace(config, toolsets=toolsets))
     asked = _requests(protocol, client)
-    found: dict[str, Json] = {}
+    found = await answers_to(asked, replace(config, toolsets=toolsets))
+    return {message["method"]: found[message["id"]] for message in asked if "id" in message}
+
+
+async def answers_to(messages: Sequence[Json], config: Config) -> dict[str | int, Json]:
+    """What the SDK answers to messages of one client, each sent once the one before is answered:
+    the results by the ids of the requests."""
+    app = App(config)
+    found: dict[str | int, Json] = {}
     send, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](16)
     outgoing, receive = anyio.create_memory_object_stream[SessionMessage](16)
     server = build(app)
@@ -119,14 +127,14 @@ async def answers(
             )
 
         tasks.start_soon(serve)
-        for message in asked:
+        for message in messages:
             await send.send(SessionMessage(jsonrpc_message_adapter.validate_python(message)))
             if "id" not in message:
                 continue
             answer = (await receive.receive()).message
             assert isinstance(answer, JSONRPCResponse), answer  # noqa: S101  nothing else is asked
             written = json.loads(answer.model_dump_json(by_alias=True, exclude_unset=True))
-            found[message["method"]] = written["result"]
+            found[message["id"]] = written["result"]
         tasks.cancel_scope.cancel()
     return found
 
