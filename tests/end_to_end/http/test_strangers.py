@@ -91,6 +91,23 @@ async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
         await stream.aclose()
 
 
+async def test_where_no_token_is_needed_many_clients_may_come_at_once(
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
+    await gateways.open()
+
+    clients = [await gateways.socket() for _ in range(20)]
+    answers = []
+    for stream in clients:
+        await stream.send(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        answers.append(await stream.receive())
+
+    assert {answer[:15] for answer in answers} == {b"HTTP/1.1 200 OK"}
+    for stream in clients:
+        await stream.aclose()
+
+
 async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
     gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

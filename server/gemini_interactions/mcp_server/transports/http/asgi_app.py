@@ -197,7 +197,7 @@ class Gateway:
         self._gate = TransportSecurity(
             *(inner, app.config, hosts, authenticator, addresses), health=health, open=open
         )
-        self._connections = ConnectionLimits(addresses)
+        self._connections = ConnectionLimits(addresses, has_strangers=authenticator is not None)
         self.metrics = metrics_server(app)
         app.audit = audit_log(app.config)
         self._streams = _Streams(_with_pages(self._gate, app.config))

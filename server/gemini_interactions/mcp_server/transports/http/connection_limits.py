@@ -30,17 +30,20 @@ STRANGERS_PER_ADDRESS = 32
 
 
 class ConnectionLimits:
-    """Knows the connections of one server that nobody has shown a token on, oldest first."""
+    """Knows the connections of one server that nobody has shown a token on, oldest first; where
+    nobody has to (`has_strangers`), everybody is known."""
 
-    def __init__(self, addresses: ClientAddresses) -> None:
+    def __init__(self, addresses: ClientAddresses, *, has_strangers: bool) -> None:
         self._addresses = addresses
+        self._has_strangers = has_strangers
         self._strangers: dict[ClientConnection, str] = {}
         self._per_address: Counter[str] = Counter()
 
     def opened(self, connection: ClientConnection) -> None:
         peer = (connection.client or ("",))[0]
-        if self._addresses.is_trusted(peer):
-            connection.admit()  # a proxy of ours, behind which there are many
+        # Behind a proxy of ours there are many.
+        if not self._has_strangers or self._addresses.is_trusted(peer):
+            connection.admit()
             return
         address = counted(peer)
         self._strangers[connection] = address
