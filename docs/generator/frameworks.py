@@ -3,9 +3,11 @@
     python -m docs.generator.frameworks [PAGE …]
 
 A page names what it was tried with in a comment that readers do not see, and its first `python`
-block is the program that is run:
+or `js` block is the program that is run:
 
     <!-- framework: fastmcp==4.2.3 -->
+
+JavaScript needs node and npm.
 
 Frameworks are no dependency of the tests: they are large, and some keep others from being
 installed. A page whose program prints what the emulator says is right.
@@ -16,11 +18,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "how-to" / "frameworks"
@@ -36,24 +42,26 @@ class Page:
 
     name: str
     pins: tuple[str, ...]
+    language: Literal["python", "js"]
     program: str
 
 
 def pages() -> list[Page]:
-    """Every page with a program that runs here; JavaScript ones have none."""
+    """Every page with its program."""
     found = []
     for path in sorted(PAGES.glob("*.md")):
         text = path.read_text("utf-8")
         pins = re.search(r"^<!-- framework: (.+) -->$", text, re.MULTILINE)
-        program = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        program = re.search(r"^```(python|js)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
         if pins and program:
-            found.append(Page(path.stem, tuple(shlex.split(pins[1])), program[1]))
+            language: Literal["python", "js"] = "js" if program[1] == "js" else "python"
+            found.append(Page(path.stem, tuple(shlex.split(pins[1])), language, program[2]))
     return found
 
 
 def run(page: Page, url: str, folder: Path) -> str:
     """What is wrong with a page; "" where its program does what it says."""
-    python = _environment(page)
+    command = _in_python(page, folder) if page.language == "python" else _in_node(page)
     environ = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -62,11 +70,9 @@ def run(page: Page, url: str, folder: Path) -> str:
         "GEMINI_MCP_DATA_DIR": str(folder / "data"),
         "OPENAI_API_KEY": "none-needed",
     }
-    script = folder / "page.py"
-    script.write_text(page.program, "utf-8")
     try:
         done = subprocess.run(  # noqa: S603  our own pages
-            [str(python), str(script)],
+            command,
             env=environ,
             cwd=folder,
             capture_output=True,
@@ -82,18 +88,43 @@ def run(page: Page, url: str, folder: Path) -> str:
     return lines[-1][:300] if lines else f"said nothing (exit code {done.returncode})"
 
 
-def _environment(page: Page) -> Path:
-    """The interpreter of an environment with what the page names."""
-    folder = ENVIRONMENTS / page.name
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    mark = folder / "installed"
+def _in_python(page: Page, folder: Path) -> list[str]:
+    """The command that runs a page's program in an environment with what the page names."""
+    environment = ENVIRONMENTS / page.name
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with _installing(page, environment) as wanted:
+        if wanted:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)  # noqa: S603
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *page.pins], check=True)  # noqa: S603
+    script = folder / "page.py"
+    script.write_text(page.program, "utf-8")
+    return [str(python), str(script)]
+
+
+def _in_node(page: Page) -> list[str]:
+    """The same for JavaScript, whose program must lie beside the packages that it imports."""
+    environment = ENVIRONMENTS / page.name
+    with _installing(page, environment) as wanted:
+        if wanted:
+            environment.mkdir(parents=True, exist_ok=True)
+            (environment / "package.json").write_text('{"private": true}\n')
+            npm = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund"]
+            options = ["--no-package-lock", "--loglevel=error", "--prefix", str(environment)]
+            subprocess.run([*npm, *options, *page.pins], check=True)  # noqa: S603
+    script = environment / "page.mjs"
+    script.write_text(page.program, "utf-8")
+    return [shutil.which("node") or "node", str(script)]
+
+
+@contextmanager
+def _installing(page: Page, environment: Path) -> Iterator[bool]:
+    """Whether what the page names must be installed; noted once that is done."""
+    mark = environment / "installed"
     wanted = "\n".join(page.pins)
-    if not mark.exists() or mark.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)  # noqa: S603
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *page.pins], check=True)  # noqa: S603
-        mark.write_text(wanted)
-    return python
+    is_there = mark.exists() and mark.read_text() == wanted
+    yield not is_there
+    mark.write_text(wanted)
 
 
 def main(names: list[str]) -> int:
@@ -109,6 +140,8 @@ def main(names: list[str]) -> int:
                     trouble = run(page, emulator.url, Path(folder))
                 except subprocess.CalledProcessError as failed:
                     trouble = f"could not be installed (exit code {failed.returncode})"
+                except FileNotFoundError as missing:
+                    trouble = f"{missing.filename} is not there"
             wrong += bool(trouble)
             sys.stdout.write(f"{page.name:<18} {trouble or 'ok'}  ({', '.join(page.pins)})\n")
             sys.stdout.flush()

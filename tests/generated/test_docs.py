@@ -214,7 +214,7 @@ def test_every_configuration_shown_can_be_read_and_names_what_there_is(
         assert doc_snippets.environment_of(server) <= doc_snippets.VARIABLES
 
 
-@pytest.mark.parametrize(("page", "block"), of("python"))
+@pytest.mark.parametrize(("page", "block"), of("python", "js"))
 def test_every_program_shown_is_run_where_it_is_shown(page: Path, block: Block) -> None:
     """A program is a file with a name, and a shell block that runs it; making the page runs it."""
     if page.parent.name == "frameworks":  # run by `make frameworks`, which needs the network
@@ -231,7 +231,7 @@ def test_nothing_is_shown_in_a_language_that_no_test_reads() -> None:
     # What `diff` shows is applied by test_recipes.py.
     read = {"sh", "json", "jsonc", "toml", "yaml", "python", "text", "markdown", "diff"}
 
-    # JavaScript was driven by hand: it is shown for its three frameworks alone.
+    # JavaScript is run by `make frameworks` alone.
     shown = {block.language for page, block in BLOCKS if page.parent.name != "frameworks"}
     assert shown <= read
     assert {block.language for _, block in BLOCKS} <= {*read, "js"}

@@ -30,8 +30,7 @@ def project() -> dict[str, object]:
 def test_every_framework_has_a_page_that_make_frameworks_runs() -> None:
     written = {page.stem for page in frameworks.PAGES.glob("*.md")} - {"README"}
 
-    assert set(PAGES) == FRAMEWORKS
-    assert written == FRAMEWORKS | IN_JAVASCRIPT
+    assert set(PAGES) == written == FRAMEWORKS | IN_JAVASCRIPT
 
 
 @pytest.mark.parametrize("name", sorted(FRAMEWORKS))
@@ -41,6 +40,15 @@ def test_a_page_is_pinned_parses_and_hands_the_environment_on(name: str) -> None
     ast.parse(page.program)
     assert re.search(r"==\d", page.pins[0])
     assert "os.environ" in page.program
+
+
+@pytest.mark.parametrize("name", sorted(IN_JAVASCRIPT))
+def test_a_page_in_javascript_is_pinned_and_hands_the_environment_on(name: str) -> None:
+    page = PAGES[name]
+
+    assert page.language == "js"
+    assert all(re.search(r".@\d", each) for each in page.pins)
+    assert "process.env" in page.program
 
 
 def test_tools_of_contributors_are_no_part_of_what_is_published() -> None:
