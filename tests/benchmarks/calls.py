@@ -24,7 +24,8 @@ from gemini_interactions.app import App
 from gemini_interactions.bridge.requests import AskRequest, Caller
 from gemini_interactions.config.settings import Config
 from tests.benchmarks.report import Measurement
-from tests.benchmarks.startup import ENVELOPE, LEGACY, Child
+from tests.benchmarks.startup import ENVELOPE, NAME, Child
+from tests.support import protocol
 
 ROUNDS = 60
 BESIDE = 8
@@ -170,9 +171,7 @@ class Server(Child):
         super().__init__([sys.executable, "-m", "gemini_interactions"], environ)
         self._meta = {"_meta": ENVELOPE} if era == "modern" else {}
         if era == "legacy":
-            client = {"name": "benchmark", "version": "1"}
-            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
-            self.ask("initialize", params)
+            self.ask("initialize", protocol.initialize(NAME))
             self.tell("notifications/initialized", {})
         self.timed("tools/call", {"name": "gemini_ask", "arguments": {"prompt": "warm"}})
 

@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.http import BARE, ENVELOPE, MODERN, serving
-from tests.benchmarks.http import Server as Process
+from tests.benchmarks.http import BARE, ENVELOPE
 from tests.benchmarks.report import Measurement
+from tests.support import protocol
+from tests.support.listening_process import ListeningProcess, listening
+from tests.support.protocol import ACCEPT, MODERN
 
 BASELINE = "3aaa944"
 ROOT = Path(__file__).parents[2]
@@ -37,7 +39,7 @@ PATIENCE = 120.0
 class Side:
     """One of the servers that are compared, and what was measured of it."""
 
-    server: Process
+    server: ListeningProcess
     tool: str
     cpu: list[float] = field(default_factory=list)
     """Milliseconds a call, by round."""
@@ -63,11 +65,10 @@ async def _client(url: str, tool: str, calls: int) -> None:
     reader, writer = await asyncio.open_connection(place[1], int(place[2]), limit=1 << 24)
     for number in range(calls):
         params = {"name": tool, "arguments": {"prompt": f"Hello {number}."}, "_meta": ENVELOPE}
-        call = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
-        body = json.dumps(call).encode()
+        body = json.dumps(protocol.request("tools/call", params, number)).encode()
         head = (
             f"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:{place[2]}\r\ncontent-length: {len(body)}\r\n"
-            "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n"
+            f"accept: {ACCEPT}\r\ncontent-type: application/json\r\n"
             f"mcp-protocol-version: {MODERN}\r\nmcp-method: tools/call\r\nmcp-name: {tool}\r\n\r\n"
         )
         writer.write(head.encode() + body)
@@ -115,10 +116,10 @@ def run() -> list[Measurement]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "bare.py").write_text(BARE)
-        google = stack.enter_context(serving([*command, "emulator"], clean))
+        google = stack.enter_context(listening([*command, "emulator"], clean))
         older = stack.enter_context(baseline())
 
-        def gateway(name: str, source: Path) -> Process:
+        def gateway(name: str, source: Path) -> ListeningProcess:
             environ = clean | {
                 "PYTHONPATH": str(source),
                 "GEMINI_API_KEY": "benchmark",
@@ -127,9 +128,9 @@ def run() -> list[Measurement]:
                 "GEMINI_MCP_MAX_CONCURRENT": str(AT_ONCE),
             }
             serve = [*command, "serve", "--http", "127.0.0.1:0"]
-            return stack.enter_context(serving(serve, environ))
+            return stack.enter_context(listening(serve, environ))
 
-        bare = stack.enter_context(serving([sys.executable, str(folder / "bare.py")], clean))
+        bare = stack.enter_context(listening([sys.executable, str(folder / "bare.py")], clean))
         sides = {
             "ours": Side(gateway("ours", ROOT / "server"), "gemini_ask"),
             "echo": Side(bare, "echo"),

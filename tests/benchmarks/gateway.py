@@ -9,7 +9,6 @@ server of its own with one database for each gateway; without it only SQLite is 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,22 +17,21 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.cpu import AT_ONCE, Side
-from tests.benchmarks.http import serving
 from tests.benchmarks.report import Measurement
 from tests.benchmarks.store import new_database, postgres_server
+from tests.support.listening_process import EMULATOR, GATEWAY, listening
 
 WORKERS = (1, 2, 4)
 ROUNDS = 4
 CALLS = 320
 ANY = inf  # a figure to read, without a budget
-CLI = [sys.executable, "-m", "gemini_interactions"]
 
 
 def run() -> list[Measurement]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GEMINI_")}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-", dir="/tmp")))
-        google = stack.enter_context(serving([*CLI, "emulator"], clean))
+        google = stack.enter_context(listening(EMULATOR, clean))
         server = stack.enter_context(postgres_server())
         rows: list[Measurement] = []
         for kind in ("SQLite", "PostgreSQL") if server else ("SQLite",):
@@ -49,8 +47,8 @@ def run() -> list[Measurement]:
                     if server and kind == "PostgreSQL":
                         url = new_database(server, f"workers_{number}")
                         environ["GEMINI_MCP_DATABASE_URL"] = url
-                    serve = [*CLI, "serve", "--http", "127.0.0.1:0", "--workers", str(number)]
-                    gateway = gateways.enter_context(serving(serve, environ))
+                    serve = [*GATEWAY, "--workers", str(number)]
+                    gateway = gateways.enter_context(listening(serve, environ))
                     sides[number] = Side(gateway, "gemini_ask")
                 _take_turns(sides)
                 rows += _rows(kind, sides)

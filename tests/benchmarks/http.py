@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -26,6 +25,9 @@ import anyio
 import httpx2
 
 from tests.benchmarks.report import Measurement
+from tests.support import protocol
+from tests.support.listening_process import EMULATOR, GATEWAY, ListeningProcess, listening
+from tests.support.protocol import ACCEPT, LEGACY, MODERN
 
 CLIENTS = 64
 CALLS = 2
@@ -35,14 +37,8 @@ WARM = 1
 BUDGET = 30
 """Echoes in the time of one call: most of it is google-genai, whose create takes 28 ms of CPU."""
 
-LEGACY = "2025-11-25"
-MODERN = "2026-07-28"
-CLIENT = {"name": "benchmark", "version": "1"}
-ENVELOPE = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": CLIENT,
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
+NAME = "benchmark"
+ENVELOPE = protocol.envelope(NAME)
 
 BARE = """
 import socket, sys, uvicorn
@@ -60,7 +56,7 @@ listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn listens itself
 print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", file=sys.stderr, flush=True)
 config = uvicorn.Config(server.streamable_http_app(), log_config=None, http="h11", ws="none")
-uvicorn.Server(config).run(sockets=[listener])
+uvicorn.ListeningProcess(config).run(sockets=[listener])
 """
 
 
@@ -87,39 +83,6 @@ class Crowd:
         return cuts[9], cuts[18]
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A process of its own and the address it told."""
-
-    url: str
-    process: int
-
-    @property
-    def busy(self) -> float:
-        """Milliseconds of CPU it has used; 0 where /proc does not say."""
-        try:
-            told = Path(f"/proc/{self.process}/stat").read_text()
-        except OSError:
-            return 0.0
-        user, system = told.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def serving(command: Sequence[str], environ: dict[str, str]) -> Iterator[Server]:
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
-    ) as server:
-        try:
-            stream = server.stdout if "emulator" in command else server.stderr
-            assert stream
-            told = re.search(r"http://[^\s/]+(/mcp)?", stream.readline())
-            assert told
-            yield Server(told[0], server.pid)
-        finally:
-            server.terminate()
-
-
 class Caller:
     """One client: its connection, its era, its session."""
 
@@ -129,17 +92,16 @@ class Caller:
         self._tool = tool
         self._version = version
         self._headers = {
-            "accept": "application/json, text/event-stream",
+            "accept": ACCEPT,
             "mcp-protocol-version": version,
         }
         self._id = 0
 
     async def begin(self) -> None:
         if self._version == LEGACY:
-            params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
-            answer = await self._post("initialize", params)
+            answer = await self._post("initialize", protocol.initialize(NAME))
             self._headers["mcp-session-id"] = answer.headers["mcp-session-id"]
-            body = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+            body = protocol.notification("notifications/initialized")
             await self._http.post(self._url, json=body, headers=self._headers)
         else:
             self._headers |= {"mcp-method": "tools/call", "mcp-name": self._tool}
@@ -157,11 +119,11 @@ class Caller:
 
     async def _post(self, method: str, params: dict[str, Any]) -> httpx2.Response:
         self._id += 1
-        body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
+        body = protocol.request(method, params, self._id)
         return await self._http.post(self._url, json=body, headers=self._headers)
 
 
-async def crowd(server: Server, version: str, tool: str) -> Crowd:
+async def crowd(server: ListeningProcess, version: str, tool: str) -> Crowd:
     """All clients at once; the clock starts when each has called once."""
     seen = Crowd()
     ready = anyio.Semaphore(0)
@@ -199,7 +161,7 @@ async def crowd(server: Server, version: str, tool: str) -> Crowd:
     return seen
 
 
-async def kept(server: Server) -> int:
+async def kept(server: ListeningProcess) -> int:
     """How many conversations the server has in all."""
     async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
         caller = Caller(http, server.url, MODERN, "gemini_history")
@@ -229,16 +191,15 @@ def run() -> list[Measurement]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bare = folder / "bare.py"
         bare.write_text(BARE)
-        command = [sys.executable, "-m", "gemini_interactions"]
-        google = stack.enter_context(serving([*command, "emulator"], clean))
+        google = stack.enter_context(listening(EMULATOR, clean))
         environ = clean | {
             "GEMINI_API_KEY": "test-key",
             "GOOGLE_GEMINI_BASE_URL": google.url,
             "GEMINI_MCP_DATA_DIR": str(folder / "data"),
             "GEMINI_MCP_MAX_CONCURRENT": str(CLIENTS),
         }
-        ours = stack.enter_context(serving([*command, "serve", "--http", "127.0.0.1:0"], environ))
-        floor = stack.enter_context(serving([sys.executable, str(bare)], clean))
+        ours = stack.enter_context(listening(GATEWAY, environ))
+        floor = stack.enter_context(listening([sys.executable, str(bare)], clean))
         for era, version in (("modern", MODERN), ("legacy", LEGACY)):
             there = anyio.run(crowd, floor, version, "echo")
             here = anyio.run(crowd, ours, version, "gemini_ask")

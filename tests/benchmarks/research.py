@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import sys
 import tempfile
 import time
 from math import inf
@@ -26,10 +25,13 @@ from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.app import App
 from gemini_interactions.bridge.requests import Caller, ResearchRequest
 from gemini_interactions.config.settings import Config
-from tests.benchmarks.http import ENVELOPE, MODERN, Server, serving
+from tests.benchmarks.http import ENVELOPE
 from tests.benchmarks.report import Measurement
+from tests.support import protocol
 from tests.support.app_harness import Clock
 from tests.support.fake_clock_sleep import FakeClockSleep
+from tests.support.listening_process import EMULATOR, GATEWAY, ListeningProcess, listening
+from tests.support.protocol import ACCEPT
 
 RUNS = {1_000: (40.0, 50.0), 10_000: (inf, inf)}
 """How many, and the budgets for their memory (MB) and for a `check_research` beside them (ms)."""
@@ -37,7 +39,6 @@ AT_ONCE = 8
 CHECKS = 300
 STILL = 20.0
 """Seconds over which the CPU is counted that following them takes."""
-CLI = [sys.executable, "-m", "gemini_interactions"]
 ANY = inf  # a figure to read, without a budget
 LIVES = (20, 60)
 """Minutes a run takes whose looks are counted."""
@@ -46,15 +47,15 @@ LIVES = (20, 60)
 def run() -> list[Measurement]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GEMINI_")}
     with tempfile.TemporaryDirectory() as folder:
-        emulator = [*CLI, "emulator", "--research-seconds", "86400"]
-        with serving(emulator, clean) as google:
+        emulator = [*EMULATOR, "--research-seconds", "86400"]
+        with listening(emulator, clean) as google:
             environ = {
                 **clean,
                 "GEMINI_API_KEY": "benchmark",
                 "GOOGLE_GEMINI_BASE_URL": google.url,
                 "GEMINI_MCP_DATA_DIR": f"{folder}/gateway",
             }
-            with serving([*CLI, "serve", "--http", "127.0.0.1:0"], environ) as gateway:
+            with listening(GATEWAY, environ) as gateway:
                 rows = anyio.run(crowded, gateway)
                 what = f"SIGTERM → exit with {max(RUNS):,} researches in flight"
                 rows.append(Measurement(what, "s", ended(gateway), ANY))
@@ -65,13 +66,8 @@ async def call(http: httpx2.AsyncClient, place: str, tool: str, **arguments: Any
     params = {"name": tool, "arguments": arguments, "_meta": ENVELOPE}
     answer = await http.post(
         f"{place}/mcp",
-        json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
-        headers={
-            "accept": "application/json, text/event-stream",
-            "mcp-protocol-version": MODERN,
-            "mcp-method": "tools/call",
-            "mcp-name": tool,
-        },
+        json=protocol.request("tools/call", params),
+        headers={"accept": ACCEPT, **protocol.http_headers("tools/call", params)},
     )
     lines = [line.removeprefix("data: ") for line in answer.text.splitlines()]
     result = json.loads([line for line in lines if line.startswith("{")][-1])["result"]
@@ -80,7 +76,7 @@ async def call(http: httpx2.AsyncClient, place: str, tool: str, **arguments: Any
     return json.dumps(result)
 
 
-async def crowded(gateway: Server) -> list[Measurement]:
+async def crowded(gateway: ListeningProcess) -> list[Measurement]:
     place = gateway.url.removesuffix("/mcp")
     ids: list[str] = []
     rows: list[Measurement] = []
@@ -130,18 +126,18 @@ async def crowded(gateway: Server) -> list[Measurement]:
     return rows
 
 
-def ended(gateway: Server) -> float:
+def ended(gateway: ListeningProcess) -> float:
     """Seconds until it has exited, once it was told to."""
     began = time.perf_counter()
-    os.kill(gateway.process, signal.SIGTERM)
-    while Path(f"/proc/{gateway.process}/status").read_text().find("State:\tZ") < 0:
+    os.kill(gateway.pid, signal.SIGTERM)
+    while Path(f"/proc/{gateway.pid}/status").read_text().find("State:\tZ") < 0:
         time.sleep(0.02)
     return time.perf_counter() - began
 
 
-def resident(server: Server) -> float:
+def resident(server: ListeningProcess) -> float:
     """Its memory in MB."""
-    status = Path(f"/proc/{server.process}/status").read_text()
+    status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.report import Measurement
+from tests.support import protocol
 
 ROUNDS = 7
 WARMED = 8.0  # seconds after which the warm-up has surely ended
@@ -37,13 +38,8 @@ def echo(text: str) -> str:
 server.run("stdio")
 """
 
-LEGACY = "2025-11-25"
-MODERN = "2026-07-28"
-ENVELOPE = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
+NAME = "benchmark"
+ENVELOPE = protocol.envelope(NAME)
 
 
 class Child:
@@ -76,7 +72,7 @@ class Child:
         raise RuntimeError(f"the server ended before it answered {method}")
 
     def tell(self, method: str, params: Mapping[str, Any], **more: Any) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
+        message = protocol.notification(method, params) | more
         assert self._process.stdin
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
@@ -101,10 +97,7 @@ class Child:
 
 
 def legacy(child: Child) -> dict[str, float]:
-    client = {"name": "benchmark", "version": "1"}
-    first = child.ask(
-        "initialize", {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
-    )
+    first = child.ask("initialize", protocol.initialize(NAME))
     child.tell("notifications/initialized", {})
     return {"initialize": first, "tools/list": child.ask("tools/list", {})}
 

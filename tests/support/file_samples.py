@@ -13,6 +13,12 @@ from PIL import Image
 from gemini_interactions.files import mime_sniffing
 from gemini_interactions.files.mime_sniffing import FileType
 
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
+    "RU5ErkJggg=="
+)
+"""A PNG of two by two pixels, in base64."""
+
 
 def picture(form: str, mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> bytes:
     buffer = BytesIO()

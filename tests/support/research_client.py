@@ -17,6 +17,14 @@ QUESTION = "How many storks nest in Zürich – and why?"
 RUN = 1200.0
 """Seconds a run takes at Google; a plan takes a tenth."""
 
+REMOTE = {
+    "type": "mcp_server",
+    "name": "notes",
+    "url": "https://mcp.example.com/mcp",
+    "headers": {"Authorization": "Bearer t"},
+}
+"""An MCP server that a research may use, with a secret."""
+
 
 def running_count(client: McpClient) -> int:
     """How many runs that client's server has in hand."""

@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.app_harness import AppHarness, McpClient
-
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
-    "RU5ErkJggg=="
-)
+from tests.support.file_samples import PIXEL
 
 
 def cite(text: str, *words: str) -> dict[str, Any]:

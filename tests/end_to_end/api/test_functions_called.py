@@ -12,12 +12,9 @@ from gemini_emulator.responders.scripted_answer import text_step
 from gemini_interactions.bridge.turns.function_calls import check_shape
 from gemini_interactions.domain.errors import BadArgument
 from tests.support.app_harness import AppHarness, McpClient
+from tests.support.file_samples import PIXEL
 
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
-    "RU5ErkJggg=="
-)
 PICTURE = {"type": "image", "mime_type": "image/png", "data": PIXEL}
 
 

@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.app_harness import AppHarness, McpClient
+from tests.support.file_samples import PIXEL
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJ"
-    "RU5ErkJggg=="
-)
 PICTURE = {"type": "image", "mime_type": "image/png", "data": PIXEL}
 WORDS = {"type": "text", "text": "See"}
 STEPS: list[dict[str, Any]] = [

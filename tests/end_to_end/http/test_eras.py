@@ -11,6 +11,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from gemini_emulator.fault_injection import Gate
+from tests.support import protocol
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.http_client import HttpClient
@@ -321,12 +322,7 @@ async def test_the_address_with_a_slash_behind_it_is_the_same_and_no_redirect(
     async with gateways.raw() as http:
         answer = await http.post(
             "/mcp/",
-            json={
-                "jsonrpc": "2.0",
-                "id": 1,
-                "method": "tools/list",
-                "params": {"_meta": ENVELOPE},
-            },
+            json=protocol.request("tools/list", {"_meta": ENVELOPE}),
             headers={"mcp-protocol-version": MODERN, "mcp-method": "tools/list"},
         )
 

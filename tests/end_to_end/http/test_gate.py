@@ -21,6 +21,7 @@ from gemini_interactions.domain.errors import Refused
 from gemini_interactions.mcp_server.transports.http import transport_security
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, tokens_for
 from gemini_interactions.mcp_server.transports.http.transport_security import AllowedHosts
+from tests.support import protocol
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.protocol import ACCEPT, ENVELOPE, LEGACY, MODERN
@@ -28,21 +29,9 @@ from tests.support.protocol import ACCEPT, ENVELOPE, LEGACY, MODERN
 TOKEN = "anns-secret-token"
 SECRETS = (TOKEN, "wrong-secret", "secret-prompt", "secret-query", "secret-host")
 
-ASK = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {
-        "name": "gemini_ask",
-        "arguments": {"prompt": "secret-prompt"},
-        "_meta": ENVELOPE,
-    },
-}
-MODERN_HEADERS = {
-    "mcp-protocol-version": MODERN,
-    "mcp-method": "tools/call",
-    "mcp-name": "gemini_ask",
-}
+CALL = {"name": "gemini_ask", "arguments": {"prompt": "secret-prompt"}, "_meta": ENVELOPE}
+ASK = protocol.request("tools/call", CALL)
+MODERN_HEADERS = protocol.http_headers("tools/call", CALL)
 LEGACY_HEADERS = {"mcp-protocol-version": LEGACY}
 
 

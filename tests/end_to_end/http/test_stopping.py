@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anyio
@@ -25,6 +23,7 @@ from tests.support import db_inspection
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness, RunningGateway
 from tests.support.http_client import HttpClient
+from tests.support.listening_process import GATEWAY, ListeningProcess, listening
 
 ERAS = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 BOUND = 60
@@ -276,25 +275,9 @@ async def test_a_client_that_does_not_read_is_let_go(
 # ------------------------------------------------------------------------ a process of its own
 
 
-@contextmanager
-def process(*more: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`serve --http` as people start it, and the address it says."""
-    command = [sys.executable, "-m", "gemini_interactions", "serve", "--http", "127.0.0.1:0", *more]
-    with subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | environ,
-    ) as server:
-        try:
-            assert server.stderr
-            line = server.stderr.readline()
-            told = re.search(r"http://127\.0\.0\.1:\d+/mcp", line)
-            assert told, line
-            yield server, told[0].removesuffix("/mcp")
-        finally:
-            server.kill()
+def gateway(*flags: str) -> AbstractContextManager[ListeningProcess]:
+    """`serve --http` as people start it, in this environment."""
+    return listening([*GATEWAY, *flags])
 
 
 async def tell_to_end(server: subprocess.Popen[str], gate: Gate) -> None:
@@ -311,9 +294,10 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
     gate = harness.control.hold_next(point="before_completed")
     harness.control.answer_next("secret-answer")
 
-    with process("--log-level", "debug") as (server, url):
+    with gateway("--log-level", "debug") as started:
+        server = started.process
         async with (
-            httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as raw,
+            httpx2.AsyncClient(base_url=started.base_url, timeout=60, trust_env=False) as raw,
             anyio.create_task_group() as tasks,
         ):
             wire = await HttpClient.connect(raw, legacy=True)
@@ -332,12 +316,14 @@ async def test_told_to_end_a_process_ends_with_0_and_its_work_is_written_down(
 
 @pytest.mark.processes
 def test_an_idle_process_ends_at_once(tmp_path: Path) -> None:
-    with process("--data-dir", str(tmp_path)) as (server, url):
-        assert httpx2.get(f"{url}/readyz", trust_env=False).text == "not ready\n"  # without a key
+    with gateway("--data-dir", str(tmp_path)) as started:
+        assert (
+            httpx2.get(f"{started.base_url}/readyz", trust_env=False).text == "not ready\n"
+        )  # without a key
 
-        server.send_signal(signal.SIGTERM)
+        started.process.send_signal(signal.SIGTERM)
 
-        assert server.wait(60) == 0
+        assert started.process.wait(60) == 0
 
 
 @pytest.mark.processes

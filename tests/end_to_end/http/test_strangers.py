@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from gemini_interactions.mcp_server.transports.http import connection_limits, in_flight_requests
 from gemini_interactions.mcp_server.transports.http.client_address import ClientAddresses
+from tests.support import protocol
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 
@@ -173,16 +174,7 @@ async def test_when_every_place_is_taken_health_checks_are_still_answered(
 
 async def test_sessions_are_as_many_a_minute_as_calls(gateways: GatewayHarness) -> None:
     await gateways.open(tokens=TOKENS, rate_limit=2)
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "raw", "version": "1"},
-        },
-    }
+    hello = protocol.request("initialize", protocol.initialize("raw"))
 
     async with gateways.raw(authorization="Bearer anns-token") as ann:
         answers = [(await ann.post("/mcp", json=hello)).text for _ in range(3)]

@@ -11,6 +11,7 @@ import pytest
 from gemini_interactions.app import App
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server import request_context
+from tests.support import protocol
 from tests.support.app_harness import AppHarness
 from tests.support.gateway_harness import GatewayHarness
 
@@ -172,7 +173,7 @@ async def test_anothers_session_is_as_good_as_unknown(gateways: GatewayHarness) 
     await gateways.open(tokens=TOKENS)
     ann = await gateways.raw_client(legacy=True, token="anns-token")
     bob = await gateways.raw_client(legacy=True, token="bobs-token")
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    body = protocol.request("tools/list", {})
 
     stolen = await bob.http.post("/mcp", json=body, headers=ann.headers)
     unknown = await bob.http.post(
@@ -208,7 +209,7 @@ async def test_anothers_abort_does_not_reach_a_call(
         body = {"requestId": 7, "reason": "user aborted"}
         sent = await bob.http.post(
             "/mcp",
-            json={"jsonrpc": "2.0", "method": "notifications/cancelled", "params": body},
+            json=protocol.notification("notifications/cancelled", body),
             headers=ann.headers,
         )
         gate.release()

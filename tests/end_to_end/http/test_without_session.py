@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import protocol
 from tests.support.app_harness import META, AppHarness, ToolResult
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.http_client import HttpClient
@@ -216,20 +217,15 @@ async def test_odd_messages_are_answered_under_their_id(
         "arguments": message.get("arguments", {}),
         "_meta": meta,
     }
-    body = {
-        "jsonrpc": "2.0",
-        "id": message.get("id", 2),
-        "method": "tools/call",
-        "params": message.get("params", params),
-    }
+    body = protocol.request("tools/call", {}, message.get("id", 2))
+    body["params"] = message.get("params", params)
     headers = {**wire.headers, "content-type": "application/json"}
     if version == MODERN:
         headers |= {"mcp-method": "tools/call", "mcp-name": "gemini_history"}
 
     answer = await wire.http.post("/mcp", content=json.dumps(body), headers=headers)
 
-    lines = [line.removeprefix("data: ") for line in answer.text.splitlines()]
-    said = json.loads([line for line in lines if line.startswith("{")][-1])
+    said = protocol.last_message(answer.text)
     assert status in (None, answer.status_code)
     assert said["id"] == expected["id"]
     assert said.get("error", {}).get("code") == expected.get("code")

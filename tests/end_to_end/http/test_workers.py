@@ -20,16 +20,12 @@ from typing import Any
 import pytest
 
 from gemini_emulator import Emulator
+from tests.support import protocol
+from tests.support.listening_process import GATEWAY, listening
+from tests.support.protocol import ACCEPT, ENVELOPE, LEGACY, MODERN
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are forked")
 
-MODERN = "2026-07-28"
-LEGACY = "2025-11-25"
-ENVELOPE = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 PATIENCE = 90.0
 METRICS = re.compile(r'gemini_mcp_tool_calls_total\{tool="gemini_ask",outcome="completed"\} (\d+)')
 
@@ -49,20 +45,18 @@ class Cluster:
 
     def post(self, method: str, params: dict[str, Any], version: str = MODERN) -> dict[str, Any]:
         meta = {"_meta": ENVELOPE} if version == MODERN else {}
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **meta}}
+        body = protocol.request(method, {**params, **meta})
         headers = {
             "content-type": "application/json",
-            "accept": "application/json, text/event-stream",
+            "accept": ACCEPT,
             "mcp-protocol-version": version,
         }
         if version == MODERN:
-            headers |= {"mcp-method": method, "mcp-name": str(params.get("name", ""))}
+            headers |= protocol.http_headers(method, params)
         request = urllib.request.Request(self.url, json.dumps(body).encode(), headers)  # noqa: S310  loopback
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             text = answer.read().decode()
-        lines = [line.removeprefix("data: ") for line in text.splitlines()]
-        said: dict[str, Any] = [json.loads(each) for each in lines if each.startswith("{")][-1]
-        return said
+        return protocol.last_message(text)
 
     def ask(self, tool: str = "gemini_ask", **arguments: Any) -> str:
         said = self.post("tools/call", {"name": tool, "arguments": arguments})
@@ -102,24 +96,9 @@ def serving(folder: Path, google: str, *flags: str, workers: str = "2") -> Itera
         "GEMINI_MCP_DATA_DIR": str(folder),
     }
     metrics = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "gemini_interactions", "serve", "--http", "127.0.0.1:0"]
-    process = subprocess.Popen(
-        [*command, "--workers", workers, "--metrics", metrics, *flags],
-        env=environ,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr
-        line = process.stderr.readline()
-        told = re.search(r"http://\S+/mcp", line)
-        yield Cluster(process, told[0] if told else line, f"http://{metrics}/metrics")
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(PATIENCE)
-        if process.stderr is not None:
-            process.stderr.close()
+    command = [*GATEWAY, "--workers", workers, "--metrics", metrics, *flags]
+    with listening(command, environ) as gateway:
+        yield Cluster(gateway.process, gateway.url, f"http://{metrics}/metrics")
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from tests.end_to_end.product.conftest import client, clock, emulator, harness
+from tests.support.working_folder import work
 
-__all__ = ["client", "clock", "emulator", "harness"]
-
-
-@pytest.fixture(autouse=True)
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder the server is started in."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+__all__ = ["client", "clock", "emulator", "harness", "work"]

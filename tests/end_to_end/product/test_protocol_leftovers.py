@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import protocol
 from tests.support.app_harness import AppHarness
 from tests.support.fork_server import ForkServer
 from tests.support.server_process import Start, fork
@@ -22,12 +23,11 @@ HISTORY = {"name": "gemini_history", "arguments": {}}
 
 
 def request(id: Any, method: str = "ping", **params: Any) -> str:
-    return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+    return json.dumps(protocol.request(method, params, id))
 
 
 def hello(id: Any = 1, version: str = "2025-11-25", name: str = "host") -> str:
-    client = {"name": name, "version": "1"}
-    return request(id, "initialize", protocolVersion=version, capabilities={}, clientInfo=client)
+    return request(id, "initialize", **protocol.initialize(name, version))
 
 
 READY = '{"jsonrpc": "2.0", "method": "notifications/initialized"}'

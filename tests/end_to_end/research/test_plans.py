@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from tests.support.app_harness import mask_ids
-from tests.support.research_client import QUESTION, ResearchClient
+from tests.support.research_client import QUESTION, REMOTE, ResearchClient
 
 PLANNING = {
     "type": "deep-research",
@@ -13,12 +13,6 @@ PLANNING = {
     "collaborative_planning": True,
 }
 CARRIED_OUT = {"type": "deep-research", "thinking_summaries": "auto"}
-REMOTE = {
-    "type": "mcp_server",
-    "name": "notes",
-    "url": "https://mcp.example.com/mcp",
-    "headers": {"Authorization": "Bearer t"},
-}
 
 
 async def test_a_plan_is_shown_with_what_to_do_next(researcher: ResearchClient) -> None:

@@ -12,13 +12,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 
 from tests.support.app_harness import McpClient, ToolResult
+from tests.support.file_samples import PIXEL
 from tests.support.research_client import QUESTION, RUN, ResearchClient, running_count, until
 
 NAME = "how-many-storks-nest-in-zurich-and-why"
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAA"
-    "AABJRU5ErkJggg=="
-)
 CHART = re.compile(r"!\[Chart (\d) \((i_\w{10})\)\]\(([\w.-]+)\)")
 
 

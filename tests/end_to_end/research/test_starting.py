@@ -9,17 +9,11 @@ import pytest
 
 from gemini_emulator import Answer
 from tests.support.app_harness import AppHarness, mask_ids
-from tests.support.research_client import QUESTION, ResearchClient
+from tests.support.research_client import QUESTION, REMOTE, ResearchClient
 
 FAST = "deep-research-preview-04-2026"
 MAX = "deep-research-max-preview-04-2026"
 STORE = {"type": "file_search", "file_search_store_names": ["fileSearchStores/s1"]}
-REMOTE = {
-    "type": "mcp_server",
-    "name": "notes",
-    "url": "https://mcp.example.com/mcp",
-    "headers": {"Authorization": "Bearer t"},
-}
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 
 

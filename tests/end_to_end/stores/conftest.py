@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.end_to_end.agents.conftest import work
 from tests.end_to_end.commands.conftest import run as command
 from tests.end_to_end.http.conftest import gateways
 from tests.end_to_end.product.conftest import client, clock, emulator, harness, start
+from tests.support.working_folder import work
 
 __all__ = [
     "client",

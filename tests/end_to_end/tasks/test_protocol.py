@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from tests.support import protocol
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.jsonrpc_client import InProcessClient
@@ -146,12 +147,7 @@ async def test_a_legacy_client_over_http_gets_no_task(gateways: GatewayHarness) 
     wire = await gateways.raw_client(legacy=True)
 
     running = await wire.call("start_deep_research", question=QUESTION)
-    body = {
-        "jsonrpc": "2.0",
-        "id": 7,
-        "method": "tasks/get",
-        "params": {"taskId": f"{running.id}/1"},
-    }
+    body = protocol.request("tasks/get", {"taskId": f"{running.id}/1"})
     answer = await wire.http.post("/mcp", json=body, headers=wire.headers)
 
     assert running.status == "running"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import protocol
+
 ROOT = Path(__file__).parents[3]
 PATIENCE = 300
 
@@ -99,20 +101,10 @@ def test_help_and_version_answer(installed: Path) -> None:
 
 
 def test_a_client_over_stdio_is_answered(installed: Path) -> None:
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "wheel-test", "version": "1"},
-        },
-    }
     lines = [
-        hello,
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+        protocol.request("initialize", protocol.initialize("wheel-test")),
+        protocol.notification("notifications/initialized"),
+        protocol.request("tools/list", {}, 2),
     ]
     python = str(installed / "env" / "bin" / "python")
     # Stdin stays open until both answers are there.

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -14,11 +11,10 @@ import pytest
 
 from gemini_emulator import Answer
 from tests.resilience.lifecycle.conftest import Fork
-from tests.support import db_inspection
+from tests.support import db_inspection, protocol
 from tests.support.app_harness import AppHarness
-from tests.support.fork_server import ROOT
-from tests.support.protocol import ERAS, Era
-from tests.support.server_process import ServerProcess
+from tests.support.protocol import ERAS, Era, Message
+from tests.support.server_process import ServerProcess, spawn
 
 SOON = 8.0
 """Seconds: generous, for the budget of one is the benchmark's; what would hold us takes longer."""
@@ -164,71 +160,46 @@ async def test_looking_up_a_name_does_not_hold_us(harness: AppHarness, fork: For
 # --------------------------------------------------------- right after the start, as hosts do
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command itself, with nothing imported beforehand."""
-    environ = {**os.environ, "GEMINI_API_KEY": "k", "GEMINI_MCP_DATA_DIR": str(tmp_path / "data")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gemini_interactions"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environ,
-        cwd=ROOT,
-    )
-    yield process
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        pipe.close()
-
-
-INITIALIZE = (
-    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
-    b'"capabilities":{},"clientInfo":{"name":"x","version":"1"}}}\n'
-)
-LIST = (
-    b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
-    b'{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{}}\n'
-)
-ASK = (
-    b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"gemini_ask",'
-    b'"arguments":{"prompt":"hello"}}}\n'
-)
+HELLO = [
+    protocol.request("initialize", protocol.initialize("x")),
+    protocol.notification("notifications/initialized"),
+    protocol.request("tools/list", {}, 2),
+]
+ASK = protocol.request("tools/call", {"name": "gemini_ask", "arguments": {"prompt": "hello"}}, 3)
 
 
 @pytest.mark.parametrize(
-    ("said", "answers"),
-    [(b"", 0), (INITIALIZE, 1), (INITIALIZE + LIST, 2)],
+    ("sent", "answers"),
+    [([], 0), (HELLO[:1], 1), (HELLO, 2)],
     ids=["nothing", "initialize", "tools/list"],
 )
-def test_a_host_that_only_looks_is_not_kept_waiting(
-    command: subprocess.Popen[bytes], said: bytes, answers: int
+async def test_a_host_that_only_looks_is_not_kept_waiting(
+    harness: AppHarness, tmp_path: Path, sent: list[Message], answers: int
 ) -> None:
-    assert command.stdin
-    assert command.stdout
-    command.stdin.write(said)
-    command.stdin.flush()
-    for _ in range(answers):
-        assert b'"result"' in command.stdout.readline()
+    server = await spawn(tmp_path)
+    for message in sent:
+        await server.send(message)
+    for id in range(1, answers + 1):
+        assert "result" in await server.answer(id)
 
-    command.stdin.close()
+    server.hang_up()
 
-    assert command.wait(SOON) == 0
+    with anyio.fail_after(SOON):
+        assert await server.exit_code() == 0
 
 
-def test_a_host_that_leaves_while_we_warm_up_leaves_a_turn_that_says_so(
-    command: subprocess.Popen[bytes], tmp_path: Path
+async def test_a_host_that_leaves_while_we_warm_up_leaves_a_turn_that_says_so(
+    harness: AppHarness, tmp_path: Path
 ) -> None:
-    assert command.stdin
-    assert command.stdout
-    command.stdin.write(INITIALIZE + LIST + ASK)
-    command.stdin.flush()
-    while not db_inspection.turns(tmp_path / "data"):
-        assert command.poll() is None
+    harness.control.hold_next("create", "before_created")
+    server = await spawn(tmp_path)
+    for message in (*HELLO, ASK):
+        await server.send(message)
+    await server.wait_for(lambda: bool(db_inspection.turns(harness.folder)))
 
-    command.stdin.close()
+    server.hang_up()
 
-    assert command.wait(SOON) == 0
-    (row,) = db_inspection.turns(tmp_path / "data")
+    with anyio.fail_after(SOON):
+        assert await server.exit_code() == 0
+    (row,) = db_inspection.turns(harness.folder)
     assert (row["prompt"], row["status"], row["lease_until"]) == ("hello", "interrupted", 0.0)

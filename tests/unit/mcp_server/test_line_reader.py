@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_interactions.mcp_server.transports.line_reader import DEEPEST, shallow
+from tests.support import protocol
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -18,7 +19,7 @@ PLAIN = st.recursive(
 
 def call(**arguments: Any) -> str:
     params = {"name": "gemini_ask", "arguments": arguments}
-    return json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params})
+    return json.dumps(protocol.request("tools/call", params, 7))
 
 
 def nested(levels: int, core: Any = "x") -> Any:

@@ -18,6 +18,7 @@ from gemini_interactions.mcp_server.transports.recorded_handshake import (
     RecordedHandshake,
     Recordings,
 )
+from tests.support import protocol
 
 CLIENT = {"name": "host", "version": "1"}
 META = {VERSION_KEY: MODERN, CLIENT_KEY: CLIENT, CAPABILITIES_KEY: {}}
@@ -25,7 +26,7 @@ READY = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 
 def request(method: str, id: Any = 1, **params: Any) -> str:
-    return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+    return json.dumps(protocol.request(method, params, id))
 
 
 def hello(version: str = "2025-11-25", **more: Any) -> str:

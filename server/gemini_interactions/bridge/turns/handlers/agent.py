@@ -32,23 +32,16 @@ from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
 from ..turn_handler import TurnHandler, WithWords
+from .background import PATIENCE, Unconfirmed, place_at_google
 
-PATIENCE = 60.0
-"""Seconds Google may take to confirm a run; it takes about one."""
 FORGOTTEN = "Google no longer has this run: it was deleted there, or has expired."
 NOT_FOR_AGENTS = ("function", "file_search", "google_maps", "computer_use")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
 
-class UnconfirmedRun(TimedOut):
-    """Google took a run and did not say so in time."""
-
-    @property
-    def message(self) -> str:
-        return (
-            "Google did not confirm this run in time. It may be at work there all the same, and "
-            "was not sent again, since that could be billed twice."
-        )
+class UnconfirmedRun(Unconfirmed):
+    what = "run"
+    doing = "at work"
 
 
 class AgentHandler(TurnHandler[AgentRequest]):
@@ -70,20 +63,18 @@ class AgentHandler(TurnHandler[AgentRequest]):
         await self._check_granted(caller.owner, agent)
         tools = self._tools(wanted.tools)
         if wanted.conversation_id:
-            place = await self._runtime.resolver.of_ours(caller, wanted.conversation_id)
-            before = await self._runtime.resolver.predecessor(caller.owner, place)
-            if not await self._runtime.resolver.is_stored(before):
-                raise BadArgument(
-                    "That conversation was started with store=false, and agents need storing. "
-                    "Start the agent without `conversation_id`."
-                )
+            place, before = await place_at_google(
+                self._runtime,
+                caller,
+                wanted.conversation_id,
+                with_words,
+                unstored="and agents need storing. Start the agent without `conversation_id`.",
+            )
             if before.kind == "agent" and not before.is_final:
                 raise StillRunning(
                     f"{before.id} is still at work in that environment. Call gemini_result with "
                     f'id "{before.id}" first.'
                 )
-            if before.status == "requires_action":
-                raise function_calls.waits(await with_words(before))
             new = replace(new, conversation_id=place.name, parent=place.turn)
         sources = await self._runtime.attachments.sources(caller.owner, wanted.files)
         most = wanted.max_total_tokens or self._runtime.config.agent_token_limit

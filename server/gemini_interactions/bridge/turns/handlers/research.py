@@ -26,22 +26,10 @@ from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
 from ..turn_handler import TurnHandler, WithWords
+from .background import PATIENCE, Unconfirmed, place_at_google
 
-PATIENCE = 60.0
-"""Seconds Google may take to confirm a run; it takes about one."""
 EXCERPT = 500
 """Characters of a question that are kept with its id, for lists."""
-
-
-class Unconfirmed(TimedOut):
-    """Google took a run and did not say so in time."""
-
-    @property
-    def message(self) -> str:
-        return (
-            "Google did not confirm this research in time. It may be running there all the same, "
-            "and was not sent again, since that could be billed twice."
-        )
 
 
 class ResearchHandler(TurnHandler[ResearchRequest]):
@@ -174,16 +162,14 @@ class ResearchHandler(TurnHandler[ResearchRequest]):
         named; refuses where that cannot be."""
         if not conversation_id:
             return "", None
-        resolver = self._runtime.resolver
-        place = await resolver.of_ours(caller, conversation_id)
-        before = await resolver.predecessor(caller.owner, place)
-        if not await resolver.is_stored(before):
-            raise BadArgument(
-                "That conversation was started with store=false, and Deep Research needs "
-                "storing. Start the research without `conversation_id`."
-            )
-        if before.status == "requires_action":
-            raise function_calls.waits(await with_words(before))
+        place, _ = await place_at_google(
+            self._runtime,
+            caller,
+            conversation_id,
+            with_words,
+            unstored="and Deep Research needs storing. Start the research without "
+            "`conversation_id`.",
+        )
         return place.name, place.turn
 
     def _check_headers(self, owner: str, plan: Turn) -> None:

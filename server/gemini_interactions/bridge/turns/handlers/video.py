@@ -17,10 +17,9 @@ from ..execution.running_turns import RunningTurn
 from ..new_turn import NewTurn, Predecessor, RequestPlan
 from ..outcomes import Outcome
 from ..turn_handler import WithWords
+from .background import PATIENCE, Unconfirmed, place_at_google
 from .media import MediaHandler
 
-PATIENCE = 60.0
-"""Seconds Google may take to confirm a run; it takes about one."""
 LONGEST = 15
 """Seconds of the longest video where nothing is known of its model."""
 FIRST_LOOK = 2.0
@@ -30,15 +29,11 @@ TASK_LEFT_OUT = (
 )
 
 
-class UnconfirmedVideo(TimedOut):
+class UnconfirmedVideo(Unconfirmed):
     """Google took a video and did not say so in time."""
 
-    @property
-    def message(self) -> str:
-        return (
-            "Google did not confirm this video in time. It may be made there all the same, and "
-            "was not sent again, since that could be billed twice."
-        )
+    what = "video"
+    doing = "made"
 
 
 class VideoHandler(MediaHandler[VideoRequest]):
@@ -62,17 +57,16 @@ class VideoHandler(MediaHandler[VideoRequest]):
     async def prepare(
         self, new: NewTurn[VideoRequest], with_words: WithWords
     ) -> NewTurn[VideoRequest]:
-        wanted, resolver = new.request, self._runtime.resolver
+        wanted = new.request
         if wanted.conversation_id:
-            place = await resolver.of_ours(new.caller, wanted.conversation_id)
-            before = await resolver.predecessor(new.caller.owner, place)
-            if not await resolver.is_stored(before):
-                raise BadArgument(
-                    "That conversation was started with store=false, so Google has nothing of it "
-                    "to work on. Leave `conversation_id` out, or pass the file in `video`."
-                )
-            if before.status == "requires_action":
-                raise function_calls.waits(await with_words(before))
+            place, _ = await place_at_google(
+                self._runtime,
+                new.caller,
+                wanted.conversation_id,
+                with_words,
+                unstored="so Google has nothing of it to work on. Leave `conversation_id` out, or "
+                "pass the file in `video`.",
+            )
             new = replace(new, conversation_id=place.name, parent=place.turn)
         new = await self.prepared(
             new,
