@@ -21,9 +21,9 @@ from typing import Any
 import anyio
 import httpx2
 
-from tests.benchmarks.http import Server, serving
 from tests.benchmarks.report import Measurement
 from tests.benchmarks.research import call
+from tests.support.listening_process import ListeningProcess, listening
 
 ROUNDS = 5
 BUDGET = 60.0
@@ -144,7 +144,7 @@ def run() -> list[Measurement]:
         late = Path(folder) / "late"
         upstream = Path(folder) / "upstream.py"
         upstream.write_text(UPSTREAM)
-        with serving([sys.executable, str(upstream)], clean) as google:
+        with listening([sys.executable, str(upstream)], clean) as google:
             environ = clean | {
                 "GEMINI_API_KEY": "benchmark",
                 "GOOGLE_GEMINI_BASE_URL": google.url,
@@ -152,11 +152,11 @@ def run() -> list[Measurement]:
                 "GEMINI_MCP_MAX_WAIT_SECONDS": "120",
             }
             probed = [sys.executable, "-m", "tests.support.probed_server", str(late)]
-            with serving([*probed, "serve", "--http", "127.0.0.1:0"], environ) as gateway:
+            with listening([*probed, "serve", "--http", "127.0.0.1:0"], environ) as gateway:
                 return anyio.run(measured, gateway, late)
 
 
-async def measured(gateway: Server, late: Path) -> list[Measurement]:
+async def measured(gateway: ListeningProcess, late: Path) -> list[Measurement]:
     place = gateway.url.removesuffix("/mcp")
     rows = []
     async with httpx2.AsyncClient(timeout=300, trust_env=False) as http:
