@@ -18,6 +18,7 @@ import pytest
 
 from docs.generator.page_renderer import blocks
 from gemini_interactions.domain.artifact import BY_LIST
+from gemini_interactions.interactions.builtin_tools import NAMED
 from gemini_interactions.tools.registry import tools
 
 pytestmark = pytest.mark.processes
@@ -150,6 +151,58 @@ def test_the_type_checker_names_the_places_of_a_new_status_and_a_new_kind(
     }
 
 
+HOST = Edit(
+    "server/gemini_interactions/domain/client_profiles.py",
+    (
+        (
+            "HOSTS: tuple[Host, ...] = (\n",
+            'HOSTS: tuple[Host, ...] = (\n    Host("example", "Example"),\n',
+        ),
+    ),
+)
+UPSTREAM_TOOL = Edit(
+    "server/gemini_interactions/interactions/builtin_tools.py",
+    (("TOOL_TYPES = (\n", 'TOOL_TYPES = (\n    ToolType("flights", has_name=True),\n'),),
+)
+
+
+def test_the_type_checker_names_a_row_that_lacks_something(tmp_path: Path, cache: Path) -> None:
+    """Hosts and upstream tools are a row each: nothing else has to be written for one."""
+    root = copy(tmp_path)
+    for edit in (HOST, UPSTREAM_TOOL):
+        edit.apply(root)
+
+    said = mypy(root, cache, "server")
+
+    missing = re.findall(
+        r"^(\S+?):\d+: error: Missing (?:positional|named) arguments? (.*) in call to",
+        said,
+        re.MULTILINE,
+    )
+    assert len(missing) == len(said.splitlines()), said
+    assert dict(missing) == {
+        HOST.file: '"snippet", "files"',
+        UPSTREAM_TOOL.file: '"mixes", "in_research", "for_agents"',
+    }
+
+
+def test_an_upstream_tool_is_known_by_its_row_alone(tmp_path: Path) -> None:
+    root = copy(tmp_path)
+    ((begin, row),) = UPSTREAM_TOOL.changes
+    given = "has_name=True, mixes=False, in_research=False, for_agents=True"
+    Edit(UPSTREAM_TOOL.file, ((begin, row.replace("has_name=True", given)),)).apply(root)
+    code = (
+        "from gemini_interactions.bridge.builtin_tool_policy import BuiltinToolPolicy; "
+        "from gemini_interactions.interactions import builtin_tools as table; "
+        "print(BuiltinToolPolicy().read(['flights']), "
+        "'flights' in table.NOT_FOR_RESEARCH, 'flights' in table.NOT_FOR_AGENTS)"
+    )
+
+    said = python(root, "-c", code)
+
+    assert said.stdout == "[{'type': 'flights'}] True False\n", said.stderr
+
+
 def test_a_repository_after_all_recipes_passes_the_type_checker_and_ruff(
     edited: Path, cache: Path
 ) -> None:
@@ -198,6 +251,13 @@ def test_a_host_is_installed_and_documented(edited: Path, tmp_path: Path) -> Non
         *("-k", "example or front or (link and hosts)"),
     ).stdout
     assert re.search(r"^\d+ passed", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize("tool", ["gemini_ask", "gemini_continue"])
+def test_every_upstream_tool_that_has_a_name_is_described(tool: str) -> None:
+    parameter = tools(["ask"])[tool].arguments.schema["properties"]["tools"]
+
+    assert set(NAMED) <= set(re.findall(r"\w+", parameter["description"]))
 
 
 def test_every_kind_that_has_a_list_can_be_asked_for() -> None:

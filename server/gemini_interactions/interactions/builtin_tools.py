@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 
 
-class ToolType(StrEnum):
-    """`has_name`: it may be asked for by its name alone. `mixes`: Gemini takes it in one turn with
-    functions. `in_research`: Deep Research takes it."""
+@dataclass(frozen=True, slots=True)
+class ToolType:
+    """One type of tool, by the `type` of its object."""
 
+    name: str
     has_name: bool
+    """Whether it may be asked for by its name alone."""
     mixes: bool
+    """Whether Gemini takes it in one turn with functions."""
     in_research: bool
-
-    GOOGLE_SEARCH = "google_search", True, False, True
-    URL_CONTEXT = "url_context", True, False, True
-    CODE_EXECUTION = "code_execution", True, False, True
-    GOOGLE_MAPS = "google_maps", True, False, False
-    FILE_SEARCH = "file_search", False, False, True
-    MCP_SERVER = "mcp_server", False, True, True
-    COMPUTER_USE = "computer_use", False, True, False
-    FUNCTION = "function", False, True, False
-
-    def __new__(cls, value: str, has_name: bool, mixes: bool, in_research: bool) -> ToolType:
-        kind = str.__new__(cls, value)
-        kind._value_ = value
-        kind.has_name, kind.mixes, kind.in_research = has_name, mixes, in_research
-        return kind
+    """Whether Deep Research takes it."""
+    for_agents: bool
+    """Whether agents take it."""
 
 
-NAMED = tuple(kind.value for kind in ToolType if kind.has_name)
-NOT_WITH_FUNCTIONS = frozenset(kind.value for kind in ToolType if not kind.mixes)
-NOT_FOR_RESEARCH = frozenset(kind.value for kind in ToolType if not kind.in_research)
+TOOL_TYPES = (
+    ToolType("google_search", has_name=True, mixes=False, in_research=True, for_agents=True),
+    ToolType("url_context", has_name=True, mixes=False, in_research=True, for_agents=True),
+    ToolType("code_execution", has_name=True, mixes=False, in_research=True, for_agents=True),
+    ToolType("google_maps", has_name=True, mixes=False, in_research=False, for_agents=False),
+    ToolType("file_search", has_name=False, mixes=False, in_research=True, for_agents=False),
+    ToolType("mcp_server", has_name=False, mixes=True, in_research=True, for_agents=True),
+    ToolType("computer_use", has_name=False, mixes=True, in_research=False, for_agents=False),
+    ToolType("function", has_name=False, mixes=True, in_research=False, for_agents=False),
+)
+
+NAMED = tuple(each.name for each in TOOL_TYPES if each.has_name)
+NOT_WITH_FUNCTIONS = frozenset(each.name for each in TOOL_TYPES if not each.mixes)
+NOT_FOR_RESEARCH = frozenset(each.name for each in TOOL_TYPES if not each.in_research)
+NOT_FOR_AGENTS = frozenset(each.name for each in TOOL_TYPES if not each.for_agents)

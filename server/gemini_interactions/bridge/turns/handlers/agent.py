@@ -20,6 +20,7 @@ from ....domain.errors import (
 )
 from ....domain.models import model_catalog
 from ....domain.types import CreateRequest, Interaction, Tool, Turn, TurnSettings
+from ....interactions.builtin_tools import NOT_FOR_AGENTS
 from ....interactions.json_values import as_text
 from ...agents import network
 from ...agents.interpreter import AgentInterpreter
@@ -35,7 +36,6 @@ from ..turn_handler import TurnHandler, WithWords
 from .background import PATIENCE, Unconfirmed, place_at_google
 
 FORGOTTEN = "Google no longer has this run: it was deleted there, or has expired."
-NOT_FOR_AGENTS = ("function", "file_search", "google_maps", "computer_use")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
 
