@@ -56,7 +56,7 @@ listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as where uvicorn listens itself
 print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", file=sys.stderr, flush=True)
 config = uvicorn.Config(server.streamable_http_app(), log_config=None, http="h11", ws="none")
-uvicorn.ListeningProcess(config).run(sockets=[listener])
+uvicorn.Server(config).run(sockets=[listener])
 """
 
 
