@@ -3,8 +3,8 @@
 What is timed is the store's part of a `gemini_continue` and of the first page of
 `gemini_history`, as the product makes its transactions: the rest of a call does not grow. Ten turns
 a conversation, all of one owner. The first thousand are written one by one and then copied under
-other ids, for a million would take an hour; texts are short. PostgreSQL is a server of its own;
-without it only SQLite is measured.
+other ids, for a million would take an hour; texts are short. The three stores take turns.
+PostgreSQL is a server of its own; without it only SQLite is measured.
 """
 
 # ruff: noqa: S608 - only names of tables and columns are put into SQL.
@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -36,8 +36,10 @@ from tests.support import postgres
 
 SIZES = (1_000, 100_000, 1_000_000)
 TURNS_EACH = 10
-LOOKS = 100
 BUDGET = 1.5
+SEARCH = "history with a query that nothing matches"
+TIMES = {"continue": 100, "history": 200, SEARCH: 3}
+WARM = 2
 OWNER = "local"
 TABLES = {
     "conversations": ("id",),
@@ -50,58 +52,64 @@ Work = Callable[[], Coroutine[Any, Any, Any]]
 
 
 def run() -> list[Measurement]:
+    os.environ["GEMINI_API_KEY"] = "benchmark"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="store-", dir="/tmp")))
         google = stack.enter_context(emulator_elsewhere())
-        urls = {"SQLite": f"sqlite:///{folder}/gemini.db"}
-        if server := stack.enter_context(postgres_server()):
-            urls["PostgreSQL"] = new_database(server, "store")
+        server = stack.enter_context(postgres_server())
         rows: list[Measurement] = []
-        for kind, url in urls.items():
-            rows += anyio.run(_grown, kind, url, google, folder)
+        for kind in ("SQLite", "PostgreSQL") if server else ("SQLite",):
+            configs = {}
+            for size in SIZES:
+                here = f"{folder}/{kind}-{size}"
+                environ = {
+                    "GEMINI_API_KEY": "benchmark",
+                    "GOOGLE_GEMINI_BASE_URL": google,
+                    "GEMINI_MCP_DATA_DIR": here,
+                    "GEMINI_MCP_DATABASE_URL": new_database(server, f"turns_{size}")
+                    if server and kind == "PostgreSQL"
+                    else f"sqlite:///{here}.db",
+                }
+                configs[size] = Config.read(environ)
+            rows += anyio.run(_grown, kind, configs)
         return rows
 
 
-async def _grown(kind: str, url: str, google: str, folder: Path) -> list[Measurement]:
-    """Milliseconds in the store, by what is done and how many turns there are."""
-    os.environ["GEMINI_API_KEY"] = "benchmark"
-    environ = {
-        "GEMINI_API_KEY": "benchmark",
-        "GOOGLE_GEMINI_BASE_URL": google,
-        "GEMINI_MCP_DATA_DIR": f"{folder}/{kind}",
-        "GEMINI_MCP_DATABASE_URL": url,
-    }
-    store = await Store.open(url)
-    first = [await _conversation(store, number) for number in range(SIZES[0] // TURNS_EACH)]
-    samples: dict[str, list[list[float]]] = {}
-    for before, size in zip((SIZES[0], *SIZES), SIZES, strict=False):
-        copies = range(before // SIZES[0], size // SIZES[0])
-        if copies:
-            await _copy(store, first, copies)
-            _tidy(url)
-        app = App(Config.read(environ))
-        async with app.running():
-            for what, took in (await _timed(app)).items():
-                samples.setdefault(what, []).append(took)
-    await store.close()
+async def _grown(kind: str, configs: dict[int, Config]) -> list[Measurement]:
+    """The store's part of each work, in stores of each size, which take turns."""
+    for size, config in configs.items():
+        await _fill(config.database_url, size)
+    samples: dict[tuple[str, int], list[float]] = {}
+    async with AsyncExitStack() as stack:
+        apps = {
+            size: await stack.enter_async_context(App(config).running())
+            for size, config in configs.items()
+        }
+        works = {size: await _works(app) for size, app in apps.items()}
+        for what, times in TIMES.items():
+            for number in range(times + WARM):
+                for size, (spent, of_app) in works.items():
+                    spent[0] = 0.0
+                    await of_app[what]()
+                    if number >= WARM:
+                        samples.setdefault((what, size), []).append(spent[0])
+    least = SIZES[0]
     return [
         Measurement(
-            f"{what}, {kind}, {size:,} turns against {SIZES[0]:,}",
+            f"{what}, {kind}, {size:,} turns against {least:,}",
             "ms",
-            median(took),
-            BUDGET if what in BUDGETED else inf,
-            median(few),
-            f"medians, n={len(took)}",
+            median(samples[what, size]),
+            inf if what == SEARCH else BUDGET,
+            median(samples[what, least]),
+            f"medians, n={times}",
         )
-        for what, (few, *others) in samples.items()
-        for size, took in zip(SIZES[1:], others, strict=True)
+        for what, times in TIMES.items()
+        for size in SIZES[1:]
     ]
 
 
-BUDGETED = ("continue", "history")
-
-
-async def _timed(app: App) -> dict[str, list[float]]:
+async def _works(app: App) -> tuple[list[float], dict[str, Work]]:
+    """What is timed; the one number before it grows by the milliseconds spent in the store."""
     conversations = await app.conversations()
     assert app._components is not None
     store: Any = app._components.store
@@ -125,23 +133,20 @@ async def _timed(app: App) -> dict[str, list[float]]:
     async def list_first() -> None:
         assert (await conversations.history(Caller(), "", 20, 0)).lines
 
-    async def find() -> None:
+    async def search() -> None:
         await conversations.history(Caller(), "no such words", 20, 0)
 
-    works: dict[str, tuple[Work, int]] = {
-        "continue": (go_on, LOOKS),
-        "history": (list_first, LOOKS),
-        "history with a query that nothing matches": (find, 3),
-    }
-    samples: dict[str, list[float]] = {}
-    for what, (work, times) in works.items():
-        samples[what] = []
-        for number in range(times + times // 10):
-            spent[0] = 0.0
-            await work()
-            if number >= times // 10:
-                samples[what].append(spent[0])
-    return samples
+    return spent, {"continue": go_on, "history": list_first, SEARCH: search}
+
+
+async def _fill(url: str, size: int) -> None:
+    store = await Store.open(url)
+    least = SIZES[0]
+    first = [await _conversation(store, number) for number in range(least // TURNS_EACH)]
+    if size > least:
+        await _copy(store, first, range(1, size // least))
+    await store.close()
+    _tidy(url)
 
 
 async def _conversation(store: Store, number: int) -> str:

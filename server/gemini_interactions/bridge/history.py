@@ -13,7 +13,7 @@ from ..domain.types import Turn
 from .ports import ArtifactSummary, Summary
 from .turns import function_calls
 
-MOST_COUNTED = 1_000
+MOST_COUNTED = 500
 """Entries that are counted to say how many there are, where a page does not go further."""
 
 
