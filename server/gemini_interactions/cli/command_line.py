@@ -288,7 +288,10 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _import_server() -> None:
-    from ..mcp_server.transports import stdio  # noqa: F401  the SDK with it
+    from ..mcp_server.transports.sdk_import import import_sdk
+
+    import_sdk()
+    from ..mcp_server.transports import stdio  # noqa: F401
 
 
 def _key(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from gemini_interactions.gemini import network_settings, sdk_memoization
+from gemini_interactions.gemini import lean_import, network_settings, sdk_memoization
 
 T = TypeVar("T")
 
@@ -157,7 +157,8 @@ def _warm() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("google_genai").setLevel(logging.ERROR)
     with _gently():
-        sdk_memoization.install()
+        with lean_import.models_built_at_first_use(), lean_import.hidden("PIL"):
+            sdk_memoization.install()
         asyncio.run(_rehearsal())
     # All of it stays: looked at no more, a full garbage collection takes 5 ms instead of 60.
     gc.freeze()
