@@ -169,7 +169,7 @@ def signing_key(config: Config) -> bytes:
 
 def _other_version(config: Config) -> str:
     """The version of the API to try where the usual one lacks a model; "" where one was chosen."""
-    from .gemini.sdk_loader import is_enterprise
+    from .gemini.sdk.sdk_loader import is_enterprise
 
     is_usual = config.api_version == "v1" and not config.is_api_version_set
     return "v1beta" if is_usual and not is_enterprise() else ""

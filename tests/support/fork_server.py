@@ -116,7 +116,7 @@ def _main(ours: socket.socket) -> None:
 def _import_everything() -> None:
     from gemini_interactions import components, mcp_server  # noqa: F401
     from gemini_interactions.cli.command_line import main  # noqa: F401
-    from gemini_interactions.gemini import client, sdk_loader  # noqa: F401
+    from gemini_interactions.gemini.sdk import sdk_loader
     from gemini_interactions.mcp_server.transports.stdio import serve_stdio  # noqa: F401
     from gemini_interactions.tools.registry import tools
 

@@ -33,7 +33,7 @@ from ..domain.errors import (
 )
 from ..domain.models import model_catalog
 from ..gemini import network_settings
-from ..gemini.sdk_loader import is_enterprise
+from ..gemini.sdk.sdk_loader import is_enterprise
 from . import doctor_gateway, store_access
 from .doctor_finding import Finding
 

@@ -32,17 +32,11 @@ from gemini_interactions.domain.errors import (
     WrongKey,
 )
 from gemini_interactions.domain.types import CreateRequest, Interaction, UploadedFile
-from gemini_interactions.gemini import (
-    error_mapping,
-    prebuilt_request,
-    sdk_loader,
-    serialization,
-    sse_parser,
-    uploads,
-)
+from gemini_interactions.gemini import error_mapping, serialization, sse_parser, uploads
 from gemini_interactions.gemini.agent_environments import AgentEnvironments
 from gemini_interactions.gemini.file_search import FileSearchStores
 from gemini_interactions.gemini.response_body import read_error, read_json
+from gemini_interactions.gemini.sdk import prebuilt_request, sdk_loader
 from gemini_interactions.gemini.secret_redaction import SecretRedactor
 from gemini_interactions.gemini.serialization import Hop, Model, interaction_id
 from gemini_interactions.interactions.stream_accumulator import InteractionAccumulator

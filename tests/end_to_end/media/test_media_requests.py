@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gemini_interactions.gemini import prebuilt_request
+from gemini_interactions.gemini.sdk import prebuilt_request
 from tests.support.app_harness import AppHarness, McpClient
 
 SPEECH, MUSIC, VIDEO = "gemini_generate_speech", "gemini_generate_music", "gemini_generate_video"

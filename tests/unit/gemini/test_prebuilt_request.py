@@ -8,7 +8,8 @@ import pytest
 
 from gemini_emulator import EmulatorControl
 from gemini_interactions.domain.types import CreateRequest
-from gemini_interactions.gemini import Gemini, prebuilt_request
+from gemini_interactions.gemini import Gemini
+from gemini_interactions.gemini.sdk import prebuilt_request
 
 FLASH = "gemini-3.8-flash"
 STEPS: list[dict[str, Any]] = [

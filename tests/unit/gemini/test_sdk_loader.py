@@ -9,7 +9,8 @@ import sys
 import anyio
 import pytest
 
-from gemini_interactions.gemini import Gemini, sdk_loader
+from gemini_interactions.gemini import Gemini
+from gemini_interactions.gemini.sdk import sdk_loader
 
 WARMING = """
 import sys, anyio

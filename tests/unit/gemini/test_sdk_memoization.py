@@ -12,7 +12,8 @@ import pytest
 
 from gemini_emulator import Emulator, EmulatorControl
 from gemini_interactions.domain.types import CreateRequest
-from gemini_interactions.gemini import Gemini, sdk_memoization
+from gemini_interactions.gemini import Gemini
+from gemini_interactions.gemini.sdk import sdk_memoization
 
 CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
 

@@ -22,7 +22,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from gemini_interactions.gemini import lean_import, network_settings, sdk_memoization
+from gemini_interactions.gemini import network_settings
+from gemini_interactions.gemini.sdk import lean_import, sdk_memoization
 
 T = TypeVar("T")
 
