@@ -16,7 +16,7 @@ from gemini_interactions.gemini.sdk import lean_import
 WARMED = """
 import sys
 import pydantic
-from gemini_interactions.gemini import sdk_loader
+from gemini_interactions.gemini.sdk import sdk_loader
 
 def below(model):
     for each in model.__subclasses__():
