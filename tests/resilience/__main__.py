@@ -30,7 +30,7 @@ def main() -> int:
     tests = [STDIO] * bool(wanted.stdio) + [MIXED] * bool(wanted.mixed)
     tests += [REPLICAS] * bool(wanted.replicas)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tally"
+        path = Path(folder) / "kill-counts"
         path.touch()
         code = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
@@ -39,7 +39,7 @@ def main() -> int:
                 "GEMINI_TEST_KILLS": str(wanted.stdio),
                 "GEMINI_TEST_MIXED_KILLS": str(wanted.mixed),
                 "GEMINI_TEST_REPLICA_KILLS": str(wanted.replicas),
-                "GEMINI_TEST_TALLY": str(path),
+                "GEMINI_TEST_KILL_COUNTS": str(path),
             },
             check=False,
         ).returncode

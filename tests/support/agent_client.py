@@ -8,6 +8,8 @@ from typing import Any
 from tests.support.app_harness import McpClient, ToolResult
 
 AGENT = "antigravity-preview-09-2026"
+ALL_TOOLS = {"GEMINI_MCP_TOOLSETS": "all", "GEMINI_MCP_RESEARCH_POLL_SECONDS": "0.1"}
+"""Every tool is there, and runs are looked at soon."""
 
 
 async def run_agent(

@@ -1,4 +1,4 @@
-"""Slowly: a step in some thread that takes as long as a test likes."""
+"""A step in some thread that takes as long as a test likes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""The hourglass: sleep that takes no time. The clock moves when the test says so, from one
-sleeper to the next, and whoever wakes finishes what it does before time goes on."""
+"""Sleep on a clock that a test moves: it takes no time.
+
+The clock goes from one sleeper to the next, and whoever wakes finishes what it does before time
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tests.support.app_harness import Clock
 @dataclass(eq=False)
 class _Sleeper:
     due: float
-    bell: anyio.Event = field(default_factory=anyio.Event)
+    woken: anyio.Event = field(default_factory=anyio.Event)
 
 
 class FakeClockSleep:
@@ -29,7 +32,7 @@ class FakeClockSleep:
         sleeper = _Sleeper(self._clock() + seconds)
         self._sleepers.add(sleeper)
         try:
-            await sleeper.bell.wait()
+            await sleeper.woken.wait()
         finally:
             self._sleepers.discard(sleeper)
 
@@ -41,7 +44,7 @@ class FakeClockSleep:
                 break
             self._clock.time = max(self._clock(), sleeper.due)
             self._sleepers.discard(sleeper)
-            sleeper.bell.set()
+            sleeper.woken.set()
         self._clock.time = end
 
     async def _next(self) -> _Sleeper | None:

@@ -1,6 +1,6 @@
-"""Tally: what kill tests tried and how it ended, for the table of docs/explanation/reliability.md.
+"""What kill tests tried and how it ended, for the table of docs/explanation/reliability.md.
 
-Written only where `GEMINI_TEST_TALLY` names a file, one JSON object a line.
+Written only where `GEMINI_TEST_KILL_COUNTS` names a file, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 # Read before the tests clear the environment of settings.
-_FILE = os.environ.get("GEMINI_TEST_TALLY", "")
+_FILE = os.environ.get("GEMINI_TEST_KILL_COUNTS", "")
 COLUMNS = ("kills", "restarts", "turns", "told", "lost", "doubled", "stuck")
 
 
@@ -21,7 +21,7 @@ def add(what: str, **counts: int) -> None:
 
 
 def table(path: Path) -> str:
-    """What was tallied, in Markdown."""
+    """What was counted, in Markdown."""
     lines = [f"| what was tried | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
     for line in path.read_text("utf-8").splitlines():
         row = json.loads(line)

@@ -1,4 +1,4 @@
-"""The lab: researches started, looked at and brought to their end by one client."""
+"""Researches started, looked at and brought to their end by one client."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class ResearchClient:
 
 @dataclass
 class SlowResearchClient(ResearchClient):
-    """A lab whose time runs through every look at Google."""
+    """Whose time runs through every look at Google."""
 
     fake_sleep: FakeClockSleep
 

@@ -1,18 +1,16 @@
-"""A real browser with a host of MCP Apps in it: Debian's Chromium, the official AppBridge."""
+"""A host of MCP Apps in a browser: the official AppBridge, fed by a client of our server."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Frame, Page, Route, async_playwright
+from playwright.async_api import Frame, Page, Route
 
 from gemini_interactions.mcp_server.apps.extension import View
 from tests.support.app_harness import McpClient
@@ -21,25 +19,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / ".tools" / "node_modules"
 HOST = "http://host.test/"
 HTML = "<!doctype html><html lang=en><title>host</title><style>iframe{width:100%;border:0}</style>"
-
-# A sandbox of its own needs more than containers and root have; nothing is asked of the network.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def chromium() -> str:
-    """Where Chromium is; skips where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("needs Chromium (Debian's package chromium)")
-    return found
 
 
 @cache
@@ -57,20 +36,6 @@ def host_script() -> str:
         check=True,
         env={"NODE_PATH": str(PACKAGES), "PATH": "/usr/local/bin:/usr/bin:/bin"},
     ).stdout
-
-
-@asynccontextmanager
-async def browser_page(**options: Any) -> AsyncIterator[Page]:
-    """A page of a fresh browser; whatever it asks for that no route answers is refused."""
-    executable = chromium()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        try:
-            page = await browser.new_page(**options)
-            page.set_default_timeout(60_000)
-            yield page
-        finally:
-            await browser.close()
 
 
 class ViewHost:

@@ -1,4 +1,4 @@
-"""Swift time: an event loop whose clock jumps to the next timer, so that hours take no time."""
+"""Virtual time: an event loop whose clock jumps to the next timer, so that hours take no time."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_in_virtual_time(main: Callable[[], Awaitable[None]]) -> None:
-    """Runs a coroutine function to its end in swift time."""
+    """Runs a coroutine function to its end in virtual time."""
     anyio.run(main, backend_options={"loop_factory": VirtualTimeLoop})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.end_to_end.product.conftest import clock, emulator, harness, start
+from tests.support.agent_client import ALL_TOOLS
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.working_folder import work
 
@@ -14,5 +15,5 @@ __all__ = ["clock", "emulator", "harness", "start", "work"]
 @pytest.fixture
 async def client(harness: AppHarness) -> McpClient:
     """A client that has every tool, and a server that looks soon at what runs."""
-    harness.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1")
+    harness.set(**ALL_TOOLS)
     return await harness.connect()

@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
-import pytest
+from playwright.async_api import Page
 
-from tests.support import browser
 from tests.support.agent_client import write_file
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
+from tests.support.browser import browser_page
 
 TOOL = {"type": "computer_use", "environment": "browser"}
 WIDTH, HEIGHT = 1000, 800
@@ -94,48 +93,38 @@ async def test_screenshots_are_not_kept_here(client: McpClient, harness: AppHarn
     assert not any(PNG.encode() in data for data in kept)
 
 
-@pytest.mark.skipif(not browser.found(), reason="needs Chromium (Debian's package chromium)")
 async def test_a_real_browser_is_driven_through_three_steps(client: McpClient, work: Path) -> None:
     write_file("form.html", PAGE)
     url = (work / "form.html").as_uri()
-    screen = await anyio.to_thread.run_sync(browser.Browser)
-    try:
+    async with browser_page(viewport={"width": WIDTH, "height": HEIGHT}) as page:
         said = await client.ask(f'Open {url} and type "hello" into it, then send it.', tools=[TOOL])
         steps = []
         while said.status == "requires_action":
             call = pending(said)
             steps.append(call["name"])
-            picture = await anyio.to_thread.run_sync(act, screen, call)
+            picture = await act(page, call)
             is_risky = "safety_decision" in call["arguments"]
             facts = {"safety_acknowledgement": True} if is_risky else {}
             said = await answer(client, said, shot(picture, **facts))
-        title = await anyio.to_thread.run_sync(screen.value, "document.title")
-    finally:
-        await anyio.to_thread.run_sync(screen.close)
+        title = await page.title()
 
     assert steps == ["navigate", "type_text_at", "click_at"]
     assert title == "Sent hello"
     assert "3 screenshots" in said.text
 
 
-def act(screen: browser.Browser, call: dict[str, Any]) -> str:
+async def act(page: Page, call: dict[str, Any]) -> str:
     """Carry an action out as a client does; coordinates go from 0 to 999. The screen after it."""
     given = call["arguments"]
-    screen.picture(WIDTH, HEIGHT)
-    at = {"x": given.get("x", 0) * WIDTH / 1000, "y": given.get("y", 0) * HEIGHT / 1000}
+    x, y = given.get("x", 0) * WIDTH / 1000, given.get("y", 0) * HEIGHT / 1000
     match call["name"]:
         case "navigate":
-            screen.go(given["url"])
+            await page.goto(given["url"])
         case "type_text_at":
-            click(screen, at)
-            screen.type(given["text"])
+            await page.mouse.click(x, y)
+            await page.keyboard.insert_text(given["text"])
         case "click_at":
-            click(screen, at)
+            await page.mouse.click(x, y)
         case other:
             raise AssertionError(other)
-    return base64.b64encode(screen.picture(WIDTH, HEIGHT)).decode()
-
-
-def click(screen: browser.Browser, at: dict[str, float]) -> None:
-    for kind in ("mousePressed", "mouseReleased"):
-        screen.do("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
+    return base64.b64encode(await page.screenshot()).decode()

@@ -12,7 +12,7 @@ from mcp_types import ResourceTemplateReference
 from tests.end_to_end.commands.conftest import Run
 from tests.end_to_end.commands.conftest import run as command
 from tests.end_to_end.http.conftest import gateways
-from tests.support.agent_client import AGENT, run_agent, write_file
+from tests.support.agent_client import AGENT, ALL_TOOLS, run_agent, write_file
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.gateway_harness import GatewayHarness
 
@@ -220,8 +220,7 @@ async def test_what_could_not_be_deleted_at_google_is_told_and_tried_again(
 
 async def test_retention_deletes_environments_of_old_conversations(harness: AppHarness) -> None:
     harness.set(
-        GEMINI_MCP_TOOLSETS="all",
-        GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
+        **ALL_TOOLS,
         GEMINI_MCP_RETENTION_DAYS="2",
     )
     client = await harness.connect()

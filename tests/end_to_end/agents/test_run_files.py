@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.support.agent_client import run_agent, write_file
+from tests.support.agent_client import ALL_TOOLS, run_agent, write_file
 from tests.support.app_harness import AppHarness, McpClient
 
 
@@ -70,8 +70,7 @@ async def test_files_a_model_was_given_before_close_the_network_too(
 
 async def test_without_transcripts_nobody_knows_what_a_model_was_given(harness: AppHarness) -> None:
     harness.set(
-        GEMINI_MCP_TOOLSETS="all",
-        GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
+        **ALL_TOOLS,
         GEMINI_MCP_TRANSCRIPTS="off",
     )
     client = await harness.connect()
@@ -84,8 +83,7 @@ async def test_without_transcripts_nobody_knows_what_a_model_was_given(harness: 
 
 async def test_named_on_it_is_open_to_the_hosts_of_the_setting_only(harness: AppHarness) -> None:
     harness.set(
-        GEMINI_MCP_TOOLSETS="all",
-        GEMINI_MCP_RESEARCH_POLL_SECONDS="0.1",
+        **ALL_TOOLS,
         GEMINI_MCP_AGENT_NETWORK_HOSTS="pypi.org,*.example.com",
     )
     client = await harness.connect()

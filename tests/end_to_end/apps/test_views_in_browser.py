@@ -14,7 +14,8 @@ from playwright.async_api import Frame
 from gemini_interactions.mcp_server.apps.extension import VIEWS
 from tests.end_to_end.apps.test_views import APPS
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
-from tests.support.view_browser import ViewHost, browser_page
+from tests.support.browser import browser_page
+from tests.support.view_browser import ViewHost
 
 pytestmark = pytest.mark.processes
 

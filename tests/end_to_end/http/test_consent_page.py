@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
+from playwright.async_api import Page
 
-from tests.support.browser import Browser, found
+from tests.support.browser import browser_page
 from tests.support.gateway_harness import GatewayHarness
 from tests.support.oauth_client import RawOAuthClient
 
-if not found() and os.environ.get("CI") != "true":
-    pytest.skip("chromium is not installed: apt-get install chromium", allow_module_level=True)
-
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    browser = await anyio.to_thread.run_sync(Browser)
-    yield browser
-    await anyio.to_thread.run_sync(browser.close)
+async def page() -> AsyncIterator[Page]:
+    async with browser_page() as page:
+        yield page
 
 
 async def test_somebody_with_a_keyboard_signs_an_app_in(
-    gateways: GatewayHarness, app: RawOAuthClient, browser: Browser
+    gateways: GatewayHarness, app: RawOAuthClient, page: Page
 ) -> None:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # no Django here
@@ -44,10 +38,9 @@ async def test_somebody_with_a_keyboard_signs_an_app_in(
     url = gateways.latest.gateway.url + app.request(
         redirect_uri=f"http://127.0.0.1:{port}/callback"
     )
-    told: dict[str, Any] = {}
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, called_back)
-        await anyio.to_thread.run_sync(partial(_sign_in, browser, url, port, told))
+        told = await _sign_in(page, url, port)
         with anyio.fail_after(60):
             await arrived.wait()
         tasks.cancel_scope.cancel()
@@ -65,48 +58,58 @@ async def test_somebody_with_a_keyboard_signs_an_app_in(
     assert "iss=http" in asked[0]
 
 
-def _sign_in(browser: Browser, url: str, port: int, told: dict[str, Any]) -> None:
-    browser.go(url)
-    told["names"] = browser.names()
+async def _sign_in(page: Page, url: str, port: int) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    await page.goto(url)
+    told["names"] = await _accessible_names(page)
     # The browser moves the focus with its first frame, which may come a moment later.
-    told["focus"] = browser.until(lambda: browser.value("document.activeElement.id"))
+    told["focus"] = await _focused(page)
     for scheme in ("light", "dark"):
-        browser.prefer(scheme)
-        told[scheme] = browser.value(
+        await page.emulate_media(color_scheme=scheme)
+        told[scheme] = await page.evaluate(
             "getComputedStyle(document.querySelector('input[type=password]')).backgroundColor"
         )
-    browser.picture(320, 600)
-    told["wide"] = browser.value("document.documentElement.scrollWidth")
-    browser.type("a guess")
-    browser.press("Enter")
-    error = "document.querySelector('[role=alert]')?.textContent"
-    told["error"] = browser.until(lambda: browser.value(error))
-    told["focus after the error"] = browser.until(
-        lambda: browser.value("document.activeElement.id")
-    )
-    browser.type("anns-token")
-    browser.press("Enter")
-    browser.until(lambda: browser.value("location.port") == str(port))
+    await page.set_viewport_size({"width": 320, "height": 600})
+    told["wide"] = await page.evaluate("document.documentElement.scrollWidth")
+    await page.keyboard.insert_text("a guess")
+    await page.keyboard.press("Enter")
+    told["error"] = await page.locator("[role=alert]").text_content()
+    told["focus after the error"] = await _focused(page)
+    await page.keyboard.insert_text("anns-token")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"http://127.0.0.1:{port}/**")
+    return told
+
+
+async def _focused(page: Page) -> str:
+    """The id of what has the focus, once something has it."""
+    await page.wait_for_function("document.activeElement.id")
+    return str(await page.evaluate("document.activeElement.id"))
+
+
+async def _accessible_names(page: Page) -> list[tuple[str, str]]:
+    """Role and name of everything that a screen reader tells."""
+    session = await page.context.new_cdp_session(page)
+    nodes = (await session.send("Accessibility.getFullAXTree"))["nodes"]
+    told = [each for each in nodes if not each.get("ignored")]
+    return [(each["role"]["value"], each.get("name", {}).get("value", "")) for each in told]
 
 
 async def test_nothing_runs_in_the_page_and_nobody_frames_it(
-    gateways: GatewayHarness, app: RawOAuthClient, browser: Browser
+    gateways: GatewayHarness, app: RawOAuthClient, page: Page
 ) -> None:
     url = gateways.latest.gateway.url + app.request()
 
-    def look() -> tuple[Any, Any]:
-        browser.go(url)
-        browser.value(
-            "(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
-            " document.body.append(s); })()"
-        )
-        ran = browser.value("window.ran")
-        browser.go("about:blank")
-        frame = f"document.body.innerHTML = '<iframe src=\"{url.replace('&', '&amp;')}\"></iframe>'"
-        browser.value(frame)
-        seen = "window.frames[0]?.document.querySelector('form')"
-        return ran, browser.value(
-            f"(() => {{ try {{ return !!{seen} }} catch {{ return false }} }})()"
-        )
+    await page.goto(url)
+    ran = await page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+        " document.body.append(s); return window.ran ?? null; }"
+    )
+    await page.goto("about:blank")
+    await page.set_content(f'<iframe src="{url.replace("&", "&amp;")}"></iframe>')
+    is_framed = await page.evaluate(
+        "() => { try { return !!window.frames[0]?.document.querySelector('form') }"
+        " catch { return false } }"
+    )
 
-    assert await anyio.to_thread.run_sync(look) == (None, False)
+    assert (ran, is_framed) == (None, False)

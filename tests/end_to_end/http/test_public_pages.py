@@ -10,8 +10,8 @@ import pytest
 
 from tests.end_to_end.commands.conftest import Run, run  # noqa: F401  a fixture of commands
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
+from tests.support.browser import browser_page
 from tests.support.gateway_harness import GatewayHarness
-from tests.support.view_browser import browser_page
 
 TOKENS = {"anns-token": "ann", "bobs-token": "bob"}
 DAY = 24 * 3600

@@ -43,7 +43,7 @@ class KillRecord:
 
 
 class Killer:
-    """Kills a server once, at a moment of its own; `dice` says when exactly."""
+    """Kills a server once, at a moment of its own; `rng` says when exactly."""
 
     def __init__(
         self, harness: AppHarness, start: Start, rng: random.Random, record: KillRecord

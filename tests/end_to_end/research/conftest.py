@@ -47,7 +47,7 @@ async def researcher(harness: AppHarness) -> ResearchClient:
 async def slow(
     harness: AppHarness, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> SlowResearchClient:
-    """A lab where looks come as seldom as they usually do, on a clock that runs through them."""
+    """A client whose looks come as seldom as they usually do, on a clock that runs through them."""
     monkeypatch.setattr(
         LookRateLimit, "go", lambda *_: anyio.lowlevel.checkpoint()
     )  # it has tests of its own
