@@ -11,7 +11,7 @@ from gemini_interactions.mcp_server.transports import sdk_import
 {change}
 sdk_import.import_sdk()
 from gemini_interactions.mcp_server.transports import stdio
-print(*sorted({{"cryptography", "mcp.server.mcpserver"}} & set(sys.modules)))
+print(*sorted({{"cryptography", "uvicorn", "mcp.server.mcpserver"}} & set(sys.modules)))
 from mcp.server.mcpserver import MCPServer
 print(MCPServer("name").name)
 """

@@ -2,7 +2,8 @@
 
 `mcp.server` imports `MCPServer` for whoever wants it, and that a cryptography library: 8.5 MB of
 memory and a tenth of the import. An empty module stands in its place meanwhile, and goes
-afterwards, so that the real one can still be imported. (Seen in mcp 2.3.)
+afterwards, so that the real one can still be imported. uvicorn, which sse-starlette looks for to
+patch it, is another 3 MB. (Seen in mcp 2.3.)
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from types import ModuleType
+
+from ... import lean_import
 
 UNUSED = "mcp.server.mcpserver"
 
@@ -20,7 +23,8 @@ def import_sdk() -> None:
         return
     sys.modules[UNUSED] = stand_in()
     try:
-        import mcp.server  # noqa: F401
+        with lean_import.hidden("uvicorn"):
+            import mcp.server  # noqa: F401
     except Exception:  # another SDK: whatever it minded, it is imported whole by whoever needs it
         for name in [each for each in sys.modules if each.partition(".")[0] == "mcp"]:
             del sys.modules[name]

@@ -10,7 +10,7 @@ import threading
 import pydantic
 import pytest
 
-from gemini_interactions.gemini.sdk import lean_import
+from gemini_interactions import lean_import
 
 # How many of the SDK's models have built their validators once a first call was rehearsed.
 WARMED = """
