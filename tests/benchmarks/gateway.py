@@ -18,7 +18,8 @@ from statistics import median
 
 from tests.benchmarks.cpu import AT_ONCE, Side
 from tests.benchmarks.report import Measurement
-from tests.benchmarks.store import new_database, postgres_server
+from tests.benchmarks.store import new_database
+from tests.support import postgres
 from tests.support.listening_process import EMULATOR, GATEWAY, listening
 
 WORKERS = (1, 2, 4)
@@ -32,7 +33,7 @@ def run() -> list[Measurement]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-", dir="/tmp")))
         google = stack.enter_context(listening(EMULATOR, clean))
-        server = stack.enter_context(postgres_server())
+        server = stack.enter_context(postgres.running())
         rows: list[Measurement] = []
         for kind in ("SQLite", "PostgreSQL") if server else ("SQLite",):
             with ExitStack() as gateways:

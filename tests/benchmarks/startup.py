@@ -43,7 +43,10 @@ ENVELOPE = protocol.envelope(NAME)
 
 
 class Child:
-    """A server process and the seconds since it was spawned."""
+    """A server process and the seconds since it was spawned.
+
+    It blocks, unlike `ServerProcess` of the tests: no event loop of ours is in what is measured.
+    """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._spawned = time.perf_counter()

@@ -12,11 +12,10 @@ PostgreSQL is a server of its own; without it only SQLite is measured.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -56,7 +55,7 @@ def run() -> list[Measurement]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="store-", dir="/tmp")))
         google = stack.enter_context(emulator_elsewhere())
-        server = stack.enter_context(postgres_server())
+        server = stack.enter_context(postgres.running())
         rows: list[Measurement] = []
         for kind in ("SQLite", "PostgreSQL") if server else ("SQLite",):
             configs = {}
@@ -216,23 +215,6 @@ def _tidy(url: str) -> None:
 
 
 # PostgreSQL
-
-
-@contextmanager
-def postgres_server() -> Iterator[postgres.Postgres | None]:
-    """A server of its own in a temporary folder; None where PostgreSQL is not installed."""
-    programs = postgres.programs()
-    if programs is None:
-        yield None
-        return
-    server = postgres.Postgres(programs)
-    try:
-        server.make()
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def new_database(server: postgres.Postgres, name: str) -> str:

@@ -52,6 +52,18 @@ def test_requests_may_be_pipelined(wire, control: EmulatorControl):
     assert len(control.posts) == 2
 
 
+def test_a_connection_serves_more_requests_than_may_wait(wire, control: EmulatorControl):
+    padding = b"x-padding: " + b"x" * 20_000 + b"\r\n"
+    message = HEAD + padding + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+    for _ in range(100):
+        wire.sendall(message)
+        assert b'"completed"' in read_until(wire, b'"completed"')
+
+    assert len(message) * 100 > 1024 * 1024
+    assert len(control.posts) == 100
+
+
 def test_who_expects_to_be_told_to_continue_is_told(wire):
     wire.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY))
     first = read_until(wire, b"\r\n\r\n")

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -80,12 +81,13 @@ class Postgres:
         return {"cwd": self.folder, "stdout": output, "stderr": output, **self._as_user}
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running server; a test that stops it starts it again."""
+@contextmanager
+def running() -> Iterator[Postgres | None]:
+    """A server of its own in a temporary folder; None where PostgreSQL is not installed."""
     found = programs()
     if found is None:
-        pytest.skip("PostgreSQL is not installed here (no initdb found)")
+        yield None
+        return
     server = Postgres(found)
     try:
         server.make()
@@ -94,6 +96,15 @@ def postgres() -> Iterator[Postgres]:
     finally:
         server.stop()
         shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server; a test that stops it starts it again."""
+    with running() as server:
+        if server is None:
+            pytest.skip("PostgreSQL is not installed here (no initdb found)")
+        yield server
 
 
 @pytest.fixture(scope="session")
