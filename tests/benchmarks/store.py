@@ -37,7 +37,7 @@ SIZES = (1_000, 100_000, 1_000_000)
 TURNS_EACH = 10
 BUDGET = 1.5
 SEARCH = "history with a query that nothing matches"
-TIMES = {"continue": 100, "history": 200, SEARCH: 3}
+TIMES = {"continue": 100, "history": 200, "ask, then delete": 50, SEARCH: 3}
 WARM = 2
 OWNER = "local"
 TABLES = {
@@ -132,10 +132,15 @@ async def _works(app: App) -> tuple[list[float], dict[str, Work]]:
     async def list_first() -> None:
         assert (await conversations.history(Caller(), "", 20, 0)).lines
 
+    async def delete() -> None:
+        asked = await conversations.ask(Caller(), AskRequest("Hello again."))
+        await store.delete_conversation(OWNER, asked.turn.conversation_id)
+
     async def search() -> None:
         await conversations.history(Caller(), "no such words", 20, 0)
 
-    return spent, {"continue": go_on, "history": list_first, SEARCH: search}
+    works: dict[str, Work] = {"continue": go_on, "history": list_first, SEARCH: search}
+    return spent, works | {"ask, then delete": delete}
 
 
 async def _fill(url: str, size: int) -> None:

@@ -260,7 +260,8 @@ def _delete_turns(t: Transaction, ours: tuple[str, str]) -> Deleted:
         ours,
     )
     reservations.forget(t, ours)
-    t.change("DELETE FROM turns WHERE conversation_id = %s AND owner = %s", ours)
+    # With the number SQLite goes by the conversation, not through all turns of the owner.
+    t.change("DELETE FROM turns WHERE conversation_id = %s AND n > 0 AND owner = %s", ours)
     t.change("DELETE FROM words WHERE conversation_id = %s AND owner = %s", ours)
     t.change(
         "UPDATE sessions SET conversation_id = '' WHERE conversation_id = %s AND owner = %s", ours

@@ -94,7 +94,8 @@ def settle(
 
 def forget(t: Transaction, conversation: tuple[str, str]) -> None:
     """Of a conversation (id, owner) that is deleted, what runs at Google is booked as estimated."""
-    ours = "conversation_id = %s AND owner = %s"
+    # With the number SQLite goes by the conversation, not through all that the owner runs.
+    ours = "conversation_id = %s AND n > 0 AND owner = %s"
     sent = t.execute(
         f"SELECT day, model, tokens, usd FROM reservations WHERE {ours} AND sent = 1", conversation
     )

@@ -131,8 +131,9 @@ def claim_send(
 def _take_place(t: Transaction, turn: Turn, places: int, now: float) -> None:
     """NoPlace where so many other turns of the owner are at Google, and their calls wait there."""
     reservations.lock(t, turn.owner)
+    # SQLite would otherwise go through all turns of the owner, instead of those that run.
     (others,) = t.execute(
-        "SELECT COUNT(*) AS n FROM turns WHERE owner = %s AND status = 'running' "
+        "SELECT COUNT(*) AS n FROM turns WHERE owner || '' = %s AND status = 'running' "
         "AND sent IS NOT NULL AND lease_until > %s AND kind NOT IN ('research', 'video', 'agent') "
         "AND REPLACE(extra, %s, '') = extra AND NOT (conversation_id = %s AND n = %s)",
         (turn.owner, now, '"background":true', turn.conversation_id, turn.n),
