@@ -87,7 +87,7 @@ class App:
         return gemini(self.config)
 
     @cached_property
-    def lineup(self) -> ModelList:
+    def models(self) -> ModelList:
         from .bridge.model_list import ModelList
 
         return ModelList(self.gemini, self.now, self.config)

@@ -86,7 +86,7 @@ def build_components(
             _attachment_loader(config),
             now,
             authenticated=config.is_multi_owner,
-            patience=config.upstream_timeout_seconds,
+            timeout=config.upstream_timeout_seconds,
             sleep=sleep,
         ),
         tools=BuiltinToolPolicy(config.remote_tools, may_name_stores=not config.is_multi_owner),

@@ -131,21 +131,21 @@ class Attachments:
         self,
         store: Store,
         gemini: Gemini,
-        gallery: ArtifactRepository,
+        repository: ArtifactRepository,
         porter: AttachmentLoader,
         now: Callable[[], float],
         *,
         authenticated: bool = False,
-        patience: float = 600.0,
+        timeout: float = 600.0,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._store = store
         self._gemini = gemini
-        self._gallery = gallery
+        self._repository = repository
         self._porter = porter
         self._now = now
         self._authenticated = authenticated
-        self._patience = patience
+        self._timeout = timeout
         self._sleep = sleep
 
     async def read(self, owner: str, given: Sequence[str], seconds: float) -> Attached:
@@ -158,11 +158,11 @@ class Attachments:
         if not given:
             return Attached()
         ours = {each: path for each in given if (path := await self._made_here(owner, each))}
-        luggage = await anyio.to_thread.run_sync(self._porter.take, given, ours)
+        loaded = await anyio.to_thread.run_sync(self._porter.take, given, ours)
         contents: list[dict[str, Any]] = []
         waiting: list[tuple[int, LoadedAttachment]] = []
         try:
-            for piece in luggage.pieces:
+            for piece in loaded.pieces:
                 if piece.file is not None:
                     waiting.append((len(contents), piece))
                     contents.append({"type": "document", "bytes": 0})
@@ -171,11 +171,11 @@ class Attachments:
                 else:
                     contents.append(piece.content())
         except BaseException:
-            luggage.close()
+            loaded.close()
             raise
-        labels = tuple(piece.label for piece in luggage.pieces)
+        labels = tuple(piece.label for piece in loaded.pieces)
         uploaded = [piece.label for _, piece in waiting]
-        notes = list(luggage.notes)
+        notes = list(loaded.notes)
         if uploaded:
             notes.append(f"Uploaded for 48 hours: {', '.join(uploaded)}.")
         return Attached(tuple(contents), labels, tuple(notes), tuple(waiting))
@@ -192,7 +192,7 @@ class Attachments:
             return attached
         contents = list(attached.contents)
         try:
-            with anyio.fail_after(self._patience):
+            with anyio.fail_after(self._timeout):
                 for at, piece in attached.waiting:
                     tell(f"Uploading {piece.label}")
                     contents[at] = await self._uploaded(owner, piece)
@@ -209,7 +209,7 @@ class Attachments:
     ) -> dict[str, str]:
         """Copy a file made here to where the caller wants it; the path it got, and its name from
         the allowed folder on."""
-        made = await self._gallery.find(owner, file_id, kind)
+        made = await self._repository.find(owner, file_id, kind)
         path = str(made.facts["path"])
         # A file of a sandbox is called as it is there, whatever name was free here.
         named = str(made.facts.get("source") or path)
@@ -225,10 +225,10 @@ class Attachments:
         """The path of a file that was made here, given by its id or by that path; else ""."""
         kind = _file_kind(given)
         if kind is not None:
-            return str((await self._gallery.find(owner, given, kind)).facts["path"])
+            return str((await self._repository.find(owner, given, kind)).facts["path"])
         for id in _MADE.findall(given)[-1:]:  # which stands in the names of our files
             with suppress(UnknownId):
-                found = await self._gallery.find(owner, id, BY_PREFIX[id[0]])
+                found = await self._repository.find(owner, id, BY_PREFIX[id[0]])
                 return given if found.facts["path"] == given else ""
         return ""
 

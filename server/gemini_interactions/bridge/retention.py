@@ -26,13 +26,13 @@ class Retention:
         self,
         store: Store,
         gemini: Gemini,
-        shelf: FileStore,
+        kept_files: FileStore,
         days: int,
         now: Callable[[], float],
     ) -> None:
         self._store = store
         self._gemini = gemini
-        self._shelf = shelf
+        self._file_store = kept_files
         self._days = days
         self._now = now
         self._next = 0.0
@@ -42,7 +42,7 @@ class Retention:
         """Delete what is too old, at most once an hour; at the start what a kill left half made."""
         if not self._has_begun:
             self._has_begun = True
-            await self._shelf.remove_drafts()
+            await self._file_store.remove_drafts()
         if self._now() < self._next:
             return
         self._next = self._now() + EVERY
@@ -54,8 +54,8 @@ class Retention:
 
     async def _delete_older(self) -> None:
         deleted = await self._store.delete_older(self._now() - self._days * DAY)
-        await self._shelf.forget(deleted.files)
-        await self._shelf.forget_texts_before(self._now() - self._days * DAY)
+        await self._file_store.forget(deleted.files)
+        await self._file_store.forget_texts_before(self._now() - self._days * DAY)
         if deleted.conversations:
             log.info("deleted %s conversations past their time", deleted.conversations)
 

@@ -52,14 +52,14 @@ async def _everything(screen: Terminal, folder: Path, log: Path) -> None:
     )
     with anyio.fail_after(LONGEST), log.open("w", encoding="utf-8") as errors:
         async with emulator(errors, RESEARCH_SECONDS) as gemini:
-            house = DemoProcesses(gemini, folder, errors, screen)
-            conversation = await _first_server(screen, house)
-            await _second_server(screen, house, conversation)
+            processes = DemoProcesses(gemini, folder, errors, screen)
+            conversation = await _first_server(screen, processes)
+            await _second_server(screen, processes, conversation)
 
 
-async def _first_server(screen: Terminal, house: DemoProcesses) -> str:
+async def _first_server(screen: Terminal, processes: DemoProcesses) -> str:
     """Ask, follow up, and be killed; returns the conversation."""
-    async with house.server() as server:
+    async with processes.server() as server:
         screen.section("Ask")
         answer = await server.call("gemini_ask", prompt="Hello, my name is Ada.")
         check("Ada" in answer.text, "Gemini did not answer what it was told")
@@ -74,9 +74,9 @@ async def _first_server(screen: Terminal, house: DemoProcesses) -> str:
         return str(answer.facts["conversation_id"])
 
 
-async def _second_server(screen: Terminal, house: DemoProcesses, conversation: str) -> None:
+async def _second_server(screen: Terminal, processes: DemoProcesses, conversation: str) -> None:
     """Everything else, on a server that waits no longer than `PATIENCE`."""
-    async with house.server(GEMINI_MCP_MAX_WAIT_SECONDS=str(PATIENCE)) as server:
+    async with processes.server(GEMINI_MCP_MAX_WAIT_SECONDS=str(PATIENCE)) as server:
         answer = await server.call(
             "gemini_continue",
             conversation_id=conversation,
@@ -84,7 +84,7 @@ async def _second_server(screen: Terminal, house: DemoProcesses, conversation: s
         )
         check("Your name is Ada" in answer.text, "the conversation did not survive the kill")
 
-        await _long_call(screen, house.gemini, server)
+        await _long_call(screen, processes.gemini, server)
         if "start_deep_research" in server.tools:
             await _research(screen, server)
         if "gemini_generate_image" in server.tools:

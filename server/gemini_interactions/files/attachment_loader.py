@@ -35,12 +35,12 @@ class LoadedAttachment:
     address: Address | None = None
     attachment: Attachment | None = None
     inline: dict[str, Any] | None = None
-    steady: UnchangedFileReader | None = None
+    reader: UnchangedFileReader | None = None
 
     @property
     def file(self) -> BufferedIOBase | None:
         """What is to be uploaded: a file that stays as it was weighed, or says that it did not."""
-        return self.steady
+        return self.reader
 
     @property
     def name(self) -> str:
@@ -58,11 +58,11 @@ class LoadedAttachment:
     @property
     def stamp(self) -> str:
         """Another one for a file to upload once it has been written to."""
-        return self.steady.stamp if self.steady else ""
+        return self.reader.stamp if self.reader else ""
 
     def hash(self) -> str:
         """SHA-256 of a file that is to be uploaded."""
-        return interaction_content.hash_of(self.steady) if self.steady else ""
+        return interaction_content.hash_of(self.reader) if self.reader else ""
 
     def content(self, uri: str = "", mime_type: str = "") -> dict[str, Any]:
         """The Interactions content; a file that is not inline is told where its copy is."""
@@ -73,8 +73,8 @@ class LoadedAttachment:
         return self.inline or {}
 
     def close(self) -> None:
-        if self.steady is not None:
-            self.steady.close()
+        if self.reader is not None:
+            self.reader.close()
 
 
 @dataclass(slots=True)
@@ -113,11 +113,11 @@ class AttachmentLoader:
 
         Blocking: call it in a thread. Raises a refusal that names the rule and the setting.
         """
-        luggage = LoadedAttachments()
+        loaded = LoadedAttachments()
         files: list[tuple[LoadedAttachment, Open]] = []
         for each in given:
-            files += self._weighed(each, ours, luggage)
-            if len(luggage.pieces) > FILES:
+            files += self._weighed(each, ours, loaded)
+            if len(loaded.pieces) > FILES:
                 raise NotTaken(
                     each, f"makes this more than {FILES} files in one call", "Name fewer of them."
                 )
@@ -128,9 +128,9 @@ class AttachmentLoader:
             for (piece, open_it), is_small in zip(files, small, strict=True):
                 _load(piece, open_it(), is_small)
         except BaseException:
-            luggage.close()
+            loaded.close()
             raise
-        return luggage
+        return loaded
 
     def plain(self, given: Sequence[str], ours: dict[str, str]) -> EnvironmentFiles:
         """Local files as they are, for a sandbox at Google, by the same rules as attachments.
@@ -140,17 +140,17 @@ class AttachmentLoader:
         return environment_files.read(self._folders, self._made_here, given, ours)
 
     def _weighed(
-        self, given: str, ours: dict[str, str], luggage: LoadedAttachments
+        self, given: str, ours: dict[str, str], loaded: LoadedAttachments
     ) -> list[tuple[LoadedAttachment, Open]]:
         """The files this stands for, each with how to open it again."""
         if given in ours:
-            return _weigh(partial(self._made_here.open_inside, ours[given]), luggage)
+            return _weigh(partial(self._made_here.open_inside, ours[given]), loaded)
         if given.startswith(GIT):
-            self._add_change(given, luggage)
+            self._add_change(given, loaded)
             return []
         address = address_of(given, self._google) if self._google else address_of(given)
         if address is not None:
-            luggage.pieces.append(
+            loaded.pieces.append(
                 LoadedAttachment(interaction_content.describe(address), address=address)
             )
             return []
@@ -159,23 +159,23 @@ class AttachmentLoader:
         lost: list[Path] = []
         for path in gathered.paths:
             try:
-                files += _weigh(partial(self._folders.open_inside, str(path)), luggage)
+                files += _weigh(partial(self._folders.open_inside, str(path)), loaded)
             except Refused:
                 if not files and path == gathered.paths[-1]:  # nothing is left; or it was named
                     raise
                 lost.append(path)
         listing = (gathered.without(lost) if lost else gathered).listing()
         if listing:
-            luggage.notes.append(listing)
+            loaded.notes.append(listing)
         return files
 
-    def _add_change(self, given: str, luggage: LoadedAttachments) -> None:
+    def _add_change(self, given: str, loaded: LoadedAttachments) -> None:
         from .git import changes  # what runs git is for those who ask for it
 
         change = changes.read(self._folders, given, self._most_of_change)
         content = {"type": "text", "text": change.text}
-        luggage.pieces.append(LoadedAttachment(change.label, inline=content))
-        luggage.notes += change.notes
+        loaded.pieces.append(LoadedAttachment(change.label, inline=content))
+        loaded.notes += change.notes
 
     def check_target(self, target: str) -> None:
         """Refuse a place outside the allowed folders, or one that cannot be written to."""
@@ -196,21 +196,21 @@ class AttachmentLoader:
         return saved, self._folders.name_of(saved)
 
 
-def _weigh(open_it: Open, luggage: LoadedAttachments) -> list[tuple[LoadedAttachment, Open]]:
+def _weigh(open_it: Open, loaded: LoadedAttachments) -> list[tuple[LoadedAttachment, Open]]:
     """What is still to be loaded of a file; nothing where it is ready already."""
     with open_it() as opened:
         attachment = interaction_content.attach(opened)
         if attachment.note:
-            luggage.notes.append(attachment.note)
-        if _reduce(attachment, opened, luggage):
+            loaded.notes.append(attachment.note)
+        if _reduce(attachment, opened, loaded):
             return []
     piece = LoadedAttachment(interaction_content.describe(attachment), attachment=attachment)
-    luggage.pieces.append(piece)
+    loaded.pieces.append(piece)
     return [(piece, open_it)]
 
 
 def _reduce(
-    attachment: interaction_content.Attachment, opened: Opened, luggage: LoadedAttachments
+    attachment: interaction_content.Attachment, opened: Opened, loaded: LoadedAttachments
 ) -> bool:
     """Take a notebook, a HAR file or a drawing without the base64 in it; False where none is."""
     if attachment.kind.type != "text" or opened.size > embedded_media.LARGEST:
@@ -224,15 +224,15 @@ def _reduce(
         return False
     label = interaction_content.describe(attachment)
     content = interaction_content.text_content(attachment, found.text)
-    luggage.pieces.append(LoadedAttachment(label, inline=content))
+    loaded.pieces.append(LoadedAttachment(label, inline=content))
     for number, (kind, data) in enumerate(found.pictures, 1):
         picture = {"type": "image", "data": data, "mime_type": kind}
         name = f"{attachment.name}, picture {number}"
-        luggage.pieces.append(LoadedAttachment(name, inline=picture))
+        loaded.pieces.append(LoadedAttachment(name, inline=picture))
     if found.left_out:
         pictures = f"; {len(found.pictures)} of its pictures go along" if found.pictures else ""
         left = interaction_content.size_of(found.left_out)
-        luggage.notes.append(
+        loaded.notes.append(
             f"{attachment.name} was sent without {left} of embedded data{pictures}."
         )
     return True
@@ -247,7 +247,7 @@ def _load(piece: LoadedAttachment, opened: Opened, is_small: bool) -> None:
             piece.inline = interaction_content.inline(piece.attachment, opened)
             opened.file.close()
         else:
-            piece.steady = UnchangedFileReader(opened)
+            piece.reader = UnchangedFileReader(opened)
     except BaseException:
         opened.file.close()
         raise

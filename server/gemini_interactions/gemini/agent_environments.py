@@ -93,7 +93,7 @@ class AgentEnvironments:
         client = await self._connected(anyio.current_time() + _SHORT)
         address = f"environments/{_plain(id)}/files/{quote(path, safe='/')}?alt=media"
         deadline = anyio.current_time() + _SILENT
-        with anyio.CancelScope(deadline=deadline) as scope, error_mapping.told():
+        with anyio.CancelScope(deadline=deadline) as scope, error_mapping.mapped_errors():
 
             async def heard(piece: bytes) -> None:
                 await write(piece)
@@ -132,7 +132,7 @@ class AgentEnvironments:
         client = await self._connected(deadline := anyio.current_time() + _SHORT)
         if self._version:
             named["api_version"] = self._version
-        with anyio.CancelScope(deadline=deadline), error_mapping.told():
+        with anyio.CancelScope(deadline=deadline), error_mapping.mapped_errors():
             asking = _resource(client, resource).with_streaming_response
             async with getattr(asking, method)(**named) as answer:
                 body = await answer.read()

@@ -454,7 +454,7 @@ async def _drafted(events: Events) -> Interaction:
 
 async def _by(deadline: float, wait: Awaitable[T]) -> T:
     """Wait for something of the SDK's, but not longer than until then."""
-    with anyio.CancelScope(deadline=deadline), error_mapping.told():
+    with anyio.CancelScope(deadline=deadline), error_mapping.mapped_errors():
         return await wait
     raise TimedOut()
 

@@ -76,7 +76,7 @@ _NO_MODEL = re.compile(r"model_not_found|\bmodels?\b.{0,80}\b(not found|not exis
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def mapped_errors() -> Iterator[None]:
     """Around a call of the SDK: whatever it raises becomes one of ours."""
     try:
         yield

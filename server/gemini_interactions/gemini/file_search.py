@@ -43,7 +43,7 @@ class FileSearchStores:
     async def create(self, title: str) -> str:
         """A new store; its name (``fileSearchStores/…``)."""
         stores = await self._stores()
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             made = await stores.create(config=self._config(display_name=title))
         return _plain(str(made.name or ""))
 
@@ -51,7 +51,7 @@ class FileSearchStores:
         """Every store of this key."""
         stores = await self._stores()
         found: list[StoreAtGoogle] = []
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             async for each in await stores.list(config=self._config(page_size=_PAGE)):
                 if _NAME.fullmatch(str(each.name or "")):
                     counts = (each.active_documents_count, each.pending_documents_count)
@@ -68,14 +68,14 @@ class FileSearchStores:
     async def delete(self, name: str) -> None:
         """Delete a store with all that is in it."""
         stores = await self._stores()
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             await stores.delete(name=_plain(name), config=self._config(force=True))
 
     async def documents(self, store: str) -> list[StoredDocument]:
         """Every document of a store, with what was said of it when it was sent."""
         stores = await self._stores()
         found: list[StoredDocument] = []
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             pages = await stores.documents.list(
                 parent=_plain(store), config=self._config(page_size=_PAGE)
             )
@@ -94,7 +94,7 @@ class FileSearchStores:
 
     async def delete_document(self, name: str) -> None:
         stores = await self._stores()
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             await stores.documents.delete(name=_plain(name), config=self._config(force=True))
 
     async def upload(
@@ -107,7 +107,7 @@ class FileSearchStores:
             {"key": "sha256", "string_value": hash},
             {"key": "path", "string_value": path[:500]},
         ]
-        with error_mapping.told():
+        with error_mapping.mapped_errors():
             made = await client.aio.file_search_stores.upload_to_file_search_store(
                 file_search_store_name=_plain(store),
                 file=file,
@@ -120,7 +120,7 @@ class FileSearchStores:
             while not made.done:
                 await self._sleep(pause)
                 pause = min(pause * 1.5, LONGEST_LOOK)
-                with error_mapping.told():
+                with error_mapping.mapped_errors():
                     made = await client.aio.operations.get(made, config=self._config())
         error = made.error
         if isinstance(error, Mapping):

@@ -27,7 +27,7 @@ async def upload(client: Any, file: BufferedIOBase, mime_type: str, name: str) -
     # The name travels in a header: the SDK fails on one beyond ASCII.
     plain = name.encode("ascii", "replace").decode().replace("?", "_")[:200]
     file.seek(0)
-    with error_mapping.told():
+    with error_mapping.mapped_errors():
         made = await client.aio.files.upload(
             file=file, config={"mime_type": mime_type, "display_name": plain}
         )
@@ -51,7 +51,7 @@ async def until_ready(
 async def download(client: Any, address: str) -> bytes:
     """The bytes of a file at Google, by its address there."""
     name = _file_name(address)
-    with error_mapping.told():
+    with error_mapping.mapped_errors():
         return bytes(await client.aio.files.download(file=name))
 
 
@@ -76,13 +76,13 @@ class _Pieces:
 
 async def download_to(client: Any, address: str, write: Callable[[bytes], Awaitable[None]]) -> None:
     """The same, handed over in pieces of a megabyte as they come."""
-    with error_mapping.told():
+    with error_mapping.mapped_errors():
         await client.aio.files.download(file=_file_name(address), destination=_Pieces(write))
 
 
 async def look(client: Any, name: str) -> UploadedFile:
     """What Google says of an uploaded file; Gone when it no longer has it."""
-    with error_mapping.told():
+    with error_mapping.mapped_errors():
         return _uploaded(await client.aio.files.get(name=name))
 
 

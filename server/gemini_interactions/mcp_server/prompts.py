@@ -152,7 +152,7 @@ def _one_of(*choices: str) -> Complete:
 
 
 async def _text_models(reader: Reader, begun: str) -> list[str]:
-    names = reader.app.lineup.names("text")
+    names = reader.app.models.names("text")
     return [each for each in names if each.startswith(begun.strip().lower())]
 
 

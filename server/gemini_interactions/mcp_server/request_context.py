@@ -73,7 +73,7 @@ def time_budget(context: Context, app: App) -> float:
     return app.config.max_wait_seconds or profile(context).time_budget
 
 
-def room(context: Context, app: App) -> ClientLimits:
+def limits(context: Context, app: App) -> ClientLimits:
     """What this client takes; files mean something only to clients on this machine."""
     client, config = profile(context), app.config
     link = page = None

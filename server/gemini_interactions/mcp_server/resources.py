@@ -119,8 +119,8 @@ async def image_ids(reader: Reader, begun: str) -> list[str]:
 
 
 async def _preview(reader: Reader, id: str) -> bytes:
-    gallery = (await reader.app.bridge()).artifacts
-    preview = await gallery.preview(await gallery.find(reader.owner, id))
+    repository = (await reader.app.bridge()).artifacts
+    preview = await repository.preview(await repository.find(reader.owner, id))
     if not preview:
         raise UnknownId(f"The file of {id} is gone.")
     return preview
@@ -155,7 +155,7 @@ async def _facts(reader: Reader, id: str, kind: ArtifactKind) -> str:
 
 
 async def _models(reader: Reader, _: str) -> str:
-    return await reader.app.lineup.told()
+    return await reader.app.models.told()
 
 
 async def _agents(reader: Reader, _: str) -> str:

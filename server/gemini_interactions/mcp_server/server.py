@@ -48,7 +48,7 @@ _LISTS: tuple[CacheableMethod, ...] = (
 
 def build(app: App) -> Server[App]:
     """The server for one app; entering its lifespan runs the app."""
-    door = _Door(app)
+    handlers = _Handlers(app)
 
     @asynccontextmanager
     async def lifespan(_server: Server[App]) -> AsyncIterator[App]:
@@ -66,33 +66,33 @@ def build(app: App) -> Server[App]:
         .read_text("utf-8")
         .strip(),
         lifespan=lifespan,
-        on_list_tools=door.list_tools,
-        on_list_resources=door.list_resources,
-        on_list_resource_templates=door.list_templates,
-        on_read_resource=door.read_resource,
-        on_list_prompts=door.list_prompts,
-        on_get_prompt=door.get_prompt,
-        on_completion=door.complete,
+        on_list_tools=handlers.list_tools,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_templates,
+        on_read_resource=handlers.read_resource,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
         cache_hints=dict.fromkeys(("server/discover", *_LISTS), _FRESH),
-        get_tool_input_schema=lambda tool: door.inside.schema(tool),
+        get_tool_input_schema=lambda tool: handlers.dispatcher.schema(tool),
     )
     # Not `on_call_tool`, whose type knows no answer of an extension.
-    server.add_request_handler("tools/call", types.CallToolRequestParams, door.call_tool)
-    server.add_request_handler("tasks/get", tasks.TaskParams, door.get_task)
-    server.add_request_handler("tasks/update", tasks.TaskUpdateParams, door.update_task)
-    server.add_request_handler("tasks/cancel", tasks.TaskParams, door.cancel_task)
-    server.middleware.append(door.watch)
+    server.add_request_handler("tools/call", types.CallToolRequestParams, handlers.call_tool)
+    server.add_request_handler("tasks/get", tasks.TaskParams, handlers.get_task)
+    server.add_request_handler("tasks/update", tasks.TaskUpdateParams, handlers.update_task)
+    server.add_request_handler("tasks/cancel", tasks.TaskParams, handlers.cancel_task)
+    server.middleware.append(handlers.watch)
     return server
 
 
-class _Door:
+class _Handlers:
     """Handlers of one server, each handed on to what is inside."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     @cached_property
-    def inside(self) -> ToolDispatcher:
+    def dispatcher(self) -> ToolDispatcher:
         from .tool_dispatcher import ToolDispatcher  # more than all the rest of a start costs
 
         return ToolDispatcher(self._app)
@@ -100,51 +100,51 @@ class _Door:
     async def list_tools(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return await self.inside.list_tools(context, params)
+        return await self.dispatcher.list_tools(context, params)
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> HandlerResult:
-        return await self.inside.call_tool(context, params)
+        return await self.dispatcher.call_tool(context, params)
 
     async def get_task(self, context: Context, params: tasks.TaskParams) -> HandlerResult:
-        return await self.inside.tasks.get(context, params)
+        return await self.dispatcher.tasks.get(context, params)
 
     async def update_task(self, context: Context, params: tasks.TaskUpdateParams) -> HandlerResult:
-        return await self.inside.tasks.update(context, params)
+        return await self.dispatcher.tasks.update(context, params)
 
     async def cancel_task(self, context: Context, params: tasks.TaskParams) -> HandlerResult:
-        return await self.inside.tasks.cancel(context, params)
+        return await self.dispatcher.tasks.cancel(context, params)
 
     async def list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        return await self.inside.catalogue.list_resources(context, params)
+        return await self.dispatcher.catalogue.list_resources(context, params)
 
     async def list_templates(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        return await self.inside.catalogue.list_templates(context, params)
+        return await self.dispatcher.catalogue.list_templates(context, params)
 
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        return await self.inside.catalogue.read_resource(context, params)
+        return await self.dispatcher.catalogue.read_resource(context, params)
 
     async def list_prompts(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
-        return await self.inside.catalogue.list_prompts(context, params)
+        return await self.dispatcher.catalogue.list_prompts(context, params)
 
     async def get_prompt(
         self, context: Context, params: types.GetPromptRequestParams
     ) -> types.GetPromptResult:
-        return await self.inside.catalogue.get_prompt(context, params)
+        return await self.dispatcher.catalogue.get_prompt(context, params)
 
     async def complete(
         self, context: Context, params: types.CompleteRequestParams
     ) -> types.CompleteResult:
-        return await self.inside.catalogue.complete(context, params)
+        return await self.dispatcher.catalogue.complete(context, params)
 
     @cached_property
     def _sessions(self) -> RateLimiter:
@@ -166,7 +166,7 @@ class _Door:
         if ctx.method == "initialize" and ctx.request is not None:
             self._admit_session(str(ctx.request.user.username))
         if ctx.method == "notifications/cancelled":
-            await self.inside.cancelled(ctx)
+            await self.dispatcher.cancelled(ctx)
         if ctx.method == "tools/call":
             _check_arguments((ctx.params or {}).get("arguments"))
         answered = await call_next(ctx)

@@ -95,10 +95,10 @@ class ToolDispatcher:
             raise MCPError(
                 types.INVALID_PARAMS, f"Unknown tool: {params.name}. There are: {known}."
             )
-        room = request_context.room(context, self._app)
-        sends_facts, room = room.facts, replace(room, facts=True)  # the record reads them too
+        limits = request_context.limits(context, self._app)
+        sends_facts, limits = limits.facts, replace(limits, facts=True)  # the record reads them too
         record = CallRecord(self._app, request_context.owner(context), tool.name)
-        answer = gone = result.refusal("The client went away.", room)  # and does not read this
+        answer = gone = result.refusal("The client went away.", limits)  # and does not read this
         key = request_context.key(context, context.request_id, self._app)
         try:
             async with (
@@ -106,8 +106,8 @@ class ToolDispatcher:
                 reporting(context.session.report_progress) as progress,
             ):
                 with self._calls.opened(key) as call:
-                    answer = await self._use(
-                        tool, context, params.arguments or {}, call, progress, room
+                    answer = await self._tool_context(
+                        tool, context, params.arguments or {}, call, progress, limits
                     )
         finally:
             with anyio.CancelScope(shield=True):
@@ -125,14 +125,14 @@ class ToolDispatcher:
             return False
         return tool.toolset != "images" or request_context.profile(context).task_images
 
-    async def _use(
+    async def _tool_context(
         self,
         tool: Tool,
         context: Context,
         given: Mapping[str, Any],
         call: InFlightCall,
         progress: ProgressReporter,
-        room: ClientLimits,
+        limits: ClientLimits,
     ) -> types.CallToolResult:
         """One use of a tool; whatever goes wrong is told in words."""
         try:
@@ -156,17 +156,17 @@ class ToolDispatcher:
                 resends=known.resends,
             )
             bridge = await self._app.bridge()
-            return await tool.run(ToolContext(caller, bridge, room), **arguments)
+            return await tool.run(ToolContext(caller, bridge, limits), **arguments)
         except Refused as refusal:
-            return result.refusal(str(refusal), room)
+            return result.refusal(str(refusal), limits)
         except UpstreamError as problem:
-            return result.refusal(problem.message, room)
+            return result.refusal(problem.message, limits)
         except Exception:
             log.exception("%s failed", tool.name)
             return result.refusal(
                 "This server failed in a way it should not; its log says how. "
                 "Nothing that was handed out is lost: gemini_history lists it.",
-                room,
+                limits,
             )
 
     def _is_file(self, name: str) -> bool:

@@ -20,7 +20,7 @@ from .tool_definition import ToolContext, tool
     meta={"anthropic/searchHint": "Antigravity, sandbox, run code, autonomous task"},
 )
 async def gemini_run_agent(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Annotated[str, Field(description="The task.")],
     agent: Annotated[str, Field(description="Default: Antigravity; or one of gemini://agents.")] = (
         ""
@@ -51,15 +51,17 @@ async def gemini_run_agent(
         network or "",
         max_total_tokens or 0,
     )
-    return await rendering.told(await use.bridge.agents.run(use.caller, wanted), use)
+    return await rendering.told(await context.bridge.agents.run(context.caller, wanted), context)
 
 
 @tool("Files of an agent", toolset="agents", read_only=False)
 async def gemini_agent_files(
-    use: ToolContext,
+    context: ToolContext,
     id: Annotated[str, Field(description="The run (c_…/n) or its conversation.")],
     path: Annotated[str, Field(description="A folder to list, or the file to fetch.")] = "",
     save_to: Annotated[str, Field(description="Also copy it to this file or folder.")] = "",
 ) -> types.CallToolResult:
     """List the files in the environment of an agent's run, or fetch one of them."""
-    return await rendering.files(await use.bridge.agents.files(use.caller, id, path, save_to), use)
+    return await rendering.files(
+        await context.bridge.agents.files(context.caller, id, path, save_to), context
+    )

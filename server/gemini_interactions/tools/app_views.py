@@ -23,9 +23,9 @@ MOST_VERSIONS = 50
 
 
 @tool("Research for a view", toolset="research", read_only=True, is_for_views=True)
-async def gemini_view_research(use: ToolContext, research_id: ViewedId) -> types.CallToolResult:
+async def gemini_view_research(context: ToolContext, research_id: ViewedId) -> types.CallToolResult:
     """How a research stands, for its view."""
-    return _json(research(await use.bridge.researches.status(use.caller, research_id)))
+    return _json(research(await context.bridge.researches.status(context.caller, research_id)))
 
 
 def research(status: ResearchStatus) -> dict[str, Any]:
@@ -49,13 +49,15 @@ def research(status: ResearchStatus) -> dict[str, Any]:
 
 
 @tool("Pictures for a view", toolset="images", read_only=True, is_for_views=True)
-async def gemini_view_images(use: ToolContext, id: ViewedId) -> types.CallToolResult:
+async def gemini_view_images(context: ToolContext, id: ViewedId) -> types.CallToolResult:
     """The pictures of a conversation, for their view."""
-    current, versions = await use.bridge.artifacts.versions(use.caller.owner, id, MOST_VERSIONS)
-    return _json(gallery(current, versions, partial(_where, use)))
+    current, versions = await context.bridge.artifacts.versions(
+        context.caller.owner, id, MOST_VERSIONS
+    )
+    return _json(repository(current, versions, partial(_where, context)))
 
 
-def gallery(
+def repository(
     current: Artifact, versions: Sequence[ArtifactSummary], where: Callable[[Artifact], str]
 ) -> dict[str, Any]:
     """What the gallery view shows of versions, the newest first; `where` says where a file is."""
@@ -77,14 +79,19 @@ def gallery(
 
 @tool("Usage for a view", toolset="", read_only=True, is_for_views=True)
 async def gemini_view_usage(
-    use: ToolContext, conversation_id: ViewedId = ""
+    context: ToolContext, conversation_id: ViewedId = ""
 ) -> types.CallToolResult:
     """Tokens and estimated cost of a conversation and of the day, for their view."""
     conversation = None
     if conversation_id:
-        conversation = usage(await use.bridge.conversations.turns(use.caller, conversation_id))
+        conversation = usage(
+            await context.bridge.conversations.turns(context.caller, conversation_id)
+        )
     return _json(
-        {"conversation": conversation, "today": await use.bridge.budget.today(use.caller.owner)}
+        {
+            "conversation": conversation,
+            "today": await context.bridge.budget.today(context.caller.owner),
+        }
     )
 
 
@@ -110,10 +117,10 @@ def _usage(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _where(use: ToolContext, picture: Artifact) -> str:
-    if use.room.keep_whole is not None:
+def _where(context: ToolContext, picture: Artifact) -> str:
+    if context.limits.keep_whole is not None:
         return str(picture.facts["path"])
-    return use.room.link(picture.id) if use.room.link is not None else ""
+    return context.limits.link(picture.id) if context.limits.link is not None else ""
 
 
 def _json(value: Mapping[str, Any]) -> types.CallToolResult:

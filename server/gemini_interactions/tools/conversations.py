@@ -37,7 +37,7 @@ from .tool_definition import ToolContext, tool
     meta={"anthropic/searchHint": "opinion"},
 )
 async def gemini_ask(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Prompt,
     files: Files = [],  # noqa: B006  never changed; the schema wants a list
     model: Model = "",
@@ -58,12 +58,12 @@ async def gemini_ask(
         store=store,
         files=files,
     )
-    return await _answer(await use.bridge.conversations.ask(use.caller, question), use)
+    return await _answer(await context.bridge.conversations.ask(context.caller, question), context)
 
 
 @tool("Continue with Gemini", toolset="", read_only=True, may_be_task=True)
 async def gemini_continue(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Prompt = "",
     conversation_id: ConversationId = "",
     turn: TurnNumber = None,
@@ -87,33 +87,37 @@ async def gemini_continue(
         function_results=[dict(each) for each in function_results],
         files=files,
     )
-    reply = await use.bridge.conversations.follow(use.caller, question, conversation_id, turn)
-    return await _answer(reply, use)
+    reply = await context.bridge.conversations.follow(
+        context.caller, question, conversation_id, turn
+    )
+    return await _answer(reply, context)
 
 
 @tool("Get a Gemini result", toolset="", read_only=True)
 async def gemini_result(
-    use: ToolContext, id: ResultId, wait_seconds: WaitSeconds = 0, offset: Offset = 0
+    context: ToolContext, id: ResultId, wait_seconds: WaitSeconds = 0, offset: Offset = 0
 ) -> types.CallToolResult:
     """The outcome of any earlier call: collects what was still running, reads on in a long
     text."""
-    reply = await use.bridge.conversations.result(use.caller, id, wait_seconds)
+    reply = await context.bridge.conversations.result(context.caller, id, wait_seconds)
     if reply.turn.kind == "agent":
-        return await agent.told(reply, use, offset)
+        return await agent.told(reply, context, offset)
     if reply.turn.kind in media.KINDS:
-        return await media.told(reply, use, offset)
+        return await media.told(reply, context, offset)
     if reply.turn.kind == "image":
-        return await image.told(reply, use, offset)
+        return await image.told(reply, context, offset)
     if reply.turn.kind == "research":
-        stands = await use.bridge.researches.stands(reply.turn)
+        stands = await context.bridge.researches.stands(reply.turn)
         if stands is not None:
-            return await research_report.told(stands, use.room, offset, "gemini_result with id")
-    return await _answer(reply, use, offset)
+            return await research_report.told(
+                stands, context.limits, offset, "gemini_result with id"
+            )
+    return await _answer(reply, context, offset)
 
 
 @tool("Past Gemini conversations", toolset="", read_only=True)
 async def gemini_history(
-    use: ToolContext,
+    context: ToolContext,
     kind: Annotated[
         Literal["conversations", "research", "images", "audio", "video", "agents"],
         Field(description="What to list."),
@@ -125,17 +129,17 @@ async def gemini_history(
 ) -> types.CallToolResult:
     """Find earlier conversations and their ids again, or read one, after your context was lost."""
     if id:
-        told = await use.bridge.conversations.transcript(use.caller, id)
-        return await result.transcript(told, use.room, offset)
-    found = await use.bridge.conversations.history(use.caller, query, limit, offset, kind)
-    return result.listing(found, use.room)
+        told = await context.bridge.conversations.transcript(context.caller, id)
+        return await result.transcript(told, context.limits, offset)
+    found = await context.bridge.conversations.history(context.caller, query, limit, offset, kind)
+    return result.listing(found, context.limits)
 
 
-async def _answer(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
+async def _answer(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """The turn of a question, with the pictures that are in its answer."""
     if "[image " in reply.turn.text:
-        return await image.told(reply, use, offset)
-    return await result.answer(reply, use.room, offset)
+        return await image.told(reply, context, offset)
+    return await result.answer(reply, context.limits, offset)
 
 
 def _changes(

@@ -25,7 +25,7 @@ Ratio = Literal[
     meta={"anthropic/searchHint": "logo, illustration"},
 )
 async def gemini_generate_image(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Annotated[str, Field(description="What to draw or change.")],
     images: Annotated[
         list[str], Field(description="References or inputs: paths, https URLs, i_….")
@@ -49,5 +49,5 @@ async def gemini_generate_image(
         size=size or "",
         save_to=save_to,
     )
-    reply = await use.bridge.images.generate(use.caller, order)
-    return await image.told(reply, use)
+    reply = await context.bridge.images.generate(context.caller, order)
+    return await image.told(reply, context)

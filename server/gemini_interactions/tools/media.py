@@ -32,7 +32,7 @@ class Speaker(TypedDict):
     meta={"anthropic/searchHint": "text to speech, read aloud, voice, podcast, dialogue"},
 )
 async def gemini_generate_speech(
-    use: ToolContext,
+    context: ToolContext,
     text: Annotated[str, Field(description='What to say, style included ("Ann: …" lines).')] = "",
     conversation_id: Annotated[
         str, Field(description="Or read the newest answer of this aloud (c_…).")
@@ -57,7 +57,7 @@ async def gemini_generate_speech(
         save_to,
         model,
     )
-    return await media.told(await use.bridge.media.speak(use.caller, wanted), use)
+    return await media.told(await context.bridge.media.speak(context.caller, wanted), context)
 
 
 @tool(
@@ -68,7 +68,7 @@ async def gemini_generate_speech(
     meta={"anthropic/searchHint": "song, melody, soundtrack, Lyria"},
 )
 async def gemini_generate_music(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Annotated[str, Field(description="Genre, mood, instruments, lyrics.")],
     images: Images = [],  # noqa: B006
     format: Annotated[Literal["mp3", "wav"], Field(description="File format.")] = "mp3",
@@ -77,7 +77,7 @@ async def gemini_generate_music(
 ) -> types.CallToolResult:
     """Compose a piece of music with Gemini, sung or not, into an audio file (about $0.08)."""
     wanted = MusicRequest(prompt, images, format, save_to, model)
-    return await media.told(await use.bridge.media.compose(use.caller, wanted), use)
+    return await media.told(await context.bridge.media.compose(context.caller, wanted), context)
 
 
 @tool(
@@ -88,7 +88,7 @@ async def gemini_generate_music(
     meta={"anthropic/searchHint": "film, clip, animate an image, edit a video"},
 )
 async def gemini_generate_video(
-    use: ToolContext,
+    context: ToolContext,
     prompt: Annotated[str, Field(description="What to show or change.")],
     images: Images = [],  # noqa: B006
     video: Annotated[str, Field(description="A v_… or file to edit, extend, upscale.")] = "",
@@ -124,4 +124,4 @@ async def gemini_generate_video(
         save_to,
         model,
     )
-    return await media.told(await use.bridge.media.film(use.caller, wanted), use)
+    return await media.told(await context.bridge.media.film(context.caller, wanted), context)

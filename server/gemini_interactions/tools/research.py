@@ -23,7 +23,7 @@ ResearchId = Annotated[str, Field(description="r_…")]
     meta={"anthropic/searchHint": "report, sources"},
 )
 async def start_deep_research(
-    use: ToolContext,
+    context: ToolContext,
     question: Annotated[str, Field(description="What to find out, with its context.")],
     depth: Annotated[
         Literal["fast", "max"], Field(description="max: twice the work and price.")
@@ -49,23 +49,25 @@ async def start_deep_research(
         files,
         service_tier=service_tier or "",
     )
-    return await result.told(await use.bridge.researches.start(use.caller, task), use.room)
+    return await result.told(
+        await context.bridge.researches.start(context.caller, task), context.limits
+    )
 
 
 @tool("Approve a research plan", toolset="research", read_only=False, may_be_task=True)
 async def approve_research_plan(
-    use: ToolContext,
+    context: ToolContext,
     research_id: ResearchId,
     changes: Annotated[str, Field(description="What to change first.")] = "",
 ) -> types.CallToolResult:
     """Run a research plan, or with `changes` have it revised. Show the plan to the user first."""
-    stands = await use.bridge.researches.approve(use.caller, research_id, changes)
-    return await result.told(stands, use.room)
+    stands = await context.bridge.researches.approve(context.caller, research_id, changes)
+    return await result.told(stands, context.limits)
 
 
 @tool("Check a research", toolset="research", read_only=True)
 async def check_research(
-    use: ToolContext,
+    context: ToolContext,
     research_id: Annotated[
         str, Field(description="r_… Default: the session's latest, if any.")
     ] = "",
@@ -73,11 +75,13 @@ async def check_research(
     offset: Offset = 0,
 ) -> types.CallToolResult:
     """How a research stands and what it is doing; when it is done, the report."""
-    stands = await use.bridge.researches.check(use.caller, research_id, wait_seconds)
-    return await result.told(stands, use.room, offset)
+    stands = await context.bridge.researches.check(context.caller, research_id, wait_seconds)
+    return await result.told(stands, context.limits, offset)
 
 
 @tool("Cancel a research", toolset="research", read_only=False, destructive=True)
-async def cancel_research(use: ToolContext, research_id: ResearchId) -> types.CallToolResult:
+async def cancel_research(context: ToolContext, research_id: ResearchId) -> types.CallToolResult:
     """Stop the running research at Google; what it had is kept."""
-    return await result.told(await use.bridge.researches.cancel(use.caller, research_id), use.room)
+    return await result.told(
+        await context.bridge.researches.cancel(context.caller, research_id), context.limits
+    )

@@ -24,7 +24,7 @@ class ToolContext:
 
     caller: Caller
     bridge: Bridge
-    room: ClientLimits
+    limits: ClientLimits
 
 
 Run = Callable[..., Awaitable[types.CallToolResult]]

@@ -87,41 +87,41 @@ def suite_tools(real_time: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     control = real_time.control
 
     async def start_research(
-        use: ToolContext, question: str, *, plan: bool
+        context: ToolContext, question: str, *, plan: bool
     ) -> types.CallToolResult:
         wanted = ResearchRequest(question, plan_first=plan)
         return await research_report.told(
-            await use.bridge.researches.start(use.caller, wanted), use.room
+            await context.bridge.researches.start(context.caller, wanted), context.limits
         )
 
     @tool("Greet", toolset="", read_only=True)
-    async def greet(use: ToolContext, name: str) -> types.CallToolResult:
+    async def greet(context: ToolContext, name: str) -> types.CallToolResult:
         return types.CallToolResult(content=[types.TextContent(text=f"Hello, {name}!")])
 
     task = partial(tool, toolset="", read_only=False, may_be_task=True)
 
     @task("Compute")
     async def slow_compute(
-        use: ToolContext, seconds: float = 0, label: str = ""
+        context: ToolContext, seconds: float = 0, label: str = ""
     ) -> types.CallToolResult:
         control.research_seconds = seconds
-        return await start_research(use, f"What takes {seconds} s for {label}?", plan=False)
+        return await start_research(context, f"What takes {seconds} s for {label}?", plan=False)
 
     @task("Fail")
-    async def failing_job(use: ToolContext) -> types.CallToolResult:
+    async def failing_job(context: ToolContext) -> types.CallToolResult:
         control.research_seconds = 0.5
         control.research_next("failed")
-        return await start_research(use, f"What fails at {time.time()}?", plan=False)
+        return await start_research(context, f"What fails at {time.time()}?", plan=False)
 
     @task("Break")
-    async def protocol_error_job(use: ToolContext) -> types.CallToolResult:
+    async def protocol_error_job(context: ToolContext) -> types.CallToolResult:
         control.research_seconds = 0.5
-        return await start_research(use, f"What breaks at {time.time()}?", plan=False)
+        return await start_research(context, f"What breaks at {time.time()}?", plan=False)
 
     @task("Confirm")
-    async def confirm_delete(use: ToolContext, filename: str) -> types.CallToolResult:
+    async def confirm_delete(context: ToolContext, filename: str) -> types.CallToolResult:
         control.research_seconds = 1.0
-        return await start_research(use, f"How to delete {filename}?", plan=True)
+        return await start_research(context, f"How to delete {filename}?", plan=True)
 
 
 @pytest.mark.parametrize(("scenario", "passed", "untestable"), ON_THE_PRODUCT)

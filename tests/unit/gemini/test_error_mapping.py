@@ -23,7 +23,7 @@ from gemini_interactions.domain.errors import (
     UpstreamError,
     WrongKey,
 )
-from gemini_interactions.gemini.error_mapping import answered, told, upstream
+from gemini_interactions.gemini.error_mapping import answered, mapped_errors, upstream
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ def test_something_unheard_of_is_named_in_the_log_without_its_words(
 
 
 def test_our_own_errors_pass_and_foreign_ones_leave_no_trace() -> None:
-    with pytest.raises(BadArgument), told():
+    with pytest.raises(BadArgument), mapped_errors():
         raise BadArgument("x")
-    with pytest.raises(Rejected) as caught, told():
+    with pytest.raises(Rejected) as caught, mapped_errors():
         raise ValueError("a prompt")
 
     assert caught.value.__suppress_context__

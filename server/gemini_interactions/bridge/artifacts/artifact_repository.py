@@ -35,20 +35,20 @@ class ArtifactRepository:
         self,
         store: Store,
         gemini: Gemini,
-        shelf: FileStore,
+        kept_files: FileStore,
         now: Callable[[], float],
         *,
         named: bool = True,
     ) -> None:
         self._store = store
         self._gemini = gemini
-        self._shelf = shelf
+        self._file_store = kept_files
         self._now = now
         self._named = named
 
     async def check(self) -> None:
         """Refuse if an image could not be kept: before it is paid for."""
-        await self._shelf.check()
+        await self._file_store.check()
 
     async def keep(self, turn: Turn, interaction: Interaction) -> list[Artifact]:
         """The files of a finished turn; keeping them again makes no second copy.
@@ -105,17 +105,19 @@ class ArtifactRepository:
     ) -> StoredFile:
         name = title if turn.kind == "image" else f"chart {handle.facts['number']} {title}"
         data = picture.get("data") or await self._fetched(picture["uri"])
-        return await self._shelf.keep_image(data, name, handle.id, is_chart=turn.kind == "research")
+        return await self._file_store.keep_image(
+            data, name, handle.id, is_chart=turn.kind == "research"
+        )
 
     async def _keep_media(
         self, handle: Artifact, content: Mapping[str, Any], title: str
     ) -> StoredFile:
         """Audio or a video; a download costs nothing, so one that breaks is begun again."""
-        name = self._shelf.name_of(title, handle.id, handle.kind.value)
+        name = self._file_store.name_of(title, handle.id, handle.kind.value)
         data, address = content.get("data"), str(content.get("uri") or "")
         for is_last in (False, False, True):
             try:
-                return await self._shelf.keep_media(
+                return await self._file_store.keep_media(
                     data if isinstance(data, str) and data else partial(self._download, address),
                     name,
                     str(content.get("mime_type") or ""),
@@ -158,11 +160,11 @@ class ArtifactRepository:
 
     async def preview(self, picture: Artifact, largest: int = 60_000) -> bytes:
         """A JPEG of at most 512 pixels and `largest` bytes; empty where the file is gone."""
-        return await self._shelf.preview(str(picture.facts["path"]), largest)
+        return await self._file_store.preview(str(picture.facts["path"]), largest)
 
     async def open(self, picture: Artifact) -> BinaryIO | None:
         """The whole file, for reading; None where it is gone."""
-        return await self._shelf.open(str(picture.facts["path"]))
+        return await self._file_store.open(str(picture.facts["path"]))
 
     async def versions(
         self, owner: str, id: str, most: int

@@ -63,7 +63,7 @@ class HistoryChain:
             found = await self._before(found)
         return _changed(TurnSettings(), pending)
 
-    async def story(self, good: Turn, now: float) -> tuple[list[Step], list[str]] | None:
+    async def transcript(self, good: Turn, now: float) -> tuple[list[Step], list[str]] | None:
         """Everything said up to a turn, as steps, and the attachments that cannot be sent again.
 
         None where it began elsewhere or its words were not kept.
@@ -96,7 +96,7 @@ class HistoryChain:
         """The same request for a conversation Google has forgotten: our copy of it takes its
         place, unless words are not kept here."""
         good, plan = running.good, running.plan
-        told = await self.story(good, now) if is_kept and good is not None else None
+        told = await self.transcript(good, now) if is_kept and good is not None else None
         if told is None or plan is None:
             if is_kept:
                 raise Gone()
@@ -104,10 +104,10 @@ class HistoryChain:
                 "Google no longer has this conversation, and it cannot be rebuilt because "
                 "transcripts are off here (GEMINI_MCP_TRANSCRIPTS). Start again with gemini_ask."
             )
-        story, lost = told
+        transcript, lost = told
         note = " ".join([REBUILT, *not_sent_again(lost)])
         running.turn = replace(running.turn, notes=(*running.turn.notes, note))
-        return replace(request, previous_interaction_id="", input=[*story, *plan.words])
+        return replace(request, previous_interaction_id="", input=[*transcript, *plan.words])
 
     async def _before(self, turn: Turn) -> Turn | None:
         if turn.parent is None:

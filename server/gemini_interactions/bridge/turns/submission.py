@@ -80,7 +80,7 @@ class TurnSubmission:
         budget = self._runtime.max_wait if caller.max_wait is None else caller.max_wait
         return caller.came + budget - anyio.current_time()
 
-    def _patience(self, caller: Caller) -> float:
+    def _time_left(self, caller: Caller) -> float:
         """Seconds that a call still waits for its outcome, before it goes on as a task at the
         latest."""
         left = self.left(caller)
@@ -262,11 +262,11 @@ class TurnSubmission:
         with active or nullcontext():
             try:
                 with self._executor.reading(turn):
-                    left = self._patience(caller)
+                    left = self._time_left(caller)
                     wait = min(left, FLEX_WAIT)
                     turn = await self._executor.until_final(turn, wait, caller.progress)
                     if not turn.is_final and turn.settings.service_tier != FLEX:
-                        left = self._patience(caller)
+                        left = self._time_left(caller)
                         turn = await self._executor.until_final(turn, left, caller.progress)
                 if not turn.is_final:
                     await self._mark(turn, "owed")

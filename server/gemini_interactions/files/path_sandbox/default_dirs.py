@@ -33,11 +33,11 @@ def roots(
     stands for `working`, the folder we were started in. `account` is the home folder that the
     system knows of, where `home` is only what this process was told.
     """
-    house = os.path.realpath(home) if home else ""
-    account_house = os.path.realpath(account) if account else house
+    home_dir = os.path.realpath(home) if home else ""
+    account_home = os.path.realpath(account) if account else home_dir
     if allowed is not None:
         wished = tuple(dict.fromkeys(os.path.realpath(each) for each in allowed))
-        fit = tuple(each for each in wished if not _is_too_wide(each, account_house))
+        fit = tuple(each for each in wished if not _is_too_wide(each, account_home))
         return (
             fit,
             "the folders set are the whole disk"
@@ -47,19 +47,19 @@ def roots(
     if working is None or not os.path.isdir(working):
         return (), "the folder this server was started in is gone"
     here = os.path.realpath(working)
-    if here in (house, account_house):
+    if here in (home_dir, account_home):
         return (), "this server was started in the home folder, which is not opened as a whole"
-    if _is_too_wide(here, account_house):
+    if _is_too_wide(here, account_home):
         return (), "this server was started at the top of the disk, which is not opened as a whole"
     if _is_system(here):
         return (), "this server was started in a folder of the system or of a program"
     return (here,), ""
 
 
-def _is_too_wide(real: str, house: str) -> bool:
+def _is_too_wide(real: str, home_dir: str) -> bool:
     """The top of a disk, or anything else that everybody's home folder is in."""
     path = Path(real)
-    return path.parent == path or (house != real and Path(house).is_relative_to(path))
+    return path.parent == path or (home_dir != real and Path(home_dir).is_relative_to(path))
 
 
 def _is_system(real: str) -> bool:

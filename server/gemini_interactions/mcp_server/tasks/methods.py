@@ -111,7 +111,7 @@ class TaskMethods:
         if not task.turn.is_final:
             return _fields(task, "working")
         if task.asks and self._asks_forms(context):
-            budget = request_context.room(context, self._app).budget
+            budget = request_context.limits(context, self._app).budget
             asked = {plan_form.key(task): plan_form.request(task, budget)}
             return {**_fields(task, "input_required"), "inputRequests": asked}
         if task.turn.status == "cancelled":
@@ -141,30 +141,30 @@ class TaskMethods:
 
     async def _result(self, context: Context, task: Task) -> dict[str, Any]:
         """What the tools that collect say of it; that counts as having collected it."""
-        use = await self._use(context, _caller(context))
+        tool_context = await self._tool_context(context, _caller(context))
         try:
             if task.research is not None:
-                said = await research.check_research(use, task.turn_id)
+                said = await research.check_research(tool_context, task.turn_id)
             else:
-                said = await conversations.gemini_result(use, task.turn_id)
+                said = await conversations.gemini_result(tool_context, task.turn_id)
         except Refused as refusal:
-            said = result.refusal(str(refusal), use.room)
+            said = result.refusal(str(refusal), tool_context.limits)
         except UpstreamError as problem:
-            said = result.refusal(problem.message, use.room)
+            said = result.refusal(problem.message, tool_context.limits)
         return _dumped(said)
 
     async def _go_on(self, context: Context, task: Task, changes: str) -> None:
         """Run the plan of a task, or have it revised: the task goes on with that."""
         tasks = (await self._app.bridge()).tasks
-        use = await self._use(context, replace(_caller(context), task=task.id))
-        record = CallRecord(self._app, use.caller.owner, "approve_research_plan")
+        tool_context = await self._tool_context(context, replace(_caller(context), task=task.id))
+        record = CallRecord(self._app, tool_context.caller.owner, "approve_research_plan")
         said: types.CallToolResult | None = None
         try:
-            said = await research.approve_research_plan(use, task.research_id, changes)
+            said = await research.approve_research_plan(tool_context, task.research_id, changes)
         except (Refused, UpstreamError) as problem:
             words = str(problem) if isinstance(problem, Refused) else problem.message
             again = f'Its plan waits: call approve_research_plan with "{task.research_id}".'
-            said = result.refusal(f"{words} {again}", use.room)
+            said = result.refusal(f"{words} {again}", tool_context.limits)
             now = await tasks.find(task.turn.owner, task.id)
             # Unless another answer came first.
             if now is not None and now.asks and now.turn.n == task.turn.n:
@@ -172,9 +172,9 @@ class TaskMethods:
         finally:
             await self._app.audit_call(record.close(said))
 
-    async def _use(self, context: Context, caller: Caller) -> ToolContext:
-        room = request_context.room(context, self._app)
-        return ToolContext(caller, await self._app.bridge(), room)
+    async def _tool_context(self, context: Context, caller: Caller) -> ToolContext:
+        limits = request_context.limits(context, self._app)
+        return ToolContext(caller, await self._app.bridge(), limits)
 
 
 def check(context: Context, task_id: str) -> None:

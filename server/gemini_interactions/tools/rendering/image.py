@@ -24,29 +24,29 @@ PREVIEWED = 4
 PREVIEW_BYTES = 60_000
 
 
-async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
+async def told(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """An image turn as it stands."""
-    room = use.room
-    pictures = await use.bridge.artifacts.of(reply.turn)
-    told = result.told_of(reply, room)
+    limits = context.limits
+    pictures = await context.bridge.artifacts.of(reply.turn)
+    told = result.told_of(reply, limits)
     if not pictures:
-        return await result.present(told, room, offset)
+        return await result.present(told, limits, offset)
     first = pictures[0]
     facts = {
         **told.facts,
         "image_id": first.id,
-        "path": first.facts["path"] if room.keep_whole is not None else None,
+        "path": first.facts["path"] if limits.keep_whole is not None else None,
     }
     return await result.present(
         replace(
             told,
             facts=facts,
-            said=[*told.said, *placed(pictures, room), *saved(reply.turn, room)],
-            notes=[*told.notes, *room.page_line(first.id)],
+            said=[*told.said, *placed(pictures, limits), *saved(reply.turn, limits)],
+            notes=[*told.notes, *limits.page_line(first.id)],
             next_step=told.next_step or _edit(reply.turn, first),
-            pictures=await previews(pictures, use.bridge.artifacts) if room.previews else [],
+            pictures=await previews(pictures, context.bridge.artifacts) if limits.previews else [],
         ),
-        room,
+        limits,
         offset,
     )
 
@@ -59,11 +59,11 @@ def _edit(turn: Turn, picture: Artifact) -> str:
 
 
 async def previews(
-    pictures: list[Artifact], gallery: ArtifactRepository
+    pictures: list[Artifact], repository: ArtifactRepository
 ) -> list[types.ImageContent]:
     """Small JPEGs of the first pictures; none for a file that is gone or broken."""
     shown = pictures[:PREVIEWED]
-    small = [await gallery.preview(each, PREVIEW_BYTES // len(shown)) for each in shown]
+    small = [await repository.preview(each, PREVIEW_BYTES // len(shown)) for each in shown]
     return [
         types.ImageContent(data=base64.b64encode(each).decode(), mime_type="image/jpeg")
         for each in small
@@ -71,20 +71,20 @@ async def previews(
     ]
 
 
-def saved(turn: Turn, room: ClientLimits) -> list[str]:
+def saved(turn: Turn, limits: ClientLimits) -> list[str]:
     """Where copies were put; a client elsewhere learns no path of this machine."""
-    shown = "path" if room.keep_whole is not None else "name"
+    shown = "path" if limits.keep_whole is not None else "name"
     return [f"Saved as {copy[shown]}" for copy in turn.extra.get("saved", ())]
 
 
-def placed(pictures: Sequence[Artifact], room: ClientLimits) -> list[str]:
+def placed(pictures: Sequence[Artifact], limits: ClientLimits) -> list[str]:
     """Each file in a line, with where it is for this client."""
     lines = []
     for line, picture in zip(described(pictures), pictures, strict=True):
-        if room.keep_whole is not None:
+        if limits.keep_whole is not None:
             lines.append(f"{line}, {picture.facts['path']}")
-        elif room.link is not None:
-            lines.append(f"{line}, {room.link(picture.id)} (valid for 24 hours)")
+        elif limits.link is not None:
+            lines.append(f"{line}, {limits.link(picture.id)} (valid for 24 hours)")
         else:
             lines.append(line)
     return lines

@@ -18,16 +18,16 @@ KINDS = ("speech", "music", "video")
 """The kinds of turns that are shown here."""
 
 
-async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToolResult:
+async def told(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """A turn that makes a file, as it stands."""
-    turn, room = reply.turn, use.room
-    files = await use.bridge.artifacts.files_of(turn)
-    named = reply.artifact or await use.bridge.artifacts.named(turn)
-    parts = result.told_of(reply, room)
+    turn, limits = reply.turn, context.limits
+    files = await context.bridge.artifacts.files_of(turn)
+    named = reply.artifact or await context.bridge.artifacts.named(turn)
+    parts = result.told_of(reply, limits)
     first = files[0] if files else named
     if first is None:
-        return await result.present(parts, room, offset)
-    path = str(first.facts.get("path", "")) if room.keep_whole is not None else ""
+        return await result.present(parts, limits, offset)
+    path = str(first.facts.get("path", "")) if limits.keep_whole is not None else ""
     facts = {**parts.facts, _key(first.kind): first.id, "path": path or None}
     said = list(parts.said)
     if not files and not turn.is_final:
@@ -36,10 +36,10 @@ async def told(reply: Reply, use: ToolContext, offset: int = 0) -> types.CallToo
         replace(
             parts,
             facts=facts,
-            said=[*said, *placed(files, room), *saved(turn, room)],
+            said=[*said, *placed(files, limits), *saved(turn, limits)],
             next_step=parts.next_step or _next_step(turn, files),
         ),
-        room,
+        limits,
         offset,
     )
 

@@ -22,25 +22,25 @@ MOST_LINKS = 20
 
 
 async def told(
-    stands: ResearchStatus, room: ClientLimits, offset: int = 0, reader: str = CHECK
+    stands: ResearchStatus, limits: ClientLimits, offset: int = 0, reader: str = CHECK
 ) -> types.CallToolResult:
     """The report or plan where there is one; else how the run stands and what to do next."""
     turn = outcomes.read_again(stands.turn)
     id = stands.handle.id
     calls = function_calls.pending(turn)
-    said, next_step = _state(stands, calls, room)
+    said, next_step = _state(stands, calls, limits)
     if stands.note and turn.text:
         next_step = f'Read it with {CHECK} "{id}".'
-    notes = [*turn.notes, *result.unread(turn), *_charts(stands, room)]
+    notes = [*turn.notes, *result.unread(turn), *_charts(stands, limits)]
     if stands.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
-    path = turn.extra.get("path") if room.keep_whole is not None else None
+    path = turn.extra.get("path") if limits.keep_whole is not None else None
     if path:
         notes.append(f"The report as a file: {path}")
-    notes += room.page_line(id)
+    notes += limits.page_line(id)
     facts = {**result.facts_of(turn), "id": id, "research_id": id, "path": path}
     text = turn.text if turn.is_final and not stands.note else ""
-    text, said = result.in_pieces(text, [stands.note] if stands.note else said, calls, room)
+    text, said = result.in_pieces(text, [stands.note] if stands.note else said, calls, limits)
     told = result.ResultParts(
         text,
         id,
@@ -55,11 +55,11 @@ async def told(
         reader=reader,
     )
     # A report that is a file already needs no second one for being long.
-    return await result.present(told, room.without_files() if path else room, offset)
+    return await result.present(told, limits.without_files() if path else limits, offset)
 
 
 def _state(
-    stands: ResearchStatus, calls: Sequence[FunctionCall], room: ClientLimits
+    stands: ResearchStatus, calls: Sequence[FunctionCall], limits: ClientLimits
 ) -> tuple[list[str], str]:
     """What to say of a research beside its text, and the next step."""
     turn, id = stands.turn, stands.handle.id
@@ -104,9 +104,9 @@ def _state(
             return [f"This research was cancelled after {stands.elapsed}; {kept}."], ""
         case "failed":
             is_vain = (turn.error or {}).get("kind") == NEEDS_PAID_KEY
-            return result.state(turn, (), room)[0], "" if is_vain else _start_again(stands)
+            return result.state(turn, (), limits)[0], "" if is_vain else _start_again(stands)
         case "requires_action":
-            said, next_step = result.state(turn, calls, replace(room, has_session=True))
+            said, next_step = result.state(turn, calls, replace(limits, has_session=True))
             return said, f'{next_step} Its conversation_id is "{id}".'
         case unknown:
             assert_never(unknown)
@@ -138,15 +138,15 @@ def _start_again(stands: ResearchStatus) -> str:
     return "Start it again with start_deep_research if it is still wanted."
 
 
-def _charts(stands: ResearchStatus, room: ClientLimits) -> list[str]:
+def _charts(stands: ResearchStatus, limits: ClientLimits) -> list[str]:
     """The charts by their ids, and where they are for this client."""
     if not stands.charts:
         return []
-    if room.keep_whole is not None:
+    if limits.keep_whole is not None:
         return [f"Charts, beside the report: {', '.join(each.id for each in stands.charts)}."]
-    if room.link is None:
+    if limits.link is None:
         return [f"Charts: {', '.join(each.id for each in stands.charts)}."]
-    links = [f"{each.id}: {room.link(each.id)}" for each in stands.charts[:MOST_LINKS]]
+    links = [f"{each.id}: {limits.link(each.id)}" for each in stands.charts[:MOST_LINKS]]
     more = len(stands.charts) - len(links)
     others = [f'And {more} more: gemini_history with kind "images" lists them.'] if more else []
     return ["Charts (links valid for 24 hours):", *links, *others]

@@ -55,41 +55,41 @@ class ResultParts:
     reader: str = "gemini_result with id"
 
 
-async def present(told: ResultParts, room: ClientLimits, offset: int = 0) -> types.CallToolResult:
+async def present(told: ResultParts, limits: ClientLimits, offset: int = 0) -> types.CallToolResult:
     """What is told, from `offset` on, as much as the client takes."""
     before = [*told.said, *told.notes]
     shown = await fit(
-        told.text, room, offset, told.id, before, told.next_step, told.footer, told.reader
+        told.text, limits, offset, told.id, before, told.next_step, told.footer, told.reader
     )
     path = told.facts.get("path") or shown.path or None
     facts = {**told.facts, "path": path, "next_offset": shown.next_offset}
-    result = made(shown.text, facts, told.calls, room, is_error=told.is_error)
-    if room.structured:
+    result = made(shown.text, facts, told.calls, limits, is_error=told.is_error)
+    if limits.structured:
         result.structured_content = _structured(told, shown, facts)
-    elif room.previews:
+    elif limits.previews:
         # A host that is given both may drop the picture, and programs need no preview.
         result.content.extend(told.pictures)
     return result
 
 
-async def answer(reply: Reply, room: ClientLimits, offset: int = 0) -> types.CallToolResult:
+async def answer(reply: Reply, limits: ClientLimits, offset: int = 0) -> types.CallToolResult:
     """A turn as it stands."""
-    return await present(told_of(reply, room), room, offset)
+    return await present(told_of(reply, limits), limits, offset)
 
 
-def told_of(reply: Reply, room: ClientLimits) -> ResultParts:
+def told_of(reply: Reply, limits: ClientLimits) -> ResultParts:
     """What there is to tell of a turn."""
     turn = outcomes.read_again(reply.turn)
     notes = [*turn.notes, *unread(turn)]
-    if not room.has_session:
+    if not limits.has_session:
         notes = [outcomes.naming(note, turn.conversation_id) for note in notes]
     if turn.extra.get("response_schema"):
         notes += _cited(turn)  # the text is JSON, and nothing but JSON
     if reply.joined:
         notes.append("An identical earlier call had started this; nothing was sent twice.")
     calls = function_calls.pending(turn)
-    said, next_step = state(turn, calls, room)
-    text, said = in_pieces(turn.text if turn.is_final else "", said, calls, room)
+    said, next_step = state(turn, calls, limits)
+    text, said = in_pieces(turn.text if turn.is_final else "", said, calls, limits)
     return ResultParts(
         text,
         turn.id,
@@ -111,11 +111,11 @@ def unread(turn: Turn) -> list[str]:
 
 
 def in_pieces(
-    text: str, said: list[str], calls: Sequence[FunctionCall], room: ClientLimits
+    text: str, said: list[str], calls: Sequence[FunctionCall], limits: ClientLimits
 ) -> tuple[str, list[str]]:
     """The text, and what is said behind it. What a function is called with may be longer than a
     client takes: then it is text too."""
-    if calls and len("\n".join(said).encode()) > room.budget // 2:
+    if calls and len("\n".join(said).encode()) > limits.budget // 2:
         return text_pages.stacked(each for each in (text, "\n".join(said)) if each), []
     return text, said
 
@@ -148,7 +148,7 @@ def facts_of(turn: Turn) -> dict[str, Any]:
 
 
 async def transcript(
-    text: tuple[str, str], room: ClientLimits, offset: int
+    text: tuple[str, str], limits: ClientLimits, offset: int
 ) -> types.CallToolResult:
     """A conversation in Markdown, paged by characters."""
     id, markdown = text
@@ -157,21 +157,21 @@ async def transcript(
         id,
         {"conversation_id": id},
         f"conversation {id}",
-        notes=room.page_line(id),
+        notes=limits.page_line(id),
         reader="gemini_history with id",
     )
-    return await present(told, room, offset)
+    return await present(told, limits, offset)
 
 
 _FILES = {"speech": "audio", "music": "audio", "video": "video"}
 """What the file is called that a kind of turn makes; others make images."""
 
 
-def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
+def listing(found: Listing, limits: ClientLimits) -> types.CallToolResult:
     """One line a conversation, newest first; as many as fit."""
     words = listing_texts.of(BY_LIST.get(found.kind))
     lines: list[str] = []
-    left = room.budget - 240  # which is more than the sentences below the line ever take
+    left = limits.budget - 240  # which is more than the sentences below the line ever take
     for line in found.lines:
         left -= len(line.encode()) + 1
         if left < 0 and lines:
@@ -196,8 +196,8 @@ def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
         )
     text = "\n".join(lines)
     facts = {"next_offset": next_offset}
-    result = made(text_pages.layout(text, tail), facts, (), room)
-    if room.structured:
+    result = made(text_pages.layout(text, tail), facts, (), limits)
+    if limits.structured:
         entries = list(found.entries[: len(lines)])
         result.structured_content = _given(
             {**facts, "text": text, "entries": entries, "notes": [tail]}
@@ -205,11 +205,11 @@ def listing(found: Listing, room: ClientLimits) -> types.CallToolResult:
     return result
 
 
-def refusal(message: str, room: ClientLimits) -> types.CallToolResult:
+def refusal(message: str, limits: ClientLimits) -> types.CallToolResult:
     """Something we would not do: the sentence is all there is."""
-    message = "".join(_fitting([message], room.budget))
+    message = "".join(_fitting([message], limits.budget))
     result = types.CallToolResult(content=[types.TextContent(text=message)], is_error=True)
-    if room.structured:
+    if limits.structured:
         result.structured_content = {"text": "", "error": message}
     return result
 
@@ -227,7 +227,7 @@ class ShownText:
 
 async def fit(
     text: str,
-    room: ClientLimits,
+    limits: ClientLimits,
     offset: int,
     id: str,
     notes: Sequence[str],
@@ -237,20 +237,20 @@ async def fit(
 ) -> ShownText:
     """The piece of `text` from `offset` that fits the client's budget together with its tail."""
     fixed = len(_tail([], following, last_line).encode())
-    notes = _fitting(notes, room.budget - fixed - (room.budget // 2 if text else 0))
+    notes = _fitting(notes, limits.budget - fixed - (limits.budget // 2 if text else 0))
     tail = _tail(notes, following, last_line)
     path = ""
     added: list[str] = []
-    page = text_pages.page(text, offset, _left(room, tail))
+    page = text_pages.page(text, offset, _left(limits, tail))
     if text and (page.next_offset is not None or offset):
-        if room.keep_whole is not None:
-            path = await room.keep_whole(id, text)
+        if limits.keep_whole is not None:
+            path = await limits.keep_whole(id, text)
         more = f'More follows: call {reader} "{id}" and offset {{}}.'
         whole = f"The whole text ({len(text):,} characters) is in {path}." if path else ""
-        if len(whole.encode()) > room.budget // 4:
+        if len(whole.encode()) > limits.budget // 4:
             whole = ""  # the text itself comes first; programs find the path in `_meta`
         roomy = _tail([*notes, whole, more.format(len(text))], following, last_line)
-        page = text_pages.page(text, offset, _left(room, roomy))
+        page = text_pages.page(text, offset, _left(limits, roomy))
         last = more.format(page.next_offset) if page.next_offset is not None else ""
         if not page.text and offset:
             last = f"The text has {len(text):,} characters; offset {offset} is past its end."
@@ -259,11 +259,11 @@ async def fit(
     return ShownText(text_pages.layout(page.text, tail), page.next_offset, path, page.text, added)
 
 
-def _left(room: ClientLimits, tail: str) -> int:
-    return max(1, room.budget - len(text_pages.layout(".", tail).encode()) + 1)
+def _left(limits: ClientLimits, tail: str) -> int:
+    return max(1, limits.budget - len(text_pages.layout(".", tail).encode()) + 1)
 
 
-def _fitting(notes: Sequence[str], room: int) -> list[str]:
+def _fitting(notes: Sequence[str], limits: int) -> list[str]:
     """As many notes as have room, in bytes; the one that has not is cut, for its start says most.
 
     A thousand files that were left out, or a path of thousands of characters, must not crowd
@@ -272,11 +272,11 @@ def _fitting(notes: Sequence[str], room: int) -> list[str]:
     kept: list[str] = []
     for note in filter(None, notes):
         size = len(note.encode("utf-8", "surrogatepass")) + 1
-        if size > room:
-            start = text_pages.page(note, 0, max(1, room - len("…\n".encode()))).text
-            return [*kept, f"{start.rstrip()}…"] if room > 20 else kept
+        if size > limits:
+            start = text_pages.page(note, 0, max(1, limits - len("…\n".encode()))).text
+            return [*kept, f"{start.rstrip()}…"] if limits > 20 else kept
         kept.append(note)
-        room -= size
+        limits -= size
     return kept
 
 
@@ -293,16 +293,16 @@ def _sent(turn: Turn) -> str:
     return "It may have been sent, and may be billed, but no answer was seen."
 
 
-def state(turn: Turn, calls: Sequence[FunctionCall], room: ClientLimits) -> tuple[list[str], str]:
+def state(turn: Turn, calls: Sequence[FunctionCall], limits: ClientLimits) -> tuple[list[str], str]:
     """What to say of a turn beside its text, and the next step; where there is no session, it
     names the conversation."""
-    named = "" if room.has_session else f' and conversation_id "{turn.conversation_id}"'
+    named = "" if limits.has_session else f' and conversation_id "{turn.conversation_id}"'
     match turn.status:
         case "running":
             return (
                 ["Gemini is still working on this; the work goes on in the server."],
                 f'Do other work, then call gemini_result with id "{turn.id}" and wait_seconds '
-                f"{room.wait}.",
+                f"{limits.wait}.",
             )
         case "requires_action":
             known = function_calls.declared(turn)
@@ -401,12 +401,12 @@ def made(
     text: str,
     facts: Mapping[str, Any],
     calls: Sequence[FunctionCall],
-    room: ClientLimits,
+    limits: ClientLimits,
     *,
     is_error: bool = False,
 ) -> types.CallToolResult:
     content: list[types.ContentBlock] = [types.TextContent(text=text)]
-    if not room.facts:
+    if not limits.facts:
         return types.CallToolResult(content=content, is_error=is_error)
     facts = {name: value for name, value in facts.items() if value is not None}
     if calls:

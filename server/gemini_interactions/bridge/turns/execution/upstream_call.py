@@ -155,7 +155,7 @@ class UpstreamCaller:
 
     async def _listen(self, running: RunningTurn, call: CreateRequest) -> None:
         """Send the create and take in its stream until it ends, well or not."""
-        patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
+        retries = RetryPolicy(self._runtime.max_wait, anyio.current_time())
         proof = LeaseProof(partial(claim_send, self._runtime, running, self._shared_places))
         while True:
             try:
@@ -171,17 +171,17 @@ class UpstreamCaller:
             except UpstreamError as problem:
                 if running.draft.changes:
                     raise
-                call = await self._once_more(problem, running, call, patience)
+                call = await self._once_more(problem, running, call, retries)
 
     async def _once_more(
         self,
         problem: UpstreamError,
         running: RunningTurn,
         call: CreateRequest,
-        patience: RetryPolicy,
+        retries: RetryPolicy,
     ) -> CreateRequest:
         """What to send after this problem, once it may be sent; raises where it must not."""
-        pause = patience.before_repeating(problem, running, self._runtime.now())
+        pause = retries.before_repeating(problem, running, self._runtime.now())
         if pause is not None:
             await self._runtime.sleep(pause)
             return call
@@ -287,7 +287,7 @@ class UpstreamCaller:
 
     async def _create(self, running: RunningTurn, call: CreateRequest) -> Interaction:
         """One create answered in one piece; repeated only when it surely never arrived."""
-        patience = RetryPolicy(self._runtime.max_wait, anyio.current_time())
+        retries = RetryPolicy(self._runtime.max_wait, anyio.current_time())
         proof = LeaseProof(partial(claim_send, self._runtime, running, self._shared_places))
         async with self._place(running.turn.owner):
             while True:
@@ -295,7 +295,7 @@ class UpstreamCaller:
                     await proof.renew()
                     return await self._gemini.create(call, before_send=proof.check)
                 except UpstreamError as problem:
-                    call = await self._once_more(problem, running, call, patience)
+                    call = await self._once_more(problem, running, call, retries)
 
     @asynccontextmanager
     async def _place(self, owner: str) -> AsyncIterator[None]:

@@ -77,8 +77,8 @@ class ConversationHandler(TurnHandler[AskRequest]):
                 api_version=good.api_version if good else "",
             )
         else:
-            story, missing = await self._story(good)
-            told = [*story, *words] if good is not None else request.input
+            transcript, missing = await self._transcript(good)
+            told = [*transcript, *words] if good is not None else request.input
             request = replace(request, store=False, input=told)
             notes = (*notes, *missing)
         settings = replace(settings, model=request.model, service_tier=request.service_tier)
@@ -200,18 +200,20 @@ class ConversationHandler(TurnHandler[AskRequest]):
         request = service_tiers.patient(request, store=new_is_stored)
         return request, tuple(note for note in (choice.note, thinking_note) if note)
 
-    async def _story(self, good: Turn | None) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:
+    async def _transcript(
+        self, good: Turn | None
+    ) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:
         """Everything said before, where Google keeps nothing; and a note of what is missing."""
         if good is None:
             return (), ()
-        told = await self._runtime.history.story(good, self._runtime.now())
+        told = await self._runtime.history.transcript(good, self._runtime.now())
         if told is None:
             raise BadArgument(
                 "This conversation was started with store=false and its words were not kept, "
                 "so it cannot go on. Start again with gemini_ask."
             )
-        story, lost = told
-        return story, not_sent_again(lost)
+        transcript, lost = told
+        return transcript, not_sent_again(lost)
 
 
 def _input(turn: Turn, attached: Attached) -> str | list[dict[str, Any]]:

@@ -194,13 +194,13 @@ class Gateway:
         )
         self.routes = tuple(inner.routes)
         hosts = AllowedHosts(app.config, name, number)
-        self._gate = TransportSecurity(
+        self._security = TransportSecurity(
             *(inner, app.config, hosts, authenticator, addresses), health=health, open=open
         )
         self._connections = ConnectionLimits(addresses, has_strangers=authenticator is not None)
         self.metrics = metrics_server(app)
         app.audit = audit_log(app.config)
-        self._streams = _Streams(_with_pages(self._gate, app.config))
+        self._streams = _Streams(_with_pages(self._security, app.config))
         self._entrance = _without_slash(self._streams)
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -243,7 +243,7 @@ class Gateway:
         self._streams.end()
         with anyio.move_on_after(GRACE):
             await self._told_again.wait()
-        self._gate.close()
+        self._security.close()
         with anyio.CancelScope(shield=True):
             await self.app.settle()
 
@@ -258,7 +258,7 @@ class Gateway:
 
     async def end_removed(self) -> None:
         """End the requests whose token was removed or access revoked; done every second."""
-        await self._gate.end_removed()
+        await self._security.end_removed()
 
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("alive\n")

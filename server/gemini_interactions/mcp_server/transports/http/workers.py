@@ -168,7 +168,7 @@ class Workers:
             for key, _ in self._selector.select(0.25):
                 with suppress(OSError):
                     key.data()
-            self._bury()
+            self._reap()
             self._announce()
             if self._told and time.monotonic() > self._told_at + PATIENCE:
                 self._signal(signal.SIGKILL)
@@ -228,7 +228,7 @@ class Workers:
             sys.stderr.flush()
             os._exit(code)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Take leave of workers that have ended, and see to it that others take their places."""
         while True:
             try:

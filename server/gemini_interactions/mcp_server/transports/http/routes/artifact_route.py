@@ -60,14 +60,14 @@ class ArtifactRoute:
             return _nothing()
         let_in(request.scope)  # a link is a right, as a token is
         try:
-            gallery = (await self._app.bridge()).artifacts
+            repository = (await self._app.bridge()).artifacts
             kind = read_id(file_id).kind
             if not isinstance(kind, ArtifactKind):
                 return _nothing()
-            made = await gallery.find(owner, file_id, kind)
+            made = await repository.find(owner, file_id, kind)
         except Refused:
             return _nothing()
-        file = await gallery.open(made)
+        file = await repository.open(made)
         if file is None:
             return _nothing()
         name = os.path.basename(str(made.facts["path"]))

@@ -105,7 +105,7 @@ async def _shown(bridge: Bridge, owner: str, id: str) -> tuple[View, dict[str, A
         case ArtifactKind.RESEARCH:
             return _VIEWS["research"], await _research(bridge, owner, id)
         case ArtifactKind.IMAGE:
-            return _VIEWS["gallery"], await _gallery(bridge, owner, id)
+            return _VIEWS["gallery"], await _repository(bridge, owner, id)
     turns = await bridge.conversations.turns(Caller(owner=owner), id)
     # What else its owner did on that day is nobody's business.
     return _VIEWS["usage"], {"conversation": app_views.usage(turns)}
@@ -120,11 +120,11 @@ async def _research(bridge: Bridge, owner: str, id: str) -> dict[str, Any]:
     return {**data, "previews": await _previews(bridge, status.charts)}
 
 
-async def _gallery(bridge: Bridge, owner: str, id: str) -> dict[str, Any]:
+async def _repository(bridge: Bridge, owner: str, id: str) -> dict[str, Any]:
     """The picture and those before it: what is drawn later was not shown to anybody."""
     current, made = await bridge.artifacts.versions(owner, id, MOST_LOOKED_AT)
     versions = [each for each in made if each.handle.n <= current.n][:MOST_PICTURES]
-    data = app_views.gallery(current, versions, lambda _: "")
+    data = app_views.repository(current, versions, lambda _: "")
     return {**data, "previews": await _previews(bridge, [each.handle for each in versions])}
 
 
