@@ -27,12 +27,19 @@ async def is_closed(stream: SocketStream) -> bool:
     return False
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes together with many has no time to show anything."""
+    monkeypatch.setattr(connection_limits, "BURST", 1)
+
+
 def connections(http: httpx2.AsyncClient) -> list[object]:
     """Those a client keeps for its next request."""
     pool = http._transport._pool  # type: ignore[attr-defined]  # httpx2's
     return list(pool.connections)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_idle_connections_of_strangers_keep_nobody_out(gateways: GatewayHarness) -> None:
     place = await gateways.open(tokens=TOKENS)
     ann = await gateways.connect(token="anns-token")
@@ -53,6 +60,7 @@ async def test_idle_connections_of_strangers_keep_nobody_out(gateways: GatewayHa
         await stream.aclose()
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_unfinished_requests_of_strangers_keep_nobody_out(gateways: GatewayHarness) -> None:
     """Each is answered with 401 and read on for a moment: none of them is idle, and whoever comes
     next is."""
@@ -74,6 +82,7 @@ async def test_unfinished_requests_of_strangers_keep_nobody_out(gateways: Gatewa
         await stream.aclose()
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
     gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +97,60 @@ async def test_the_connection_of_somebody_known_is_not_closed_for_strangers(
 
         assert first.status_code == second.status_code == 404
         assert connections(raw) == before
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_many_with_a_token_may_come_at_once(
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "CHANCE_SECONDS", 600.0)
+    await gateways.open(tokens=TOKENS)
+    answers = []
+
+    async def come() -> None:
+        async with gateways.raw(authorization="Bearer anns-token") as http:
+            answers.append(await http.get("/mcp", headers={"mcp-session-id": "none"}))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2 * connection_limits.STRANGERS_PER_ADDRESS):
+            tasks.start_soon(come)
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert len(answers) == 2 * connection_limits.STRANGERS_PER_ADDRESS
+
+
+async def test_strangers_who_come_all_at_once_are_bounded_as_well(
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "CHANCE_SECONDS", 600.0)
+    monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
+    monkeypatch.setattr(connection_limits, "BURST", 2)
+    place = await gateways.open(tokens=TOKENS)
+
+    idle = [await gateways.socket() for _ in range(40)]
+    async with gateways.raw() as raw:
+        health = await raw.get("/healthz")
+
+    assert health.status_code == 200
+    assert len(place.gateway._server.server_state.connections) <= 3 * 2 + 1
+    for stream in idle:
+        await stream.aclose()
+
+
+async def test_those_who_came_at_once_and_showed_nothing_are_soon_few(
+    gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limits, "CHANCE_SECONDS", 0.0)
+    monkeypatch.setattr(connection_limits, "STRANGERS_PER_ADDRESS", 3)
+    place = await gateways.open(tokens=TOKENS)
+
+    idle = [await gateways.socket() for _ in range(20)]
+
+    with anyio.fail_after(BOUND):
+        while len(place.gateway._server.server_state.connections) > 3:
+            await anyio.sleep(0.01)
+    assert not await is_closed(idle[-1])
     for stream in idle:
         await stream.aclose()
 
@@ -109,6 +172,7 @@ async def test_where_no_token_is_needed_many_clients_may_come_at_once(
         await stream.aclose()
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_the_connection_of_a_signed_link_is_not_closed_for_strangers(
     gateways: GatewayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 A connection counts as a stranger's until a request on it was let in. Strangers are few, fewest
 from one address, and the one that came first goes first: who has something to show does so at
-once, so what waits in line is idle. Requests of health checks are never turned away.
+once, so what waits in line is idle. Many may come together, such as an office after a restart, or
+one client that makes many calls: for a moment there may be more of them. Requests of health checks
+are never turned away.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ IDLE_SECONDS = 65
 STRANGER_IDLE_SECONDS = 5
 STRANGERS = 256
 STRANGERS_PER_ADDRESS = 32
+BURST = 8
+"""So many times as many may be there for `CHANCE_SECONDS`."""
+CHANCE_SECONDS = 1.0
+"""How long those that come together have to show who they are."""
 
 
 class ConnectionLimits:
@@ -38,6 +44,7 @@ class ConnectionLimits:
         self._has_strangers = has_strangers
         self._strangers: dict[ClientConnection, str] = {}
         self._per_address: Counter[str] = Counter()
+        self._chance: TimerHandle | None = None
 
     def opened(self, connection: ClientConnection) -> None:
         peer = (connection.client or ("",))[0]
@@ -48,10 +55,11 @@ class ConnectionLimits:
         address = counted(peer)
         self._strangers[connection] = address
         self._per_address[address] += 1
-        if self._per_address[address] > STRANGERS_PER_ADDRESS:
-            self._end_oldest(address, connection)
-        elif len(self._strangers) > STRANGERS:
-            self._end_oldest(next(iter(self._strangers.values())), connection)
+        theirs, everybody = self._per_address[address], len(self._strangers)
+        if theirs > STRANGERS_PER_ADDRESS * BURST or everybody > STRANGERS * BURST:
+            self._end_surplus(new=connection)
+        elif self._chance is None and (theirs > STRANGERS_PER_ADDRESS or everybody > STRANGERS):
+            self._chance = connection.loop.call_later(CHANCE_SECONDS, self._end_surplus)
 
     def known(self, connection: ClientConnection) -> None:
         """It is no stranger's (any more)."""
@@ -60,14 +68,21 @@ class ConnectionLimits:
             if not self._per_address[address]:
                 del self._per_address[address]
 
-    def _end_oldest(self, address: str, new: ClientConnection) -> None:
-        """Make room for a new one, which has had no time to show anything."""
-        theirs = [
-            each for each, whose in self._strangers.items() if whose == address and each is not new
-        ]
-        oldest = next((each for each in theirs if each.is_idle), theirs[0])
-        self.known(oldest)
-        oldest.transport.abort()
+    def _end_surplus(self, new: ClientConnection | None = None) -> None:
+        """End the oldest of those that are too many, idle ones first; never a new one, which has
+        had no time to show anything."""
+        if self._chance is not None:
+            self._chance.cancel()
+            self._chance = None
+        # Sorting keeps the order in which they came.
+        judged = sorted(
+            (each for each in self._strangers if each is not new), key=lambda each: not each.is_idle
+        )
+        for each in judged:
+            of_address = self._per_address[self._strangers[each]]
+            if of_address > STRANGERS_PER_ADDRESS or len(self._strangers) > STRANGERS:
+                self.known(each)
+                each.transport.abort()
 
 
 def let_in(scope: Scope) -> None:
