@@ -70,7 +70,7 @@ async def looked_after(client: McpClient) -> None:
 async def test_an_answer_that_cannot_be_written_down_reaches_its_caller(
     harness: AppHarness, client: McpClient, break_down: Break
 ) -> None:
-    break_down(turns, "finish")
+    break_down(turns, "finish_and_read")
 
     said = await client.ask("hello")
 
@@ -82,7 +82,7 @@ async def test_an_answer_that_cannot_be_written_down_reaches_its_caller(
 async def test_it_can_be_read_again_and_is_written_down_once_that_is_possible(
     harness: AppHarness, client: McpClient, break_down: Break
 ) -> None:
-    mend = break_down(turns, "finish")
+    mend = break_down(turns, "finish_and_read")
     said = await client.ask("hello")
 
     again = await client.result(said.id)
@@ -100,7 +100,7 @@ async def test_it_can_be_read_again_and_is_written_down_once_that_is_possible(
 async def test_what_follows_builds_on_it_meanwhile(
     harness: AppHarness, client: McpClient, break_down: Break
 ) -> None:
-    mend = break_down(turns, "finish")
+    mend = break_down(turns, "finish_and_read")
     said = await client.ask("hello")
     mend()
 
@@ -113,7 +113,7 @@ async def test_what_follows_builds_on_it_meanwhile(
 async def test_it_is_written_down_at_the_end_at_the_latest(
     harness: AppHarness, client: McpClient, break_down: Break
 ) -> None:
-    mend = break_down(turns, "finish")
+    mend = break_down(turns, "finish_and_read")
     await client.ask("hello")
     mend()
 
@@ -125,7 +125,7 @@ async def test_it_is_written_down_at_the_end_at_the_latest(
 async def test_if_it_never_can_be_the_next_process_finds_it_at_google(
     harness: AppHarness, client: McpClient, break_down: Break
 ) -> None:
-    mend = break_down(turns, "finish")
+    mend = break_down(turns, "finish_and_read")
     said = await client.ask("hello")
     await client.disconnect()
     mend()
@@ -191,7 +191,7 @@ async def test_an_abort_that_cannot_be_written_down_still_stops_google(
     harness: AppHarness, connect: Connect, break_down: Break
 ) -> None:
     wire = await connect()
-    break_down(turns, "finish")
+    break_down(turns, "finish_and_read")
     gate = harness.control.hold_next("create", "before_completed")
     call = await wire.begin_call("gemini_ask", prompt="hello")
     assert await gate.reached()
