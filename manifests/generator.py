@@ -390,7 +390,8 @@ def _readme() -> str:
         "is still needed to publish; a test forbids drift, and checks each by its own schema "
         "or its host's own validator.\n"
         "What a host insists on finding at the top of the repository stands there.\n\n"
-        "They start the published package with `uvx`; from a checkout, "
+        "They start `uvx` without a version: what `uv tool install` installed, else the published "
+        "package. From a checkout, "
         f"`{PACKAGE} install` names the program there.\n\n"
         "| what | for | how |\n| --- | --- | --- |\n" + table
     )

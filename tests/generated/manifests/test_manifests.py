@@ -148,3 +148,11 @@ def test_the_skill_names_only_tools_that_exist(path: str) -> None:
 
 def test_no_secret_is_in_any_manifest() -> None:
     assert not any("AIza" in text for text in FILES.values())
+
+
+@pytest.mark.parametrize("file", sorted(manifests.manifests()))
+def test_uvx_is_started_so_that_it_takes_an_installed_command(file: str) -> None:
+    """With a version, an index or `--from` it would look up every package again at each start."""
+    started = re.findall(r'"uvx",?\s*(?:"args":\s*)?\[([^\]]*)\]', manifests.manifests()[file])
+
+    assert {"".join(arguments.split()) for arguments in started} <= {f'"{manifests.PACKAGE}"'}
