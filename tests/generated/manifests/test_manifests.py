@@ -155,4 +155,6 @@ def test_uvx_is_started_so_that_it_takes_an_installed_command(file: str) -> None
     """With a version, an index or `--from` it would look up every package again at each start."""
     started = re.findall(r'"uvx",?\s*(?:"args":\s*)?\[([^\]]*)\]', manifests.manifests()[file])
 
-    assert {"".join(arguments.split()) for arguments in started} <= {f'"{manifests.PACKAGE}"'}
+    assert {"".join(arguments.split()) for arguments in started} <= {
+        json.dumps(Launch().arguments[0])
+    }
