@@ -8,8 +8,8 @@ import argparse
 from collections.abc import Iterator, Mapping
 
 from docs.generator.tables import joined, sentence, table
-from gemini_emulator.fault_injection import FAULTS
-from gemini_emulator.research_scenarios import FATES
+from gemini_emulator.scripting.fault_injection import FAULTS
+from gemini_emulator.scripting.research_scenarios import FATES
 from gemini_interactions.cli import command_line
 from gemini_interactions.config.setting_table import OFFERED
 

@@ -2,10 +2,10 @@
 
 from .background_server import Emulator
 from .control import EmulatorControl
-from .fault_injection import Fault, Gate
 from .request_log import Request
-from .research_scenarios import ResearchScenario
 from .responders.scripted_answer import Answer, Moment
+from .scripting.fault_injection import Fault, Gate
+from .scripting.research_scenarios import ResearchScenario
 
 __all__ = [
     "Answer",

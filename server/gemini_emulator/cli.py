@@ -15,10 +15,10 @@ from typing import Any
 
 from .background_server import Emulator
 from .control import EmulatorControl
-from .fault_injection import FAULTS, Fault
 from .http import control_api
 from .request_log import Request
-from .research_scenarios import FATES, ResearchScenario
+from .scripting.fault_injection import FAULTS, Fault
+from .scripting.research_scenarios import FATES, ResearchScenario
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from .api_errors import ApiError, Shape
-from .fault_injection import Delay, Fault, FaultInjection, Gate, Plan, Point, Trouble
-from .files import Processing
 from .interaction import TURN_OVER, EventIds, Interaction
 from .json_types import Json
 from .request_log import Request
-from .research_scenarios import ResearchScenario
+from .resources.files import Processing
 from .responders.image import NoImage
 from .responders.scripted_answer import Answer
-from .sandbox_control import SandboxControl
+from .scripting.fault_injection import Delay, Fault, FaultInjection, Gate, Plan, Point, Trouble
+from .scripting.research_scenarios import ResearchScenario
+from .scripting.sandbox_control import SandboxControl
+from .scripting.waiters import Waiters
 from .service import Clock, Service
-from .waiters import Waiters
 
 
 class EmulatorControl(SandboxControl):

@@ -8,8 +8,8 @@ from typing import Literal
 from .ids import event_id
 from .json_types import Json, timestamp
 from .responders.scripted_answer import Answer, Moment
+from .scripting.waiters import Waiters
 from .stream_events import step_events
-from .waiters import Waiters
 
 EventIds = Literal["sparse", "dense", "none"]
 TURN_OVER = (

@@ -7,22 +7,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from . import ids, input_parsing, request_validation, token_usage
+from . import ids, token_usage
 from .api_errors import ApiError, invalid, missing, precondition
-from .custom_agents import CustomAgents
-from .environments import Environment, Environments
-from .file_search_stores import Document, FileSearchStores
-from .files import Files
 from .interaction import EventIds, Interaction
 from .json_types import Json
 from .model_catalog import MODELS
-from .research_scenarios import ResearchScenario
+from .requests import input_parsing, request_validation
+from .resources.custom_agents import CustomAgents
+from .resources.environments import Environment, Environments
+from .resources.file_search_stores import Document, FileSearchStores
+from .resources.files import Files
 from .responders import antigravity, research, research_plan
 from .responders.antigravity import Antigravity
 from .responders.image import ImageResponder, ImageSettings
 from .responders.media import MediaResponder, MediaSettings
 from .responders.scripted_answer import Answer, Answerer, Turn
 from .responders.text import TextResponder
+from .scripting.research_scenarios import ResearchScenario
 
 Clock = Callable[[], datetime | float]
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from google.genai._interactions import (
 )
 
 from gemini_emulator import Emulator, EmulatorControl, ResearchScenario
-from gemini_emulator.research_scenarios import FATES
+from gemini_emulator.scripting.research_scenarios import FATES
 from tests.emulator.constants import FAST, MODEL
 
 TALKATIVE = {"type": "deep-research", "thinking_summaries": "auto"}

@@ -18,7 +18,7 @@ from google.genai._interactions import (
 )
 
 from gemini_emulator import Answer, EmulatorControl, Fault
-from gemini_emulator.fault_injection import FAULTS
+from gemini_emulator.scripting.fault_injection import FAULTS
 from tests.emulator.constants import MODEL
 from tests.support.samples import SAMPLES
 

@@ -7,7 +7,8 @@ import pytest
 from google.genai._interactions import BadRequestError
 from PIL import Image
 
-from gemini_emulator import Answer, Emulator, EmulatorControl, jpeg_writer
+from gemini_emulator import Answer, Emulator, EmulatorControl
+from gemini_emulator.media_writers import jpeg_writer
 from tests.emulator.constants import FAST, MODEL
 
 PAINTER = "gemini-nano-banana-2.1"

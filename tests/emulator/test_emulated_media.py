@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 from google.genai._interactions import BadRequestError, NotFoundError, RateLimitError
 
-from gemini_emulator import EmulatorControl, audio_writer, mp4_writer
+from gemini_emulator import EmulatorControl
+from gemini_emulator.media_writers import audio_writer, mp4_writer
 
 SPEECH = "gemini-3.8-flash-tts"
 MUSIC = "lyria-3.5"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_emulator import ids
+from gemini_emulator.requests.schema_sample import instance
 from gemini_emulator.responders.builtin_tools import cite
-from gemini_emulator.schema_sample import instance
 from gemini_emulator.stream_events import pieces, step_events
 
 

@@ -9,7 +9,7 @@ import pytest
 from google.genai._interactions import APIConnectionError, NotFoundError
 
 from gemini_emulator import Answer, Emulator, EmulatorControl
-from gemini_emulator.waiters import Waiters
+from gemini_emulator.scripting.waiters import Waiters
 from tests.emulator.constants import MODEL
 
 

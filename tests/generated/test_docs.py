@@ -12,8 +12,8 @@ import pytest
 
 from docs.generator import commands_page, errors_page, frameworks, reference
 from docs.generator.page_renderer import Block, blocks, is_woven
-from gemini_emulator.fault_injection import FAULTS
-from gemini_emulator.research_scenarios import FATES
+from gemini_emulator.scripting.fault_injection import FAULTS
+from gemini_emulator.scripting.research_scenarios import FATES
 from gemini_interactions.config.setting_table import SETTINGS, TOOLSETS
 from gemini_interactions.domain.client_profiles import (
     CLIENTS,

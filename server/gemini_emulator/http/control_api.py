@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..control import EmulatorControl
-from ..fault_injection import Gate
+from ..scripting.fault_injection import Gate
 
 if TYPE_CHECKING:
     from .connection import RequestResponse

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..api_errors import ApiError
-from ..files import Upload
 from ..json_types import Json
+from ..resources.files import Upload
 from .request_context import RequestContext
 
 KINDS = ("upload", "chunk", "file", "files", "delete_file", "download")

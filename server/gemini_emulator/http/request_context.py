@@ -2,11 +2,11 @@
 
 import asyncio
 
-from .. import attachments
 from ..control import EmulatorControl
-from ..fault_injection import Fault, Point
 from ..json_types import Json
 from ..request_log import Request
+from ..requests import attachments
+from ..scripting.fault_injection import Fault, Point
 from . import response_faults, routes
 from .connection import RequestResponse
 

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..fault_injection import Fault
 from ..json_types import Json
 from ..responders.image import JPEG
+from ..scripting.fault_injection import Fault
 
 _JSON = "application/json; charset=UTF-8"
 # These answer in one piece even when a stream was asked for.

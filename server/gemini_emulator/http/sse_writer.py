@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..fault_injection import Fault
 from ..interaction import Interaction
 from ..json_types import Json
+from ..scripting.fault_injection import Fault
 from .request_context import RequestContext
 
 CUT_600 = (

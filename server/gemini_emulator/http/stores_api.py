@@ -7,7 +7,7 @@ from ..json_types import Json
 from .request_context import RequestContext
 
 if TYPE_CHECKING:
-    from ..file_search_stores import Document
+    from ..resources.file_search_stores import Document
 
 UPLOAD = ":uploadToFileSearchStore"
 

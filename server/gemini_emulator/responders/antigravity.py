@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..api_errors import ApiError, invalid
-from ..environments import Environment
 from ..interaction import STEP_TOKENS
 from ..json_types import Json
+from ..resources.environments import Environment
 from . import agent_requests
 from .scripted_answer import Answer, Moment, Turn, text_step
 

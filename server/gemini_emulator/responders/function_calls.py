@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from ..json_types import Json
-from ..schema_sample import instance
+from ..requests.schema_sample import instance
 from .scripted_answer import Answer, Turn, text_step
 
 

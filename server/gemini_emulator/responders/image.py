@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .. import attachments, jpeg_writer
 from ..api_errors import invalid
 from ..json_types import Json
+from ..media_writers import jpeg_writer
+from ..requests import attachments
 from .scripted_answer import Answer, Turn, text_step
 
 # Two by two grey pixels, a real JPEG.

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import attachments, audio_writer, mp4_writer, token_usage
+from .. import token_usage
 from ..api_errors import ApiError, invalid
 from ..json_types import Json
+from ..media_writers import audio_writer, mp4_writer
+from ..requests import attachments
 from .image import NoImage
 from .scripted_answer import Answer, Turn
 

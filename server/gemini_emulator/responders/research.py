@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import attachments
 from ..api_errors import ApiError, invalid
 from ..json_types import Json
-from ..research_scenarios import ResearchScenario
+from ..requests import attachments
+from ..scripting.research_scenarios import ResearchScenario
 from . import agent_requests, builtin_tools, research_plan, research_report
 from .scripted_answer import Answer, Moment, Turn, text_step, words
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..input_parsing import steps_of
 from ..json_types import Json
+from ..requests.input_parsing import steps_of
 from .research_report import PLAN_TITLE, shortened
 from .scripted_answer import Turn, words
 

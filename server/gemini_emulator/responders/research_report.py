@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .. import png_chart as charts
 from ..json_types import Json
+from ..media_writers import png_chart as charts
 from .builtin_tools import REDIRECT
 from .scripted_answer import words
 

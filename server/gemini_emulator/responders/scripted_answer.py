@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ..environments import Environment
 from ..json_types import Json
+from ..resources.environments import Environment
 
 
 @dataclass(frozen=True)

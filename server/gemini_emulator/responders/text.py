@@ -3,9 +3,10 @@
 import json
 import re
 
-from .. import attachments, jpeg_writer
 from ..json_types import Json
-from ..schema_sample import instance
+from ..media_writers import jpeg_writer
+from ..requests import attachments
+from ..requests.schema_sample import instance
 from . import builtin_tools, computer_use, function_calls, image, research_report
 from .scripted_answer import Answer, Turn, text_step, words
 

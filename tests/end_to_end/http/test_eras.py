@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gemini_emulator.fault_injection import Gate
+from gemini_emulator.scripting.fault_injection import Gate
 from tests.support import protocol
 from tests.support.app_harness import AppHarness, ToolResult
 from tests.support.gateway_harness import GatewayHarness

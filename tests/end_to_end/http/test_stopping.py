@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from anyio.abc import SocketStream
 
-from gemini_emulator.fault_injection import Gate
+from gemini_emulator.scripting.fault_injection import Gate
 from gemini_interactions.config.settings import Config
 from gemini_interactions.mcp_server.transports.http import asgi_app, connection_limits
 from gemini_interactions.mcp_server.transports.http.asgi_app import Address, Gateway

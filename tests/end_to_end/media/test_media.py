@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gemini_emulator import audio_writer
+from gemini_emulator.media_writers import audio_writer
 from gemini_interactions.config.setting_table import TOOLSETS
 from tests.support.app_harness import AppHarness, McpClient
 from tests.support.media_client import film, path_of, speak

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from gemini_emulator.fault_injection import Point
+from gemini_emulator.scripting.fault_injection import Point
 from gemini_interactions.bridge import history
 from gemini_interactions.store.conversations import ConversationSummary
 from tests.support.app_harness import AppHarness

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gemini_emulator.fault_injection import Gate
+from gemini_emulator.scripting.fault_injection import Gate
 from tests.support.app_harness import AppHarness, McpClient, ToolResult
 
 CREWAI: dict[str, Any] = {"name": "mcp", "legacy": True}

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from docs.generator.tables import joined, sentence, table
-from gemini_emulator.fault_injection import FAULTS
+from gemini_emulator.scripting.fault_injection import FAULTS
 from tests.resilience.lifecycle import fault_cases
 from tests.resilience.lifecycle.fault_cases import Called, Fault
 from tests.support import db_inspection

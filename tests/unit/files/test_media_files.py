@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_emulator import audio_writer, mp4_writer
+from gemini_emulator.media_writers import audio_writer, mp4_writer
 from gemini_interactions.domain.errors import Garbled, NotKept
 from gemini_interactions.files.output.file_store import FileStore
 from gemini_interactions.files.output.media_facts import media_facts

@@ -5,8 +5,8 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-from .api_errors import invalid
-from .json_types import Json
+from ..api_errors import invalid
+from ..json_types import Json
 
 MEDIA = ("image", "audio", "video", "document")
 CONTENT = ("text", *MEDIA)

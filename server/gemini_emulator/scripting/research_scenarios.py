@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .interaction import Interaction
-from .json_types import Json
-from .responders.scripted_answer import Answer
+from ..interaction import Interaction
+from ..json_types import Json
+from ..responders.scripted_answer import Answer
 
 # Each fate, in the words of the command line's help.
 FATES: Mapping[str, str] = {

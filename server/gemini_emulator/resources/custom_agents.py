@@ -2,8 +2,8 @@
 
 import re
 
-from .api_errors import ApiError, invalid, missing
-from .json_types import Json
+from ..api_errors import ApiError, invalid, missing
+from ..json_types import Json
 
 FIELDS = frozenset(
     [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .api_errors import ApiError
+from ..api_errors import ApiError
 from .waiters import Waiters
 
 Point = Literal["before_created", "after_created", "before_completed", "before_response"]

@@ -2,7 +2,7 @@
 
 import base64
 
-from .service import Service
+from ..service import Service
 
 
 class SandboxControl:

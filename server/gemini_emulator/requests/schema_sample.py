@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .json_types import Json
+from ..json_types import Json
 
 _FORMATS = {
     "date": "2026-11-22",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .api_errors import ApiError, invalid
-from .jpeg_writer import RATIOS
-from .json_types import Json
-from .model_catalog import MODELS, RETIRED_AGENTS, EmulatedModel
-from .responders import media
-from .responders.scripted_answer import Answerer
+from ..api_errors import ApiError, invalid
+from ..json_types import Json
+from ..media_writers.jpeg_writer import RATIOS
+from ..model_catalog import MODELS, RETIRED_AGENTS, EmulatedModel
+from ..responders import media
+from ..responders.scripted_answer import Answerer
 
 FIELDS = frozenset(
     [

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .json_types import Json
+from ..json_types import Json
 
 MEDIA = ("image", "audio", "video", "document")
 _KEPT = 1024  # characters of base64 the log keeps; of more it keeps the size

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from . import attachments
-from .api_errors import ApiError
-from .ids import Mint
-from .json_types import Json, timestamp
+from ..api_errors import ApiError
+from ..ids import Mint
+from ..json_types import Json, timestamp
+from ..requests import attachments
 
 KEPT_FOR = timedelta(hours=48)
 LARGEST = 2 * 1024**3

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-from .api_errors import ApiError, invalid
-from .ids import Mint
-from .json_types import Json, timestamp
+from ..api_errors import ApiError, invalid
+from ..ids import Mint
+from ..json_types import Json, timestamp
 
 KEPT_FOR = timedelta(days=7)
 """How long an environment that nobody uses is kept."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .api_errors import ApiError
-from .ids import Mint
-from .json_types import Json, timestamp
+from ..api_errors import ApiError
+from ..ids import Mint
+from ..json_types import Json, timestamp
 
 MOST_TEXT = 1024 * 1024
 """Bytes of a document that are kept for searching."""

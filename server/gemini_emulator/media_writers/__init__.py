@@ -1,0 +1,1 @@
+"""Media the emulator makes: pictures, charts, audio and video, small but valid."""

@@ -1,0 +1,1 @@
+"""Requests: their input, their attachments, and whether the API would take them."""

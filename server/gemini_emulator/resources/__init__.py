@@ -1,0 +1,1 @@
+"""What the API keeps beside interactions: files, file search stores, agents, environments."""

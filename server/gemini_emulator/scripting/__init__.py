@@ -1,0 +1,1 @@
+"""What tests script: faults, scenarios of researches, and what is waited for."""
