@@ -1,4 +1,4 @@
-"""What the service says when it says no, in both shapes it is known to use."""
+"""Errors of the API, in both JSON shapes it is known to use."""
 
 from typing import Any, Literal
 

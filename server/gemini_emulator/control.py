@@ -1,4 +1,4 @@
-"""Emulator control: what tests and scripts say to the emulator, in plain words."""
+"""Emulator control: the interface with which tests script the emulator."""
 
 import base64
 from collections.abc import Callable, Sequence

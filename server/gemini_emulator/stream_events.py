@@ -1,4 +1,4 @@
-"""An interaction told as stream events, in the order and the pieces Google sends them."""
+"""An interaction as stream events, in the order and the pieces in which Google sends them."""
 
 import json
 from collections.abc import Iterator, Sequence

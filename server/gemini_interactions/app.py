@@ -1,4 +1,4 @@
-"""The app: opens every room, hands the parts to each other, and closes them again."""
+"""The app: opens and closes the store, the Google client and everything else for one server."""
 
 from __future__ import annotations
 

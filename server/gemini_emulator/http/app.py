@@ -1,4 +1,4 @@
-"""The emulator's front: the steering door for some requests, the Interactions API for the rest."""
+"""The emulator's HTTP application: the control API and the Interactions API."""
 
 from collections.abc import Callable
 

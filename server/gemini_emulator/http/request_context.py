@@ -1,4 +1,4 @@
-"""Request context: one request with its orders, and what every endpoint does with it."""
+"""Request context: one request, its faults, and what every endpoint does with it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Telling an interaction as server-sent events, and everything that goes wrong on the way."""
+"""Writes an interaction as server-sent events, with the faults that tests ask for."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What an emulated model can be told to answer, and who answers when nobody told it."""
+"""Scripted answers: what tests make an emulated model answer, and the default responders."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The fates a research can meet, in plain words: what becomes of a run that was started well."""
+"""Research scenarios: how a run that was started can end, by name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

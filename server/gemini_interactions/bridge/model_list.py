@@ -1,4 +1,4 @@
-"""The lineup: which models there are today, by our table and by Google's live list."""
+"""Model list: which models there are today, by our table and by Google's live list."""
 
 from __future__ import annotations
 

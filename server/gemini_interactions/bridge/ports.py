@@ -1,4 +1,4 @@
-"""What the bridge needs of the rooms around it: somewhere to remember, somebody to ask."""
+"""Ports: the interfaces that the bridge needs of others, such as a store and a Google client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks, and what for: the words between a tool and the bridge."""
+"""Requests and replies between tools and the bridge: who asks, and what for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: `gemini-interactions-mcp` serves; its other words help people set it up.
+"""The command line: parses arguments, serves, and starts the subcommands.
 
 Hosts wait for this process at their own start, so nothing heavy is imported here: each
 command brings what it needs.

@@ -1,4 +1,4 @@
-"""The archive: the store as it is read from a terminal, with a word for one that is not there."""
+"""Store access of commands: opens the store, or says that there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The screen: a terminal or a file; words in lines, with colours only where they show."""
+"""Terminal output of the demo: lines, with colours only where they show."""
 
 from __future__ import annotations
 

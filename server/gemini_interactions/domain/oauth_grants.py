@@ -1,4 +1,4 @@
-"""Access: what somebody who signed in has allowed a client to do here."""
+"""OAuth grants: what somebody who signed in has allowed a client to do here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words everything else is written in: interactions, turns, conversations, settings, usage.
+"""Data classes of the domain: interactions, turns, conversations, settings, usage.
 
 Plain frozen data, free of the SDK, SQL and MCP. A *step* stays the JSON object the API
 speaks (``{"type": "model_output", "content": [...]}``), because steps are stored and

@@ -1,4 +1,4 @@
-"""Luggage: what a caller wants to attach, opened and weighed before anything is sent."""
+"""Attachment loader: opens what a caller attaches, and measures it before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain files: local files as they are, for a sandbox that takes any kind of them.
+"""Environment files: local files as they are, for an agent's sandbox, which takes any kind.
 
 The rules are those of attachments: inside the allowed folders, no credentials, no private keys,
 folders and patterns without what is ignored.

@@ -1,4 +1,4 @@
-"""What a thing is, told from its bytes: extensions lie, and Google is told a type.
+"""MIME sniffing: the type of a file, read from its bytes, since extensions lie.
 
 Neither sniffer on PyPI fits: `filetype` has had no release since 2022, and `puremagic` keeps
 one line for Python 3.11 and another for 3.12, of which the first calls every office document

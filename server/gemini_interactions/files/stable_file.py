@@ -1,4 +1,4 @@
-"""Steady: a file to upload that is what it was when it was opened, to its last byte.
+"""Unchanged file reader: a file to upload that is still what it was when it was opened.
 
 An upload takes minutes, is announced with a size, and is remembered by a hash: what somebody
 writes to the file meanwhile would make a lie of both. (The SDK, for one, sends empty pieces

@@ -1,4 +1,4 @@
-"""Google's side of the bridge; the only room that knows google-genai."""
+"""The client of the Interactions API; the only package that knows google-genai."""
 
 from gemini_interactions.gemini.client import Gemini
 from gemini_interactions.gemini.serialization import Model

@@ -1,4 +1,4 @@
-"""What went wrong on the way to Google or there, told as one of our errors.
+"""Error mapping: exceptions of google-genai and HTTP statuses as errors of the domain.
 
 The SDK's exceptions come from a private module and from whatever HTTP library it uses, so
 they are known by what they carry (a status, a body, a cause) and by their names.

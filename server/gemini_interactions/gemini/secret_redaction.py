@@ -1,4 +1,4 @@
-"""Values that were sent in headers and addresses of tools: an error of Google's may repeat them."""
+"""Redaction of secrets of tools (headers, addresses): an error of Google's may repeat them."""
 
 from __future__ import annotations
 

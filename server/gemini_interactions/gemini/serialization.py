@@ -1,4 +1,4 @@
-"""Our words into what google-genai takes, and what the API answers into our words."""
+"""Serialization: requests into what google-genai takes, answers into events and data classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A draft: what has arrived so far of an answer that is still being streamed.
+"""Stream accumulator: what has arrived so far of an answer that is still being streamed.
 
 Feed it the events of a stream, in any state of repair; ask it at any moment for the
 `Interaction` they amount to. Events are JSON objects as the API speaks them, steps are put

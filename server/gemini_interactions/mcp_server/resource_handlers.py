@@ -1,4 +1,4 @@
-"""The catalogue: resources, prompts and completions. It never changes while a server runs."""
+"""Handlers of resources, prompts and completions, whose lists never change while a server runs."""
 
 from __future__ import annotations
 

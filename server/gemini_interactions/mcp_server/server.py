@@ -1,4 +1,4 @@
-"""The door: answers who knocks, in both protocol eras, and lets in who asks for more."""
+"""The MCP server: its handlers in both protocol eras; what carries calls out is imported late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store remembers: conversations, their turns, who runs them, and what was spent.
+"""The store: conversations, their turns, who runs them, and what was used.
 
 The only package that knows SQL. One SQL text serves both databases: a SQLite file that
 several local processes share, and PostgreSQL for replicas.

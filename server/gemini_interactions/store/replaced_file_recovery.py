@@ -1,5 +1,7 @@
-"""Carrying over: a database file was removed or replaced under a running server, and what that
-server had in flight is written anew into the file that stands at its path now.
+"""Recovery of a replaced database file: what a running server had in flight is written anew.
+
+The file was removed or replaced under it; what is written goes into the file that stands at its
+path now.
 
 The old file stays readable through its open connection. Rows of other processes are theirs to
 carry over: one that is there already is never written over by what is only read here.

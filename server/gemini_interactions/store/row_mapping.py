@@ -1,4 +1,4 @@
-"""Between rows and the words everything else is written in."""
+"""Row mapping: from rows to data classes of the domain, and back."""
 
 # ruff: noqa: S608 - only our own tables and conditions are put into SQL; values travel beside it.
 

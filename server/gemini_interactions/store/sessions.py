@@ -1,4 +1,4 @@
-"""What each session is in the middle of, and whether several agents share one."""
+"""Sessions: the default conversation of each, and whether several agents share one."""
 
 # ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
 

@@ -1,4 +1,4 @@
-"""The store as everybody else sees it: each method is one transaction, in a thread."""
+"""The store: all repositories behind one interface; each method is one transaction, in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each owner spent per day, and which of Google's names are theirs."""
+"""Usage: tokens and dollars of each owner per day."""
 
 # ruff: noqa: S608 - only names of our own columns are put into SQL; values travel beside it.
 

@@ -1,4 +1,4 @@
-"""The shelf: where files this server makes are kept. What the bridge needs of it."""
+"""The interface of the file store: where files this server makes are kept."""
 
 from __future__ import annotations
 

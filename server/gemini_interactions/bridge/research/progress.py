@@ -1,4 +1,4 @@
-"""Doings: what a long run lets know of itself: its thoughts, its searches, the pages it reads."""
+"""Progress of a research: its thoughts, its searches, the pages it reads."""
 
 from __future__ import annotations
 

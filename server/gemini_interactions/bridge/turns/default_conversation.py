@@ -1,4 +1,4 @@
-"""Sessions: which conversation a caller means when it names none.
+"""Default conversation: which one a session means when its caller names none.
 
 A session is known by (owner, hint). Calls of one session that ran side by side in
 different conversations leave no default for ten minutes: parallel agents share a session,

@@ -1,4 +1,4 @@
-"""The shelf: where files made here are kept, under honest names, for this user only."""
+"""The file store: where files made here are kept, under honest names, for this user only."""
 
 from __future__ import annotations
 

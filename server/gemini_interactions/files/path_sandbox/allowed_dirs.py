@@ -1,4 +1,4 @@
-"""The folders somebody opened to us: every local file is read inside them, and written too.
+"""Allowed folders: every local file is read and written inside them.
 
 By default that is the folder the server was started in, unless that is the disk, the home
 folder or a part of the system, where desktop hosts start their servers: then it is none.

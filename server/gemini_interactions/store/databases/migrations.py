@@ -1,4 +1,4 @@
-"""How the tables came to be: numbered, append-only, the same text for both databases.
+"""Schema migrations: numbered, append-only, the same SQL for both databases.
 
 Never change an entry that was released: add the next one. Statements end with a semicolon
 and contain no other. Times are epoch seconds, JSON is TEXT, truth is 0 or 1. In `turns`

@@ -1,4 +1,4 @@
-"""The gate: who comes in over HTTP, and with how much.
+"""Transport security: host, origin, token and size checks of every HTTP request.
 
 A wrong host, a wrong origin, a missing token or too large a body is refused before it is read.
 What comes in carries its owner as `request.user`.

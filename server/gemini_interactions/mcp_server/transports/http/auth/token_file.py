@@ -1,4 +1,4 @@
-"""Tokens: who may come in over HTTP, from a file of one `owner:sha256-hex-of-token` a line.
+"""Tokens file: who may come in over HTTP, one `owner:sha256-hex-of-token` a line.
 
 The file holds no token, only what one hashes to. It is looked at with every request and read
 again when it has changed; while it cannot be read, or holds a bad line, those read before hold.
