@@ -1,4 +1,4 @@
-"""Lone surrogates, such as halves of emoji: JSON can carry one half alone (``"\\ud83d"``), and nothing else can.
+"""Lone surrogates: JSON can carry half an emoji alone (``"\\ud83d"``), and nothing else can.
 
 Neither a database nor a connection takes such a text, so it is replaced where it comes in.
 """

@@ -1,4 +1,4 @@
-"""Which model serves a request, at which thinking level, and what it costs: rules over the table."""
+"""Which model serves a request, at which thinking level and price: rules over the table."""
 
 from __future__ import annotations
 
