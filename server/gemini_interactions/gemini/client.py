@@ -417,7 +417,7 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
                     return
                 raise
             for came in reader.arrivals(sse_parser.END if chunk is None else chunk):
-                arrived = await _read(came)
+                arrived = came if isinstance(came, dict) else await _read_apart(came)
                 if arrived is None:
                     continue
                 is_over = arrived.get("event_type") in _ENDS
@@ -432,10 +432,8 @@ async def _events(answer: Any, deadline: float, silence: float = inf) -> Events:
                 pass
 
 
-async def _read(event: Event | sse_parser.UnreadEvent) -> Event | None:
-    if isinstance(event, sse_parser.UnreadEvent):
-        return await anyio.to_thread.run_sync(event.read)
-    return event
+async def _read_apart(event: sse_parser.UnreadEvent) -> Event | None:
+    return await anyio.to_thread.run_sync(event.read)
 
 
 async def _drafted(events: Events) -> Interaction:
