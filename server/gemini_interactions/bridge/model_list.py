@@ -42,7 +42,7 @@ class ModelList:
         self._failure = ("", 0.0)
         self._looking = anyio.Lock()
 
-    async def told(self) -> str:
+    async def as_text(self) -> str:
         """All models as Markdown; without key or network the table alone, and why."""
         trouble = await self._look()
         today = self._today()

@@ -55,7 +55,7 @@ class ResourceHandlers:
         for kind in self._kinds:
             id = kind.id_in(params.uri)
             if id is not None:
-                async with _told(uri=params.uri):
+                async with _mapped_errors(uri=params.uri):
                     content = await kind.read(self._reader(context), id)
                 return types.ReadResourceResult(contents=[_contents(kind, params.uri, content)])
         raise _unknown(params.uri, "There is no such resource here.")
@@ -71,7 +71,7 @@ class ResourceHandlers:
         prompt = self._prompts.get(params.name)
         if prompt is None:
             raise self._no_prompt(params.name)
-        async with _told():
+        async with _mapped_errors():
             text = prompt.filled_in(params.arguments or {})
         message = types.PromptMessage(role="user", content=types.TextContent(text=text))
         return types.GetPromptResult(description=prompt.description, messages=[message])
@@ -82,7 +82,7 @@ class ResourceHandlers:
         complete = self._completion(params.ref, params.argument.name)
         found: list[str] = []
         if complete is not None:
-            async with _told():
+            async with _mapped_errors():
                 found = await complete(self._reader(context), params.argument.value)
         shown = types.Completion(values=found[: MOST - 1], has_more=len(found) >= MOST)
         return types.CompleteResult(completion=shown)
@@ -122,7 +122,7 @@ def _unknown(uri: str, message: str) -> MCPError:
 
 
 @asynccontextmanager
-async def _told(uri: str = "") -> AsyncIterator[None]:
+async def _mapped_errors(uri: str = "") -> AsyncIterator[None]:
     """Whatever goes wrong is told in the protocol's numbers and our words."""
     try:
         yield

@@ -155,11 +155,11 @@ async def _facts(reader: Reader, id: str, kind: ArtifactKind) -> str:
 
 
 async def _models(reader: Reader, _: str) -> str:
-    return await reader.app.models.told()
+    return await reader.app.models.as_text()
 
 
 async def _agents(reader: Reader, _: str) -> str:
-    return await (await reader.app.bridge()).agents.told(reader.owner)
+    return await (await reader.app.bridge()).agents.as_text(reader.owner)
 
 
 async def _agent(reader: Reader, id: str) -> str:
@@ -172,7 +172,7 @@ async def agent_ids(reader: Reader, begun: str) -> list[str]:
 
 
 async def _usage(reader: Reader, _: str) -> str:
-    return await (await reader.app.bridge()).budget.told(reader.owner)
+    return await (await reader.app.bridge()).budget.as_text(reader.owner)
 
 
 KINDS: tuple[ResourceKind, ...] = (

@@ -51,7 +51,7 @@ async def gemini_run_agent(
         network or "",
         max_total_tokens or 0,
     )
-    return await rendering.told(await context.bridge.agents.run(context.caller, wanted), context)
+    return await rendering.render(await context.bridge.agents.run(context.caller, wanted), context)
 
 
 @tool("Files of an agent", toolset="agents", read_only=False)

@@ -101,15 +101,15 @@ async def gemini_result(
     text."""
     reply = await context.bridge.conversations.result(context.caller, id, wait_seconds)
     if reply.turn.kind == "agent":
-        return await agent.told(reply, context, offset)
+        return await agent.render(reply, context, offset)
     if reply.turn.kind in media.KINDS:
-        return await media.told(reply, context, offset)
+        return await media.render(reply, context, offset)
     if reply.turn.kind == "image":
-        return await image.told(reply, context, offset)
+        return await image.render(reply, context, offset)
     if reply.turn.kind == "research":
         stands = await context.bridge.researches.stands(reply.turn)
         if stands is not None:
-            return await research_report.told(
+            return await research_report.render(
                 stands, context.limits, offset, "gemini_result with id"
             )
     return await _answer(reply, context, offset)
@@ -138,7 +138,7 @@ async def gemini_history(
 async def _answer(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """The turn of a question, with the pictures that are in its answer."""
     if "[image " in reply.turn.text:
-        return await image.told(reply, context, offset)
+        return await image.render(reply, context, offset)
     return await result.answer(reply, context.limits, offset)
 
 

@@ -50,4 +50,4 @@ async def gemini_generate_image(
         save_to=save_to,
     )
     reply = await context.bridge.images.generate(context.caller, order)
-    return await image.told(reply, context)
+    return await image.render(reply, context)

@@ -57,7 +57,7 @@ async def gemini_generate_speech(
         save_to,
         model,
     )
-    return await media.told(await context.bridge.media.speak(context.caller, wanted), context)
+    return await media.render(await context.bridge.media.speak(context.caller, wanted), context)
 
 
 @tool(
@@ -77,7 +77,7 @@ async def gemini_generate_music(
 ) -> types.CallToolResult:
     """Compose a piece of music with Gemini, sung or not, into an audio file (about $0.08)."""
     wanted = MusicRequest(prompt, images, format, save_to, model)
-    return await media.told(await context.bridge.media.compose(context.caller, wanted), context)
+    return await media.render(await context.bridge.media.compose(context.caller, wanted), context)
 
 
 @tool(
@@ -124,4 +124,4 @@ async def gemini_generate_video(
         save_to,
         model,
     )
-    return await media.told(await context.bridge.media.film(context.caller, wanted), context)
+    return await media.render(await context.bridge.media.film(context.caller, wanted), context)

@@ -49,7 +49,7 @@ async def start_deep_research(
         files,
         service_tier=service_tier or "",
     )
-    return await result.told(
+    return await result.render(
         await context.bridge.researches.start(context.caller, task), context.limits
     )
 
@@ -62,7 +62,7 @@ async def approve_research_plan(
 ) -> types.CallToolResult:
     """Run a research plan, or with `changes` have it revised. Show the plan to the user first."""
     stands = await context.bridge.researches.approve(context.caller, research_id, changes)
-    return await result.told(stands, context.limits)
+    return await result.render(stands, context.limits)
 
 
 @tool("Check a research", toolset="research", read_only=True)
@@ -76,12 +76,12 @@ async def check_research(
 ) -> types.CallToolResult:
     """How a research stands and what it is doing; when it is done, the report."""
     stands = await context.bridge.researches.check(context.caller, research_id, wait_seconds)
-    return await result.told(stands, context.limits, offset)
+    return await result.render(stands, context.limits, offset)
 
 
 @tool("Cancel a research", toolset="research", read_only=False, destructive=True)
 async def cancel_research(context: ToolContext, research_id: ResearchId) -> types.CallToolResult:
     """Stop the running research at Google; what it had is kept."""
-    return await result.told(
+    return await result.render(
         await context.bridge.researches.cancel(context.caller, research_id), context.limits
     )

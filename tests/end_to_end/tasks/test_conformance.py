@@ -90,7 +90,7 @@ def suite_tools(real_time: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         context: ToolContext, question: str, *, plan: bool
     ) -> types.CallToolResult:
         wanted = ResearchRequest(question, plan_first=plan)
-        return await research_report.told(
+        return await research_report.render(
             await context.bridge.researches.start(context.caller, wanted), context.limits
         )
 

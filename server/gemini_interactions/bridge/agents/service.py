@@ -58,7 +58,7 @@ class Agents:
         granted = await self._runtime.store.names.granted(owner, "agent")
         return [each for each in found if not each.base_agent or each.id in granted]
 
-    async def told(self, owner: str) -> str:
+    async def as_text(self, owner: str) -> str:
         """The agents as Markdown; without an answer of Google's the default alone, and why."""
         lines = ["# Agents", "", f"Default: {model_catalog.SANDBOX_AGENT}.", ""]
         try:

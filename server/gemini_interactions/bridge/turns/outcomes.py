@@ -164,7 +164,7 @@ def failed(problem: UpstreamError, partial: Interaction | None = None) -> Outcom
     return _partial("failed", partial, {"kind": problem.kind, "message": problem.message})
 
 
-def told(turn: Turn, outcome: Outcome, now: float) -> Turn:
+def apply(turn: Turn, outcome: Outcome, now: float) -> Turn:
     """The turn with its outcome, as the store will have it."""
     return replace(
         turn,

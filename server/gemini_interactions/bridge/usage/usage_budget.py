@@ -167,7 +167,7 @@ class UsageBudget:
         spent = await self._store.usage(owner, self._today().isoformat())
         return self._limits.usd - sum(each.usd or 0.0 for each in spent)
 
-    async def told(self, owner: str) -> str:
+    async def as_text(self, owner: str) -> str:
         """The last days' use as Markdown."""
         today = self._today()
         first = today - timedelta(days=DAYS_SHOWN - 1)

@@ -67,7 +67,7 @@ class TaskMethods:
 
     async def get(self, context: Context, params: TaskParams) -> HandlerResult:
         task = await self._found(context, params)
-        return {**DONE, **await self._told(context, task)}
+        return {**DONE, **await self._task_result(context, task)}
 
     async def update(self, context: Context, params: TaskUpdateParams) -> HandlerResult:
         task = await self._found(context, params)
@@ -104,7 +104,7 @@ class TaskMethods:
         except Refused as refusal:
             raise MCPError(types.INTERNAL_ERROR, str(refusal)) from None
 
-    async def _told(self, context: Context, task: Task) -> dict[str, Any]:
+    async def _task_result(self, context: Context, task: Task) -> dict[str, Any]:
         """A task as it stands, with what it asks or its result."""
         if task.answer is not None:
             return await self._kept(context, task)

@@ -49,7 +49,7 @@ async def _stdio(app: App, handover: Handover) -> None:
         app.wake()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_when_told, app)
+            tasks.start_soon(_stop_on_signal, app)
             tasks.start_soon(_leave_when_closed, app)
             if not handover.was_recorded:
                 tasks.start_soon(_record_handshake, app)
@@ -144,7 +144,7 @@ def record_for(config: Config) -> None:
     write(Path(folder), is_structured=config.structured)
 
 
-async def _stop_when_told(app: App) -> None:
+async def _stop_on_signal(app: App) -> None:
     """On a signal: commit what there is, then leave without waiting for stdin's next line."""
     if sys.platform == "win32":
         return

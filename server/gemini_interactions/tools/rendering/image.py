@@ -24,11 +24,11 @@ PREVIEWED = 4
 PREVIEW_BYTES = 60_000
 
 
-async def told(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
+async def render(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """An image turn as it stands."""
     limits = context.limits
     pictures = await context.bridge.artifacts.of(reply.turn)
-    told = result.told_of(reply, limits)
+    told = result.parts_of(reply, limits)
     if not pictures:
         return await result.present(told, limits, offset)
     first = pictures[0]

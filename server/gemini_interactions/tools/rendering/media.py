@@ -18,12 +18,12 @@ KINDS = ("speech", "music", "video")
 """The kinds of turns that are shown here."""
 
 
-async def told(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
+async def render(reply: Reply, context: ToolContext, offset: int = 0) -> types.CallToolResult:
     """A turn that makes a file, as it stands."""
     turn, limits = reply.turn, context.limits
     files = await context.bridge.artifacts.files_of(turn)
     named = reply.artifact or await context.bridge.artifacts.named(turn)
-    parts = result.told_of(reply, limits)
+    parts = result.parts_of(reply, limits)
     first = files[0] if files else named
     if first is None:
         return await result.present(parts, limits, offset)

@@ -21,7 +21,7 @@ MOST_LINKS = 20
 """Links are long, and the report is what the text is for."""
 
 
-async def told(
+async def render(
     stands: ResearchStatus, limits: ClientLimits, offset: int = 0, reader: str = CHECK
 ) -> types.CallToolResult:
     """The report or plan where there is one; else how the run stands and what to do next."""

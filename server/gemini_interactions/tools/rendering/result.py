@@ -74,10 +74,10 @@ async def present(told: ResultParts, limits: ClientLimits, offset: int = 0) -> t
 
 async def answer(reply: Reply, limits: ClientLimits, offset: int = 0) -> types.CallToolResult:
     """A turn as it stands."""
-    return await present(told_of(reply, limits), limits, offset)
+    return await present(parts_of(reply, limits), limits, offset)
 
 
-def told_of(reply: Reply, limits: ClientLimits) -> ResultParts:
+def parts_of(reply: Reply, limits: ClientLimits) -> ResultParts:
     """What there is to tell of a turn."""
     turn = outcomes.read_again(reply.turn)
     notes = [*turn.notes, *unread(turn)]

@@ -361,7 +361,7 @@ class TurnExecutor:
         except Exception:
             log.exception("could not write down the end of turn %s", running.turn.id)
             running.unwritten = outcome
-            turn = outcomes.told(running.turn, outcome, self._runtime.now())
+            turn = outcomes.apply(running.turn, outcome, self._runtime.now())
         else:
             self.running.drop(running)
         running.finished(turn)

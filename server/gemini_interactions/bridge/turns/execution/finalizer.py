@@ -59,7 +59,7 @@ class TurnFinalizer:
             log.info("turn %s had been finished elsewhere", turn.id)
         elif booking is not None:
             self._runtime.budget.count(booking)
-        turn = stored or outcomes.told(turn, outcome, self._runtime.now())
+        turn = stored or outcomes.apply(turn, outcome, self._runtime.now())
         if not transcripts:
             extra = {**turn.extra, **outcome.remarks}
             turn = replace(

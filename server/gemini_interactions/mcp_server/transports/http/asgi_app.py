@@ -164,8 +164,8 @@ class Gateway:
         self.url = f"http://[{number}]:{port}" if ":" in number else f"http://{number}:{port}"
         self.app = app
         self._listener = listener
-        self._told = anyio.Event()
-        self._told_again = anyio.Event()
+        self._stopping = anyio.Event()
+        self._forced = anyio.Event()
         self.ended = anyio.Event()
         base = app.config.public_url or self.url
         addresses = ClientAddresses(app.config.trusted_proxies)
@@ -233,16 +233,16 @@ class Gateway:
 
     def stop(self) -> None:
         """Let nobody in, let calls finish for a moment; told twice, do not wait for them."""
-        if self._told.is_set():
-            self._told_again.set()
-        self._told.set()
+        if self._stopping.is_set():
+            self._forced.set()
+        self._stopping.set()
 
     async def _wind_down(self) -> None:
-        await self._told.wait()
+        await self._stopping.wait()
         self._server.should_exit = True
         self._streams.end()
         with anyio.move_on_after(GRACE):
-            await self._told_again.wait()
+            await self._forced.wait()
         self._security.close()
         with anyio.CancelScope(shield=True):
             await self.app.settle()
@@ -264,12 +264,12 @@ class Gateway:
         return PlainTextResponse("alive\n")
 
     async def _readiness(self, _request: Request) -> Response:
-        if not self._told.is_set() and await self.app.is_ready():
+        if not self._stopping.is_set() and await self.app.is_ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503)
 
 
-async def told_to_stop(gateway: Gateway, signals: Sequence[signal.Signals]) -> None:
+async def stop_on_signals(gateway: Gateway, signals: Sequence[signal.Signals]) -> None:
     """Stop a gateway when a signal comes; at the second one it waits for nothing."""
     if sys.platform == "win32":
         return

@@ -9,7 +9,7 @@ import sys
 import anyio
 
 from ....config.settings import Config
-from .asgi_app import PATH, Address, Gateway, tokens_for, told_to_stop
+from .asgi_app import PATH, Address, Gateway, stop_on_signals, tokens_for
 from .connection_limits import raise_file_limit
 
 _TALKATIVE = ("mcp", "sse_starlette", "uvicorn.access")
@@ -30,12 +30,12 @@ def serve_http(config: Config, address: str, workers: int = 1) -> int:
     gateway = Gateway(config, where.listen(), name=where.name, tokens=tokens)
     sys.stderr.write(f"gemini-interactions-mcp serves {gateway.url}{PATH}\n")
     sys.stderr.flush()
-    anyio.run(_serve_until_told, gateway)
+    anyio.run(_serve_until_stopped, gateway)
     return 0
 
 
-async def _serve_until_told(gateway: Gateway) -> None:
+async def _serve_until_stopped(gateway: Gateway) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(told_to_stop, gateway, (signal.SIGTERM, signal.SIGINT))
+        tasks.start_soon(stop_on_signals, gateway, (signal.SIGTERM, signal.SIGINT))
         await gateway.serve()
         tasks.cancel_scope.cancel()

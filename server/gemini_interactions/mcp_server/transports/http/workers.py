@@ -34,8 +34,8 @@ from .asgi_app import (
     Address,
     Gateway,
     metrics_address,
+    stop_on_signals,
     tokens_for,
-    told_to_stop,
 )
 from .routes.metrics_route import TYPE
 from .transport_security import AllowedHosts
@@ -94,7 +94,7 @@ async def _serve_worker(gateway: Gateway, channel: socket.socket) -> None:
         gateway.stop()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(told_to_stop, gateway, (signal.SIGTERM,))
+        tasks.start_soon(stop_on_signals, gateway, (signal.SIGTERM,))
         tasks.start_soon(until_orphaned)
         await tasks.start(gateway.serve)
         tasks.start_soon(report)
@@ -143,8 +143,8 @@ class Workers:
         self._gone = Registry()
         """What workers counted that have ended."""
         self._selector = selectors.DefaultSelector()
-        self._told = 0
-        self._told_at = 0.0
+        self._stops_asked = 0
+        self._stopping_since = 0.0
         self._next_start = 0.0
         self._has_announced = False
         self._code = 0
@@ -163,14 +163,14 @@ class Workers:
             self._selector.register(
                 self._metrics, selectors.EVENT_READ, self._metrics.handle_request
             )
-        while self._workers or not self._told:
+        while self._workers or not self._stops_asked:
             self._start_missing()
             for key, _ in self._selector.select(0.25):
                 with suppress(OSError):
                     key.data()
             self._reap()
             self._announce()
-            if self._told and time.monotonic() > self._told_at + PATIENCE:
+            if self._stops_asked and time.monotonic() > self._stopping_since + PATIENCE:
                 self._signal(signal.SIGKILL)
         return self._code
 
@@ -185,7 +185,7 @@ class Workers:
         return total.text(gauges.items())
 
     def _start_missing(self) -> None:
-        if self._told or len(self._workers) >= self._number:
+        if self._stops_asked or len(self._workers) >= self._number:
             return
         if time.monotonic() < self._next_start:
             return
@@ -246,7 +246,7 @@ class Workers:
             worker.channel.close()
             self._gone.absorb(worker.snapshot)
             code = os.waitstatus_to_exitcode(status)
-            if self._told:
+            if self._stops_asked:
                 continue
             if not worker.is_ready and code == 2:  # it said why, and the next would say the same
                 self._code = 2
@@ -258,7 +258,7 @@ class Workers:
 
     def _announce(self) -> None:
         everybody = len(self._workers) == self._number
-        if self._has_announced or not everybody or self._told:
+        if self._has_announced or not everybody or self._stops_asked:
             return
         if all(worker.is_ready for worker in self._workers.values()):
             self._has_announced = True
@@ -269,10 +269,10 @@ class Workers:
 
     def _stop(self) -> None:
         """Tell the workers to end; told twice, they do not wait for calls in progress."""
-        if not self._told:
-            self._told_at = time.monotonic()
+        if not self._stops_asked:
+            self._stopping_since = time.monotonic()
             self._listener.close()
-        self._told += 1
+        self._stops_asked += 1
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
