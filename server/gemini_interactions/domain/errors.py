@@ -70,8 +70,15 @@ class NotKept(Refused):
         return cls(f"The {noun} was made, but could not be fetched from Google just now.")
 
     @classmethod
-    def by_fault(cls) -> NotKept:
-        return cls("The image was made, but this server failed while keeping it.")
+    def by_fault(cls, noun: str = "image") -> NotKept:
+        return cls(f"The {noun} was made, but this server failed while keeping it.")
+
+
+class NotAtGoogle(NotKept):
+    """A file was made, but Google has none at its address: not yet, or no more."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"The {noun} was made, but Google has no file at its address now.")
 
 
 class OverLimit(Refused):

@@ -98,10 +98,12 @@ async def gemini_view_usage(
 def usage(turns: Sequence[Turn]) -> dict[str, Any]:
     """What the usage view shows of a conversation."""
     lines = [_usage(each) for each in turns]
+    priced = [each["usd"] for each in lines if each["usd"] is not None]
     return {
         "id": turns[0].conversation_id,
         "tokens": sum(each["tokens"] for each in lines),
-        "usd": sum(each["usd"] or 0.0 for each in lines),
+        "usd": sum(priced) if priced else None,
+        "unpriced": sum(each["tokens"] > 0 and each["usd"] is None for each in lines),
         "turns": lines[-MOST_TURNS:],
     }
 

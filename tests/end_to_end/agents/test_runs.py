@@ -164,6 +164,24 @@ async def test_daily_limits_hold_the_middle_of_what_runs_cost(
     assert len(harness.bodies) == 1
 
 
+async def test_ended_runs_use_up_a_limit_in_dollars_though_their_tokens_have_no_price(
+    harness: AppHarness,
+) -> None:
+    harness.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_DAILY_USD_LIMIT="3")
+    client = await harness.connect()
+
+    done = await run(client)
+    second = await client.call("gemini_run_agent", prompt="y")
+    told = (await client.sdk_client.read_resource("gemini://usage")).contents[0].text  # type: ignore[union-attr]
+    models = (await client.sdk_client.read_resource("gemini://models")).contents[0].text  # type: ignore[union-attr]
+
+    assert second.is_error
+    assert "$" not in done.footer
+    assert "~$1.75 |" in told
+    assert "each run counts with the middle of the range" in told
+    assert "typically $0.25-3.25 a run; no price of its tokens is known" in models
+
+
 # -- what is refused -----------------------------------------------------------------------
 
 

@@ -10,7 +10,9 @@ from mcp.client import advertise
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 
+from gemini_interactions.domain.types import Turn, Usage
 from gemini_interactions.mcp_server.apps.extension import EXTENSION, MIME_TYPE, VIEWS, page
+from gemini_interactions.tools import app_views
 from tests.support.app_harness import AppHarness, McpClient
 
 APPS = advertise(EXTENSION, {"mimeTypes": [MIME_TYPE]})
@@ -137,6 +139,29 @@ async def test_usage_data_adds_up_the_turns_of_a_conversation(viewer: McpClient)
     assert [each["turn"] for each in turns] == [1, 2]
     assert shown["conversation"]["tokens"] == sum(each["tokens"] for each in turns) > 0
     assert shown["today"]["tokens"] == shown["conversation"]["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("models", "usd", "unpriced"),
+    [
+        (["gemini-3.8-flash", "gemini-3.8-flash"], 0.015, 0),
+        (["gemini-3.8-flash", "of-tomorrow"], 0.0075, 1),
+        (["of-tomorrow"], None, 1),
+    ],
+)
+def test_turns_without_a_known_price_are_not_shown_as_free(
+    models: list[str], usd: float | None, unpriced: int
+):
+    used = Usage(input=10_000, total=10_000)
+    turns = [
+        Turn("c_1", n, "local", "ask", "completed", model=model, usage=used, created=1_795_348_800)
+        for n, model in enumerate(models, 1)
+    ]
+
+    shown = app_views.usage(turns)
+
+    assert shown["usd"] == usd
+    assert shown["unpriced"] == unpriced
 
 
 async def test_ids_of_others_are_unknown_to_views(viewer: McpClient):

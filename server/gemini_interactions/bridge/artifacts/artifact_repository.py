@@ -12,6 +12,8 @@ from ...domain.artifact import FILE_KINDS, ArtifactKind
 from ...domain.errors import (
     ConnectionLost,
     Garbled,
+    Gone,
+    NotAtGoogle,
     NotKept,
     Unavailable,
     UnknownId,
@@ -126,6 +128,9 @@ class ArtifactRepository:
                 )
             except Garbled:
                 raise
+            except Gone:
+                log.warning("%s is not at Google", handle.id, exc_info=True)
+                raise NotAtGoogle(handle.kind.noun) from None
             except UpstreamError as problem:
                 if is_last or not isinstance(problem, ConnectionLost | Unreachable | Unavailable):
                     log.warning("%s could not be fetched from Google", handle.id, exc_info=True)

@@ -28,6 +28,7 @@ from .usage_estimate import (
     beside_prompt,
     content_tokens,
     estimated,
+    run_price,
     text_tokens,
 )
 
@@ -131,7 +132,11 @@ class UsageBudget:
         model = model or turn.settings.model or "unknown"
         self._learn(turn, model, trusted)
         day = datetime.fromtimestamp(turn.created, UTC).date()
-        return Booking(model, trusted, model_catalog.price(model, trusted, day, tier))
+        usd = model_catalog.price(model, trusted, day, tier)
+        if usd is None and turn.kind == "agent":
+            # Without it no limit in dollars would ever end runs whose tokens have no price.
+            usd = run_price(model, turn.extra)
+        return Booking(model, trusted, usd)
 
     def settlement(
         self, turn: Turn, model: str, usage: Usage | None, *, tier: str, is_answer: bool
@@ -190,6 +195,8 @@ class UsageBudget:
         ]
         if any(each.estimated for each in spent):
             lines += ["", ESTIMATED]
+        if any(each.usd and not model_catalog.price_of(each.model, today) for each in spent):
+            lines += ["", BY_THE_RUN]
         return "\n".join([*lines, "", *left]).rstrip()
 
     async def today(self, owner: str) -> dict[str, Any]:
@@ -226,6 +233,12 @@ class UsageBudget:
 ESTIMATED = (
     "Calls marked as estimated ended without saying what they used, such as when they were "
     "interrupted: they are booked with what such calls usually use."
+)
+
+
+BY_THE_RUN = (
+    "For the tokens of agents in a sandbox no price is known: each run counts with the middle of "
+    "the range that Google publishes for one."
 )
 
 

@@ -92,6 +92,12 @@ def estimated(use: PlannedUse, today: date) -> Estimate:
     return Estimate(used.total, _price(use, used, today) * tier, known)
 
 
+def run_price(model: str, extra: Mapping[str, Any]) -> float | None:
+    """Dollars of a run as a whole, the middle of a published range; None where there is none."""
+    found = _run(PlannedUse(model, extra=extra))
+    return found[1] if found is not None else None
+
+
 def text_tokens(text: str) -> int:
     """About how many tokens a text has: four bytes each."""
     return -(-len(text.encode("utf-8", "replace")) // 4)

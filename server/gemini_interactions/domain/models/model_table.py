@@ -432,7 +432,13 @@ TABLE: tuple[Model, ...] = (
         source=NOTES,
     ),
     # Notes 2026-11-22: $0.25-3.25 a task; what a token costs depends on the model inside.
-    Model("antigravity-preview-09-2026", "Antigravity: a sandbox agent", "agent", source=NOTES),
+    Model(
+        SANDBOX_AGENT,
+        "Antigravity: a sandbox agent",
+        "agent",
+        note="typically $0.25-3.25 a run; no price of its tokens is known",
+        source=NOTES,
+    ),
 )
 ROWS = {row.id: row for row in TABLE}
 

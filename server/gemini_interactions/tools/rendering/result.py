@@ -317,6 +317,12 @@ def state(turn: Turn, calls: Sequence[FunctionCall], limits: ClientLimits) -> tu
         case "failed":
             message = (turn.error or {}).get("message", "Gemini could not finish this.")
             return [message], ""
+        case "interrupted" if (turn.error or {}).get("kind") == "NotAtGoogle":
+            return (
+                [turn.error["message"]] if turn.error else [],
+                f'Call gemini_result with id "{turn.id}" in a minute. If it still is not there '
+                "then, it is gone: Google deletes such files after some time.",
+            )
         case "interrupted" if turn.error is not None and turn.interaction_id:
             return (
                 [turn.error["message"]],

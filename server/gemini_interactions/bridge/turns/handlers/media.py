@@ -120,7 +120,7 @@ class MediaHandler(TurnHandler[R]):
         except Exception as problem:
             if not isinstance(problem, Garbled):
                 log.exception("could not keep the file of turn %s", turn.id)
-                return outcomes.unkept(interaction, NotKept.by_fault())
+                return outcomes.unkept(interaction, NotKept.by_fault(self.made.noun))
             lost = f"The {self.made.noun} came damaged, and could not be kept. {problem.message}"
         outcome = outcomes.of(interaction)
         files = [
@@ -141,6 +141,9 @@ class MediaHandler(TurnHandler[R]):
         if lost:
             return replace(outcome, status="failed", error={"kind": "Garbled", "message": lost})
         noun = self.made.noun
+        if f"[{self.made.value}]" in outcome.text:
+            lost = f"The {noun} came without any bytes. Ask for it again."
+            return replace(outcome, status="failed", error={"kind": "Garbled", "message": lost})
         said = f"Gemini made no {noun}; what it said instead is above. " if outcome.text else ""
         return replace(
             outcome,

@@ -13,11 +13,12 @@ function day({ day: date, tokens, usd, reserved_tokens: held, token_limit: most,
     (most || mostUsd) ? element("p", { class: "dim" }, resets) : null);
 }
 
-function conversation({ id, turns, tokens, usd }) {
+function conversation({ id, turns, tokens, usd, unpriced }) {
+  const without = unpriced && typeof usd === "number" ? `, without ${count(unpriced)} whose price is unknown` : "";
   return element("section", { "aria-label": "Conversation" },
     element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Turns" },
       element("table", {},
-        element("caption", {}, `Conversation ${id}: ${count(tokens)} tokens, ${cost(usd)}`),
+        element("caption", {}, `Conversation ${id}: ${count(tokens)} tokens, ${cost(usd)}${without}`),
         element("thead", {}, element("tr", {}, ...["Turn", "Kind", "Status", "Model", "Tokens", "Estimated"]
           .map((each) => element("th", { scope: "col" }, each)))),
         element("tbody", {}, ...turns.map((turn) => element("tr", {},
