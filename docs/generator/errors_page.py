@@ -99,6 +99,7 @@ SENTENCES: dict[type[Exception], Callable[[], list[str]]] = {
         for limit in (5.0, 1.0)
     ],
     errors.NotKept: lambda: [str(errors.NotKept.unfetched())],
+    errors.NotAtGoogle: lambda: [str(errors.NotAtGoogle("video"))],
     errors.Gone: lambda: [
         errors.Gone().message,
         errors.Gone(code="model_not_found").message,
