@@ -170,7 +170,7 @@ async def test_ended_runs_use_up_a_limit_in_dollars_though_their_tokens_have_no_
     harness.set(GEMINI_MCP_TOOLSETS="all", GEMINI_MCP_DAILY_USD_LIMIT="3")
     client = await harness.connect()
 
-    done = await run(client)
+    done = await run_agent(client, "Write notes.md with hello")
     second = await client.call("gemini_run_agent", prompt="y")
     told = (await client.sdk_client.read_resource("gemini://usage")).contents[0].text  # type: ignore[union-attr]
     models = (await client.sdk_client.read_resource("gemini://models")).contents[0].text  # type: ignore[union-attr]
