@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..config.api_key import find_key
+from ..config.settings import Config
 from ..domain.client_profiles import COMMAND, HOSTS, KEY, NAME, Host, Launch, host
+from ..domain.errors import Refused
 from .host_config import config_file, json_edit, toml_edit, yaml_edit
 from .host_config.config_file import NotWritten, Written
 from .host_config.entry_merge import Change, Foreign, changes
@@ -320,4 +323,13 @@ def _typed(command: list[str]) -> str:
 def _print_rest(found: Host, launch: Launch, *, is_note_shown: bool = True) -> None:
     if found.note and is_note_shown:
         print(found.note)
-    print(f"Then save your key once: {_typed([*launch.command, 'key'])}")
+    if not _is_key_saved():
+        print(f"Then save your key once: {_typed([*launch.command, 'key'])}")
+
+
+def _is_key_saved() -> bool:
+    """Whether the key file has one; a key in this environment need not be in the host's."""
+    try:
+        return bool(find_key({}, Config.read(os.environ).data_dir))
+    except Refused:  # a setting or the file itself is bad, which `doctor` says
+        return False

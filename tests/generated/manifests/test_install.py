@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gemini_interactions.cli.command_line import main
+from gemini_interactions.config.api_key import save_key
 from gemini_interactions.domain.client_profiles import HOSTS, Host, Launch
 
 
@@ -120,6 +121,17 @@ def test_the_key_is_saved_by_the_program_that_was_added(
 
     told = capsys.readouterr().out
     assert f"save your key once: '{entry(told)['command']}' key" in told
+
+
+def test_a_key_that_is_saved_already_is_not_asked_for(
+    programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_MCP_DATA_DIR", str(programs / "data"))
+    save_key(programs / "data", "a-key")
+
+    main(["install", "cursor", "--print"])
+
+    assert "save your key" not in capsys.readouterr().out
 
 
 def test_no_key_is_printed_or_handed_to_a_host(
