@@ -127,7 +127,7 @@ def test_a_key_that_is_saved_already_is_not_asked_for(
     programs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_MCP_DATA_DIR", str(programs / "data"))
-    save_key(programs / "data", "a-key")
+    save_key(programs / "data", "a-key-of-mine")
 
     main(["install", "cursor", "--print"])
 
