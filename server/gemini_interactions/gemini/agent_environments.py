@@ -82,7 +82,7 @@ class AgentEnvironments:
             "list",
             "files",
             environment=_plain(id),
-            path=path,
+            path=_in_address(path),
             recursive=recursive,
             page_size=_PAGE,
         )
@@ -91,7 +91,7 @@ class AgentEnvironments:
     async def download(self, id: str, path: str, write: Callable[[bytes], Awaitable[None]]) -> None:
         """The bytes of one file, handed over piece by piece."""
         client = await self._connected(anyio.current_time() + _SHORT)
-        address = f"environments/{_plain(id)}/files/{quote(path, safe='/')}?alt=media"
+        address = f"environments/{_plain(id)}/files/{_in_address(path)}?alt=media"
         deadline = anyio.current_time() + _SILENT
         with anyio.CancelScope(deadline=deadline) as scope, error_mapping.mapped_errors():
 
@@ -99,8 +99,7 @@ class AgentEnvironments:
                 await write(piece)
                 scope.deadline = anyio.current_time() + _SILENT
 
-            # The SDK's own `download` puts the path into an address as it is, and has all of the
-            # file in memory: this is what it calls.
+            # The SDK's own `download` has all of the file in memory: this is what it calls.
             api = _resource(client, "environments.files")._api_client
             await api.async_download_file(
                 address,
@@ -158,6 +157,11 @@ def _resource(client: Any, name: str) -> Any:
         for part in name.split("."):
             found = getattr(found, part)
         return found
+
+
+def _in_address(path: str) -> str:
+    """A path as an address takes it; the SDK puts paths into addresses as they are."""
+    return quote(path, safe="/")
 
 
 def _plain(id: str) -> str:

@@ -35,6 +35,18 @@ async def test_the_files_of_a_run_are_listed_and_one_is_fetched(
     assert "no instructions" in fetched.text
 
 
+@pytest.mark.parametrize("name", ["report #1.md", "what?.md", "50% off.md", "a+b &c.md", "ä/ö.md"])
+async def test_names_with_signs_of_addresses_are_fetched_by_their_whole_name(
+    client: McpClient, harness: AppHarness, name: str
+) -> None:
+    done = await run_agent(client, "Write a.md with hello")
+    harness.control.add_environment_file(done.facts["environment_id"], name, b"this one")
+
+    fetched = await client.call("gemini_agent_files", id=done.id, path=name)
+
+    assert read(fetched.facts["path"]) == b"this one"
+
+
 async def test_a_folder_is_listed_by_its_path(client: McpClient) -> None:
     done = await run_agent(client, "Write notes/a.md with hello\nWrite b.csv with 1")
 
