@@ -140,10 +140,12 @@ class Hop:
         self.shape = self.shape or foreign_shape(event)
         if kind in ("interaction.completed", "error"):
             self.last = {**event, "interaction": body}
-        used = token_usage.read(body.get("usage"))
         said = kind.startswith("step.") or bool(body.get("steps"))
         self.has_steps = self.has_steps or said
-        self.moved = self.moved or said or bool(used and (used.output or used.thought))
+        if not (self.moved or said):
+            used = token_usage.read(body.get("usage"))
+            said = used is not None and bool(used.output or used.thought)
+        self.moved = self.moved or said
 
     @property
     def is_foreign(self) -> bool:

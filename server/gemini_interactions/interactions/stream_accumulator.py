@@ -19,6 +19,7 @@ from gemini_interactions.domain.unicode_repair import replace_lone_surrogates
 from gemini_interactions.interactions import token_usage
 from gemini_interactions.interactions.json_values import (
     MEDIA,
+    OBJECT,
     Json,
     as_mapping,
     as_text,
@@ -76,7 +77,7 @@ class InteractionAccumulator:
 
     def add(self, event: object) -> None:
         """Take in one event; `changes` grows if it said anything."""
-        if not isinstance(event, Mapping):
+        if not isinstance(event, OBJECT):
             return
         self._shape = self._shape or foreign_shape(event)
         match event.get("event_type"):
@@ -364,7 +365,7 @@ def _interaction_id(value: object) -> str:
 def interaction_of(event: Json) -> Json:
     """The interaction in an event; some endpoints put its fields into the event itself."""
     inside = event.get("interaction")
-    return inside if isinstance(inside, Mapping) else event
+    return event if inside is None or not isinstance(inside, OBJECT) else inside
 
 
 def foreign_shape(event: Json) -> str:

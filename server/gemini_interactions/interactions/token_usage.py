@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gemini_interactions.domain.types import Step, Usage
-from gemini_interactions.interactions.json_values import as_text, objects_in
+from gemini_interactions.interactions.json_values import OBJECT, as_text, objects_in
 
 MOST = 100_000_000
 """Tokens of one interaction; a long agent run uses some ten million."""
@@ -36,7 +36,7 @@ def read(reported: object) -> Usage | None:
     Negative figures count as 0, fractions are rounded up; what is no number, or more than any
     interaction uses, is left out and the total made of the rest. Each is logged.
     """
-    if not isinstance(reported, Mapping) or not reported:
+    if not reported or not isinstance(reported, OBJECT):
         return None
     counts = {part: _count(name, reported.get(name)) for part, name in _PARTS.items()}
     known = {part: count for part, count in counts.items() if count is not None}
